@@ -1,0 +1,36 @@
+/* call - the signature over one HTTP call from the CLI to the server.
+ *
+ * Signed text, namespace "call.v1@greatseal":
+ *   "greatseal-call-v1\n" METHOD "\n" TARGET "\n" BODY "\n" TIME "\n" NONCE "\n" PIN "\n"
+ * METHOD upper case; TARGET path and query as sent; BODY sha256 hex of the body, or "-" for an
+ * upload whose path names the digest; TIME the RFC 3339 form; NONCE 32 hex digits; PIN hex SHA-256
+ * of the server's TLS public key (SPKI), so that a call cannot be replayed at another server.
+ * Sent as one header: "Authorization: Greatseal t=TIME,n=NONCE,b=BODY,s=BASE64(raw SSHSIG)". */
+#ifndef GS_MODEL_CALL_H
+#define GS_MODEL_CALL_H
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/request.h"
+
+#define CALL_SKEW 120 /* seconds that the call's time may differ from the server's clock */
+#define CALL_HEADER_MAX 4096u
+
+struct call {
+	struct view method;
+	struct view target;
+	bool has_body_digest;
+	struct digest body;
+	unix_time time;
+	uint8_t nonce[REQUEST_NONCE];
+	struct digest pin;
+};
+
+MUST rc call_text(const struct call *c, struct buf *out);
+/* Fills time, nonce, body of *c from the header value and the raw signature into sig. */
+MUST rc call_header_parse(struct view header, struct call *c, struct buf *sig, struct fault *f);
+MUST rc call_header_encode(const struct call *c, struct view sig, struct buf *out);
+
+#endif

@@ -1,0 +1,62 @@
+/* change - statements that change what the keeper knows: policy, roster, keys. Signed by several.
+ *
+ * policy, roster: predicate {"document":{...},"expires":T,"previous":HEX}, subject name "policy" or
+ *   "roster" with the SHA-256 of the document's canonical bytes. previous is the digest of the
+ *   document in force (64 zeros at init). No origin: every keeper accepts the same versions.
+ * keyadmin: predicate {"action":A,"expires":T,"key":NAME,"nonce":HEX32,"origin":TEXT,"params":{...}}
+ *   create      {"algorithm":"rsa-3072",..,"token":NAME}
+ *   import      {"certificates":[BASE64 DER,..leaf first]}
+ *   self-sign   {"days":N,"subject":"CN=..."}          (only if the keeper's configuration permits)
+ *   lock        {"comment":TEXT}    one person suffices
+ *   unlock      {"comment":TEXT}    the policy's unlock quorum
+ *   retire      {"comment":TEXT}    the policy's admin quorum, as are create, import and self-sign
+ * Signatures travel beside the bytes: a list of raw SSHSIG blobs, at most CHANGE_SIGNATURES_MAX, each
+ * by another person, all in the kind's namespace. */
+#ifndef GS_MODEL_CHANGE_H
+#define GS_MODEL_CHANGE_H
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/name.h"
+#include "lib/model/request.h"
+#include "lib/model/statement.h"
+
+#define CHANGE_SIGNATURES_MAX 64u
+#define CHANGE_CERTIFICATES_MAX 8u
+
+enum key_action { KEY_CREATE, KEY_IMPORT, KEY_SELF_SIGN, KEY_LOCK, KEY_UNLOCK, KEY_RETIRE, KEY_ACTION__COUNT };
+
+struct document_change {
+	enum statement_kind kind; /* STATEMENT_POLICY or STATEMENT_ROSTER */
+	struct view document;     /* canonical bytes, inside the statement */
+	struct digest digest;
+	struct digest previous;
+	unix_time expires;
+};
+
+struct key_change {
+	enum key_action action;
+	struct name key;
+	char origin[ORIGIN_MAX + 1];
+	uint8_t nonce[REQUEST_NONCE];
+	unix_time expires;
+	char algorithm[24];
+	struct name token;
+	char subject[256];
+	uint32_t days;
+	char comment[1001];
+	struct view certificates[CHANGE_CERTIFICATES_MAX]; /* base64 text, inside the statement */
+	size_t certificate_count;
+};
+
+MUST rc document_change_parse(enum statement_kind kind, struct view bytes,
+			      struct document_change *ret, struct fault *f);
+MUST rc document_change_encode(const struct document_change *c, struct buf *out, struct fault *f);
+MUST rc key_change_parse(struct view bytes, struct key_change *ret, struct fault *f);
+MUST rc key_change_encode(const struct key_change *c, struct buf *out, struct fault *f);
+const char *key_action_name(enum key_action a);
+MUST rc key_action_parse(struct view name, enum key_action *ret);
+
+#endif

@@ -1,0 +1,66 @@
+/* leaf - what the Merkle log records: canonical JSON, digests and references, no names or comments.
+ *
+ * {"kind":K,"origin":..?,...,"time":T}; every leaf has kind and time. Fields by kind (all digests HEX):
+ *  request   {"count":N,"items":ROOT,"key":FINGERPRINT,"kind","request":ID,"time"}
+ *  approval | denial | withdrawal | cancel   {"kind","request":ID,"signature":HEX,"statement":HEX,"time"}
+ *  authorize {"approvals":[HEX..],"count":N,"items":ROOT,"key":FINGERPRINT,"kind","policy":HEX,
+ *             "request":ID,"roster":HEX,"rule":HEX,"time","use":N}
+ *  issue     {"authorize":INDEX,"count":N,"key":FINGERPRINT,"kind","request":ID,"signatures":ROOT,
+ *             "time","use":N}
+ *  admin     {"action":TEXT,"kind","object":HEX,"signatures":[HEX..],"statement":HEX,"time"}
+ *  log       {"event":TEXT,"kind","note":HEX?,"time"}     start, recovery, clock, refused
+ * ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest followed by the content
+ * digest bytes. ROOT of signatures: leaf i is that same string followed by SHA-256 of the signature value. A file
+ * of a batch proves its place with an inner inclusion proof.
+ * Owns: encode and parse of every kind. */
+#ifndef GS_MODEL_LEAF_H
+#define GS_MODEL_LEAF_H
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/name.h"
+
+#define LEAF_APPROVALS_MAX 64u
+#define LEAF_BYTES_MAX 16384u
+
+enum leaf_kind {
+	LEAF_REQUEST,
+	LEAF_APPROVAL,
+	LEAF_DENIAL,
+	LEAF_WITHDRAWAL,
+	LEAF_CANCEL,
+	LEAF_AUTHORIZE,
+	LEAF_ISSUE,
+	LEAF_ADMIN,
+	LEAF_LOG,
+	LEAF__COUNT
+};
+
+struct leaf {
+	enum leaf_kind kind;
+	unix_time time;
+	struct digest request;
+	struct digest statement;    /* acts, admin: SHA-256 of the statement's bytes */
+	struct digest signature;    /* acts: SHA-256 of the raw SSHSIG */
+	struct digest key;          /* request, authorize, issue: key fingerprint */
+	struct digest items;        /* request, authorize */
+	struct digest signatures;   /* issue: root */
+	struct digest policy;
+	struct digest roster;
+	struct digest rule;
+	struct digest object;       /* admin: document digest or key fingerprint; log: note */
+	uint64_t authorize;         /* issue: index of the authorize leaf */
+	uint64_t count;
+	uint64_t use;
+	char action[32];            /* admin: "policy", "roster", "key.create".. ; log: event */
+	struct digest approvals[LEAF_APPROVALS_MAX]; /* authorize: statements; admin: signatures */
+	size_t approval_count;
+};
+
+MUST rc leaf_encode(const struct leaf *l, struct buf *out, struct fault *f);
+MUST rc leaf_parse(struct view bytes, struct leaf *ret, struct fault *f);
+const char *leaf_kind_name(enum leaf_kind k);
+
+#endif

@@ -1,0 +1,166 @@
+/* reason - every reason for which Great Seal waits or refuses: one table, stable ids.
+ *
+ * Shown by server, CLI and keeper alike; docs/reasons.md is checked against it; every row has a test
+ * that provokes it. Owns: ids, one-line texts, remedies. Must not own: the decision. */
+#ifndef GS_MODEL_REASON_H
+#define GS_MODEL_REASON_H
+
+#include "lib/base/result.h"
+#include "lib/base/view.h"
+
+/* X(enum suffix, stable id, what happened, what would make it pass) */
+#define REASON_TABLE(X)                                                                            \
+	X(NONE, "ok", "nothing is wrong", "")                                                      \
+	/* form of what was sent */                                                                \
+	X(FORM_STATEMENT, "form.statement", "the statement is not in canonical form",              \
+	  "send the exact bytes that the command line made")                                       \
+	X(FORM_KIND, "form.kind", "the statement is of another kind than this message carries",    \
+	  "send it with the command that belongs to it")                                           \
+	X(FORM_LIMIT, "form.limit", "a size or count is over its maximum", "split the request")    \
+	X(FORM_MESSAGE, "form.message", "the message is malformed", "update the sender")           \
+	X(FORM_ORIGIN, "form.origin", "the statement is for another log origin",                   \
+	  "make it for the origin that this keeper names")                                         \
+	X(FORM_REPLAY, "form.replay", "this statement was used before", "make a new one")          \
+	X(FORM_TIME, "form.time", "the times in the statement contradict each other or the clock", \
+	  "check the clock and the deadline")                                                      \
+	/* who */                                                                                  \
+	X(SIG_REQUESTER, "sig.requester", "the requester's signature does not verify",             \
+	  "sign with a key that the roster lists for this person")                                 \
+	X(SIG_HOST, "sig.host", "the host's signature is missing or does not verify",              \
+	  "sign on an enrolled host with its host key")                                            \
+	X(SIG_APPROVER, "sig.approver", "the approver's signature does not verify",                \
+	  "sign with a key that the roster lists for this person")                                 \
+	X(SIG_ADMIN, "sig.admin", "a signature under the change does not verify",                  \
+	  "sign with a key that the roster lists for this person")                                 \
+	X(WHO_PERSON, "who.person", "the roster has no such person", "ask for a roster change")    \
+	X(WHO_HOST, "who.host", "the roster has no such host", "enrol the host")                   \
+	X(WHO_SELF, "who.self", "nobody approves a request of their own",                          \
+	  "ask somebody else who holds a seat of the rule")                                        \
+	X(WHO_SEAT, "who.seat", "this person holds no seat of the rule",                           \
+	  "ask a member of the groups that the rule names")                                        \
+	X(WHO_OWNER, "who.owner", "only the requester may do this", "ask the requester")           \
+	/* the key */                                                                              \
+	X(KEY_UNKNOWN, "key.unknown", "the keeper has no such key", "see: greatseal key list")     \
+	X(KEY_FINGERPRINT, "key.fingerprint", "the key has another fingerprint than the request",  \
+	  "make the request anew")                                                                 \
+	X(KEY_LOCKED, "key.locked", "the key is locked", "unlocking needs the unlock quorum")      \
+	X(KEY_RETIRED, "key.retired", "the key is retired", "use its successor")                   \
+	X(KEY_NO_CERT, "key.no-certificate", "the key has no certificate that this format needs",  \
+	  "greatseal key import-cert")                                                             \
+	X(KEY_CERT_TIME, "key.certificate-time", "the certificate is not valid now",               \
+	  "import a renewed certificate")                                                          \
+	X(KEY_EXISTS, "key.exists", "a key of this name exists", "choose another name")            \
+	X(KEY_TOKEN, "key.token", "the token that holds the key is absent or failed",              \
+	  "bring the token back; the request resumes by itself")                                   \
+	X(KEY_CERT, "key.certificate", "the certificate does not fit the key or its purpose",      \
+	  "see the text; order a code-signing certificate for this key")                           \
+	/* policy */                                                                               \
+	X(RULE_NONE, "rule.none", "no rule permits this request", "greatseal explain")             \
+	X(RULE_KEY, "rule.key", "the rule is for other keys", "use a key that it names")           \
+	X(RULE_REQUESTER, "rule.requester", "the rule does not let this person request",           \
+	  "ask for the role")                                                                      \
+	X(RULE_HOST, "rule.host", "the rule does not accept this host",                            \
+	  "submit from a host that the rule names")                                                \
+	X(RULE_FORMAT, "rule.format", "the rule does not permit this format", "use one it names")  \
+	X(RULE_PARAMS, "rule.params", "the format refuses the item's parameters",                  \
+	  "see the text for the parameter")                                                        \
+	X(RULE_USES, "rule.uses", "more uses than the rule permits", "ask for fewer")              \
+	X(RULE_DEADLINE, "rule.deadline", "the deadline is further away than the rule permits",    \
+	  "choose an earlier deadline")                                                            \
+	X(RULE_NO_APPROVERS, "rule.no-approvers", "the rule demands nobody and is not unattended", \
+	  "name approvers, or say unattended")                                                     \
+	X(RULE_EMPTY_GROUP, "rule.empty-group", "a group that the rule names has no member",       \
+	  "add people to the group")                                                               \
+	X(RULE_UPLOAD, "rule.upload", "the rule demands that the files are uploaded",              \
+	  "submit without --no-upload")                                                            \
+	X(APPROVE_QUORUM, "approve.quorum", "approvals are missing",                               \
+	  "greatseal approve, by the people named")                                                \
+	X(APPROVE_RULE, "approve.rule-changed", "the approval is for another version of the rule", \
+	  "approve again")                                                                         \
+	X(APPROVE_EXPIRED, "approve.expired", "the approval has expired", "approve again")         \
+	X(APPROVE_DUPLICATE, "approve.duplicate", "this person has approved already",              \
+	  "nothing to do: one person fills one seat")                                              \
+	X(APPROVE_EVIDENCE, "approve.evidence", "the approval names another inspection report",    \
+	  "read the report that belongs to this request")                                          \
+	/* time and state of the request */                                                        \
+	X(TIME_NOT_BEFORE, "time.not-before", "the request is not to be signed yet",               \
+	  "wait; it is signed at that time")                                                       \
+	X(TIME_DEADLINE, "time.deadline", "the request's deadline has passed", "submit it anew")   \
+	X(TIME_CLOCK, "time.clock", "the keeper's clock is behind its own log",                    \
+	  "set the clock of the keeper's machine")                                                 \
+	X(STATE_UNKNOWN, "state.unknown", "the keeper does not know this request",                 \
+	  "submit it first")                                                                       \
+	X(STATE_DENIED, "state.denied", "the request was denied", "submit a new request")          \
+	X(STATE_CANCELLED, "state.cancelled", "the request was cancelled",                         \
+	  "submit a new request")                                                                  \
+	X(STATE_EXPIRED, "state.expired", "the request has expired", "submit a new request")       \
+	X(STATE_COMMITTED, "state.committed", "too late: the request is being signed",             \
+	  "lock the key if the signature must not be used")                                        \
+	X(STATE_USES, "state.uses", "every granted use is spent", "submit a new request")          \
+	X(STATE_NO_APPROVAL, "state.no-approval", "there is no approval of this person",           \
+	  "nothing to withdraw")                                                                   \
+	/* policy, roster and key administration */                                                \
+	X(CHANGE_VERSION, "change.version", "the version is not the next one",                     \
+	  "base the change on the version in force")                                               \
+	X(CHANGE_PREVIOUS, "change.previous", "the change is based on another version's text",     \
+	  "base the change on the version in force")                                               \
+	X(CHANGE_QUORUM, "change.quorum", "signatures are missing under the change",               \
+	  "greatseal policy sign, by the people named")                                            \
+	X(CHANGE_INVALID, "change.invalid", "the new document is not valid", "see the text")       \
+	X(CHANGE_EXPIRED, "change.expired", "the change's own deadline has passed",                \
+	  "propose it anew")                                                                       \
+	/* the artifact (server and worker) */                                                     \
+	X(ARTIFACT_MISSING, "artifact.missing", "a file of the request is not uploaded",           \
+	  "upload it; greatseal submit does so")                                                   \
+	X(ARTIFACT_DIGEST, "artifact.digest", "an uploaded file differs from the request",         \
+	  "build, hash and submit again")                                                          \
+	X(ARTIFACT_CONTENT, "artifact.content-digest", "the content digest is not what the file gives", \
+	  "submit with a current command line")                                                    \
+	X(ARTIFACT_FORMAT, "artifact.format", "the file is not of this format", "choose another format") \
+	/* access to the server */                                                                 \
+	X(CALL_AUTH, "call.auth", "the call is not signed by a key of the roster",                 \
+	  "greatseal init-client")                                                                 \
+	X(CALL_REPLAY, "call.replay", "this signed call was seen before", "repeat the command")    \
+	X(CALL_TIME, "call.time", "the call's time is too far from the server's clock",            \
+	  "set the clock")                                                                         \
+	X(CALL_NOTFOUND, "call.not-found", "there is no such object", "check the id")              \
+	X(CALL_LIMIT, "call.limit", "a limit of the server is reached", "try again later")         \
+	X(CALL_FORM, "call.form", "the call is malformed", "see docs/api.md")                      \
+	/* the keeper itself */                                                                    \
+	X(KEEPER_UNAVAILABLE, "keeper.unavailable", "the keeper does not answer",                  \
+	  "see: systemctl status greatseal-keeper")                                                \
+	X(KEEPER_STORAGE, "keeper.storage", "the keeper cannot write its journal",                 \
+	  "free space or mend the disk; nothing was signed")                                       \
+	X(KEEPER_BUSY, "keeper.busy", "too much is in flight", "try again")                        \
+	X(KEEPER_RESTORED, "keeper.restored", "the journal is older than what was published",      \
+	  "restore the newest journal, or start a new origin")                                     \
+	X(KEEPER_INTERNAL, "keeper.internal", "the keeper found a fault of its own",               \
+	  "report it; nothing was signed")
+
+enum reason {
+#define REASON_ENUM(suffix, id, what, remedy) REASON_##suffix,
+	REASON_TABLE(REASON_ENUM)
+#undef REASON_ENUM
+	REASON__COUNT
+};
+
+/* All three never NULL. */
+const char *reason_id(enum reason r);
+const char *reason_what(enum reason r);
+const char *reason_remedy(enum reason r);
+/* RC_UNKNOWN for an id that is not in the table. */
+MUST rc reason_parse(struct view id, enum reason *ret);
+
+/* A reason with the words for this one case ("carol asked for it herself"). */
+#define REASON_TEXT 200
+struct refusal {
+	enum reason reason;
+	char text[REASON_TEXT];
+};
+
+/* Fills *ret (may be NULL) and returns RC(RC_DENIED), or RC(RC_WAIT) for the reasons that time or
+ * people can mend (approve.quorum, time.not-before, key.token, keeper.busy). */
+rc refuse(struct refusal *ret, enum reason r, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,69 @@
+/* request - what a requester asks to have signed: the statement's fields and its exact bytes.
+ *
+ * {"_type":"https://in-toto.io/Statement/v1","predicate":{
+ *   "deadline":T,"host":NAME,"items":[{"content":"sha256:HEX","format":"pe","params":{...},
+ *   "product":NAME,"size":N},...],"key":NAME,"key_fingerprint":HEX,"nonce":HEX32,"not_before":T,
+ *   "origin":TEXT,"reason":TEXT,"requester":NAME,"upload":true|false,"uses":N},
+ *  "predicateType":"urn:greatseal:request:v1",
+ *  "subject":[{"digest":{"sha256":HEX},"name":TEXT},...]}
+ * subject and items have the same length and order. Request id = SHA-256 of these bytes.
+ * Owns: parse and encode, in one file. Must not own: who may, what for (policy). */
+#ifndef GS_MODEL_REQUEST_H
+#define GS_MODEL_REQUEST_H
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/name.h"
+
+#define REQUEST_ITEMS_MAX 10000u
+#define REQUEST_USES_MAX 1000u
+#define REQUEST_REASON_MAX 1000
+#define REQUEST_NONCE 16
+#define ITEM_NAME_MAX 255    /* bytes of UTF-8; no '/', no control characters, not "." or ".." */
+#define ITEM_PARAMS_MAX 2048 /* bytes of canonical JSON */
+#define ORIGIN_MAX 253
+
+struct request_item {
+	struct view name_json;  /* the string with quotes and escapes as in the statement */
+	struct name product;
+	uint64_t size;
+	struct digest sha256;   /* of the whole file */
+	char format[16];
+	struct hash content;    /* the format's content digest */
+	struct view params;     /* canonical JSON object */
+};
+
+struct request {
+	char origin[ORIGIN_MAX + 1];
+	struct name key;
+	struct digest key_fingerprint;
+	struct name requester;
+	struct name host;
+	unix_time not_before;
+	unix_time deadline;
+	uint32_t uses;
+	bool upload;
+	uint8_t nonce[REQUEST_NONCE];
+	char reason[REQUEST_REASON_MAX + 1];
+	struct request_item *items; /* views point into the statement's bytes */
+	size_t count;
+};
+
+/* Reads a canonical request. ret->items is allocated (request_release frees it) and borrows from
+ * bytes. Refuses: form (RC_SYNTAX, RC_NONCANON, RC_UNKNOWN, RC_TRAILING, RC_DUPLICATE), counts and
+ * sizes over the maxima above (RC_LIMIT), not_before > deadline or uses 0 (RC_RANGE), two items
+ * with the same name (RC_DUPLICATE). */
+MUST rc request_parse(struct view bytes, struct request *ret, struct fault *f);
+void request_release(struct request *r);
+AUTO_DEFINE(request, struct request, request_release)
+
+/* Writes the canonical statement; item names come from names[i] (UTF-8) instead of name_json. */
+MUST rc request_encode(const struct request *r, const char *const *names, struct buf *out,
+		       struct fault *f);
+
+/* Decoded file name of an item into out (NUL-terminated). */
+MUST rc request_item_name(const struct request_item *item, char out[ITEM_NAME_MAX + 1]);
+
+#endif

@@ -1,0 +1,41 @@
+/* statement - the kinds of signed statements: predicate type, SSHSIG namespace, size limit.
+ *
+ * Owns: the table of kinds. Each kind's fields live in a file of its own (request.h, act.h,
+ * admin.h, call.h). The bytes that were signed are kept and never re-encoded. */
+#ifndef GS_MODEL_STATEMENT_H
+#define GS_MODEL_STATEMENT_H
+
+#include <stddef.h>
+
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+
+enum statement_kind {
+	STATEMENT_REQUEST,      /* signed by the requester */
+	STATEMENT_HOST,         /* the same bytes as the request, signed by the host key */
+	STATEMENT_APPROVAL,
+	STATEMENT_DENIAL,
+	STATEMENT_WITHDRAWAL,
+	STATEMENT_CANCELLATION,
+	STATEMENT_POLICY,
+	STATEMENT_ROSTER,
+	STATEMENT_KEYADMIN,
+	STATEMENT_CALL,         /* one HTTP call to the server; never reaches the keeper */
+	STATEMENT__COUNT
+};
+
+#define STATEMENT_TYPE "https://in-toto.io/Statement/v1"
+#define REQUEST_BYTES_MAX (8u << 20)
+#define DOCUMENT_BYTES_MAX (1u << 20) /* policy and roster statements */
+#define ACT_BYTES_MAX 8192u
+
+struct statement_info {
+	const char *name;           /* "request" */
+	const char *ns;             /* SSHSIG namespace "request.v1@greatseal" */
+	const char *predicate_type; /* "urn:greatseal:request:v1" */
+	size_t max_bytes;
+};
+
+const struct statement_info *statement_info(enum statement_kind kind);
+
+#endif

@@ -1,0 +1,66 @@
+/* evaluate - the decision: one pure function of policy, roster, request, facts and time.
+ *
+ * Server, keeper and CLI call the same function; only the keeper's answer counts. */
+#ifndef GS_POLICY_EVALUATE_H
+#define GS_POLICY_EVALUATE_H
+
+#include "lib/base/clock.h"
+#include "lib/model/act.h"
+#include "lib/model/reason.h"
+#include "lib/model/request.h"
+#include "lib/policy/policy.h"
+#include "lib/policy/quorum.h"
+
+enum outcome { OUTCOME_ALLOW, OUTCOME_WAIT, OUTCOME_DENY };
+
+/* One approval whose signature the caller has verified. */
+struct approval_fact {
+	struct name person;
+	struct digest rule;
+	struct digest statement;
+	unix_time given;
+	unix_time expires;
+};
+
+struct facts {
+	const struct request *request;
+	struct digest key_fingerprint; /* of the key that now has that name */
+	bool key_known;
+	bool key_locked;
+	bool key_retired;
+	const struct approval_fact *approvals;
+	size_t approval_count;
+	uint32_t uses_spent;
+	unix_time now;
+};
+
+#define CHECKS_MAX 16u
+
+/* One line of `greatseal explain`: code, outcome, evidence. */
+struct check {
+	enum reason reason; /* what would refuse here; REASON_NONE never */
+	enum outcome outcome;
+	char text[REASON_TEXT];
+};
+
+struct decision {
+	enum outcome outcome;
+	const struct rule *rule; /* the best rule; NULL if none names the key */
+	struct digest rule_digest;
+	struct refusal refusal;  /* the first check that is not ok; REASON_NONE on allow */
+	struct quorum_result quorum;
+	struct check checks[CHECKS_MAX];
+	size_t check_count;
+	/* statements of the live approvals that filled the quorum, for the authorize leaf */
+	struct digest counted[QUORUM_PEOPLE_MAX];
+	size_t counted_count;
+};
+
+/* Every rule is tried; the request is allowed if some rule passes in full. A rule's result is deny if
+ * any check denies, else wait if any waits. The best rule (allow > wait > deny; ties: first) is
+ * reported. Times: an approval counts while now < expires and now < given + lifetime; the request
+ * while now <= deadline; wait before not_before. Never fails on input: RC_NOMEM, RC_LIMIT only. */
+MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
+		 struct decision *ret);
+
+#endif

@@ -1,0 +1,25 @@
+/* quorum - is there a way to seat distinct people so that every seat is filled? A matching. */
+#ifndef GS_POLICY_QUORUM_H
+#define GS_POLICY_QUORUM_H
+
+#include "lib/policy/policy.h"
+
+#define QUORUM_PEOPLE_MAX 64u
+
+struct quorum_result {
+	bool filled;
+	size_t missing_count;
+	struct seat missing[POLICY_SEATS_MAX]; /* clauses with how many of each are still open */
+};
+
+/* people: names of those who said yes (duplicates count once; names not in the roster count never);
+ * excluded (may be NULL) never fills a seat. An empty spec is never filled (P7).
+ * RC_LIMIT if more than QUORUM_PEOPLE_MAX people. */
+MUST rc quorum_solve(const struct quorum_spec *spec, const struct roster *r,
+		     const struct name *people, size_t count, const struct name *excluded,
+		     struct quorum_result *ret);
+
+/* True if this person could fill some seat of the spec. */
+bool quorum_holds_seat(const struct quorum_spec *spec, const struct principal *person);
+
+#endif
