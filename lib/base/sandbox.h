@@ -1,7 +1,8 @@
 /* sandbox - what a process gives up before it reads the first byte from outside.
  *
  * Owns: no_new_privs, rlimits, dumpable, Landlock rules and seccomp filters, as lists the caller
- * hands in. Must not own: who needs what (each program's main.c says so in one table). */
+ * hands in. Must not own: who needs what (each program's main.c says so in one table).
+ * A library of its own (dep_sandbox), so that only sandboxed programs link libseccomp. */
 #ifndef GS_BASE_SANDBOX_H
 #define GS_BASE_SANDBOX_H
 
@@ -17,7 +18,7 @@ MUST rc sandbox_harden(struct fault *f);
 
 /* Resource limits; 0 leaves a limit as it is. */
 struct sandbox_limits {
-	uint64_t address_space; /* bytes */
+	uint64_t address_space; /* bytes; not applied in builds with AddressSanitizer */
 	uint64_t cpu_seconds;
 	uint64_t file_size; /* bytes written to one file */
 	uint64_t open_files;
@@ -33,11 +34,31 @@ struct sandbox_path {
 };
 /* Landlock: everything else in the file system is refused from here on. With an older kernel the
  * rules of its ABI are applied; *ret_abi is 0 where the kernel has no Landlock (not an error; the
- * caller logs it). A path that does not exist is RC_NOTFOUND. */
-MUST rc sandbox_paths(const struct sandbox_path *paths, size_t count, int *ret_abi, struct fault *f);
+ * caller logs it). A path that does not exist is RC_NOTFOUND. With no paths at all nothing can be
+ * opened any more. Applies to the calling thread and its later children: call it before threads
+ * are made. Also refuses TCP bind and connect, and signals and abstract sockets that leave the
+ * process, where the kernel can (ABI 4, 6). */
+MUST rc sandbox_paths(const struct sandbox_path *paths, size_t count, int *ret_abi,
+		      struct fault *f);
 
-/* seccomp: only the named system calls ("read", "write", ...); others end the process (SIGSYS), or
- * fail with EPERM if soft. Names that this architecture lacks are skipped. */
+/* What the system-call filter lets through. Everything else ends the process (SIGSYS), or fails
+ * with EPERM if soft. Names that this architecture or libseccomp lacks are skipped. */
+struct sandbox_calls {
+	const char *const *allow;
+	size_t allow_count;
+	const char *const *refuse; /* fail with EPERM, never end the process: for library probes */
+	size_t refuse_count;
+	bool soft;
+	bool no_exec_memory; /* mmap and mprotect, if allowed, only without PROT_EXEC */
+};
+/* Takes effect for every thread of the process. A name in both lists is RC_DUPLICATE, an empty
+ * allow list RC_USAGE, RC_IO where the kernel has no seccomp. */
+MUST rc sandbox_filter(const struct sandbox_calls *calls, struct fault *f);
+
+/* sandbox_filter() with an allow list alone. */
 MUST rc sandbox_syscalls(const char *const *names, size_t count, bool soft, struct fault *f);
+
+/* Closes every descriptor >= 3 that is not in keep (count numbers, in any order; -1 is skipped). */
+MUST rc sandbox_close_others(const int *keep, size_t count, struct fault *f);
 
 #endif
