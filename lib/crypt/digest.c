@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/codec/hex.h"
+
 static const struct {
 	const char *name;
 	uint8_t size;
@@ -62,54 +64,16 @@ bool digest_is_equal(const struct digest *a, const struct digest *b)
 	return memcmp(a->b, b->b, DIGEST_SIZE) == 0;
 }
 
-static void hex_out(const uint8_t *p, size_t n, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		out[2 * i] = digits[p[i] >> 4];
-		out[2 * i + 1] = digits[p[i] & 15];
-	}
-	out[2 * n] = '\0';
-}
-
-static rc nibble(uint8_t c, uint8_t *ret)
-{
-	if (c >= '0' && c <= '9')
-		*ret = (uint8_t)(c - '0');
-	else if (c >= 'a' && c <= 'f')
-		*ret = (uint8_t)(c - 'a' + 10);
-	else
-		return RC(RC_SYNTAX);
-	return OK;
-}
-
-/* Exactly n bytes from 2n lower-case digits. */
-static rc hex_in(struct view hex, uint8_t *out, size_t n)
-{
-	if (hex.len != 2 * n)
-		return RC(RC_SYNTAX);
-	for (size_t i = 0; i < n; i++) {
-		uint8_t hi;
-		uint8_t lo;
-
-		TRY(nibble(hex.ptr[2 * i], &hi));
-		TRY(nibble(hex.ptr[2 * i + 1], &lo));
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return OK;
-}
-
 void digest_hex(const struct digest *d, char out[DIGEST_HEX])
 {
-	hex_out(d->b, DIGEST_SIZE, out);
+	hex_encode(digest_view(d), out);
 }
 
 rc digest_parse(struct view hex, struct digest *ret)
 {
 	struct digest d;
 
-	TRY(hex_in(hex, d.b, DIGEST_SIZE));
+	TRY(hex_parse(hex, d.b, DIGEST_SIZE));
 	*ret = d;
 	return OK;
 }
@@ -160,7 +124,7 @@ void hash_text(const struct hash *h, char out[HASH_TEXT])
 
 	memcpy(out, name, len);
 	out[len] = ':';
-	hex_out(h->b, h->size, out + len + 1);
+	hex_encode(hash_view(h), out + len + 1);
 }
 
 rc hash_parse(struct view text, struct hash *ret)
@@ -172,7 +136,7 @@ rc hash_parse(struct view text, struct hash *ret)
 		return RC(RC_SYNTAX);
 	TRY(hash_alg_parse(name, &h.alg));
 	h.size = algs[h.alg].size;
-	TRY(hex_in(text, h.b, h.size));
+	TRY(hex_parse(text, h.b, h.size));
 	*ret = h;
 	return OK;
 }
