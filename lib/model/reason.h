@@ -151,6 +151,9 @@ const char *reason_remedy(enum reason r);
 /* RC_UNKNOWN for an id that is not in the table. */
 MUST rc reason_parse(struct view id, enum reason *ret);
 
+/* Reasons that time or people can mend: approve.quorum, time.not-before, key.token, keeper.busy. */
+bool reason_is_wait(enum reason r);
+
 /* A reason with the words for this one case ("carol asked for it herself"). */
 #define REASON_TEXT 200
 struct refusal {
@@ -158,8 +161,8 @@ struct refusal {
 	char text[REASON_TEXT];
 };
 
-/* Fills *ret (may be NULL) and returns RC(RC_DENIED), or RC(RC_WAIT) for the reasons that time or
- * people can mend (approve.quorum, time.not-before, key.token, keeper.busy). */
+/* Fills *ret (may be NULL) and returns RC(RC_WAIT) if reason_is_wait(r), else RC(RC_DENIED). The text
+ * is cut at REASON_TEXT - 1 bytes; bytes outside 0x20..0x7e become '?'. */
 rc refuse(struct refusal *ret, enum reason r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,7 +1,7 @@
 /* statement - the kinds of signed statements: predicate type, SSHSIG namespace, size limit.
  *
  * Owns: the table of kinds. Each kind's fields live in a file of its own (request.h, act.h,
- * admin.h, call.h). The bytes that were signed are kept and never re-encoded. */
+ * change.h, call.h). The bytes that were signed are kept and never re-encoded. */
 #ifndef GS_MODEL_STATEMENT_H
 #define GS_MODEL_STATEMENT_H
 
@@ -27,7 +27,10 @@ enum statement_kind {
 #define STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define REQUEST_BYTES_MAX (8u << 20)
 #define DOCUMENT_BYTES_MAX (1u << 20) /* policy and roster statements */
-#define ACT_BYTES_MAX 8192u
+/* Worst cases: a comment of ACT_COMMENT_MAX bytes that are all escaped as \u00XX, every list full. */
+#define ACT_BYTES_MAX 12288u
+#define KEYADMIN_BYTES_MAX (160u << 10)
+#define CALL_BYTES_MAX 16384u
 
 struct statement_info {
 	const char *name;           /* "request" */
@@ -36,6 +39,9 @@ struct statement_info {
 	size_t max_bytes;
 };
 
+/* Never NULL; kind must be one of the enum's. Lives for ever. */
 const struct statement_info *statement_info(enum statement_kind kind);
+/* By info name ("approval"). RC_UNKNOWN. */
+MUST rc statement_kind_parse(struct view name, enum statement_kind *ret);
 
 #endif

@@ -1,8 +1,8 @@
 /* keeper - the messages between greatseald (or any client of the socket) and the keeper: both
  * directions in this one pair of files. docs/protocol/keeper.md is the specification.
  *
- * Frame: u32 length of what follows (12 + body), u16 type, u16 zero, u64 correlation id, body; all big-endian.
- * The correlation id is chosen by the client and returned; replies come in any order.
+ * Frame: u32 length of what follows (12 + body), u16 type, u16 zero, u64 correlation id, body; all
+ * big-endian. The correlation id is chosen by the client and returned; replies come in any order.
  * Owns: encoding and strict decoding with fixed maxima. Must not own: sockets, decisions. */
 #ifndef GS_PROTO_KEEPER_H
 #define GS_PROTO_KEEPER_H
@@ -19,24 +19,31 @@
 #define KEEPER_PROTOCOL 1
 #define KEEPER_HEADER 16
 #define KEEPER_FRAME_MAX (REQUEST_BYTES_MAX + 65536u)
-#define KEEPER_SIG_MAX 8192u /* one raw SSHSIG blob */
+#define KEEPER_SIG_MAX 8192u	  /* one raw SSHSIG blob */
+#define KEEPER_STRING_MAX 255u	  /* names and subjects in KEYS, CSR, CERTS */
+#define KEEPER_SIGNATURE_MAX 600u /* one signature value; RSA-4096 has 512 bytes */
+#define KEEPER_LEAF_MAX 16384u
+#define KEEPER_PROOF_MAX 32768u
+#define KEEPER_STATUS_MAX 65536u /* status JSON */
+#define KEEPER_CERT_MAX 16384u	 /* one DER certificate */
 
 enum keeper_type {
 	/* requests */
-	KEEPER_HELLO = 1,     /* {u16 protocol} -> KEEPER_R_HELLO */
-	KEEPER_SUBMIT = 2,    /* struct keeper_submit -> R_STATUS, later R_RESULT if sign */
-	KEEPER_ACT = 3,       /* struct keeper_act -> R_STATUS, later R_RESULT if sign */
-	KEEPER_COMMIT = 4,    /* struct keeper_commit -> R_STATUS (wait, deny) or R_RESULT */
-	KEEPER_SHOW = 5,      /* struct digest -> R_STATUS */
-	KEEPER_RESULT = 6,    /* struct keeper_commit -> R_RESULT of a finished use */
-	KEEPER_CHANGE = 7,    /* struct keeper_change -> R_CHANGE */
-	KEEPER_KEYS = 8,      /* {string name or empty} -> R_JSON */
-	KEEPER_CSR = 9,       /* {string key name, string subject} -> R_BYTES (DER) */
-	KEEPER_DOCUMENT = 10, /* {u8 kind: policy or roster} -> R_DOCUMENT */
-	KEEPER_STATEMENT = 11,/* struct digest -> R_DOCUMENT: any statement the journal holds */
-	KEEPER_EXPLAIN = 12,  /* struct keeper_submit, nothing stored, signatures may be empty -> R_STATUS */
-	KEEPER_CERTS = 13,    /* {string key name} -> R_CERTS: leaf and chain, DER */
-	KEEPER_LOG_PROOF = 14,/* {u64 index, u64 size or 0 = newest} -> R_PROOF */
+	KEEPER_HELLO = 1,      /* {u16 protocol} -> KEEPER_R_HELLO */
+	KEEPER_SUBMIT = 2,     /* struct keeper_submit -> R_STATUS, later R_RESULT if sign */
+	KEEPER_ACT = 3,	       /* struct keeper_act -> R_STATUS, later R_RESULT if sign */
+	KEEPER_COMMIT = 4,     /* struct keeper_commit -> R_STATUS (wait, deny) or R_RESULT */
+	KEEPER_SHOW = 5,       /* struct digest -> R_STATUS */
+	KEEPER_RESULT = 6,     /* struct keeper_commit -> R_RESULT of a finished use */
+	KEEPER_CHANGE = 7,     /* struct keeper_change -> R_CHANGE */
+	KEEPER_KEYS = 8,       /* {string name or empty} -> R_JSON */
+	KEEPER_CSR = 9,	       /* {string key name, string subject} -> R_BYTES (DER) */
+	KEEPER_DOCUMENT = 10,  /* {u8 kind: policy or roster} -> R_DOCUMENT */
+	KEEPER_STATEMENT = 11, /* struct digest -> R_DOCUMENT: any statement the journal holds */
+	KEEPER_EXPLAIN =
+		12, /* struct keeper_submit, nothing stored, signatures may be empty -> R_STATUS */
+	KEEPER_CERTS = 13,     /* {string key name} -> R_CERTS: leaf and chain, DER */
+	KEEPER_LOG_PROOF = 14, /* {u64 index, u64 size or 0 = newest} -> R_PROOF */
 	/* replies */
 	KEEPER_R_ERROR = 128, /* struct keeper_error */
 	KEEPER_R_HELLO = 129,
@@ -56,11 +63,16 @@ struct keeper_header {
 	uint64_t correlation;
 };
 
-/* Reads KEEPER_HEADER bytes. RC_UNKNOWN type, RC_LIMIT over the type's own maximum (the gate table),
- * RC_SYNTAX. */
+/* Reads the first KEEPER_HEADER bytes; what follows them is not looked at. RC_TRUNCATED fewer
+ * bytes; RC_UNKNOWN type; RC_LIMIT body over the type's own maximum (the gate table); RC_RANGE
+ * length under 12; RC_NONCANON the zero field is not zero. */
 MUST rc keeper_header_parse(struct view bytes, struct keeper_header *ret);
 /* The largest body of a type; 0 for an unknown one. */
 size_t keeper_body_max(enum keeper_type type);
+/* "submit", "r-status"; "?" for an unknown type. For logs. */
+const char *keeper_type_name(enum keeper_type type);
+/* True for what the keeper sends (types from 128). */
+bool keeper_type_is_reply(enum keeper_type type);
 
 /* sign: 1 = when the decision is allow, commit the next use at once and answer with R_RESULT. */
 struct keeper_submit {
@@ -124,15 +136,15 @@ struct keeper_status {
 struct keeper_result {
 	struct digest request;
 	uint32_t use;
-	unix_time signed_at;      /* goes into the objects (signingTime) */
-	struct digest key;        /* fingerprint */
-	struct digest cert;       /* SHA-256 of the leaf certificate that was used; zeros if none */
+	unix_time signed_at; /* goes into the objects (signingTime) */
+	struct digest key;   /* fingerprint */
+	struct digest cert;  /* SHA-256 of the leaf certificate that was used; zeros if none */
 	uint64_t authorize_leaf;
 	uint64_t issue_leaf;
-	struct view leaf;         /* the issue leaf's bytes */
-	struct view proof;        /* .tlog-proof file for issue_leaf, with its checkpoint */
+	struct view leaf;  /* the issue leaf's bytes */
+	struct view proof; /* .tlog-proof file for issue_leaf, with its checkpoint */
 	uint32_t count;
-	struct view signatures;   /* count strings (u32 length, bytes), see keeper_result_next */
+	struct view signatures; /* count strings (buf_put_string), see keeper_result_next */
 };
 
 struct keeper_document {
@@ -148,7 +160,9 @@ struct keeper_certs {
 	size_t count;
 };
 
-/* Encoders append one whole frame to out. */
+/* Encoders append one whole frame to out, or set its sticky failure and leave its length as it was:
+ * RC_RANGE a kind, state, use or time that the message cannot carry, RC_LIMIT a field or the whole
+ * over its maximum. Encoders of several types take the type and refuse others (RC_RANGE). */
 void keeper_put_hello_request(struct buf *out, uint64_t correlation);
 void keeper_put_submit(struct buf *out, uint64_t correlation, enum keeper_type type,
 		       const struct keeper_submit *m); /* SUBMIT or EXPLAIN */
@@ -172,7 +186,11 @@ void keeper_put_bytes(struct buf *out, uint64_t correlation, enum keeper_type ty
 void keeper_put_document(struct buf *out, uint64_t correlation, const struct keeper_document *m);
 void keeper_put_certs(struct buf *out, uint64_t correlation, const struct keeper_certs *m);
 
-/* Decoders read a whole body; views point into it. RC_TRUNCATED, RC_TRAILING, RC_LIMIT, RC_RANGE. */
+/* Decoders read a whole body; views point into it. RC_TRUNCATED, RC_TRAILING; RC_LIMIT a string or
+ * count over its maximum; RC_RANGE a number, kind, state, flag or time outside its range; RC_SYNTAX
+ * a text with bytes outside 0x20..0x7e; RC_UNKNOWN a reason id; RC_UNSUPPORTED another protocol in
+ * R_HELLO. Whatever a decoder accepts, the encoder writes back byte for byte. The bodies of R_JSON,
+ * R_BYTES, R_PROOF and R_CHANGE are the bytes themselves and need no decoder. */
 MUST rc keeper_get_hello_request(struct view body, uint16_t *ret_protocol);
 MUST rc keeper_get_submit(struct view body, struct keeper_submit *ret);
 MUST rc keeper_get_act(struct view body, struct keeper_act *ret);
@@ -186,6 +204,7 @@ MUST rc keeper_get_error(struct view body, struct keeper_error *ret);
 MUST rc keeper_get_hello(struct view body, struct keeper_hello *ret);
 MUST rc keeper_get_status(struct view body, struct keeper_status *ret);
 MUST rc keeper_get_result(struct view body, struct keeper_result *ret);
+/* Takes the next of result.signatures off the front; RC_TRUNCATED when none is left. */
 MUST rc keeper_result_next(struct view *signatures, struct view *ret);
 MUST rc keeper_get_document(struct view body, struct keeper_document *ret);
 MUST rc keeper_get_certs(struct view body, struct keeper_certs *ret);
