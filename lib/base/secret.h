@@ -10,7 +10,7 @@
 #include "lib/base/result.h"
 #include "lib/base/view.h"
 
-#define SECRET_MAX 65536
+#define SECRET_MAX (1 << 20)
 
 struct secret {
 	uint8_t *ptr;
