@@ -91,12 +91,13 @@ MUST rc jcan_peek(const struct jcan *j, const char *name, struct view *ret);
 MUST rc jcan_array(struct jcan *j);
 MUST rc jcan_next(struct jcan *j, bool *ret_more);
 
-/* A string, decoded to UTF-8 with a NUL behind it; at most cap - 1 bytes. ret_len may be NULL. */
+/* A string, decoded to UTF-8 with a NUL behind it; at most cap - 1 bytes. ret_len may be NULL.
+ * After a failure out is not defined. */
 MUST rc jcan_string(struct jcan *j, char *out, size_t cap, size_t *ret_len);
 /* A string that needs no escapes (ids, digests, names), as a view of at most max bytes into the
  * input; RC_SYNTAX if it has one. */
 MUST rc jcan_text(struct jcan *j, size_t max, struct view *ret);
-/* Exactly n bytes as 2n lower-case hex digits. */
+/* Exactly n bytes as 2n lower-case hex digits. After a failure out is not defined. */
 MUST rc jcan_hex(struct jcan *j, uint8_t *out, size_t n);
 /* Exactly this string (no escapes in it), e.g. a type URI. RC_MISMATCH. */
 MUST rc jcan_literal(struct jcan *j, const char *expected);
