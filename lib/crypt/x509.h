@@ -67,9 +67,9 @@ struct x509_chain {
 };
 void x509_chain_release(struct x509_chain *c);
 AUTO_DEFINE(x509_chain, struct x509_chain, x509_chain_release)
-/* One or more PEM "CERTIFICATE" blocks (text between blocks is refused, white-space lines are
- * not), or DER certificates one after the other. Each must pass x509_parse.
- * RC_SYNTAX, RC_LIMIT (over X509_CHAIN_MAX), RC_NOMEM and those of x509_parse. */
+/* One or more PEM "CERTIFICATE" blocks (lib/codec/pem.h; empty lines between them and CRLF are
+ * permitted, other text is not), or DER certificates one after the other. Each must pass
+ * x509_parse. RC_SYNTAX, RC_LIMIT (over X509_CHAIN_MAX), RC_NOMEM and those of x509_parse. */
 MUST rc x509_chain_read(struct view pem_or_der, struct x509_chain *ret, struct fault *f);
 
 /* Whether the chain may be installed for a signing key at time t; every refusal says which
@@ -132,8 +132,5 @@ struct x509_issue {
 };
 MUST rc x509_issue(const struct x509_make *m, const struct x509_issue *i, struct buf *out,
 		   struct fault *f);
-
-/* Appends "-----BEGIN label-----" and so on, 64 columns (RFC 7468). */
-MUST rc x509_pem(struct view der, const char *label, struct buf *out);
 
 #endif
