@@ -341,6 +341,8 @@ rc sshkey_parse_line(struct view line, struct sshkey **ret, struct view *ret_com
 	} else {
 		text = line;
 	}
+	if (text.len == 0)
+		return fault_set(f, RC_SYNTAX, 0, "ssh key: line is not TYPE BASE64 [COMMENT]");
 	buf_init_fixed(&blob, mem, sizeof(mem));
 	TRY(base64_parse(BASE64_STD, text, &blob, f));
 	TRY(sshkey_parse_blob(buf_view(&blob), &k, f));

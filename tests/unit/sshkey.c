@@ -137,7 +137,7 @@ static void lines_refused(void **state)
 		{"ssh-ed25519 %s with spaces\n", RC_OK},
 		{"", RC_SYNTAX},
 		{"ssh-ed25519", RC_SYNTAX},
-		{"ssh-ed25519 ", RC_TRUNCATED},
+		{"ssh-ed25519 ", RC_SYNTAX},
 		{"ssh-ed25519 %s ", RC_SYNTAX},
 		{"ssh-ed25519  %s", RC_SYNTAX},
 		{"ssh-ed25519 %s  two", RC_SYNTAX},
