@@ -61,7 +61,7 @@ struct note {
 
 /* Reads the form; nothing is verified. Views point into bytes. RC_SYNTAX: not UTF-8, a control
  * character other than LF, no empty line, no or broken signature lines; RC_NONCANON: base64;
- * RC_LIMIT: larger than NOTE_MAX, or too many signatures. */
+ * RC_LIMIT: larger than NOTE_MAX, or too many signatures; RC_NOMEM. */
 MUST rc note_parse(struct view bytes, struct note *ret, struct fault *f);
 
 /* Verifies with the known keys. Lines of unknown (name, id) are ignored; a known pair whose
