@@ -1,0 +1,86 @@
+/* http_internal - what http_server.c (exchanges) and http_listen.c (connections) share. Not for
+ * anybody else. */
+#ifndef GS_NET_HTTP_INTERNAL_H
+#define GS_NET_HTTP_INTERNAL_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lib/net/http_server.h"
+
+enum body_mode { BODY_NONE, BODY_MEMORY, BODY_STREAM };
+enum exchange_phase { PHASE_HEADERS, PHASE_BEGIN_DEFERRED, PHASE_BODY, PHASE_READY, PHASE_SENT };
+enum exchange_state { EXCHANGE_RUNNING, EXCHANGE_SUSPENDED, EXCHANGE_WOKEN };
+
+/* One TCP connection, in the server's list from accept to close. */
+struct http_conn {
+	struct http_conn *prev;
+	struct http_conn *next;
+	int fd;
+	_Atomic int64_t deadline; /* monotonic seconds; 0: none */
+	int trusted;		  /* client certificate: 0 not looked at, 1 yes, -1 no */
+};
+
+struct http_exchange {
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	struct http_conn *conn;
+	const char *method;
+	char target[HTTP_TARGET_KEEP];
+	size_t target_len;
+	enum exchange_phase phase;
+	enum body_mode mode;
+	enum http_fault fault;
+	uint64_t body_size;
+	struct buf body;
+	size_t reserved; /* bytes counted in server->body_memory */
+	size_t drained;
+	bool answered;
+	unsigned status;
+	struct MHD_Response *response;
+	_Atomic int state;
+	void (*next)(struct http_exchange *x, void *ctx);
+	void *next_ctx;
+	void *user;
+};
+
+struct http_server {
+	struct http_server_spec spec;
+	const struct http_handler *handler;
+	struct MHD_Daemon *daemon;
+	char address[64];
+	bool needs_client_cert;
+	atomic_bool closing;
+	atomic_uint exchanges;
+	_Atomic size_t body_memory;
+	pthread_mutex_t lock; /* conns, stopping, and waiting for exchanges to reach 0 */
+	pthread_cond_t changed;
+	struct http_conn *conns;
+	bool stopping;
+	bool has_reaper;
+	pthread_t reaper;
+};
+
+/* http_server.c: libmicrohttpd's callbacks; ctx is the server. */
+void *http_on_target(void *ctx, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result http_on_access(void *ctx, struct MHD_Connection *connection, const char *url,
+			       const char *method, const char *version, const char *data,
+			       size_t *data_size, void **con_cls);
+void http_on_completed(void *ctx, struct MHD_Connection *connection, void **con_cls,
+		       enum MHD_RequestTerminationCode why);
+
+/* http_listen.c: the connection is shut down unless disarmed or armed anew within so many seconds.
+ * conn may be NULL. */
+void http_conn_arm(struct http_conn *conn, unsigned seconds);
+void http_conn_disarm(struct http_conn *conn);
+/* Whether the peer may talk to us at all: its certificate, if there is a client CA. */
+bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connection,
+			  struct http_conn *conn);
+/* The last exchange has ended. */
+void http_server_idle(struct http_server *s);
+
+#endif

@@ -1,0 +1,355 @@
+/* http_listen - the listening half of http_server.h: socket, TLS, limits of connections and time.
+ *
+ * libmicrohttpd's own timeout counts from the last byte, so a peer that sends one byte a minute
+ * would hold a connection for ever: the reaper thread holds each phase to a deadline as a whole. */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "lib/base/fd.h"
+#include "lib/net/http_internal.h"
+
+#define BACKLOG 1024
+#define TLS_PRIORITY                                                                               \
+	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:"     \
+	"+CHACHA20-POLY1305:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"
+
+static int64_t monotonic_seconds(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* ---- Connections ---------------------------------------------------------------------------*/
+
+void http_conn_arm(struct http_conn *conn, unsigned seconds)
+{
+	if (conn != NULL)
+		atomic_store(&conn->deadline, monotonic_seconds() + (int64_t)seconds);
+}
+
+void http_conn_disarm(struct http_conn *conn)
+{
+	if (conn != NULL)
+		atomic_store(&conn->deadline, 0);
+}
+
+static void conn_begin(struct http_server *s, struct MHD_Connection *connection, void **ret)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_conn *c = (struct http_conn *)calloc(1, sizeof(*c));
+
+	*ret = c;
+	if (c == NULL)
+		return;
+	c->fd = info == NULL ? -1 : (int)info->connect_fd;
+	http_conn_arm(c, s->spec.header_seconds); /* handshake and first request together */
+	(void)pthread_mutex_lock(&s->lock);
+	c->next = s->conns;
+	if (s->conns != NULL)
+		s->conns->prev = c;
+	s->conns = c;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void conn_end(struct http_server *s, void **ctx)
+{
+	struct http_conn *c = (struct http_conn *)*ctx;
+
+	if (c == NULL)
+		return;
+	*ctx = NULL;
+	(void)pthread_mutex_lock(&s->lock);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		s->conns = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	(void)pthread_mutex_unlock(&s->lock);
+	free(c);
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *s = (struct http_server *)ctx;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		conn_begin(s, connection, socket_context);
+	else
+		conn_end(s, socket_context);
+}
+
+/* Under the lock a listed descriptor is still open: conn_end() comes before close. */
+static void reap(struct http_server *s)
+{
+	int64_t now = monotonic_seconds();
+
+	for (struct http_conn *c = s->conns; c != NULL; c = c->next) {
+		int64_t deadline = atomic_load(&c->deadline);
+
+		if (deadline == 0 || deadline > now)
+			continue;
+		(void)shutdown(c->fd, SHUT_RDWR);
+		atomic_store(&c->deadline, 0);
+	}
+}
+
+static void *run_reaper(void *ctx)
+{
+	struct http_server *s = (struct http_server *)ctx;
+
+	(void)pthread_mutex_lock(&s->lock);
+	while (!s->stopping) {
+		struct timespec t;
+
+		(void)clock_gettime(CLOCK_MONOTONIC, &t);
+		t.tv_sec += 1;
+		(void)pthread_cond_timedwait(&s->changed, &s->lock, &t);
+		reap(s);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connection,
+			  struct http_conn *conn)
+{
+	const union MHD_ConnectionInfo *info;
+	unsigned status = 0;
+
+	if (!s->needs_client_cert)
+		return true;
+	if (conn == NULL)
+		return false;
+	if (conn->trusted == 0) {
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		conn->trusted = -1;
+		if (info != NULL &&
+		    gnutls_certificate_verify_peers2((gnutls_session_t)info->tls_session,
+						     &status) == GNUTLS_E_SUCCESS &&
+		    status == 0)
+			conn->trusted = 1;
+	}
+	return conn->trusted == 1;
+}
+
+/* ---- Listening -----------------------------------------------------------------------------*/
+
+/* "HOST:PORT" or "[HOST]:PORT" with a numeric host. */
+static rc listen_on(const char *text, int *ret_fd, struct fault *f)
+{
+	AUTO(fd) int fd = -1;
+	const char *colon = strrchr(text, ':');
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+				 .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found = NULL;
+	char host[64];
+	size_t n;
+	int one = 1;
+	int failed;
+
+	if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof(host))
+		return fault_set(f, RC_USAGE, 0, "listen: must be ADDRESS:PORT");
+	n = (size_t)(colon - text);
+	if (text[0] == '[' && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+	}
+	memcpy(host, text, n);
+	host[n] = '\0';
+	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+		return fault_set(f, RC_USAGE, 0, "listen: must be a numeric ADDRESS:PORT");
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	failed = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+		 bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0;
+	freeaddrinfo(found);
+	if (failed)
+		return fault_errno(f, errno, "listen on %s%s", host, colon);
+	*ret_fd = fd;
+	fd = -1;
+	return OK;
+}
+
+static rc name_address(int fd, char *out, size_t cap, struct fault *f)
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof(a);
+	char host[64];
+	char port[8];
+
+	if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+		return fault_errno(f, errno, "listen");
+	if (getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return fault_set(f, RC_IO, 0, "listen: address has no name");
+	(void)snprintf(out, cap, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	return OK;
+}
+
+static size_t keep_target(void *ctx, struct MHD_Connection *connection, char *text)
+{
+	(void)ctx;
+	(void)connection;
+	return strlen(text); /* nothing is decoded: http_target reads what was sent */
+}
+
+static void drop_log(void *ctx, const char *format, va_list args)
+{
+	(void)ctx;
+	(void)format;
+	(void)args; /* failed handshakes of strangers; no decision is made here */
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_server_spec *spec,
+				       int fd)
+{
+	struct MHD_OptionItem items[] = {
+		{MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)spec->key_pem},
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)spec->cert_pem},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITY},
+		{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)spec->threads, NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)spec->connections, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADERS_MEMORY, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)spec->idle_seconds, NULL},
+		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)spec->connections_address, NULL},
+		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_target, NULL},
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, s},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, s},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},
+		/* Last, so that it can be left out. */
+		{spec->client_ca_pem != NULL ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
+		 (void *)(uintptr_t)spec->client_ca_pem},
+		{MHD_OPTION_END, 0, NULL},
+	};
+
+	return MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS |
+					MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+				0, NULL, NULL, http_on_access, s, MHD_OPTION_EXTERNAL_LOGGER,
+				drop_log, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+}
+
+static rc start_reaper(struct http_server *s, struct fault *f)
+{
+	int failed = pthread_create(&s->reaper, NULL, run_reaper, s);
+
+	if (failed != 0)
+		return fault_errno(f, failed, "http: thread");
+	s->has_reaper = true;
+	return OK;
+}
+
+static rc start(struct http_server *s, const struct http_server_spec *spec, struct fault *f)
+{
+	AUTO(fd) int fd = -1;
+
+	TRY(listen_on(spec->address, &fd, f));
+	TRY(name_address(fd, s->address, sizeof(s->address), f));
+	s->daemon = start_daemon(s, spec, fd);
+	if (s->daemon == NULL)
+		return fault_set(f, RC_CRYPTO, 0, "http: key, certificate or client CA is refused");
+	fd = -1; /* the daemon's */
+	return start_reaper(s, f);
+}
+
+rc http_server_start(const struct http_server_spec *spec, struct http_server **ret, struct fault *f)
+{
+	struct http_server *s = (struct http_server *)calloc(1, sizeof(*s));
+	pthread_condattr_t attr;
+	rc r;
+
+	if (s == NULL)
+		return RC(RC_NOMEM);
+	s->spec = *spec;
+	s->handler = spec->handler;
+	s->needs_client_cert = spec->client_ca_pem != NULL;
+	s->spec.address = s->spec.key_pem = s->spec.cert_pem = s->spec.client_ca_pem = NULL;
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&s->changed, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	(void)pthread_mutex_init(&s->lock, NULL);
+	r = start(s, spec, f);
+	if (!rc_is_ok(r)) {
+		http_server_free(s);
+		return r;
+	}
+	*ret = s;
+	return OK;
+}
+
+const char *http_server_address(const struct http_server *s)
+{
+	return s->address;
+}
+
+void http_server_quiesce(struct http_server *s)
+{
+	MHD_socket fd;
+
+	if (atomic_exchange(&s->closing, true))
+		return;
+	fd = MHD_quiesce_daemon(s->daemon);
+	if (fd != MHD_INVALID_SOCKET)
+		(void)close(fd);
+}
+
+void http_server_idle(struct http_server *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	(void)pthread_cond_broadcast(&s->changed);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+bool http_server_drain(struct http_server *s, unsigned milliseconds)
+{
+	struct timespec t;
+	bool done;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += milliseconds / 1000;
+	t.tv_nsec += (long)(milliseconds % 1000) * 1000000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000L;
+	}
+	(void)pthread_mutex_lock(&s->lock);
+	while (atomic_load(&s->exchanges) != 0 &&
+	       pthread_cond_timedwait(&s->changed, &s->lock, &t) != ETIMEDOUT)
+		continue;
+	done = atomic_load(&s->exchanges) == 0;
+	(void)pthread_mutex_unlock(&s->lock);
+	return done;
+}
+
+void http_server_free(struct http_server *s)
+{
+	if (s == NULL)
+		return;
+	if (s->daemon != NULL) {
+		http_server_quiesce(s);
+		MHD_stop_daemon(s->daemon);
+	}
+	(void)pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	(void)pthread_cond_broadcast(&s->changed);
+	(void)pthread_mutex_unlock(&s->lock);
+	if (s->has_reaper)
+		(void)pthread_join(s->reaper, NULL);
+	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_cond_destroy(&s->changed);
+	free(s);
+}

@@ -1,0 +1,119 @@
+/* http_server - HTTPS for one program: libmicrohttpd in poll mode with a pool of threads.
+ *
+ * The program gets exchanges: headers first (it may refuse before a body is read), then the body in
+ * memory or piece by piece, then its turn to answer, at once or later from any thread.
+ * Owns: listening, TLS and client certificates, limits of headers, bodies, time and connections.
+ * Must not own: routes, who may call, what is answered. It reads the monotonic clock, as a
+ * transport must. */
+#ifndef GS_NET_HTTP_SERVER_H
+#define GS_NET_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/fault.h"
+#include "lib/base/result.h"
+#include "lib/base/view.h"
+
+#define HTTP_HEADERS_MEMORY 65536u /* request line, headers and read buffer of one connection */
+#define HTTP_DRAIN_MAX (1u << 20)  /* a body this small is read off before a refusal is sent */
+#define HTTP_TARGET_KEEP 2048u	   /* longer targets are cut, and then refused by http_target */
+
+struct http_server;
+struct http_exchange;
+
+/* All called in the server's threads; exchanges of several connections at once. */
+struct http_handler {
+	/* The headers are there. Must call one of http_answer, http_expect_memory,
+	 * http_expect_stream, http_defer. */
+	void (*begin)(void *ctx, struct http_exchange *x);
+	/* A piece of a streamed body. false: the handler has answered; the rest is not wanted. */
+	bool (*data)(void *ctx, struct http_exchange *x, struct view piece);
+	/* The body is complete (or there is none). Must call http_answer or http_defer. */
+	void (*ready)(void *ctx, struct http_exchange *x);
+	/* The exchange is over, answered or cut off. The last call with x. */
+	void (*end)(void *ctx, struct http_exchange *x);
+	void *ctx;
+};
+
+struct http_server_spec {
+	const char *address; /* "127.0.0.1:8443", "[::1]:8443"; port 0 is any free one */
+	const char *key_pem; /* texts, not paths */
+	const char *cert_pem;
+	const char *client_ca_pem; /* NULL: no client certificates are asked for */
+	unsigned threads;
+	unsigned connections;	      /* in all */
+	unsigned connections_address; /* from one address; 0: no limit of its own */
+	unsigned idle_seconds;	      /* between two requests, and without any byte moving */
+	unsigned header_seconds;      /* from the first byte of a request to its last header */
+	unsigned body_seconds;	      /* for a whole body that goes to memory */
+	uint64_t body_memory;	      /* bytes of all bodies in memory together */
+	const struct http_handler *handler;
+};
+
+/* Listens and serves from here on. The spec's strings are not kept; its handler is.
+ * RC_USAGE: address; RC_IO: cannot listen; RC_CRYPTO: key or certificate refused; RC_NOMEM. */
+MUST rc http_server_start(const struct http_server_spec *spec, struct http_server **ret,
+			  struct fault *f);
+/* "127.0.0.1:43210", with the real port. Lives as long as the server. */
+const char *http_server_address(const struct http_server *s);
+/* No new connections, and every answer from now on closes its connection. */
+void http_server_quiesce(struct http_server *s);
+/* Waits until every exchange has ended, at most so long; true if they have. Deferred exchanges must
+ * be woken by the caller first. */
+bool http_server_drain(struct http_server *s, unsigned milliseconds);
+/* Ends the rest. No exchange may be deferred any more (asserted by libmicrohttpd). Accepts NULL. */
+void http_server_free(struct http_server *s);
+
+/* What was asked; valid until end(). */
+const char *http_method(const struct http_exchange *x);
+struct view http_raw_target(const struct http_exchange *x);
+/* Value of a request header, or NULL. A header that is given twice counts as malformed: "". */
+const char *http_header(const struct http_exchange *x, const char *name);
+/* The collected body. */
+struct view http_body(const struct http_exchange *x);
+/* Content-Length, or UINT64_MAX if the body is chunked. */
+uint64_t http_body_size(const struct http_exchange *x);
+/* The handler's own. */
+void http_set_user(struct http_exchange *x, void *user);
+void *http_user(const struct http_exchange *x);
+
+/* Only in begin(). A longer body is read off and ready() sees HTTP_FAULT_BODY_LIMIT. */
+void http_expect_memory(struct http_exchange *x, size_t max);
+void http_expect_stream(struct http_exchange *x);
+
+/* In begin, ready or a deferred function: fn runs in a server thread after http_wake. After a defer
+ * in begin, fn may still call http_expect_*. */
+void http_defer(struct http_exchange *x, void (*fn)(struct http_exchange *x, void *ctx), void *ctx);
+/* From any thread, once for each http_defer; x may be gone when this returns. */
+void http_wake(struct http_exchange *x);
+
+struct http_answer {
+	unsigned status;
+	const char *content_type; /* a literal */
+	struct buf *body;	  /* taken; or NULL */
+	int fd;			  /* else has_fd: closed by the server; size bytes from its start */
+	bool has_fd;
+	uint64_t size;
+	const char *allow;	/* for 405, or NULL */
+	const char *cache;	/* Cache-Control, or NULL: no-store */
+	unsigned retry_seconds; /* Retry-After, or 0 */
+};
+/* In begin, data, ready or a deferred function, once. If the body cannot be made (no memory), the
+ * connection is closed. */
+void http_answer(struct http_exchange *x, const struct http_answer *a);
+
+/* Why the glue itself refuses; the program turns it into an answer. */
+enum http_fault {
+	HTTP_FAULT_BODY_LIMIT = 1, /* over the maximum of this body: 413 */
+	HTTP_FAULT_MEMORY,	   /* all bodies together are at their limit: 503 */
+	HTTP_FAULT_FRAMING,	   /* Content-Length and Transfer-Encoding together, and the like */
+	HTTP_FAULT_CLIENT_CERT,	   /* none, or not under the client CA */
+};
+/* In begin() or ready(): what the glue found, or 0. begin() is told of the last two (answer it and
+ * return), ready() of the first two. */
+enum http_fault http_fault(const struct http_exchange *x);
+
+#endif
