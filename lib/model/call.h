@@ -17,6 +17,7 @@
 
 #define CALL_SKEW 120 /* seconds that the call's time may differ from the server's clock */
 #define CALL_HEADER_MAX 4096u
+#define CALL_TARGET_MAX 2048u
 
 struct call {
 	struct view method;
@@ -28,9 +29,14 @@ struct call {
 	struct digest pin;
 };
 
+/* Appends the text. RC_SYNTAX a method that is not A-Z or a target that is empty, longer than
+ * CALL_TARGET_MAX or has bytes outside 0x21..0x7e; RC_RANGE time; RC_LIMIT, RC_NOMEM out. */
 MUST rc call_text(const struct call *c, struct buf *out);
-/* Fills time, nonce, body of *c from the header value and the raw signature into sig. */
+/* Fills time, nonce, body of *c (the rest stays) from the header value and appends the raw
+ * signature to sig. RC_LIMIT too long; RC_SYNTAX, RC_TRUNCATED, RC_TRAILING, RC_RANGE, RC_NONCANON:
+ * form. */
 MUST rc call_header_parse(struct view header, struct call *c, struct buf *sig, struct fault *f);
+/* Appends the header value. RC_RANGE time, RC_LIMIT longer than CALL_HEADER_MAX, RC_NOMEM. */
 MUST rc call_header_encode(const struct call *c, struct view sig, struct buf *out);
 
 #endif
