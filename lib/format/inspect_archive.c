@@ -1,0 +1,376 @@
+/* Archives through libarchive: opening, the loop over members, limits. Owns the entry objects of
+ * the report. Must not own: what Debian or npm members mean (inspect_deb.c, inspect_npm.c). */
+#include <errno.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/format/inspect_tree.h"
+
+#define BLOCK 65536
+#define RATIO_FLOOR (64ULL << 20) /* small files may expand this far whatever the ratio */
+#define ENTRY_COST 1500		  /* bytes of memory for one entry object beside its strings */
+#define OWNER_MAX 128
+
+const struct tree_kind tree_plain = {0};
+
+static void reader_release(struct archive **a)
+{
+	if (*a != NULL)
+		(void)archive_read_free(*a);
+	*a = NULL;
+}
+AUTO_DEFINE(reader, struct archive *, reader_release)
+
+/* libarchive converts names to the locale's character set; ours is UTF-8 while it works. */
+struct locales {
+	locale_t mine;
+	locale_t before;
+};
+
+static void locales_restore(struct locales *l)
+{
+	if (l->mine == (locale_t)0)
+		return;
+	(void)uselocale(l->before);
+	freelocale(l->mine);
+}
+AUTO_DEFINE(locales, struct locales, locales_restore)
+
+static uint64_t expanded_max(const struct inspection *in)
+{
+	const struct inspect_limits *l = in->limits;
+	uint64_t by_ratio;
+
+	if (__builtin_mul_overflow(in->size, l->ratio, &by_ratio) ||
+	    __builtin_add_overflow(by_ratio, RATIO_FLOOR, &by_ratio))
+		by_ratio = UINT64_MAX;
+	return by_ratio < l->expanded ? by_ratio : l->expanded;
+}
+
+static rc stop(struct tree *t, const char *code, struct view path, const char *what)
+{
+	t->in->stopped = true;
+	TRY(finding(t->in, SEVERITY_ERROR, code, path, "%s: %s", t->label, what));
+	return RC(RC_LIMIT);
+}
+
+static rc damaged(struct tree *t, struct view path)
+{
+	const char *why = archive_error_string(t->archive);
+
+	return finding(t->in, SEVERITY_ERROR, "archive-damaged", path, "%s: %s", t->label,
+		       why == NULL ? "cannot be read" : why);
+}
+
+/* Reads the member's content: digest, size, the first bytes. *ret_fatal: nothing can follow. */
+static rc content(struct tree *t, struct member *m, struct buf *keep, size_t keep_max,
+		  bool *ret_fatal)
+{
+	AUTO(hasher) struct hasher *h = NULL;
+	uint8_t block[BLOCK];
+
+	TRY(hasher_new(HASH_SHA256, &h));
+	for (;;) {
+		la_ssize_t got = archive_read_data(t->archive, block, sizeof(block));
+		size_t n = got < 0 ? 0 : (size_t)got;
+
+		if (got == ARCHIVE_RETRY || got == ARCHIVE_WARN)
+			continue;
+		if (got < 0) {
+			*ret_fatal = got == ARCHIVE_FATAL;
+			TRY(damaged(t, m->path));
+		}
+		if (got <= 0)
+			break;
+		m->size += n;
+		t->in->expanded += n;
+		if (t->in->expanded > expanded_max(t->in))
+			return stop(t, "expands-too-far", m->path,
+				    "the members expand to more than is read");
+		TRY(hasher_update(h, view_of(block, n)));
+		if (keep->len < keep_max)
+			buf_put(keep, block, n < keep_max - keep->len ? n : keep_max - keep->len);
+	}
+	m->kept = buf_view(keep);
+	TRY(buf_done(keep));
+	return hasher_finish(h, &m->hash);
+}
+
+static const char *type_of(struct archive_entry *e)
+{
+	if (archive_entry_hardlink(e) != NULL)
+		return "hardlink";
+	switch ((unsigned)archive_entry_filetype(e)) {
+	case AE_IFREG:
+		return "file";
+	case AE_IFDIR:
+		return "dir";
+	case AE_IFLNK:
+		return "symlink";
+	case AE_IFIFO:
+		return "fifo";
+	case AE_IFCHR:
+		return "char";
+	case AE_IFBLK:
+		return "block";
+	case AE_IFSOCK:
+		return "socket";
+	default:
+		return "unknown";
+	}
+}
+
+static rc mode_findings(struct inspection *in, struct view path, const char *type, unsigned mode)
+{
+	bool file = strcmp(type, "file") == 0;
+	bool dir = strcmp(type, "dir") == 0;
+
+	if ((file && (mode & 06000) != 0) || (dir && (mode & 04000) != 0))
+		TRY(finding(in, SEVERITY_WARNING, "setid", path,
+			    "runs as its owner or group (%04o)", mode));
+	if ((file && (mode & 0002) != 0) || (dir && (mode & 01002) == 0002))
+		TRY(finding(in, SEVERITY_WARNING, "world-writable", path, "anyone may write (%04o)",
+			    mode));
+	if (strcmp(type, "char") == 0 || strcmp(type, "block") == 0)
+		TRY(finding(in, SEVERITY_WARNING, "device", path, "a device node"));
+	return OK;
+}
+
+static rc owner_set(json_t *o, const char *key, const char *name)
+{
+	return name == NULL || *name == '\0' ? OK
+					     : report_set_text(o, key, view_str(name), OWNER_MAX);
+}
+
+/* The facts of the header; size and digest come after the content. */
+static rc header_facts(struct tree *t, struct archive_entry *e, struct view path, json_t *o)
+{
+	const char *type = type_of(e);
+	const char *target = archive_entry_hardlink(e);
+	unsigned mode = (unsigned)archive_entry_perm(e) & 07777;
+	char octal[8];
+
+	if (target == NULL)
+		target = archive_entry_symlink(e);
+	(void)snprintf(octal, sizeof(octal), "%04o", mode);
+	TRY(report_set_text(o, "path", path, INSPECT_PATH_MAX));
+	TRY(report_set(o, "type", json_string_nocheck(type)));
+	TRY(report_set(o, "mode", json_string_nocheck(octal)));
+	if (archive_entry_uid(e) > 0)
+		TRY(report_set_u64(o, "uid", (uint64_t)archive_entry_uid(e)));
+	if (archive_entry_gid(e) > 0)
+		TRY(report_set_u64(o, "gid", (uint64_t)archive_entry_gid(e)));
+	TRY(owner_set(o, "owner", archive_entry_uname(e)));
+	TRY(owner_set(o, "group", archive_entry_gname(e)));
+	if ((mode & 06000) != 0)
+		TRY(report_set(o, "setid", json_true()));
+	TRY(path_check(t->in, path));
+	TRY(mode_findings(t->in, path, type, mode));
+	if (target == NULL)
+		return OK;
+	TRY(report_spend(t->in, strlen(target)));
+	TRY(report_set_text(o, "target", view_str(target), INSPECT_PATH_MAX));
+	return link_check(t->in, path, view_str(target), strcmp(type, "hardlink") == 0);
+}
+
+static rc read_content(struct tree *t, struct archive_entry *e, struct view path, json_t *o,
+		       bool *ret_fatal)
+{
+	size_t keep_max = t->kind->keep == NULL ? 0 : t->kind->keep(t, path);
+	struct member m = {.path = path};
+	AUTO(buf) struct buf keep;
+
+	/* A hard link may carry content too (pax); nothing that is stored stays unread. */
+	if ((archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) != NULL) &&
+	    archive_entry_size(e) <= 0)
+		return OK;
+	if (archive_entry_is_data_encrypted(e))
+		return finding(t->in, SEVERITY_ERROR, "encrypted", path, "cannot be looked into");
+	buf_init(&keep, keep_max);
+	TRY(content(t, &m, &keep, keep_max, ret_fatal));
+	TRY(report_set_u64(o, "size", m.size));
+	TRY(report_set_hex(o, "sha256", &m.hash));
+	return t->kind->kept == NULL || keep_max == 0 ? OK : t->kind->kept(t, &m);
+}
+
+static rc one_entry(struct tree *t, struct archive_entry *e, bool *ret_fatal, struct fault *f)
+{
+	const char *name = archive_entry_pathname(e);
+	struct view path = view_str(name == NULL ? "" : name);
+	bool taken = false;
+	json_t *o;
+
+	if (path.len > 2 && memcmp(path.ptr, "./", 2) == 0)
+		(void)view_skip(&path, 2).code;
+	if (++t->in->entries > t->in->limits->entries)
+		return stop(t, "too-many-entries", NO_PATH, "more members than are read");
+	if (!rc_is_ok(report_spend(t->in, ENTRY_COST + path.len)))
+		return stop(t, "report-too-large", NO_PATH, "more members than a report holds");
+	if (name == NULL)
+		TRY(finding(t->in, SEVERITY_ERROR, "unreadable-name", NO_PATH,
+			    "%s: the name of a member cannot be read", t->label));
+	if (t->kind->open != NULL) {
+		TRY(t->kind->open(t, path, &taken, f));
+		if (taken)
+			return OK;
+	}
+	o = json_object();
+	TRY(report_add(t->entries, o));
+	TRY(header_facts(t, e, path, o));
+	return read_content(t, e, path, o, ret_fatal);
+}
+
+static rc members(struct tree *t, struct fault *f)
+{
+	bool fatal = false;
+
+	while (!fatal) {
+		struct archive_entry *e;
+		int got = archive_read_next_header(t->archive, &e);
+		rc r;
+
+		if (got == ARCHIVE_EOF)
+			break;
+		if (got == ARCHIVE_RETRY)
+			continue;
+		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
+			return damaged(t, NO_PATH);
+		r = one_entry(t, e, &fatal, f);
+		if (r.code == RC_LIMIT && !t->in->stopped)
+			return stop(t, "report-too-large", NO_PATH, "a report cannot hold it");
+		TRY(r);
+	}
+	return OK;
+}
+
+rc tree_walk(struct tree *t, struct fault *f)
+{
+	rc r = members(t, f);
+
+	if (!rc_is_ok(r) && !t->in->stopped)
+		return r;
+	if (archive_filter_count(t->archive) > 2)
+		TRY(finding(t->in, SEVERITY_WARNING, "compressed-twice", NO_PATH,
+			    "%s: %d compressions on top of each other", t->label,
+			    archive_filter_count(t->archive) - 1));
+	TRY(paths_check(t->in, t->entries));
+	return r;
+}
+
+/* The one list of what libarchive may be used for: no filter that starts a program. */
+static rc reader_new(const char *type, struct archive **ret)
+{
+	AUTO(reader) struct archive *a = archive_read_new();
+	int worst = ARCHIVE_OK;
+
+	if (a == NULL)
+		return RC(RC_NOMEM);
+	if (strcmp(type, "zip") == 0) {
+		worst = archive_read_support_format_zip_seekable(a);
+	} else if (strcmp(type, "ar") == 0 || strcmp(type, "deb") == 0) {
+		worst = archive_read_support_format_ar(a);
+	} else {
+		if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
+		    archive_read_support_filter_bzip2(a) != ARCHIVE_OK ||
+		    archive_read_support_filter_xz(a) != ARCHIVE_OK ||
+		    archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
+		    archive_read_support_format_tar(a) != ARCHIVE_OK)
+			worst = ARCHIVE_FATAL;
+		if (strcmp(type, "rpm") == 0 && worst == ARCHIVE_OK)
+			worst = archive_read_support_filter_rpm(a);
+		if (strcmp(type, "tar") != 0 && worst == ARCHIVE_OK)
+			worst = archive_read_support_format_cpio(a);
+		/* One compressed file that is no archive has one member, "data". */
+		if (strcmp(type, "tar") != 0 && strcmp(type, "cpio") != 0 &&
+		    strcmp(type, "member") != 0 && worst == ARCHIVE_OK)
+			worst = archive_read_support_format_raw(a);
+	}
+	if (worst != ARCHIVE_OK)
+		return RC(RC_NOMEM);
+	*ret = a;
+	a = NULL;
+	return OK;
+}
+
+struct outer {
+	struct archive *archive;
+	uint8_t block[BLOCK];
+};
+
+static la_ssize_t read_outer(struct archive *a, void *ctx, const void **ret)
+{
+	struct outer *o = (struct outer *)ctx;
+	la_ssize_t got = archive_read_data(o->archive, o->block, sizeof(o->block));
+
+	*ret = o->block;
+	if (got < 0)
+		archive_set_error(a, EIO, "%s", archive_error_string(o->archive));
+	return got < 0 ? -1 : got;
+}
+
+rc tree_walk_member(struct tree *outer, struct tree *inner, struct fault *f)
+{
+	AUTO(reader) struct archive *a = NULL;
+	struct outer from = {.archive = outer->archive};
+
+	inner->nesting = outer->nesting + 1;
+	if (inner->nesting > INSPECT_NESTING_MAX)
+		return finding(inner->in, SEVERITY_ERROR, "nested-too-deep", NO_PATH,
+			       "%s is not opened", inner->label);
+	TRY(reader_new("member", &a));
+	inner->archive = a;
+	if (archive_read_open(a, &from, NULL, read_outer, NULL) != ARCHIVE_OK)
+		return damaged(inner, NO_PATH);
+	return tree_walk(inner, f);
+}
+
+static rc kind_of(struct tree *t, const char *type)
+{
+	t->kind = &tree_plain;
+	if (strcmp(type, "gzip") == 0)
+		t->kind = &tree_npm;
+	if (strcmp(type, "deb") != 0)
+		return OK;
+	t->kind = &tree_deb;
+	t->facts = json_object();
+	t->entries = json_array();
+	TRY(report_set(t->in->report, "deb", t->facts));
+	return report_set(t->facts, "members", t->entries);
+}
+
+static rc walk_file(struct tree *t, struct fault *f)
+{
+	rc r;
+
+	if (lseek(t->in->fd, 0, SEEK_SET) != 0)
+		return fault_errno(f, errno, "inspect: seek");
+	if (archive_read_open_fd(t->archive, t->in->fd, BLOCK) != ARCHIVE_OK)
+		return damaged(t, NO_PATH);
+	r = tree_walk(t, f);
+	return r.code == RC_LIMIT && t->in->stopped ? OK : r;
+}
+
+rc archive_inspect(struct inspection *in, const char *type, struct fault *f)
+{
+	AUTO(reader) struct archive *a = NULL;
+	AUTO(locales) struct locales l = {.mine = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0)};
+	struct tree t = {.in = in, .label = "archive", .nesting = 1};
+	json_t *o = json_object();
+
+	if (l.mine == (locale_t)0)
+		return fault_set(f, RC_UNSUPPORTED, 0, "inspect: the locale C.UTF-8 is missing");
+	l.before = uselocale(l.mine);
+	TRY(report_set(in->report, "archive", o));
+	t.entries = json_array();
+	TRY(report_set(o, "entries", t.entries));
+	TRY(kind_of(&t, type));
+	TRY(reader_new(type, &a));
+	t.archive = a;
+	TRY(walk_file(&t, f));
+	if (archive_format_name(a) != NULL)
+		TRY(report_set_text(o, "format", view_str(archive_format_name(a)), 100));
+	TRY(report_set_u64(o, "count", in->entries));
+	return report_set_u64(o, "expanded", in->expanded);
+}
