@@ -50,7 +50,7 @@ rc report_set_u64(json_t *o, const char *key, uint64_t v)
 
 json_t *report_text(struct view in, enum clean_mode mode, size_t max)
 {
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 
 	buf_init(&b, max + 1);
 	(void)clean_put(&b, in, mode, max);
@@ -186,7 +186,7 @@ rc inspect_file(int fd, const char *name, const struct inspect_limits *l, json_t
 {
 	AUTO(json) json_t *report = json_object();
 	struct inspection in = {.fd = fd, .limits = l, .report = report, .complete = true};
-	AUTO(buf) struct buf block;
+	AUTO(buf) struct buf block = {0};
 	uint8_t head[MAGIC_BYTES];
 	size_t head_len = 0;
 

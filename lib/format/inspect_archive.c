@@ -180,7 +180,7 @@ static rc read_content(struct tree *t, struct archive_entry *e, struct view path
 {
 	size_t keep_max = t->kind->keep == NULL ? 0 : t->kind->keep(t, path);
 	struct member m = {.path = path};
-	AUTO(buf) struct buf keep;
+	AUTO(buf) struct buf keep = {0};
 
 	/* A hard link may carry content too (pax); nothing that is stored stays unread. */
 	if ((archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) != NULL) &&

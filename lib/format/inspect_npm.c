@@ -33,7 +33,7 @@ static rc one_script(struct tree *t, const struct member *m, json_t *scripts, co
 {
 	static const char *const on_install[] = {"preinstall", "install", "postinstall"};
 	char key[256];
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 
 	buf_init_fixed(&b, key, sizeof(key));
 	(void)clean_put(&b, view_str(name), CLEAN_LINE, sizeof(key) - 1);

@@ -29,7 +29,7 @@ static bool is_absolute(struct view path)
 
 static rc strange_bytes(struct inspection *in, struct view path)
 {
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 
 	buf_init(&b, INSPECT_PATH_MAX + 1);
 	if (clean_put(&b, path, CLEAN_SHOWN, INSPECT_PATH_MAX))
@@ -170,7 +170,7 @@ static rc duplicates(struct inspection *in, const json_t *entries, const struct 
 static rc through_links(struct inspection *in, const json_t *entries, const struct item *links,
 			size_t link_count)
 {
-	AUTO(buf) struct buf path;
+	AUTO(buf) struct buf path = {0};
 
 	buf_init(&path, INSPECT_PATH_MAX);
 	for (size_t i = 0; i < json_array_size(entries) && link_count > 0; i++) {
@@ -217,7 +217,7 @@ rc paths_check(struct inspection *in, const json_t *entries)
 {
 	size_t n = json_array_size(entries);
 	AUTO(items) struct item *items = (struct item *)calloc(n + 1, sizeof(struct item));
-	AUTO(buf) struct buf path;
+	AUTO(buf) struct buf path = {0};
 	size_t links = 0;
 
 	if (items == NULL)

@@ -116,8 +116,8 @@ static bool key_is(const struct node *n, const char *ascii)
 
 static rc string_pair(json_t *strings, const struct node *n)
 {
-	AUTO(buf) struct buf key;
-	AUTO(buf) struct buf value;
+	AUTO(buf) struct buf key = {0};
+	AUTO(buf) struct buf value = {0};
 
 	buf_init(&key, 256);
 	buf_init(&value, VALUE_MAX);
@@ -186,7 +186,7 @@ static rc leaf(struct pe *pe, unsigned type, uint32_t entry)
 	uint8_t raw[8];
 	struct view v = view_of(raw, sizeof(raw));
 	uint32_t address, size;
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 	uint8_t *data;
 
 	TRY(pe_read(pe, root + entry, raw, sizeof(raw)));
