@@ -1,18 +1,19 @@
 /* leaf - what the Merkle log records: canonical JSON, digests and references, no names or comments.
  *
- * {"kind":K,"origin":..?,...,"time":T}; every leaf has kind and time. Fields by kind (all digests HEX):
+ * Every leaf has kind and time. Fields by kind (all digests HEX, T as in clock.h):
  *  request   {"count":N,"items":ROOT,"key":FINGERPRINT,"kind","request":ID,"time"}
- *  approval | denial | withdrawal | cancel   {"kind","request":ID,"signature":HEX,"statement":HEX,"time"}
- *  authorize {"approvals":[HEX..],"count":N,"items":ROOT,"key":FINGERPRINT,"kind","policy":HEX,
+ *  approval | denial | withdrawal | cancel
+ * {"kind","request":ID,"signature":HEX,"statement":HEX,"time"} authorize
+ * {"approvals":[HEX..],"count":N,"items":ROOT,"key":FINGERPRINT,"kind","policy":HEX,
  *             "request":ID,"roster":HEX,"rule":HEX,"time","use":N}
  *  issue     {"authorize":INDEX,"count":N,"key":FINGERPRINT,"kind","request":ID,"signatures":ROOT,
  *             "time","use":N}
  *  admin     {"action":TEXT,"kind","object":HEX,"signatures":[HEX..],"statement":HEX,"time"}
- *  log       {"event":TEXT,"kind","note":HEX?,"time"}     start, recovery, clock, refused
- * ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest followed by the content
- * digest bytes. ROOT of signatures: leaf i is that same string followed by SHA-256 of the signature value. A file
- * of a batch proves its place with an inner inclusion proof.
- * Owns: encode and parse of every kind. */
+ *  log       {"event":TEXT,"kind","note":HEX?,"time"}     start, recovery, clock, refused; no note:
+ * zeros ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest followed by the
+ * content digest bytes. ROOT of signatures: leaf i is that same string followed by SHA-256 of the
+ * signature value. A file of a batch proves its place with an inner inclusion proof. Owns: encode
+ * and parse of every kind, from one table. */
 #ifndef GS_MODEL_LEAF_H
 #define GS_MODEL_LEAF_H
 
@@ -42,25 +43,32 @@ struct leaf {
 	enum leaf_kind kind;
 	unix_time time;
 	struct digest request;
-	struct digest statement;    /* acts, admin: SHA-256 of the statement's bytes */
-	struct digest signature;    /* acts: SHA-256 of the raw SSHSIG */
-	struct digest key;          /* request, authorize, issue: key fingerprint */
-	struct digest items;        /* request, authorize */
-	struct digest signatures;   /* issue: root */
+	struct digest statement;  /* acts, admin: SHA-256 of the statement's bytes */
+	struct digest signature;  /* acts: SHA-256 of the raw SSHSIG */
+	struct digest key;	  /* request, authorize, issue: key fingerprint */
+	struct digest items;	  /* request, authorize */
+	struct digest signatures; /* issue: root */
 	struct digest policy;
 	struct digest roster;
 	struct digest rule;
-	struct digest object;       /* admin: document digest or key fingerprint; log: note */
-	uint64_t authorize;         /* issue: index of the authorize leaf */
+	struct digest object; /* admin: document digest or key fingerprint; log: note */
+	uint64_t authorize;   /* issue: index of the authorize leaf */
 	uint64_t count;
 	uint64_t use;
-	char action[32];            /* admin: "policy", "roster", "key.create".. ; log: event */
+	char action[32]; /* admin: "policy", "roster", "key.create".. ; log: event */
 	struct digest approvals[LEAF_APPROVALS_MAX]; /* authorize: statements; admin: signatures */
 	size_t approval_count;
 };
 
+/* Appends the leaf; fields that the kind does not have are not looked at. RC_RANGE time, number or
+ * kind; RC_SYNTAX action is not [a-z0-9][a-z0-9.-]*; RC_LIMIT list too long or out full; RC_NOMEM.
+ */
 MUST rc leaf_encode(const struct leaf *l, struct buf *out, struct fault *f);
+/* Fields that the kind does not have are zero. RC_UNKNOWN kind, RC_LIMIT over LEAF_BYTES_MAX or
+ * list too long, RC_DUPLICATE entry of a list, RC_RANGE count or use 0, and as jcan.h. What is
+ * accepted encodes to the same bytes. */
 MUST rc leaf_parse(struct view bytes, struct leaf *ret, struct fault *f);
+/* "request"; "?" if there is no such kind. */
 const char *leaf_kind_name(enum leaf_kind k);
 
 #endif
