@@ -73,8 +73,8 @@ MUST rc token_make(const struct token_spec *spec, const struct secret *secret, s
 
 struct token;
 
-/* Opens and unlocks. A PKCS#11 token that is not there now opens as absent and comes back by
- * itself; a file token must be there. The secret is copied where it is needed later (PIN).
+/* Opens and unlocks. A PKCS#11 token that is not there now opens as absent and comes back through
+ * token_probe; a file token must be there. The secret is copied where it is needed later (PIN).
  *   RC_NOTFOUND    file: no such file
  *   RC_DENIED      wrong passphrase, credential or PIN (never tried twice: HSMs count)
  *   RC_CORRUPT     the file is damaged or was tampered with
@@ -95,8 +95,9 @@ const char *token_kind(const struct token *t);
 unsigned token_parallel(const struct token *t);
 /* Whether the last that was heard of the token was good. Never blocks. */
 bool token_is_ready(const struct token *t);
-/* Asks the token, and opens it again if it is back. May block for as long as the HSM does: not for
- * the decision thread. RC_TOKEN while it is absent, RC_DENIED after a refused PIN. */
+/* Asks the token, and opens it again if it is back: the one way an absent token becomes ready, so
+ * call it every few seconds while token_is_ready says no. May block for as long as the HSM does:
+ * not for the decision thread. RC_TOKEN while it is absent, RC_DENIED after a refused PIN. */
 MUST rc token_probe(struct token *t, struct fault *f);
 
 /* Makes the key, or finds the one that an earlier try with this id made; *ret_spki is appended to.
@@ -126,7 +127,8 @@ MUST rc token_list(struct token *t, token_list_fn each, void *ctx, struct fault 
  * own time. */
 struct token_session;
 /* spki is what the keeper knows the key by; RC_MISMATCH if the token has another under this id.
- * RC_NOTFOUND, RC_TOKEN, RC_CRYPTO, RC_NOMEM. */
+ * RC_NOTFOUND, RC_TOKEN, RC_BUSY, RC_CRYPTO, RC_NOMEM; RC_DENIED if the HSM's key is not a safe one
+ * (as in token_create_key). */
 MUST rc token_session_new(struct token *t, const struct digest *id, struct view spki,
 			  struct token_session **ret, struct fault *f);
 /* Accepts NULL. */
@@ -139,8 +141,11 @@ static inline void token_session_autorelease(struct token_session **s)
  * verified where the spec asks for it. A session outlives the token's absence: it is set up again
  * inside when the token is back.
  *   RC_USAGE   scheme, hash or input length does not fit the key
- *   RC_TOKEN   the token is absent, refused, or gave a signature that does not verify
- *   RC_CRYPTO, RC_NOMEM, RC_LIMIT */
+ *   RC_TOKEN   the token is absent, or gave a signature that does not verify
+ *   RC_BUSY    the HSM is out of sessions or memory
+ *   RC_CRYPTO  the HSM or libcrypto failed at this operation
+ *   RC_NOTFOUND, RC_DENIED  the key is gone from the HSM, or is no longer a safe one
+ *   RC_UNSUPPORTED, RC_NOMEM, RC_LIMIT */
 MUST rc token_session_sign(struct token_session *s, const struct sign_input *in, struct buf *out,
 			   struct fault *f);
 /* The same as a callback; valid while s lives, in its thread. */
