@@ -1,0 +1,176 @@
+/* journal - everything the keeper remembers: one SQLite file, one writer, one transaction a round.
+ *
+ * WAL, synchronous=FULL, locking_mode=EXCLUSIVE. Leaves, statements and results are only ever
+ * appended (triggers refuse the rest); a request's counters and an act's withdrawal are the only rows
+ * that change. Keyed by leaf index, which is time-ordered; the one random index is that of statement
+ * digests, eight bytes an entry.
+ * Owns: the schema, its version, durability, what an error of the disk means.
+ * Must not own: decisions, the tree's mathematics (lib/tlog), encodings of leaves (lib/model/leaf.h).
+ *
+ * Every function may fail with RC_IO, RC_NOSPACE, RC_CORRUPT or RC_NOMEM; then the transaction must
+ * be rolled back. One thread. */
+#ifndef GS_KEEPER_JOURNAL_H
+#define GS_KEEPER_JOURNAL_H
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/name.h"
+#include "lib/model/reason.h"
+#include "lib/model/request.h"
+#include "lib/model/statement.h"
+#include "lib/tlog/tile.h"
+#include "lib/tlog/tile_dir.h"
+#include "lib/tlog/tree.h"
+
+#define JOURNAL_VERSION 1
+#define JOURNAL_NOTE_MAX 1024u	    /* our own checkpoint: origin, size, root, one signature */
+#define JOURNAL_SIGS_MAX (1u << 20) /* stored signatures of one statement or one use: see below */
+#define JOURNAL_CACHE_KIB 8192	    /* SQLite's page cache */
+#define JOURNAL_ACTS_MAX 256u	    /* acts of one request */
+
+struct journal;
+
+/* ---- The log's head --------------------------------------------------------------------------*/
+struct journal_head {
+	char origin[ORIGIN_MAX + 1];
+	uint64_t epoch; /* which journal of this origin; drawn at init, equal in the guard */
+	struct compact tree;
+	unix_time time;		    /* of the newest leaf */
+	struct tree_head published; /* at least this is in public/ */
+	uint8_t note[JOURNAL_NOTE_MAX]; /* the checkpoint of the tree */
+	size_t note_len;
+};
+
+/* Makes the file with an empty log. RC_EXISTS. */
+MUST rc journal_create(const char *path, const char *origin, uint64_t epoch, struct fault *f);
+/* Opens it for this process alone. RC_NOTFOUND, RC_BUSY (another process has it), RC_UNSUPPORTED
+ * (schema version). read_only: for fsck; takes no write lock. */
+MUST rc journal_open(const char *path, bool read_only, struct journal **ret, struct fault *f);
+/* NULL is permitted; rolls back what is open. */
+void journal_close(struct journal *j);
+static inline void journal_autorelease(struct journal **j)
+{
+	journal_close(*j);
+}
+MUST rc journal_head_get(struct journal *j, struct journal_head *ret, struct fault *f);
+
+/* ---- Transactions ------------------------------------------------------------------------------*/
+MUST rc journal_begin(struct journal *j, struct fault *f);
+/* Writes the head and makes everything since begin durable. The head in the file must still be the
+ * one that `before` names (RC_CORRUPT). RC_NOSPACE: rolled back, nothing happened. Any other failure:
+ * the outcome is unknown (the WAL may or may not hold the commit); exit and load again. */
+MUST rc journal_commit(struct journal *j, const struct journal_head *head,
+		       const struct tree_head *before, struct fault *f);
+void journal_rollback(struct journal *j);
+/* For idle moments: moves the WAL into the file. Errors are not errors of the journal: they come
+ * back with the next commit. */
+void journal_idle(struct journal *j);
+
+/* ---- Leaves --------------------------------------------------------------------------------------*/
+MUST rc journal_leaf_add(struct journal *j, uint64_t index, const struct digest *hash,
+			 struct view body, struct fault *f);
+/* Appends the body to out; RC_NOTFOUND. */
+MUST rc journal_leaf_get(struct journal *j, uint64_t index, struct digest *ret_hash,
+			 struct buf *out, struct fault *f);
+/* The hash tiles of all leaves, also those of the open transaction; bounded work per tile. */
+struct tile_reader journal_tiles(struct journal *j);
+struct entry_source journal_entries(struct journal *j);
+
+/* ---- Statements, by digest -----------------------------------------------------------------------*/
+/* Signatures are stored as u32-length strings one after the other. */
+struct journal_statement {
+	uint64_t leaf; /* that recorded it */
+	enum statement_kind kind;
+	struct digest digest;
+};
+MUST rc journal_statement_add(struct journal *j, const struct journal_statement *s,
+			      struct view body, struct view sigs, struct fault *f);
+/* body and sigs (each may be NULL) are appended to. RC_NOTFOUND. */
+MUST rc journal_statement_get(struct journal *j, const struct digest *digest,
+			      struct journal_statement *ret, struct buf *body, struct buf *sigs,
+			      struct fault *f);
+
+/* ---- Requests ------------------------------------------------------------------------------------*/
+struct journal_request {
+	uint64_t leaf;
+	struct digest digest;
+	uint32_t uses;
+	uint32_t spent; /* authorize leaves */
+	uint32_t done;	/* issue leaves */
+	unix_time deadline;
+	enum reason closed; /* REASON_NONE, REASON_STATE_DENIED or REASON_STATE_CANCELLED */
+};
+MUST rc journal_request_add(struct journal *j, const struct journal_request *r, struct fault *f);
+/* RC_NOTFOUND. */
+MUST rc journal_request_get(struct journal *j, const struct digest *digest,
+			    struct journal_request *ret, struct fault *f);
+MUST rc journal_request_at(struct journal *j, uint64_t leaf, struct journal_request *ret,
+			   struct fault *f);
+/* Writes spent, done and closed. */
+MUST rc journal_request_set(struct journal *j, const struct journal_request *r, struct fault *f);
+
+/* ---- Acts ----------------------------------------------------------------------------------------*/
+struct journal_act {
+	uint64_t leaf;
+	uint64_t request; /* its leaf */
+	enum statement_kind kind;
+	struct digest digest;
+	struct name person;
+	struct digest signer; /* fingerprint of the SSH key */
+	struct digest rule;
+	unix_time given;
+	unix_time expires;
+	bool withdrawn;
+};
+MUST rc journal_act_add(struct journal *j, const struct journal_act *a, struct fault *f);
+/* All acts of a request, oldest first, at most cap. RC_LIMIT if there are more. */
+MUST rc journal_act_list(struct journal *j, uint64_t request, struct journal_act *out, size_t cap,
+			 size_t *ret_count, struct fault *f);
+MUST rc journal_act_withdraw(struct journal *j, uint64_t leaf, struct fault *f);
+
+/* ---- Uses and results ------------------------------------------------------------------------------*/
+struct journal_use {
+	uint64_t authorize; /* leaf */
+	uint64_t request;   /* leaf */
+	uint32_t use;
+	unix_time signed_at;
+	struct digest cert; /* of the leaf certificate; zeros: none */
+	bool done;
+	uint64_t issue; /* leaf, if done */
+};
+MUST rc journal_use_add(struct journal *j, const struct journal_use *u, struct fault *f);
+/* RC_NOTFOUND. */
+MUST rc journal_use_get(struct journal *j, uint64_t request, uint32_t use, struct journal_use *ret,
+			struct fault *f);
+/* The first use without result whose authorize leaf is >= from. RC_NOTFOUND if there is none. */
+MUST rc journal_use_pending(struct journal *j, uint64_t from, struct journal_use *ret,
+			    struct fault *f);
+MUST rc journal_result_add(struct journal *j, const struct journal_use *u, struct view signatures,
+			   struct fault *f);
+MUST rc journal_result_get(struct journal *j, uint64_t issue, struct buf *signatures,
+			   struct fault *f);
+
+/* ---- Documents, keys ---------------------------------------------------------------------------*/
+/* Policy or roster; leaf is that of the statement which brought it. */
+MUST rc journal_document_add(struct journal *j, enum statement_kind kind, uint64_t version,
+			     uint64_t leaf, struct fault *f);
+/* The newest one's statement and signatures, appended. RC_NOTFOUND. */
+MUST rc journal_document_get(struct journal *j, enum statement_kind kind,
+			     struct journal_statement *ret, struct buf *body, struct buf *sigs,
+			     struct fault *f);
+
+/* What the keyring wants remembered of a key: its own encoding. Replaces. */
+MUST rc journal_key_put(struct journal *j, const struct name *name, struct view record,
+			struct fault *f);
+/* Calls back for every key in order of names; a failure ends it. */
+MUST rc journal_key_each(struct journal *j,
+			 rc (*key)(void *ctx, const struct name *name, struct view record,
+				   struct fault *f),
+			 void *ctx, struct fault *f);
+
+/* fsck: SQLite's own integrity check. RC_CORRUPT. */
+MUST rc journal_check(struct journal *j, struct fault *f);
+
+#endif
