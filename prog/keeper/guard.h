@@ -1,9 +1,9 @@
 /* guard - the log's high-water mark, kept apart from the journal, so that a restored backup shows.
  *
- * `head.guard` lies in a directory of its own that backups leave out. Two fixed slots are written in
- * turn, each with a checksum, so that one is whole at any instant. It is durable before a checkpoint
- * is published; a journal behind it is refused (P5). Never shared by two keepers: it is locked.
- * Owns: the file, its form and lock. Must not own: what follows from a mismatch (main.c).
+ * `head.guard` lies in a directory of its own that backups leave out. Two fixed slots are written
+ * in turn, each with a checksum, so that one is whole at any instant. It is durable before a
+ * checkpoint is published; a journal behind it is refused (P5). Never shared by two keepers: it is
+ * locked. Owns: the file, its form and lock. Must not own: what follows from a mismatch (main.c).
  *
  * Slot (GUARD_SLOT bytes): "GSGUARD1", u64 counter, u64 epoch, u64 size, root, u8 length + origin,
  * zeros, SHA-256 over all before; big-endian. */
@@ -41,7 +41,8 @@ const struct guard_mark *guard_mark(const struct guard *g);
  * another root (nothing is written then); RC_IO: the guard must not be used any more. */
 MUST rc guard_advance(struct guard *g, const struct tree_head *head, struct fault *f);
 
-/* Makes and locks dir/name (an OFD lock, held until *ret_fd is closed). RC_BUSY if another holds it. */
+/* Makes and locks dir/name (an OFD lock, held until *ret_fd is closed). RC_BUSY if another holds
+ * it. */
 MUST rc lock_take(const char *dir, const char *name, int *ret_fd, struct fault *f);
 
 #endif

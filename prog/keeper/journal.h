@@ -1,11 +1,11 @@
 /* journal - everything the keeper remembers: one SQLite file, one writer, one transaction a round.
  *
  * WAL, synchronous=FULL, locking_mode=EXCLUSIVE. Leaves, statements and results are only ever
- * appended (triggers refuse the rest); a request's counters and an act's withdrawal are the only rows
- * that change. Keyed by leaf index, which is time-ordered; the one random index is that of statement
- * digests, eight bytes an entry.
- * Owns: the schema, its version, durability, what an error of the disk means.
- * Must not own: decisions, the tree's mathematics (lib/tlog), encodings of leaves (lib/model/leaf.h).
+ * appended (triggers refuse the rest); a request's counters and an act's withdrawal are the only
+ * rows that change. Keyed by leaf index, which is time-ordered; the one random index is that of
+ * statement digests, eight bytes an entry. Owns: the schema, its version, durability, what an error
+ * of the disk means. Must not own: decisions, the tree's mathematics (lib/tlog), encodings of
+ * leaves (lib/model/leaf.h).
  *
  * Every function may fail with RC_IO, RC_NOSPACE, RC_CORRUPT or RC_NOMEM; then the transaction must
  * be rolled back. One thread. */
@@ -25,26 +25,34 @@
 #include "lib/tlog/tree.h"
 
 #define JOURNAL_VERSION 1
-#define JOURNAL_NOTE_MAX 1024u	    /* our own checkpoint: origin, size, root, one signature */
-#define JOURNAL_SIGS_MAX (1u << 20) /* stored signatures of one statement or one use: see below */
-#define JOURNAL_CACHE_KIB 8192	    /* SQLite's page cache */
-#define JOURNAL_ACTS_MAX 256u	    /* acts of one request */
+#define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
+#define JOURNAL_VKEY_MAX 512u
+#define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
+#define JOURNAL_RESULT_MAX (6u << 20) /* signature values of one use: 10,000 of RSA-4096 */
+#define JOURNAL_CACHE_KIB 8192	      /* SQLite's page cache */
+#define JOURNAL_ACTS_MAX 256u	      /* acts of one request */
 
 struct journal;
 
 /* ---- The log's head --------------------------------------------------------------------------*/
 struct journal_head {
-	char origin[ORIGIN_MAX + 1];
-	uint64_t epoch; /* which journal of this origin; drawn at init, equal in the guard */
 	struct compact tree;
-	unix_time time;		    /* of the newest leaf */
-	struct tree_head published; /* at least this is in public/ */
+	unix_time time;			/* of the newest leaf */
+	struct tree_head published;	/* at least this is in public/ */
 	uint8_t note[JOURNAL_NOTE_MAX]; /* the checkpoint of the tree */
 	size_t note_len;
 };
 
+/* What never changes after init. */
+struct journal_identity {
+	char origin[ORIGIN_MAX + 1];
+	uint64_t epoch; /* which journal of this origin; drawn at init, equal in the guard */
+	char vkey[JOURNAL_VKEY_MAX]; /* the log's public key, text form */
+	struct name token;	     /* that holds the log's private key */
+};
+
 /* Makes the file with an empty log. RC_EXISTS. */
-MUST rc journal_create(const char *path, const char *origin, uint64_t epoch, struct fault *f);
+MUST rc journal_create(const char *path, const struct journal_identity *id, struct fault *f);
 /* Opens it for this process alone. RC_NOTFOUND, RC_BUSY (another process has it), RC_UNSUPPORTED
  * (schema version). read_only: for fsck; takes no write lock. */
 MUST rc journal_open(const char *path, bool read_only, struct journal **ret, struct fault *f);
@@ -54,13 +62,15 @@ static inline void journal_autorelease(struct journal **j)
 {
 	journal_close(*j);
 }
+MUST rc journal_identity_get(struct journal *j, struct journal_identity *ret, struct fault *f);
 MUST rc journal_head_get(struct journal *j, struct journal_head *ret, struct fault *f);
 
-/* ---- Transactions ------------------------------------------------------------------------------*/
+/* ---- Transactions
+ * ------------------------------------------------------------------------------*/
 MUST rc journal_begin(struct journal *j, struct fault *f);
 /* Writes the head and makes everything since begin durable. The head in the file must still be the
- * one that `before` names (RC_CORRUPT). RC_NOSPACE: rolled back, nothing happened. Any other failure:
- * the outcome is unknown (the WAL may or may not hold the commit); exit and load again. */
+ * one that `before` names (RC_CORRUPT). RC_NOSPACE: rolled back, nothing happened. Any other
+ * failure: the outcome is unknown (the WAL may or may not hold the commit); exit and load again. */
 MUST rc journal_commit(struct journal *j, const struct journal_head *head,
 		       const struct tree_head *before, struct fault *f);
 void journal_rollback(struct journal *j);
@@ -68,7 +78,8 @@ void journal_rollback(struct journal *j);
  * back with the next commit. */
 void journal_idle(struct journal *j);
 
-/* ---- Leaves --------------------------------------------------------------------------------------*/
+/* ---- Leaves
+ * --------------------------------------------------------------------------------------*/
 MUST rc journal_leaf_add(struct journal *j, uint64_t index, const struct digest *hash,
 			 struct view body, struct fault *f);
 /* Appends the body to out; RC_NOTFOUND. */
@@ -78,7 +89,8 @@ MUST rc journal_leaf_get(struct journal *j, uint64_t index, struct digest *ret_h
 struct tile_reader journal_tiles(struct journal *j);
 struct entry_source journal_entries(struct journal *j);
 
-/* ---- Statements, by digest -----------------------------------------------------------------------*/
+/* ---- Statements, by digest
+ * -----------------------------------------------------------------------*/
 /* Signatures are stored as u32-length strings one after the other. */
 struct journal_statement {
 	uint64_t leaf; /* that recorded it */
@@ -92,7 +104,8 @@ MUST rc journal_statement_get(struct journal *j, const struct digest *digest,
 			      struct journal_statement *ret, struct buf *body, struct buf *sigs,
 			      struct fault *f);
 
-/* ---- Requests ------------------------------------------------------------------------------------*/
+/* ---- Requests
+ * ------------------------------------------------------------------------------------*/
 struct journal_request {
 	uint64_t leaf;
 	struct digest digest;
@@ -111,7 +124,8 @@ MUST rc journal_request_at(struct journal *j, uint64_t leaf, struct journal_requ
 /* Writes spent, done and closed. */
 MUST rc journal_request_set(struct journal *j, const struct journal_request *r, struct fault *f);
 
-/* ---- Acts ----------------------------------------------------------------------------------------*/
+/* ---- Acts
+ * ----------------------------------------------------------------------------------------*/
 struct journal_act {
 	uint64_t leaf;
 	uint64_t request; /* its leaf */
@@ -130,7 +144,8 @@ MUST rc journal_act_list(struct journal *j, uint64_t request, struct journal_act
 			 size_t *ret_count, struct fault *f);
 MUST rc journal_act_withdraw(struct journal *j, uint64_t leaf, struct fault *f);
 
-/* ---- Uses and results ------------------------------------------------------------------------------*/
+/* ---- Uses and results
+ * ------------------------------------------------------------------------------*/
 struct journal_use {
 	uint64_t authorize; /* leaf */
 	uint64_t request;   /* leaf */
@@ -152,7 +167,8 @@ MUST rc journal_result_add(struct journal *j, const struct journal_use *u, struc
 MUST rc journal_result_get(struct journal *j, uint64_t issue, struct buf *signatures,
 			   struct fault *f);
 
-/* ---- Documents, keys ---------------------------------------------------------------------------*/
+/* ---- Documents, keys
+ * ---------------------------------------------------------------------------*/
 /* Policy or roster; leaf is that of the statement which brought it. */
 MUST rc journal_document_add(struct journal *j, enum statement_kind kind, uint64_t version,
 			     uint64_t leaf, struct fault *f);

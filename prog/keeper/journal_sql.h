@@ -1,0 +1,96 @@
+/* journal_sql - the schema and every SQL statement of the journal, in two tables.
+ *
+ * Private to journal*.c. Owns: SQL text, binding and stepping, what SQLite's errors mean. */
+#ifndef GS_KEEPER_JOURNAL_SQL_H
+#define GS_KEEPER_JOURNAL_SQL_H
+
+#include <sqlite3.h>
+
+#include "prog/keeper/journal.h"
+
+/* X(name, SQL). Columns are bound and read by position. */
+#define JOURNAL_SQL(X)                                                                             \
+	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
+	X(COMMIT, "COMMIT")                                                                        \
+	X(ROLLBACK, "ROLLBACK")                                                                    \
+	X(IDENTITY_GET, "SELECT origin,epoch,vkey,token FROM identity WHERE id=1")                 \
+	X(HEAD_GET, "SELECT tree,time,published_size,published_root,note FROM head WHERE id=1")    \
+	X(HEAD_SET,                                                                                \
+	  "UPDATE head SET size=?,root=?,tree=?,time=?,published_size=?,published_root=?,note=?"   \
+	  " WHERE id=1 AND size=? AND root=?")                                                     \
+	X(LEAF_ADD, "INSERT INTO leaf(idx,hash,body) VALUES(?,?,?)")                               \
+	X(LEAF_GET, "SELECT hash,body FROM leaf WHERE idx=?")                                      \
+	X(LEAF_HASHES, "SELECT hash FROM leaf WHERE idx>=? AND idx<? ORDER BY idx")                \
+	X(NODE_ADD, "INSERT INTO node(id,hash) VALUES(?,?)")                                       \
+	X(NODE_HASHES, "SELECT hash FROM node WHERE id>=? AND id<? ORDER BY id")                   \
+	X(STATEMENT_ADD,                                                                           \
+	  "INSERT INTO statement(leaf,prefix,digest,kind,sigs,body) VALUES(?,?,?,?,?,?)")          \
+	X(STATEMENT_GET,                                                                           \
+	  "SELECT leaf,digest,kind,sigs,body FROM statement WHERE prefix=? AND digest=?")          \
+	X(REQUEST_ADD, "INSERT INTO request(leaf,digest,uses,spent,done,deadline,closed)"          \
+		       " VALUES(?,?,?,?,?,?,?)")                                                   \
+	X(REQUEST_GET,                                                                             \
+	  "SELECT r.leaf,r.digest,r.uses,r.spent,r.done,r.deadline,r.closed FROM statement s"      \
+	  " JOIN request r ON r.leaf=s.leaf WHERE s.prefix=? AND s.digest=?")                      \
+	X(REQUEST_AT,                                                                              \
+	  "SELECT leaf,digest,uses,spent,done,deadline,closed FROM request WHERE leaf=?")          \
+	X(REQUEST_SET, "UPDATE request SET spent=?,done=?,closed=? WHERE leaf=?")                  \
+	X(ACT_ADD,                                                                                 \
+	  "INSERT INTO act(leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn)"   \
+	  " VALUES(?,?,?,?,?,?,?,?,?,?)")                                                          \
+	X(ACT_LIST,                                                                                \
+	  "SELECT leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn FROM act"    \
+	  " WHERE request=? ORDER BY leaf")                                                        \
+	X(ACT_WITHDRAW, "UPDATE act SET withdrawn=1 WHERE leaf=?")                                 \
+	X(USE_ADD, "INSERT INTO use(authorize,request,use,signed_at,cert) VALUES(?,?,?,?,?)")      \
+	X(USE_GET, "SELECT authorize,request,use,signed_at,cert,issue FROM use"                    \
+		   " WHERE request=? AND use=?")                                                   \
+	X(USE_PENDING, "SELECT authorize,request,use,signed_at,cert,issue FROM use"                \
+		       " WHERE issue IS NULL AND authorize>=? ORDER BY authorize LIMIT 1")         \
+	X(USE_DONE, "UPDATE use SET issue=? WHERE authorize=? AND issue IS NULL")                  \
+	X(RESULT_ADD, "INSERT INTO result(issue,signatures) VALUES(?,?)")                          \
+	X(RESULT_GET, "SELECT signatures FROM result WHERE issue=?")                               \
+	X(DOCUMENT_ADD, "INSERT INTO document(kind,version,leaf) VALUES(?,?,?)")                   \
+	X(DOCUMENT_GET,                                                                            \
+	  "SELECT s.leaf,s.digest,s.kind,s.sigs,s.body FROM document d"                            \
+	  " JOIN statement s ON s.leaf=d.leaf WHERE d.kind=? ORDER BY d.version DESC LIMIT 1")     \
+	X(KEY_PUT, "INSERT OR REPLACE INTO key(name,record) VALUES(?,?)")                          \
+	X(KEY_EACH, "SELECT name,record FROM key ORDER BY name")
+
+enum journal_sql {
+#define JOURNAL_SQL_ENUM(name, sql) SQL_##name,
+	JOURNAL_SQL(JOURNAL_SQL_ENUM)
+#undef JOURNAL_SQL_ENUM
+		SQL__COUNT
+};
+
+struct journal {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[SQL__COUNT];
+	int wal_pages; /* in the WAL after the last commit */
+};
+
+/* Pragmas and tables of a new file; pragmas of every connection. */
+extern const char journal_schema[];
+extern const char journal_pragmas[];
+extern const char *const journal_sql_text[SQL__COUNT];
+
+/* The rc of an SQLite result code. */
+rc journal_fault(struct journal *j, int code, const char *what, struct fault *f);
+
+/* The prepared statement, reset and unbound. */
+sqlite3_stmt *journal_use_stmt(struct journal *j, enum journal_sql id);
+void bind_u64(sqlite3_stmt *s, int at, uint64_t v);
+void bind_view(sqlite3_stmt *s, int at, struct view v); /* must live until the step */
+void bind_digest(sqlite3_stmt *s, int at, const struct digest *d);
+/* Runs to the end, no rows expected. */
+MUST rc journal_run(struct journal *j, enum journal_sql id, struct fault *f);
+/* One row or RC_NOTFOUND; the caller reads columns and then calls journal_done(). */
+MUST rc journal_row(struct journal *j, enum journal_sql id, struct fault *f);
+void journal_done(struct journal *j, enum journal_sql id);
+uint64_t column_u64(sqlite3_stmt *s, int at);
+struct view column_view(sqlite3_stmt *s, int at);
+/* RC_CORRUPT unless the column has exactly 32 bytes. */
+MUST rc column_digest(sqlite3_stmt *s, int at, struct digest *ret, struct fault *f);
+
+#endif
