@@ -1,0 +1,235 @@
+/* What people say about a request: approval, denial, withdrawal, cancellation. */
+#include "prog/keeper/gate.h"
+
+#include <string.h>
+
+/* One act on its way in. */
+struct incoming {
+	struct keeper_act m;
+	struct act act;
+	struct digest digest;
+	struct digest signer;
+	const struct principal *person;
+	uint64_t withdraws; /* leaf of the approval */
+};
+
+/* The rule that the approver signed for, if it still reads the same. */
+static const struct rule *rule_of(const struct keeper *k, const struct digest *digest)
+{
+	const struct request *q = &k->dossier.request;
+
+	for (size_t i = 0; i < k->policy->rule_count; i++) {
+		const struct rule *rule = &k->policy->rules[i];
+		struct digest d = policy_rule_digest(rule, k->roster, &q->key_fingerprint);
+
+		if (digest_is_equal(&d, digest))
+			return rule;
+	}
+	return NULL;
+}
+
+/* An approver who has seen a longer or another log than ours: the journal was set back (P5). */
+static rc check_seen(struct keeper *k, const struct act *a, struct refusal *why)
+{
+	struct digest root;
+
+	if (a->seen_size == 0)
+		return OK;
+	if (a->seen_size > k->ledger.committed.tree.size)
+		return refuse(why, REASON_KEEPER_RESTORED, "%s has seen a log of %llu entries",
+			      a->person.s, (unsigned long long)a->seen_size);
+	TRY(ledger_root_at(&k->ledger, a->seen_size, &root, &k->round.fault));
+	if (!digest_is_equal(&root, &a->seen_root))
+		return refuse(why, REASON_KEEPER_RESTORED, "%s has seen another log", a->person.s);
+	return OK;
+}
+
+static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *why)
+{
+	const struct dossier *d = &k->dossier;
+	const struct act *a = &in->act;
+	const struct rule *rule;
+
+	if (name_is_equal(&a->person, &d->request.requester))
+		return refuse(why, REASON_WHO_SELF, "%s asked for it", a->person.s);
+	if (a->expires <= k->round.now)
+		return refuse(why, REASON_APPROVE_EXPIRED, "%s", a->person.s);
+	rule = rule_of(k, &a->rule);
+	if (rule == NULL)
+		return refuse(why, REASON_APPROVE_RULE, "%s", a->person.s);
+	if (!quorum_holds_seat(&rule->approve, in->person))
+		return refuse(why, REASON_WHO_SEAT, "%s, rule %s", a->person.s, rule->name.s);
+	for (size_t i = 0; i < d->act_count; i++) {
+		const struct journal_act *old = &d->acts[i];
+
+		if (old->kind == STATEMENT_APPROVAL && d->dead[i] == REASON_NONE &&
+		    name_is_equal(&old->person, &a->person) &&
+		    digest_is_equal(&old->rule, &a->rule) &&
+		    k->round.now < old->given + (unix_time)rule->approval_lifetime)
+			return refuse(why, REASON_APPROVE_DUPLICATE, "%s", a->person.s);
+	}
+	return check_seen(k, a, why);
+}
+
+/* Any rule for the key: who may approve may also say no. */
+static rc check_denial(struct keeper *k, struct incoming *in, struct refusal *why)
+{
+	const struct request *q = &k->dossier.request;
+
+	for (size_t i = 0; i < k->policy->rule_count; i++) {
+		const struct rule *rule = &k->policy->rules[i];
+
+		for (size_t n = 0; n < rule->key_count; n++)
+			if (name_is_equal(&rule->keys[n], &q->key) &&
+			    quorum_holds_seat(&rule->approve, in->person))
+				return OK;
+	}
+	return refuse(why, REASON_WHO_SEAT, "%s", in->act.person.s);
+}
+
+static rc check_withdrawal(struct keeper *k, struct incoming *in, struct refusal *why)
+{
+	const struct dossier *d = &k->dossier;
+
+	for (size_t i = 0; i < d->act_count; i++) {
+		const struct journal_act *a = &d->acts[i];
+
+		if (a->kind == STATEMENT_APPROVAL && !a->withdrawn &&
+		    digest_is_equal(&a->digest, &in->act.approval) &&
+		    name_is_equal(&a->person, &in->act.person)) {
+			in->withdraws = a->leaf;
+			return OK;
+		}
+	}
+	return refuse(why, REASON_STATE_NO_APPROVAL, "%s", in->act.person.s);
+}
+
+static rc check_cancellation(struct keeper *k, struct incoming *in, struct refusal *why)
+{
+	if (!name_is_equal(&in->act.person, &k->dossier.request.requester))
+		return refuse(why, REASON_WHO_OWNER, "%s did not ask for it", in->act.person.s);
+	return OK;
+}
+
+static const struct {
+	enum leaf_kind leaf;
+	enum reason closes;
+	rc (*check)(struct keeper *k, struct incoming *in, struct refusal *why);
+} acts[] = {
+	[STATEMENT_APPROVAL] = {LEAF_APPROVAL, REASON_NONE, check_approval},
+	[STATEMENT_DENIAL] = {LEAF_DENIAL, REASON_STATE_DENIED, check_denial},
+	[STATEMENT_WITHDRAWAL] = {LEAF_WITHDRAWAL, REASON_NONE, check_withdrawal},
+	[STATEMENT_CANCELLATION] = {LEAF_CANCEL, REASON_STATE_CANCELLED, check_cancellation},
+};
+
+static rc check_state(const struct dossier *d, enum statement_kind kind, struct refusal *why)
+{
+	switch (d->state) {
+	case STATE_OPEN:
+		break;
+	case STATE_COMMITTED:
+		return refuse(why, REASON_STATE_COMMITTED, "%s", "");
+	case STATE_DONE:
+		return refuse(why,
+			      kind == STATEMENT_APPROVAL ? REASON_STATE_USES
+							 : REASON_STATE_COMMITTED,
+			      "%s", "");
+	case STATE_CLOSED:
+		return refuse(why,
+			      d->row.closed != REASON_NONE ? d->row.closed : REASON_STATE_EXPIRED,
+			      "%s", "");
+	}
+	if (d->act_count == JOURNAL_ACTS_MAX)
+		return refuse(why, REASON_FORM_LIMIT, "the request has %u acts", JOURNAL_ACTS_MAX);
+	return OK;
+}
+
+/* The message's own truth: form, origin, person, signature. */
+static rc verify_act(struct call *c, struct incoming *in)
+{
+	struct keeper *k = c->k;
+	struct fault f = {0};
+	rc r;
+
+	if (in->m.statement.len > ACT_BYTES_MAX)
+		return refuse(&c->why, REASON_FORM_LIMIT, "statement of %zu bytes",
+			      in->m.statement.len);
+	r = act_parse(in->m.kind, in->m.statement, &in->act, &f);
+	if (!rc_is_ok(r))
+		return refuse_form(&c->why, r, &f);
+	TRY(check_origin(k, in->act.origin, &c->why));
+	in->person = roster_person(k->roster, &in->act.person);
+	if (in->person == NULL)
+		return refuse(&c->why, REASON_WHO_PERSON, "%s", in->act.person.s);
+	return verify_by(k, in->person, in->m.kind, in->m.statement, in->m.sig, REASON_SIG_APPROVER,
+			 &in->signer, &c->why);
+}
+
+static rc store_act(struct keeper *k, struct incoming *in, uint64_t *ret_leaf, struct fault *f)
+{
+	struct dossier *d = &k->dossier;
+	struct leaf leaf = {.kind = acts[in->m.kind].leaf,
+			    .time = k->round.now,
+			    .request = d->row.digest,
+			    .statement = in->digest,
+			    .signature = digest_of(in->m.sig)};
+	struct journal_statement st = {.kind = in->m.kind, .digest = in->digest};
+	struct journal_act row = {.request = d->row.leaf,
+				  .kind = in->m.kind,
+				  .digest = in->digest,
+				  .person = in->act.person,
+				  .signer = in->signer,
+				  .rule = in->act.rule,
+				  .given = k->round.now,
+				  .expires = in->act.expires};
+	AUTO(buf) struct buf sigs;
+
+	buf_init(&sigs, JOURNAL_SIGS_MAX);
+	sigs_put(&sigs, in->m.sig);
+	TRY(buf_done(&sigs));
+	TRY(ledger_append(&k->ledger, &leaf, ret_leaf, f));
+	st.leaf = *ret_leaf;
+	row.leaf = *ret_leaf;
+	TRY(journal_statement_add(k->journal, &st, in->m.statement, buf_view(&sigs), f));
+	TRY(journal_act_add(k->journal, &row, f));
+	d->acts[d->act_count++] = row;
+	if (in->m.kind == STATEMENT_WITHDRAWAL) {
+		TRY(journal_act_withdraw(k->journal, in->withdraws, f));
+		for (size_t i = 0; i < d->act_count; i++)
+			if (d->acts[i].leaf == in->withdraws)
+				d->acts[i].withdrawn = true;
+	}
+	if (acts[in->m.kind].closes == REASON_NONE)
+		return OK;
+	d->row.closed = acts[in->m.kind].closes;
+	return journal_request_set(k->journal, &d->row, f);
+}
+
+rc handle_act(struct call *c)
+{
+	struct keeper *k = c->k;
+	struct journal_statement known;
+	struct incoming in = {0};
+	uint64_t leaf = UINT64_MAX;
+	rc r = keeper_get_act(c->body, &in.m);
+
+	if (!rc_is_ok(r) || in.m.kind < STATEMENT_APPROVAL || in.m.kind > STATEMENT_CANCELLATION)
+		return malformed(c, rc_is_ok(r) ? RC(RC_UNKNOWN) : r);
+	in.digest = digest_of(in.m.statement);
+	r = journal_statement_get(k->journal, &in.digest, &known, NULL, NULL, &k->round.fault);
+	if (!rc_is_ok(r) && r.code != RC_NOTFOUND)
+		return r;
+	TRY(verify_act(c, &in));
+	TRY(dossier_load(k, &in.act.request, &c->why));
+	TRY(dossier_decide(k));
+	/* The same bytes again: the status, and no second leaf. */
+	if (r.code == RC_NOTFOUND) {
+		TRY(check_state(&k->dossier, in.m.kind, &c->why));
+		TRY(acts[in.m.kind].check(k, &in, &c->why));
+		TRY(store_act(k, &in, &leaf, &k->round.fault));
+		TRY(dossier_decide(k));
+	} else {
+		leaf = known.leaf;
+	}
+	return conclude(c, in.m.sign && in.m.kind == STATEMENT_APPROVAL, leaf);
+}

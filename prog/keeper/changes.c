@@ -1,0 +1,388 @@
+/* What changes the keeper itself: policy and roster (P8), keys. */
+#include "prog/keeper/gate.h"
+
+#include <string.h>
+
+/* A change on its way in. */
+struct change {
+	struct keeper_change m;
+	struct digest id;
+	unix_time expires;
+	struct name people[CHANGE_SIGNATURES_MAX];
+	struct digest sig_digests[CHANGE_SIGNATURES_MAX];
+	struct buf sigs;
+};
+
+static void change_release(struct change *ch)
+{
+	buf_release(&ch->sigs);
+}
+AUTO_DEFINE(change, struct change, change_release)
+
+/* Every signature must be good, by another person each; one bad apple refuses the lot. */
+static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal *why)
+{
+	buf_init(&ch->sigs, JOURNAL_SIGS_MAX);
+	for (size_t i = 0; i < ch->m.sig_count; i++) {
+		const struct principal *p;
+		struct sshsig parts;
+		struct fault f = {0};
+
+		if (!rc_is_ok(sshsig_parse(ch->m.sigs[i], &parts, &f)))
+			return refuse(why, REASON_SIG_ADMIN, "signature %zu: %s", i, f.text);
+		p = roster_person_by_key(k->roster, parts.key_blob);
+		if (p == NULL)
+			return refuse(why, REASON_SIG_ADMIN,
+				      "signature %zu is by a key that the roster does not list", i);
+		TRY(verify_by(k, p, ch->m.kind, ch->m.statement, ch->m.sigs[i], REASON_SIG_ADMIN,
+			      NULL, why));
+		for (size_t n = 0; n < i; n++)
+			if (name_is_equal(&ch->people[n], &p->name))
+				return refuse(why, REASON_APPROVE_DUPLICATE, "%s signed twice",
+					      p->name.s);
+		ch->people[i] = p->name;
+		ch->sig_digests[i] = digest_of(ch->m.sigs[i]);
+		sigs_put(&ch->sigs, ch->m.sigs[i]);
+	}
+	return buf_done(&ch->sigs);
+}
+
+/* RC_STATE: signatures are missing; *ret says which. */
+static rc check_quorum(struct keeper *k, const struct change *ch, const struct quorum_spec *spec,
+		       struct quorum_result *ret)
+{
+	TRY(quorum_solve(spec, k->roster, ch->people, ch->m.sig_count, NULL, ret));
+	return ret->filled ? OK : RC(RC_STATE);
+}
+
+static rc answer_change(struct call *c, const struct change_answer *a)
+{
+	AUTO(buf) struct buf json;
+
+	buf_init(&json, KEEPER_STATUS_MAX);
+	change_json(a, &json);
+	TRY(buf_done(&json));
+	keeper_put_bytes(c->out, c->to.correlation, KEEPER_R_CHANGE, buf_view(&json));
+	return OK;
+}
+
+static rc answer_missing(struct call *c, const struct change *ch, const struct quorum_result *q)
+{
+	struct change_answer a = {
+		.kind = ch->m.kind, .id = ch->id, .leaf = UINT64_MAX, .missing = q};
+
+	c->k->refused[REASON_CHANGE_QUORUM]++;
+	return answer_change(c, &a);
+}
+
+static void admin_leaf(const struct keeper *k, const struct change *ch, const char *action,
+		       struct leaf *leaf)
+{
+	*leaf = (struct leaf){.kind = LEAF_ADMIN,
+			      .time = k->round.now,
+			      .statement = ch->id,
+			      .approval_count = ch->m.sig_count};
+	memcpy(leaf->approvals, ch->sig_digests, ch->m.sig_count * sizeof(leaf->approvals[0]));
+	(void)strncpy(leaf->action, action, sizeof(leaf->action) - 1);
+}
+_Static_assert(CHANGE_SIGNATURES_MAX <= LEAF_APPROVALS_MAX, "every signature fits the leaf");
+
+static rc store_change(struct keeper *k, const struct change *ch, struct leaf *leaf,
+		       uint64_t *ret_index)
+{
+	struct journal_statement st = {.kind = ch->m.kind, .digest = ch->id};
+	struct fault *f = &k->round.fault;
+
+	TRY(ledger_append(&k->ledger, leaf, ret_index, f));
+	st.leaf = *ret_index;
+	return journal_statement_add(k->journal, &st, ch->m.statement, buf_view(&ch->sigs), f);
+}
+
+/* ---- Policy and roster ---------------------------------------------------------------------*/
+
+/* Parses the new document into the round and holds it against the other one in force. */
+static rc read_document(struct keeper *k, const struct document_change *doc, uint64_t *ret_version,
+			struct refusal *why)
+{
+	struct round *r = &k->round;
+	struct fault f = {0};
+	rc e;
+
+	if (doc->kind == STATEMENT_POLICY) {
+		e = policy_parse(doc->document, &r->policy, &f);
+		if (rc_is_ok(e))
+			*ret_version = r->policy->version;
+	} else {
+		e = roster_parse(doc->document, &r->roster, &f);
+		if (rc_is_ok(e))
+			*ret_version = r->roster->version;
+	}
+	if (rc_is_ok(e))
+		e = policy_check(r->policy != NULL ? r->policy : k->policy,
+				 r->roster != NULL ? r->roster : k->roster, &f);
+	if (rc_is_ok(e) || e.code == RC_NOMEM)
+		return e;
+	return refuse(why, REASON_CHANGE_INVALID, "%s", f.text);
+}
+
+static rc apply_document(struct call *c, struct change *ch, const struct document_change *doc)
+{
+	struct keeper *k = c->k;
+	bool policy = doc->kind == STATEMENT_POLICY;
+	const struct digest *in_force = policy ? &k->policy->digest : &k->roster->digest;
+	uint64_t current = policy ? k->policy->version : k->roster->version;
+	struct change_answer a = {.kind = doc->kind, .id = ch->id, .object = &doc->digest};
+	struct quorum_result q;
+	struct leaf leaf;
+	uint64_t version;
+	rc r;
+
+	if (!digest_is_equal(&doc->previous, in_force))
+		return refuse(&c->why, REASON_CHANGE_PREVIOUS, "version %llu is in force",
+			      (unsigned long long)current);
+	TRY(read_document(k, doc, &version, &c->why));
+	if (version != current + 1)
+		return refuse(&c->why, REASON_CHANGE_VERSION, "version %llu is in force, not %llu",
+			      (unsigned long long)current, (unsigned long long)version - 1);
+	r = check_quorum(k, ch, &k->policy->change, &q);
+	if (r.code == RC_STATE)
+		return answer_missing(c, ch, &q);
+	TRY(r);
+	admin_leaf(k, ch, policy ? "policy" : "roster", &leaf);
+	leaf.object = doc->digest;
+	TRY(store_change(k, ch, &leaf, &a.leaf));
+	TRY(journal_document_add(k->journal, doc->kind, version, a.leaf, &k->round.fault));
+	k->round.full = true;
+	return answer_change(c, &a);
+}
+
+static void forget_documents(struct round *r)
+{
+	policy_free(r->policy);
+	roster_free(r->roster);
+	r->policy = NULL;
+	r->roster = NULL;
+}
+
+static rc change_document(struct call *c, struct change *ch)
+{
+	struct keeper *k = c->k;
+	struct document_change doc;
+	struct fault f = {0};
+	rc r = document_change_parse(ch->m.kind, ch->m.statement, &doc, &f);
+
+	if (!rc_is_ok(r))
+		return refuse_form(&c->why, r, &f);
+	if (doc.expires < k->round.now)
+		return refuse(&c->why, REASON_CHANGE_EXPIRED, "%s", "");
+	TRY(verify_signatures(k, ch, &c->why));
+	r = apply_document(c, ch, &doc);
+	if (!k->round.full)
+		forget_documents(&k->round);
+	return r;
+}
+
+/* ---- Keys ----------------------------------------------------------------------------------*/
+
+static void action_text(enum key_action action, char out[32])
+{
+	struct buf b;
+
+	buf_init_fixed(&b, out, 31);
+	buf_printf(&b, "key.%s", key_action_name(action));
+	out[b.len] = '\0';
+}
+
+static rc change_fast(struct call *c, struct change *ch, const struct key_order *o)
+{
+	struct keeper *k = c->k;
+	const struct key *key = keyring_find(k->keyring, &o->change->key);
+	struct change_answer a = {.kind = STATEMENT_KEYADMIN, .id = ch->id};
+	char action[32];
+	struct leaf leaf;
+
+	/* A committed use names the certificate that its bytes are made with. */
+	if (o->change->action == KEY_IMPORT && key != NULL && uses_in_flight(k, key))
+		return refuse(&c->why, REASON_KEEPER_BUSY, "%s is signing", o->change->key.s);
+	TRY(keyring_plan(k->keyring, o, &k->round.row, &c->why));
+	action_text(o->change->action, action);
+	admin_leaf(k, ch, action, &leaf);
+	leaf.object = k->round.row.fingerprint;
+	TRY(store_change(k, ch, &leaf, &a.leaf));
+	TRY(key_row_store(k, &k->round.row, &k->round.fault));
+	a.object = &k->round.row.fingerprint;
+	k->round.has_row = true;
+	k->round.full = true;
+	return answer_change(c, &a);
+}
+
+/* The round ends after it, so that there is at most one a round. */
+static rc start_work(struct call *c, struct key_job *job, enum key_work_kind kind,
+		     struct key_work **ret)
+{
+	struct keeper *k = c->k;
+	struct key_work *w;
+	rc r;
+
+	if (k->key_work_count == KEY_WORKS_MAX) {
+		key_job_free(job);
+		return refuse(&c->why, REASON_KEEPER_BUSY, "%u key jobs", KEY_WORKS_MAX);
+	}
+	r = key_work_new(job, kind, &w);
+	if (!rc_is_ok(r)) {
+		key_job_free(job);
+		return r;
+	}
+	r = key_work_await(c, w, &c->why);
+	if (!rc_is_ok(r)) {
+		key_work_free(w);
+		return r;
+	}
+	k->round.key_work = w;
+	k->round.full = true;
+	*ret = w;
+	return OK;
+}
+
+static rc change_slow(struct call *c, struct change *ch, const struct key_order *o, bool repeated)
+{
+	struct keeper *k = c->k;
+	enum key_action action = o->change->action;
+	const struct key *key = keyring_find(k->keyring, &o->change->key);
+	struct key_work *w;
+	struct key_job *job;
+	char text[32];
+
+	if (action == KEY_SELF_SIGN && key != NULL && uses_in_flight(k, key))
+		return refuse(&c->why, REASON_KEEPER_BUSY, "%s is signing", o->change->key.s);
+	TRY(key_job_new(k->keyring, o, &job, &c->why));
+	TRY(start_work(c, job, action == KEY_CREATE ? KEY_WORK_CREATE : KEY_WORK_SELF_SIGN, &w));
+	w->digest = ch->id;
+	buf_put_view(&w->statement, ch->m.statement);
+	buf_put_view(&w->sigs, buf_view(&ch->sigs));
+	TRY(buf_done(&w->statement));
+	TRY(buf_done(&w->sigs));
+	action_text(action, text);
+	admin_leaf(k, ch, text, &w->leaf);
+	w->leaf_index = UINT64_MAX;
+	/* Self-signing uses the key: its leaf is durable first (P4). */
+	if (action == KEY_CREATE || repeated)
+		return OK;
+	w->leaf.object = *key_fingerprint(key);
+	return store_change(k, ch, &w->leaf, &w->leaf_index);
+}
+
+/* One person can lock a key, any of the roster: being wrong costs an unlock. */
+static rc key_quorum(struct keeper *k, const struct change *ch, enum key_action action,
+		     struct quorum_result *ret)
+{
+	switch (action) {
+	case KEY_LOCK:
+		memset(ret, 0, sizeof(*ret));
+		ret->filled = ch->m.sig_count > 0;
+		return ret->filled ? OK : RC(RC_STATE);
+	case KEY_UNLOCK:
+		return check_quorum(k, ch, &k->policy->unlock, ret);
+	case KEY_CREATE:
+	case KEY_IMPORT:
+	case KEY_SELF_SIGN:
+	case KEY_RETIRE:
+	case KEY_ACTION__COUNT:
+		break;
+	}
+	return check_quorum(k, ch, &k->policy->admin, ret);
+}
+
+static rc read_key_change(struct call *c, const struct change *ch, struct key_change *ret)
+{
+	struct keeper *k = c->k;
+	struct fault f = {0};
+	rc r = key_change_parse(ch->m.statement, ret, &f);
+
+	if (!rc_is_ok(r))
+		return refuse_form(&c->why, r, &f);
+	TRY(check_origin(k, ret->origin, &c->why));
+	if (ret->expires < k->round.now)
+		return refuse(&c->why, REASON_CHANGE_EXPIRED, "%s", "");
+	return OK;
+}
+
+static rc change_key(struct call *c, struct change *ch, bool repeated)
+{
+	struct keeper *k = c->k;
+	struct key_change change;
+	struct key_order o = {.change = &change, .statement = ch->id, .now = k->round.now};
+	struct quorum_result q;
+	rc r;
+
+	TRY(read_key_change(c, ch, &change));
+	TRY(verify_signatures(k, ch, &c->why));
+	r = key_quorum(k, ch, change.action, &q);
+	if (r.code == RC_STATE)
+		return answer_missing(c, ch, &q);
+	TRY(r);
+	if (key_action_is_slow(change.action))
+		return change_slow(c, ch, &o, repeated);
+	return change_fast(c, ch, &o);
+}
+
+/* A self-signing that a crash cut off has its leaf but not its certificate: it is run once more. */
+static bool unfinished(struct keeper *k, const struct change *ch)
+{
+	struct key_change change;
+	const struct key *key;
+
+	if (ch->m.kind != STATEMENT_KEYADMIN ||
+	    !rc_is_ok(key_change_parse(ch->m.statement, &change, NULL)) ||
+	    change.action != KEY_SELF_SIGN)
+		return false;
+	key = keyring_find(k->keyring, &change.key);
+	return key != NULL && key_tbs(key) == NULL;
+}
+
+rc handle_change(struct call *c)
+{
+	struct keeper *k = c->k;
+	AUTO(change) struct change ch = {0};
+	struct journal_statement known;
+	rc r = keeper_get_change(c->body, &ch.m);
+
+	if (!rc_is_ok(r))
+		return malformed(c, r);
+	if (ch.m.kind != STATEMENT_POLICY && ch.m.kind != STATEMENT_ROSTER &&
+	    ch.m.kind != STATEMENT_KEYADMIN)
+		return malformed(c, RC(RC_UNKNOWN));
+	ch.id = digest_of(ch.m.statement);
+	r = journal_statement_get(k->journal, &ch.id, &known, NULL, NULL, &k->round.fault);
+	if (!rc_is_ok(r) && r.code != RC_NOTFOUND)
+		return r;
+	if (rc_is_ok(r) && !unfinished(k, &ch)) {
+		struct change_answer a = {.kind = known.kind, .id = ch.id, .leaf = known.leaf};
+
+		return answer_change(c, &a);
+	}
+	if (ch.m.kind == STATEMENT_KEYADMIN)
+		return change_key(c, &ch, rc_is_ok(r));
+	return change_document(c, &ch);
+}
+
+/* A certificate request uses the key, so the log has a line of it first. */
+rc handle_csr(struct call *c)
+{
+	struct keeper *k = c->k;
+	struct view in[2];
+	struct key_job *job;
+	struct key_work *w;
+	struct name name;
+	struct digest note;
+	rc r = keeper_get_strings(c->body, in, 2);
+
+	if (!rc_is_ok(r))
+		return malformed(c, r);
+	if (!rc_is_ok(name_parse(in[0], &name)))
+		return refuse(&c->why, REASON_KEY_UNKNOWN, "%s", "not a name");
+	TRY(key_job_csr(k->keyring, &name, in[1], &job, &c->why));
+	TRY(start_work(c, job, KEY_WORK_CSR, &w));
+	note = digest_of(c->body);
+	return keeper_log_leaf(k, "csr", &note, &k->round.fault);
+}

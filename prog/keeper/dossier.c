@@ -1,0 +1,324 @@
+/* One request with everything known about it now; nothing of it is remembered between messages. */
+#include "prog/keeper/keeper.h"
+
+#include <string.h>
+
+#include "lib/codec/jcan.h"
+
+void dossier_clear(struct dossier *d)
+{
+	request_release(&d->request);
+	buf_release(&d->mem);
+	memset(d, 0, sizeof(*d));
+}
+
+rc dossier_load_row(struct keeper *k, const struct journal_request *row)
+{
+	struct dossier *d = &k->dossier;
+	struct journal_request copy = *row;
+	struct journal_statement st;
+	struct fault *f = &k->round.fault;
+
+	dossier_clear(d);
+	d->row = copy;
+	d->known = true;
+	buf_init(&d->mem, REQUEST_BYTES_MAX);
+	TRY(journal_statement_get(k->journal, &copy.digest, &st, &d->mem, NULL, f));
+	d->statement = buf_view(&d->mem);
+	if (!rc_is_ok(request_parse(d->statement, &d->request, f)))
+		return fault_set(f, RC_CORRUPT, 0, "journal: a stored request does not parse");
+	return journal_act_list(k->journal, copy.leaf, d->acts, JOURNAL_ACTS_MAX, &d->act_count, f);
+}
+
+rc dossier_load(struct keeper *k, const struct digest *id, struct refusal *why)
+{
+	struct journal_request row;
+	rc r = journal_request_get(k->journal, id, &row, &k->round.fault);
+
+	if (r.code == RC_NOTFOUND)
+		return refuse(why, REASON_STATE_UNKNOWN, "%s", "");
+	TRY(r);
+	return dossier_load_row(k, &row);
+}
+
+/* ---- The decision --------------------------------------------------------------------------*/
+
+static enum request_state state_of(const struct journal_request *r, unix_time now)
+{
+	if (r->closed != REASON_NONE)
+		return STATE_CLOSED;
+	if (r->spent > r->done)
+		return STATE_COMMITTED;
+	if (r->done == r->uses)
+		return STATE_DONE;
+	return now > r->deadline ? STATE_CLOSED : STATE_OPEN;
+}
+
+static bool key_is_theirs(const struct principal *p, const struct digest *fingerprint)
+{
+	for (size_t i = 0; i < p->key_count; i++)
+		if (digest_is_equal(sshkey_fingerprint(p->keys[i]), fingerprint))
+			return true;
+	return false;
+}
+
+/* Approvals are weighed against the roster in force, not that of the day they were given: a person
+ * who left, or a key that was taken away, no longer counts. */
+static enum reason weigh(const struct keeper *k, const struct journal_act *a)
+{
+	const struct principal *p = roster_person(k->roster, &a->person);
+
+	if (a->withdrawn)
+		return REASON_STATE_NO_APPROVAL;
+	if (p == NULL)
+		return REASON_WHO_PERSON;
+	if (!key_is_theirs(p, &a->signer))
+		return REASON_SIG_APPROVER;
+	if (name_is_equal(&a->person, &k->dossier.request.requester))
+		return REASON_WHO_SELF;
+	if (a->expires <= k->round.now)
+		return REASON_APPROVE_EXPIRED;
+	return REASON_NONE;
+}
+
+static void collect_facts(struct keeper *k)
+{
+	struct dossier *d = &k->dossier;
+
+	d->fact_count = 0;
+	for (size_t i = 0; i < d->act_count; i++) {
+		const struct journal_act *a = &d->acts[i];
+
+		if (a->kind != STATEMENT_APPROVAL)
+			continue;
+		d->dead[i] = weigh(k, a);
+		if (d->dead[i] != REASON_NONE)
+			continue;
+		d->facts[d->fact_count++] = (struct approval_fact){.person = a->person,
+								   .rule = a->rule,
+								   .statement = a->digest,
+								   .given = a->given,
+								   .expires = a->expires};
+	}
+}
+
+static void overrule(struct decision *d, enum outcome outcome, enum reason reason, const char *text)
+{
+	d->outcome = outcome;
+	rc_ignore(refuse(&d->refusal, reason, "%s", text), "only the words are wanted");
+}
+
+/* The machine's states come after policy: a closed request stays closed whatever policy says. */
+static void apply_state(struct keeper *k)
+{
+	struct dossier *d = &k->dossier;
+	struct refusal why = {0};
+	rc r;
+
+	if (k->round.now < k->ledger.committed.time) {
+		overrule(&d->decision, OUTCOME_WAIT, REASON_TIME_CLOCK, "");
+		return;
+	}
+	switch (d->state) {
+	case STATE_CLOSED:
+		overrule(&d->decision, OUTCOME_DENY,
+			 d->row.closed != REASON_NONE ? d->row.closed : REASON_STATE_EXPIRED, "");
+		return;
+	case STATE_DONE:
+		overrule(&d->decision, OUTCOME_DENY, REASON_STATE_USES, "");
+		return;
+	case STATE_COMMITTED:
+		overrule(&d->decision, OUTCOME_WAIT, REASON_STATE_COMMITTED,
+			 "the signatures are being made");
+		return;
+	case STATE_OPEN:
+		break;
+	}
+	if (d->decision.outcome != OUTCOME_ALLOW || d->key == NULL)
+		return;
+	r = key_check_use(d->key, true, k->round.now, &why);
+	if (!rc_is_ok(r))
+		overrule(&d->decision, r.code == RC_WAIT ? OUTCOME_WAIT : OUTCOME_DENY, why.reason,
+			 why.text);
+}
+
+rc dossier_decide(struct keeper *k)
+{
+	struct dossier *d = &k->dossier;
+	struct facts facts;
+
+	d->key = keyring_find(k->keyring, &d->request.key);
+	d->state = state_of(&d->row, k->round.now);
+	collect_facts(k);
+	facts = (struct facts){.request = &d->request,
+			       .key_known = d->key != NULL,
+			       .approvals = d->facts,
+			       .approval_count = d->fact_count,
+			       .uses_spent = d->row.spent,
+			       .now = k->round.now};
+	if (d->key != NULL) {
+		facts.key_fingerprint = *key_fingerprint(d->key);
+		facts.key_locked = key_state_of(d->key) == KEY_LOCKED;
+		facts.key_retired = key_state_of(d->key) == KEY_RETIRED;
+	}
+	TRY(evaluate(k->policy, k->roster, &facts, &d->decision));
+	apply_state(k);
+	return OK;
+}
+
+/* ---- Status JSON (docs/api.md, "status") ---------------------------------------------------*/
+
+static const char *outcome_text(enum outcome o)
+{
+	static const char *const text[] = {
+		[OUTCOME_ALLOW] = "allow", [OUTCOME_WAIT] = "wait", [OUTCOME_DENY] = "deny"};
+
+	return text[o];
+}
+
+static const char *state_text(enum request_state s)
+{
+	static const char *const text[] = {[STATE_OPEN] = "open",
+					   [STATE_COMMITTED] = "committed",
+					   [STATE_DONE] = "done",
+					   [STATE_CLOSED] = "closed"};
+
+	return text[s];
+}
+
+static void put_u64(struct jcan_out *w, const char *key, uint64_t v)
+{
+	jcan_out_key(w, key);
+	jcan_out_u64(w, v);
+}
+
+static void put_text(struct jcan_out *w, const char *key, const char *v)
+{
+	jcan_out_key(w, key);
+	jcan_out_string(w, v);
+}
+
+static void put_hex(struct jcan_out *w, const char *key, const struct digest *d)
+{
+	jcan_out_key(w, key);
+	jcan_out_hex(w, digest_view(d));
+}
+
+static void put_approvals(const struct keeper *k, struct jcan_out *w)
+{
+	const struct dossier *d = &k->dossier;
+
+	jcan_out_key(w, "approvals");
+	jcan_out_array(w);
+	for (size_t i = 0; i < d->act_count; i++) {
+		const struct journal_act *a = &d->acts[i];
+		enum reason dead = d->dead[i];
+
+		if (a->kind != STATEMENT_APPROVAL)
+			continue;
+		if (dead == REASON_NONE && !digest_is_equal(&a->rule, &d->decision.rule_digest))
+			dead = REASON_APPROVE_RULE;
+		jcan_out_object(w);
+		put_u64(w, "expires", (uint64_t)a->expires);
+		put_u64(w, "given", (uint64_t)a->given);
+		put_u64(w, "leaf", a->leaf);
+		jcan_out_key(w, "live");
+		jcan_out_bool(w, dead == REASON_NONE);
+		put_text(w, "person", a->person.s);
+		if (dead != REASON_NONE)
+			put_text(w, "reason", reason_id(dead));
+		put_hex(w, "statement", &a->digest);
+		jcan_out_object_end(w);
+	}
+	jcan_out_array_end(w);
+}
+
+static void put_checks(const struct decision *d, struct jcan_out *w)
+{
+	static const char *const text[] = {
+		[OUTCOME_ALLOW] = "ok", [OUTCOME_WAIT] = "wait", [OUTCOME_DENY] = "deny"};
+
+	jcan_out_key(w, "checks");
+	jcan_out_array(w);
+	for (size_t i = 0; i < d->check_count; i++) {
+		jcan_out_object(w);
+		put_text(w, "outcome", text[d->checks[i].outcome]);
+		put_text(w, "reason", reason_id(d->checks[i].reason));
+		put_text(w, "text", d->checks[i].text);
+		jcan_out_object_end(w);
+	}
+	jcan_out_array_end(w);
+}
+
+void quorum_json(const struct quorum_result *q, struct jcan_out *w)
+{
+	jcan_out_key(w, "missing");
+	jcan_out_array(w);
+	for (size_t i = 0; i < q->missing_count; i++) {
+		const struct seat *s = &q->missing[i];
+		char mem[NAME_MAX_LEN + 32];
+		struct buf b;
+
+		buf_init_fixed(&b, mem, sizeof(mem));
+		buf_printf(&b, "%u of %s%s", s->count, s->is_person ? "@" : "", s->who.s);
+		jcan_out_view(w, buf_view(&b));
+	}
+	jcan_out_array_end(w);
+}
+
+static rc status_json(const struct keeper *k, struct buf *out)
+{
+	const struct dossier *d = &k->dossier;
+	const struct decision *dec = &d->decision;
+	const char *text = dec->refusal.text;
+	struct jcan_out w;
+
+	if (text[0] == '\0')
+		text = reason_what(dec->refusal.reason);
+	jcan_out_init(&w, out);
+	jcan_out_object(&w);
+	put_approvals(k, &w);
+	put_checks(dec, &w);
+	put_u64(&w, "deadline", (uint64_t)d->request.deadline);
+	put_text(&w, "host", d->request.host.s);
+	put_u64(&w, "items", d->request.count);
+	put_text(&w, "key", d->request.key.s);
+	if (d->known)
+		put_u64(&w, "leaf", d->row.leaf);
+	quorum_json(&dec->quorum, &w);
+	put_u64(&w, "not_before", (uint64_t)d->request.not_before);
+	put_text(&w, "outcome", outcome_text(dec->outcome));
+	put_text(&w, "reason", reason_id(dec->refusal.reason));
+	put_text(&w, "remedy", reason_remedy(dec->refusal.reason));
+	put_hex(&w, "request", &d->row.digest);
+	put_text(&w, "requester", d->request.requester.s);
+	if (dec->rule != NULL) {
+		put_text(&w, "rule", dec->rule->name.s);
+		put_hex(&w, "rule_digest", &dec->rule_digest);
+	}
+	put_text(&w, "state", state_text(d->state));
+	put_text(&w, "text", text);
+	put_u64(&w, "uses", d->row.uses);
+	put_u64(&w, "uses_done", d->row.done);
+	put_u64(&w, "uses_spent", d->row.spent);
+	jcan_out_object_end(&w);
+	return jcan_out_done(&w);
+}
+
+rc dossier_status(struct call *c, uint64_t leaf)
+{
+	const struct dossier *d = &c->k->dossier;
+	struct keeper_status m = {.request = d->row.digest,
+				  .state = d->state,
+				  .outcome = (uint8_t)d->decision.outcome,
+				  .reason = d->decision.refusal.reason,
+				  .uses_spent = d->row.spent,
+				  .leaf = leaf};
+	AUTO(buf) struct buf json;
+
+	buf_init(&json, KEEPER_STATUS_MAX);
+	TRY(status_json(c->k, &json));
+	m.json = buf_view(&json);
+	keeper_put_status(c->out, c->to.correlation, &m);
+	return OK;
+}

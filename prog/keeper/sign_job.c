@@ -1,0 +1,201 @@
+#include "prog/keeper/sign_job.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/format/tbs.h"
+#include "lib/tlog/tree.h"
+
+/* Items a thread takes at once: one where a signature takes milliseconds. */
+#define CHUNK_RSA 1
+#define CHUNK_EC 32
+
+static void item_text(const struct request_item *i, struct buf *out)
+{
+	buf_put_view(out, digest_view(&i->sha256));
+	buf_put_view(out, hash_view(&i->content));
+}
+
+#define ITEM_TEXT_MAX (DIGEST_SIZE + HASH_MAX_SIZE + DIGEST_SIZE)
+
+rc items_root(const struct request *r, struct digest *ret)
+{
+	struct compact c;
+
+	compact_init(&c);
+	for (size_t i = 0; i < r->count; i++) {
+		uint8_t mem[ITEM_TEXT_MAX];
+		struct digest leaf;
+		struct buf b;
+
+		buf_init_fixed(&b, mem, sizeof(mem));
+		item_text(&r->items[i], &b);
+		leaf = tree_leaf_hash(buf_view(&b));
+		TRY(compact_append(&c, &leaf));
+	}
+	*ret = compact_root(&c);
+	return OK;
+}
+
+size_t sign_job_bytes(const struct request *r, size_t statement_len, enum key_alg alg)
+{
+	return sizeof(struct sign_job) + statement_len +
+	       r->count * (sizeof(struct request_item) + 2 * key_alg_signature_max(alg) + 8);
+}
+
+/* ---- In the pool's threads -----------------------------------------------------------------*/
+
+static rc sign_item(struct sign_job *j, struct signer *s, size_t at, struct fault *f)
+{
+	const struct request_item *item = &j->request.items[at];
+	const struct format_tbs *format = format_tbs_find(view_str(item->format));
+	const struct tbs_input in = {.content = item->content,
+				     .params = item->params,
+				     .when = j->use.signed_at,
+				     .key = key_tbs(j->key)};
+	uint8_t mem[TBS_MAX];
+	struct buf tbs;
+	struct buf value;
+
+	if (format == NULL)
+		return fault_set(f, RC_UNKNOWN, 0, "format %s", item->format);
+	buf_init_fixed(&tbs, mem, sizeof(mem));
+	TRY(format->tbs(&in, &tbs, f));
+	TRY(buf_done(&tbs));
+	buf_init_fixed(&value, j->values + at * j->slot_size, j->slot_size);
+	TRY(tbs_sign(&in, buf_view(&tbs), s, &value, f));
+	TRY(buf_done(&value));
+	j->sizes[at] = (uint16_t)value.len;
+	return OK;
+}
+
+static void sign_part(struct work *w, struct key_user *user, size_t part)
+{
+	struct sign_job *j = (struct sign_job *)w;
+	struct key_use use = {.user = user, .key = j->key};
+	struct signer signer = key_use_signer(&use);
+	size_t to = (part + 1) * j->chunk;
+
+	if (to > j->request.count)
+		to = j->request.count;
+	for (size_t i = part * j->chunk; i < to; i++) {
+		struct fault f = {0};
+		rc r;
+
+		if (__atomic_load_n(&j->failed, __ATOMIC_RELAXED))
+			return;
+		r = sign_item(j, &signer, i, &f);
+		if (rc_is_ok(r))
+			continue;
+		/* The first failure keeps its words. */
+		if (f.code == RC_OK)
+			rc_ignore(fault_set(&f, r.code, 0, "%s", rc_name(r)), "it is the code");
+		if (!__atomic_exchange_n(&j->failed, true, __ATOMIC_ACQ_REL))
+			j->fault = f;
+		return;
+	}
+}
+
+static rc pack(struct sign_job *j)
+{
+	struct compact c;
+
+	compact_init(&c);
+	for (size_t i = 0; i < j->request.count; i++) {
+		struct view value = view_of(j->values + i * j->slot_size, j->sizes[i]);
+		struct digest d = digest_of(value);
+		uint8_t mem[ITEM_TEXT_MAX];
+		struct buf b;
+
+		buf_init_fixed(&b, mem, sizeof(mem));
+		item_text(&j->request.items[i], &b);
+		buf_put_view(&b, digest_view(&d));
+		d = tree_leaf_hash(buf_view(&b));
+		TRY(compact_append(&c, &d));
+		buf_put_string(&j->signatures, value);
+	}
+	j->root = compact_root(&c);
+	return buf_done(&j->signatures);
+}
+
+static void sign_finish(struct work *w)
+{
+	struct sign_job *j = (struct sign_job *)w;
+	rc r;
+
+	if (j->failed)
+		return;
+	r = pack(j);
+	if (!rc_is_ok(r)) {
+		j->failed = true;
+		rc_ignore(fault_set(&j->fault, r.code, 0, "packing signatures"), "it is the code");
+	}
+}
+
+/* ---- In the decision thread ----------------------------------------------------------------*/
+
+static void rebase(struct view *v, struct view from, const uint8_t *to)
+{
+	if (v->len == 0)
+		return;
+	assert(v->ptr >= from.ptr && v->ptr + v->len <= from.ptr + from.len);
+	v->ptr = to + (v->ptr - from.ptr);
+}
+
+rc sign_job_new(struct request *r, struct view statement, const struct key *key,
+		const struct journal_use *use, struct sign_job **ret)
+{
+	struct sign_job *j = calloc(1, sizeof(*j));
+	enum key_alg alg = key_algorithm(key);
+
+	if (j == NULL)
+		return RC(RC_NOMEM);
+	j->slot_size = key_alg_signature_max(alg);
+	j->chunk = key_alg_scheme(alg) == SIGN_RSA_PKCS1 ? CHUNK_RSA : CHUNK_EC;
+	j->bytes = sign_job_bytes(r, statement.len, alg);
+	buf_init(&j->signatures, JOURNAL_RESULT_MAX);
+	j->statement = malloc(statement.len);
+	j->values = calloc(r->count, j->slot_size);
+	j->sizes = calloc(r->count, sizeof(*j->sizes));
+	if (j->statement == NULL || j->values == NULL || j->sizes == NULL) {
+		sign_job_free(j);
+		return RC(RC_NOMEM);
+	}
+	memcpy(j->statement, statement.ptr, statement.len);
+	j->request = *r;
+	r->items = NULL;
+	r->count = 0;
+	for (size_t i = 0; i < j->request.count; i++) {
+		rebase(&j->request.items[i].name_json, statement, j->statement);
+		rebase(&j->request.items[i].params, statement, j->statement);
+	}
+	j->key = key_hold(key);
+	j->use = *use;
+	j->work = (struct work){.token = key_token(key),
+				.parts = (j->request.count + j->chunk - 1) / j->chunk,
+				.part = sign_part,
+				.finish = sign_finish};
+	*ret = j;
+	return OK;
+}
+
+void sign_job_free(struct sign_job *j)
+{
+	if (j == NULL)
+		return;
+	key_drop(j->key);
+	request_release(&j->request);
+	buf_release(&j->signatures);
+	free(j->statement);
+	free(j->values);
+	free(j->sizes);
+	free(j);
+}
+
+void sign_job_reset(struct sign_job *j)
+{
+	j->failed = false;
+	j->fault = (struct fault){0};
+	buf_clear(&j->signatures);
+}

@@ -1,0 +1,129 @@
+/* Signatures and everything about a new request that policy does not say. */
+#include "prog/keeper/keeper.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/format/tbs.h"
+
+rc refuse_form(struct refusal *why, rc r, const struct fault *f)
+{
+	enum reason reason = REASON_FORM_STATEMENT;
+
+	if (r.code == RC_MISMATCH)
+		reason = REASON_FORM_KIND;
+	else if (r.code == RC_LIMIT)
+		reason = REASON_FORM_LIMIT;
+	else if (r.code == RC_RANGE)
+		reason = REASON_FORM_TIME;
+	else if (r.code == RC_NOMEM)
+		return r;
+	return refuse(why, reason, "%s", f->code != RC_OK ? f->text : rc_name(r));
+}
+
+rc check_origin(const struct keeper *k, const char *origin, struct refusal *why)
+{
+	if (strcmp(origin, k->ledger.id.origin) != 0)
+		return refuse(why, REASON_FORM_ORIGIN, "made for %s, this is %s", origin,
+			      k->ledger.id.origin);
+	return OK;
+}
+
+rc verify_by(const struct keeper *k, const struct principal *p, enum statement_kind kind,
+	     struct view statement, struct view sig, enum reason which, struct digest *ret_signer,
+	     struct refusal *why)
+{
+	const struct sshkey *key;
+	struct fault f = {0};
+	struct sshsig parts;
+	rc r;
+
+	if (sig.len == 0)
+		return refuse(why, which, "%s: there is no signature", p->name.s);
+	r = sshsig_parse(sig, &parts, &f);
+	if (!rc_is_ok(r))
+		return refuse(why, which, "%s: %s", p->name.s, f.text);
+	key = principal_key(p, parts.key_blob);
+	if (key == NULL)
+		return refuse(why, which, "%s: signed by a key that the roster does not list",
+			      p->name.s);
+	r = sshsig_verify(key, statement_info(kind)->ns, statement, sig, &k->sig_rules, NULL, &f);
+	if (r.code == RC_NOMEM)
+		return r;
+	if (!rc_is_ok(r))
+		return refuse(why, which, "%s: %s", p->name.s, f.text);
+	if (ret_signer != NULL)
+		*ret_signer = *sshkey_fingerprint(key);
+	return OK;
+}
+
+static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct refusal *why)
+{
+	const struct request *q = &k->dossier.request;
+	const struct principal *person = roster_person(k->roster, &q->requester);
+	const struct principal *host = roster_host(k->roster, &q->host);
+
+	if (person == NULL)
+		return refuse(why, REASON_WHO_PERSON, "%s", q->requester.s);
+	if (host == NULL)
+		return refuse(why, REASON_WHO_HOST, "%s", q->host.s);
+	TRY(verify_by(k, person, STATEMENT_REQUEST, m->statement, m->requester_sig,
+		      REASON_SIG_REQUESTER, NULL, why));
+	return verify_by(k, host, STATEMENT_HOST, m->statement, m->host_sig, REASON_SIG_HOST, NULL,
+			 why);
+}
+
+static rc verify_key(struct keeper *k, struct refusal *why)
+{
+	const struct request *q = &k->dossier.request;
+	const struct key *key = keyring_find(k->keyring, &q->key);
+
+	if (key == NULL)
+		return refuse(why, REASON_KEY_UNKNOWN, "%s", q->key.s);
+	if (!digest_is_equal(key_fingerprint(key), &q->key_fingerprint))
+		return refuse(why, REASON_KEY_FINGERPRINT, "%s", q->key.s);
+	if (key_tbs(key) == NULL)
+		return refuse(why, REASON_KEY_NO_CERT, "%s", q->key.s);
+	return OK;
+}
+
+static rc verify_items(struct keeper *k, struct refusal *why)
+{
+	const struct request *q = &k->dossier.request;
+	const struct tbs_key *key = key_tbs(keyring_find(k->keyring, &q->key));
+
+	for (size_t i = 0; i < q->count; i++) {
+		const struct request_item *item = &q->items[i];
+		const struct format_tbs *format = format_tbs_find(view_str(item->format));
+		const struct tbs_input in = {.content = item->content,
+					     .params = item->params,
+					     .when = k->round.now,
+					     .key = key};
+		struct fault f = {0};
+		rc r;
+
+		if (format == NULL)
+			return refuse(why, REASON_RULE_FORMAT, "item %zu: no format %s", i,
+				      item->format);
+		r = format->check(&in, &f);
+		if (r.code == RC_NOMEM)
+			return r;
+		if (!rc_is_ok(r))
+			return refuse(why, REASON_RULE_PARAMS, "item %zu: %s", i, f.text);
+	}
+	return OK;
+}
+
+rc verify_submission(struct keeper *k, const struct keeper_submit *m, bool signatures,
+		     struct refusal *why)
+{
+	const struct request *q = &k->dossier.request;
+
+	TRY(check_origin(k, q->origin, why));
+	if (q->deadline < k->round.now)
+		return refuse(why, REASON_TIME_DEADLINE, "the deadline is past");
+	if (signatures)
+		TRY(verify_signers(k, m, why));
+	TRY(verify_key(k, why));
+	return verify_items(k, why);
+}
