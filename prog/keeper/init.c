@@ -214,11 +214,6 @@ static rc check_documents(const struct genesis *roster, const struct genesis *po
 	return r;
 }
 
-static void roster_autorelease(struct roster **r)
-{
-	roster_free(*r);
-}
-
 rc keeper_init(const struct conf *c, struct fault *f)
 {
 	AUTO(genesis) struct genesis roster = {0};

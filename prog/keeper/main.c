@@ -2,12 +2,11 @@
  *
  * Owns: the command line, the sandbox, socket and signals. Everything else: start.c, loop.c. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -255,11 +254,8 @@ static rc confine(const struct conf *c, const struct parts *p, struct fault *f)
 					   .refuse = probes,
 					   .refuse_count = COUNT(probes),
 					   .no_exec_memory = !has_module(p)};
-	struct rlimit lock;
 
-	/* All or nothing: with a small limit, locking what comes later would fail allocations. */
-	if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0 && lock.rlim_cur == RLIM_INFINITY)
-		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	memory_lock();
 	TRY(confine_paths(c, p, f));
 	return sandbox_filter(&list, f);
 }

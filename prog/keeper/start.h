@@ -40,6 +40,9 @@ struct digest log_key_id(const char *origin);
 MUST rc log_key_open(struct token *t, const struct digest *id, struct view spki, const char *origin,
 		     struct token_session **ret_session, struct note_signer *ret, struct fault *f);
 
+/* Keeps the process out of swap, where the limit on locked memory is unlimited (memory.c). */
+void memory_lock(void);
+
 /* Makes state, guard, tokens, the log's key and the log with roster and policy. RC_EXISTS. */
 MUST rc keeper_init(const struct conf *c, struct fault *f);
 /* Offline: journal against its own tree, guard, and public/. Writes nothing. */
