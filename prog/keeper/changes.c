@@ -134,7 +134,7 @@ static rc apply_document(struct call *c, struct change *ch, const struct documen
 	struct change_answer a = {.kind = doc->kind, .id = ch->id, .object = &doc->digest};
 	struct quorum_result q;
 	struct leaf leaf;
-	uint64_t version;
+	uint64_t version = 0;
 	rc r;
 
 	if (!digest_is_equal(&doc->previous, in_force))
