@@ -1,0 +1,282 @@
+/* Unit tests of prog/keeper/journal: rows in and out, rollback, a full disk, the tree's tiles. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "prog/keeper/journal_sql.h"
+
+#define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
+
+static char dir[200];
+static char path[240];
+static struct journal *j;
+static struct journal_head head;
+
+static struct digest digest_n(uint64_t n)
+{
+	return digest_of(view_of(&n, sizeof(n)));
+}
+
+static int setup(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+	char prefix[150];
+	struct journal_identity id = {.origin = "log.example", .epoch = 7, .vkey = "v"};
+
+	(void)state;
+	(void)snprintf(prefix, sizeof(prefix), "%s/journal-", tmp != NULL ? tmp : "/tmp");
+	assert_rc(RC_OK, dir_temp(prefix, dir, sizeof(dir), NULL));
+	(void)snprintf(path, sizeof(path), "%s/keeper.db", dir);
+	assert_rc(RC_OK, name_parse(view_str("main"), &id.token));
+	assert_rc(RC_OK, journal_create(path, &id, NULL));
+	assert_rc(RC_OK, journal_open(path, false, &j, NULL));
+	assert_rc(RC_OK, journal_head_get(j, &head, NULL));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+
+	(void)state;
+	journal_close(j);
+	j = NULL;
+	for (size_t i = 0; i < 3; i++) {
+		char name[260];
+
+		(void)snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+		(void)unlink(name);
+	}
+	return rmdir(dir);
+}
+
+static void append(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		char text[32];
+		struct digest hash;
+
+		(void)snprintf(text, sizeof(text), "leaf %llu", (unsigned long long)head.tree.size);
+		hash = tree_leaf_hash(view_str(text));
+		assert_rc(RC_OK, journal_leaf_add(j, head.tree.size, &hash, view_str(text), NULL));
+		assert_rc(RC_OK, compact_append(&head.tree, &hash));
+	}
+}
+
+static void reopen(void)
+{
+	journal_close(j);
+	assert_rc(RC_OK, journal_open(path, false, &j, NULL));
+}
+
+static void commit_keeps_and_rollback_forgets(void **state)
+{
+	struct tree_head before = compact_head(&head.tree);
+	struct journal_head now;
+	AUTO(buf) struct buf body;
+
+	(void)state;
+	buf_init(&body, 1000);
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	append(3);
+	head.time = 1000;
+	memcpy(head.note, "note", 4);
+	head.note_len = 4;
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+	reopen();
+	assert_rc(RC_OK, journal_head_get(j, &now, NULL));
+	assert_int_equal(now.tree.size, 3);
+	assert_int_equal(now.time, 1000);
+	assert_memory_equal(now.note, "note", 4);
+	assert_rc(RC_OK, journal_leaf_get(j, 2, NULL, &body, NULL));
+	assert_true(view_is(buf_view(&body), "leaf 2"));
+	assert_rc(RC_NOTFOUND, journal_leaf_get(j, 3, NULL, &body, NULL));
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	append(1);
+	journal_rollback(j);
+	journal_rollback(j);
+	assert_rc(RC_NOTFOUND, journal_leaf_get(j, 3, NULL, &body, NULL));
+	/* A head that was moved by someone else is not overwritten. */
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	assert_rc(RC_CORRUPT, journal_commit(j, &head, &before, NULL));
+}
+
+static void tiles_give_the_root(void **state)
+{
+	struct tree_head before = compact_head(&head.tree);
+	const struct tile_reader reader = journal_tiles(j);
+	static const uint64_t sizes[] = {1, 2, 255, 256, 257, 511, 512, 700};
+	struct tile_nodes nodes;
+
+	(void)state;
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	append(700);
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+	tile_nodes_init(&nodes, &reader, 700);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const struct tree_reader nr = tile_nodes_reader(&nodes);
+		struct compact naive;
+		struct compact got;
+		struct digest a;
+		struct digest b;
+
+		compact_init(&naive);
+		for (uint64_t n = 0; n < sizes[i]; n++) {
+			char text[32];
+			struct digest hash;
+
+			(void)snprintf(text, sizeof(text), "leaf %llu", (unsigned long long)n);
+			hash = tree_leaf_hash(view_str(text));
+			assert_rc(RC_OK, compact_append(&naive, &hash));
+		}
+		assert_rc(RC_OK, tree_compact(&nr, sizes[i], &got, NULL));
+		a = compact_root(&naive);
+		b = compact_root(&got);
+		assert_true(digest_is_equal(&a, &b));
+	}
+	tile_nodes_release(&nodes);
+}
+
+static void rows_come_back(void **state)
+{
+	struct tree_head before = compact_head(&head.tree);
+	struct journal_statement st = {.leaf = 0, .kind = STATEMENT_REQUEST};
+	struct journal_request r = {.leaf = 0, .uses = 2, .deadline = 99};
+	struct journal_act a = {.leaf = 1, .kind = STATEMENT_APPROVAL, .given = 5, .expires = 9};
+	struct journal_use u = {.authorize = 2, .request = 0, .use = 1, .signed_at = 50};
+	struct journal_act acts[2];
+	struct journal_use got;
+	size_t count;
+	AUTO(buf) struct buf body;
+	AUTO(buf) struct buf sigs;
+
+	(void)state;
+	buf_init(&body, 1000);
+	buf_init(&sigs, 1000);
+	st.digest = r.digest = digest_n(1);
+	a.digest = digest_n(2);
+	assert_rc(RC_OK, name_parse(view_str("bob"), &a.person));
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	append(4);
+	assert_rc(RC_OK, journal_statement_add(j, &st, view_str("body"), view_str("sigs"), NULL));
+	assert_rc(RC_OK, journal_request_add(j, &r, NULL));
+	assert_rc(RC_OK, journal_act_add(j, &a, NULL));
+	r.spent = 1;
+	assert_rc(RC_OK, journal_request_set(j, &r, NULL));
+	assert_rc(RC_OK, journal_use_add(j, &u, NULL));
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+	reopen();
+	assert_rc(RC_OK, journal_statement_get(j, &st.digest, &st, &body, &sigs, NULL));
+	assert_true(view_is(buf_view(&body), "body") && view_is(buf_view(&sigs), "sigs"));
+	assert_rc(RC_NOTFOUND, journal_statement_get(j, &a.digest, &st, NULL, NULL, NULL));
+	memset(&r, 0, sizeof(r));
+	assert_rc(RC_OK, journal_request_get(j, &st.digest, &r, NULL));
+	assert_int_equal(r.spent, 1);
+	assert_int_equal(r.closed, REASON_NONE);
+	assert_rc(RC_NOTFOUND, journal_request_get(j, &a.digest, &r, NULL));
+	assert_rc(RC_OK, journal_act_list(j, 0, acts, 2, &count, NULL));
+	assert_int_equal(count, 1);
+	assert_string_equal(acts[0].person.s, "bob");
+	assert_false(acts[0].withdrawn);
+	assert_rc(RC_LIMIT, journal_act_list(j, 0, acts, 0, &count, NULL));
+	assert_rc(RC_OK, journal_use_pending(j, 0, &got, NULL));
+	assert_int_equal(got.signed_at, 50);
+	assert_false(got.done);
+	assert_rc(RC_NOTFOUND, journal_use_pending(j, 3, &got, NULL));
+	assert_rc(RC_NOTFOUND, journal_use_get(j, 0, 2, &got, NULL));
+	/* One result for a use, ever. */
+	before = compact_head(&head.tree);
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	u.issue = 3;
+	assert_rc(RC_OK, journal_result_add(j, &u, view_str("signature"), NULL));
+	assert_rc(RC_CORRUPT, journal_result_add(j, &u, view_str("another"), NULL));
+	assert_rc(RC_OK, journal_act_withdraw(j, 1, NULL));
+	r.closed = REASON_STATE_DENIED;
+	assert_rc(RC_OK, journal_request_set(j, &r, NULL));
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+	buf_clear(&body);
+	assert_rc(RC_OK, journal_result_get(j, 3, &body, NULL));
+	assert_true(view_is(buf_view(&body), "signature"));
+	assert_rc(RC_NOTFOUND, journal_result_get(j, 4, &body, NULL));
+	assert_rc(RC_OK, journal_request_at(j, 0, &r, NULL));
+	assert_int_equal(r.closed, REASON_STATE_DENIED);
+	assert_rc(RC_NOTFOUND, journal_use_pending(j, 0, &got, NULL));
+	assert_rc(RC_OK, journal_check(j, NULL));
+}
+
+static void log_is_append_only(void **state)
+{
+	struct tree_head before = compact_head(&head.tree);
+
+	(void)state;
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	append(1);
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+	assert_int_equal(sqlite3_exec(j->db, "UPDATE leaf SET body=x'00'", NULL, NULL, NULL) & 0xff,
+			 SQLITE_CONSTRAINT);
+	assert_int_equal(sqlite3_exec(j->db, "DELETE FROM leaf", NULL, NULL, NULL) & 0xff,
+			 SQLITE_CONSTRAINT);
+}
+
+/* A full disk: the round is gone, the journal goes on when there is room again. */
+static void full_disk_is_no_more_than_that(void **state)
+{
+	struct tree_head before = compact_head(&head.tree);
+	struct journal_head saved = head;
+	static const uint8_t big[8192];
+	struct fault f;
+	rc r = OK;
+
+	(void)state;
+	assert_int_equal(sqlite3_exec(j->db, "PRAGMA max_page_count=1", NULL, NULL, NULL), 0);
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	for (uint64_t i = 0; i < 100 && rc_is_ok(r); i++) {
+		struct digest hash = digest_n(i);
+
+		r = journal_leaf_add(j, i, &hash, view_of(big, sizeof(big)), &f);
+	}
+	assert_rc(RC_NOSPACE, r);
+	journal_rollback(j);
+	assert_int_equal(sqlite3_exec(j->db, "PRAGMA max_page_count=100000", NULL, NULL, NULL), 0);
+	head = saved;
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	append(1);
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+}
+
+static void one_process_alone(void **state)
+{
+	struct journal_identity id = {.origin = "x"};
+	struct journal *other;
+	struct fault f;
+
+	(void)state;
+	assert_rc(RC_EXISTS, journal_create(path, &id, &f));
+	assert_rc(RC_NOTFOUND, journal_open("/nonexistent/keeper.db", false, &other, &f));
+	assert_int_equal(sqlite3_exec(j->db, "PRAGMA user_version=2", NULL, NULL, NULL), 0);
+	journal_close(j);
+	assert_rc(RC_UNSUPPORTED, journal_open(path, false, &j, &f));
+	j = NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(commit_keeps_and_rollback_forgets, setup, teardown),
+		cmocka_unit_test_setup_teardown(tiles_give_the_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(rows_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(log_is_append_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(full_disk_is_no_more_than_that, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_process_alone, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
