@@ -24,7 +24,10 @@
 struct verify_trust {
 	const struct view *roots; /* DER certificates */
 	size_t root_count;
-	unix_time when; /* the time of judging, for a signature that names no time of its own */
+	/* The time of judging: the path must be valid then. The leaf must be valid at the signing
+	 * time that the object claims, which may not be later than this (10 minutes are given), or
+	 * at this time if it claims none. */
+	unix_time when;
 };
 
 struct verify_report {
@@ -43,7 +46,8 @@ struct verify_report {
 struct format_file {
 	const char *name; /* the same as in format_tbs_table */
 	bool detached;	  /* the object lies beside the file */
-	/* Whether the file looks like one of these (magic bytes only). */
+	/* Whether the file looks like one of these (magic bytes only); cms takes every file and
+	 * comes last in the table. */
 	bool (*recognise)(int fd);
 	/* Content digest: what goes into tbs_input.content. */
 	rc (*content)(int fd, enum hash_alg alg, struct hash *ret, struct fault *f);
