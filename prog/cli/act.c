@@ -1,0 +1,209 @@
+/* act - what a person says about a request, signed with their own key and acknowledged by the log.
+ *
+ * Owns: showing before signing, the statement, checking the receipt, so that a server which hides a
+ * denial is noticed. */
+#include "prog/cli/act.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/model/act.h"
+#include "lib/model/leaf.h"
+#include "lib/model/statement.h"
+#include "lib/tlog/proof_file.h"
+#include "prog/cli/answer.h"
+#include "prog/cli/api.h"
+#include "prog/cli/encode.h"
+#include "prog/cli/inspect.h"
+#include "prog/cli/logview.h"
+#include "prog/cli/wish.h"
+
+#define APPROVAL_SECONDS (72 * 3600)
+
+static rc fill_common(struct cli *c, const struct args *a, enum statement_kind kind,
+		      const struct wish *w, struct act *act)
+{
+	const char *comment = args_value(a, "message");
+
+	*act = (struct act){.kind = kind, .request = w->digest, .person = c->config.person};
+	memcpy(act->origin, w->request.origin, sizeof(act->origin));
+	if (comment != NULL && strlen(comment) > ACT_COMMENT_MAX)
+		return cli_problem(c, RC_USAGE, "", "the message is longer than %d bytes",
+				   ACT_COMMENT_MAX);
+	(void)snprintf(act->comment, sizeof(act->comment), "%s", comment == NULL ? "" : comment);
+	if (strcmp(w->request.origin, c->config.origin) != 0)
+		return cli_problem(c, RC_MISMATCH, "", "the request is for log %s, this client for %s",
+				   w->request.origin, c->config.origin);
+	if (!rc_is_ok(rng_fill(&rng_system, act->nonce, sizeof(act->nonce))))
+		return cli_problem(c, RC_IO, "", "the system gives no random numbers");
+	return OK;
+}
+
+/* The inspection reports that belong to the request; the first ones if there are very many. */
+static void fill_evidence(const struct wish *w, struct act *act)
+{
+	for (size_t i = 0; i < w->request.count && act->evidence_count < ACT_EVIDENCE_MAX; i++)
+		if (rc_is_ok(wish_report(w, i, "report", &act->evidence[act->evidence_count])))
+			act->evidence_count++;
+}
+
+static rc fill_approval(struct cli *c, const struct wish *w, struct act *act)
+{
+	struct checkpoint seen;
+	unix_time expires = clock_now(&clock_system) + APPROVAL_SECONDS;
+
+	if (!rc_is_ok(digest_parse(view_str(json_text(wish_status(w), "rule_digest")), &act->rule)))
+		return cli_problem(c, RC_DENIED, "greatseal explain",
+				   "no rule permits this request, so there is nothing to approve");
+	act->expires = expires < w->request.deadline ? expires : w->request.deadline;
+	TRY(logview_follow(c, &seen, NULL));
+	act->seen_size = seen.head.size;
+	act->seen_root = seen.head.root;
+	fill_evidence(w, act);
+	return OK;
+}
+
+/* Asks on the terminal; --yes answers beforehand. */
+static rc confirm(struct cli *c, const struct args *a, const struct wish *w, const char *verb)
+{
+	char line[64];
+
+	if (args_has(a, "yes"))
+		return OK;
+	if (!isatty(STDIN_FILENO))
+		return cli_problem(c, RC_USAGE, "look first, then add --yes",
+				   "%s needs a person at a terminal, or --yes", verb);
+	(void)fprintf(stderr, "To %s, type the first four digits of the compare code: ", verb);
+	if (fgets(line, sizeof(line), stdin) == NULL || strncmp(line, w->id, 4) != 0 ||
+	    line[4] != '\n')
+		return cli_problem(c, RC_DENIED, "", "not confirmed; nothing was signed");
+	return OK;
+}
+
+/* The log entry that the server names for the act must be there and be about this very statement. */
+static rc check_receipt(struct cli *c, const json_t *answer, const struct digest *statement)
+{
+	AUTO(buf) struct buf entry;
+	AUTO(buf) struct buf proof;
+	const json_t *receipt = json_object_get(answer, "receipt");
+	struct fault f = {0};
+	struct leaf leaf;
+
+	buf_init(&entry, LEAF_BYTES_MAX);
+	buf_init(&proof, PROOF_FILE_MAX);
+	if (!json_is_integer(json_object_get(receipt, "leaf")))
+		return cli_problem(c, RC_MISMATCH, "repeat the command",
+				   "the server gave no receipt: the act may not have been recorded");
+	TRY(logview_entry(c, (uint64_t)json_number(receipt, "leaf"), &entry, &proof));
+	CLI_TRY(c, &f, leaf_parse(buf_view(&entry), &leaf, &f));
+	if (!digest_is_equal(&leaf.statement, statement))
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server's receipt is for another statement");
+	return OK;
+}
+
+static rc send_act(struct cli *c, const struct act *act, const char *request, json_t **ret)
+{
+	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf sig;
+	AUTO(json) json_t *body = json_object();
+	const struct api_call post = {.method = "POST", .body = body};
+	const struct statement_info *info = statement_info(act->kind);
+	struct sshsigner *key;
+	struct fault f = {0};
+	struct digest digest;
+
+	buf_init(&statement, ACT_BYTES_MAX);
+	buf_init(&sig, SSHSIG_BLOB_MAX);
+	TRY(cli_person_key(c, &key));
+	CLI_TRY(c, &f, act_encode(act, &statement, &f));
+	CLI_TRY(c, &f, sshsigner_sign(key, info->ns, buf_view(&statement), &sig, &f));
+	TRY(json_put_base64(c, body, "statement", buf_view(&statement)));
+	TRY(json_put_base64(c, body, "signature", buf_view(&sig)));
+	if (json_object_set_new(body, "kind", json_string(info->name)) != 0 ||
+	    json_object_set_new(body, "sign", json_true()) != 0)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	TRY(api_json(c, &post, ret, "/v1/requests/%s/acts", request));
+	digest = digest_of(buf_view(&statement));
+	return check_receipt(c, *ret, &digest);
+}
+
+static rc finish(struct cli *c, const struct wish *w, const struct act *act, const char *done)
+{
+	AUTO(json) json_t *answer = NULL;
+
+	TRY(send_act(c, act, w->id, &answer));
+	if (cli_print_json(c, answer))
+		return OK;
+	(void)printf("%s%s%s; the log holds it as entry %" JSON_INTEGER_FORMAT "\n", cli_bold(c), done,
+		     cli_plain(c), json_number(json_object_get(answer, "receipt"), "leaf"));
+	answer_print_status(c, json_object_get(answer, "status"));
+	return OK;
+}
+
+rc cmd_approve(struct cli *c, const struct args *a)
+{
+	AUTO(wish) struct wish w = {0};
+	struct act act;
+
+	TRY(wish_fetch(c, a->words[0], &w));
+	TRY(fill_common(c, a, STATEMENT_APPROVAL, &w, &act));
+	if (!c->json)
+		wish_print(c, &w, args_has(a, "all"));
+	if (args_has(a, "inspect"))
+		TRY(inspect_request_locally(c, &w));
+	TRY(fill_approval(c, &w, &act));
+	TRY(confirm(c, a, &w, "approve"));
+	return finish(c, &w, &act, "approved");
+}
+
+rc cmd_deny(struct cli *c, const struct args *a)
+{
+	AUTO(wish) struct wish w = {0};
+	struct act act;
+
+	TRY(wish_fetch(c, a->words[0], &w));
+	TRY(fill_common(c, a, STATEMENT_DENIAL, &w, &act));
+	if (!c->json)
+		wish_print(c, &w, false);
+	TRY(confirm(c, a, &w, "deny"));
+	return finish(c, &w, &act, "denied");
+}
+
+/* The caller's own newest approval of the request. */
+static rc own_approval(struct cli *c, const struct wish *w, struct digest *ret)
+{
+	const json_t *row;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(wish_status(w), "approvals"), i, row)
+		if (strcmp(json_text(row, "person"), c->config.person.s) == 0 &&
+		    rc_is_ok(digest_parse(view_str(json_text(row, "statement")), ret)))
+			found = true;
+	return found ? OK
+		     : cli_problem(c, RC_NOTFOUND, "", "there is no approval by %s to withdraw",
+				   c->config.person.s);
+}
+
+rc cmd_withdraw(struct cli *c, const struct args *a)
+{
+	AUTO(wish) struct wish w = {0};
+	struct act act;
+
+	TRY(wish_fetch(c, a->words[0], &w));
+	TRY(fill_common(c, a, STATEMENT_WITHDRAWAL, &w, &act));
+	TRY(own_approval(c, &w, &act.approval));
+	return finish(c, &w, &act, "withdrawn");
+}
+
+rc cmd_cancel(struct cli *c, const struct args *a)
+{
+	AUTO(wish) struct wish w = {0};
+	struct act act;
+
+	TRY(wish_fetch(c, a->words[0], &w));
+	TRY(fill_common(c, a, STATEMENT_CANCELLATION, &w, &act));
+	return finish(c, &w, &act, "cancelled");
+}

@@ -1,0 +1,201 @@
+#include "prog/cli/answer.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "prog/cli/api.h"
+
+#define POLL_SECONDS 25
+#define RETRY_MAX_SECONDS 8
+
+static const char *mark(const struct cli *c, const char *outcome)
+{
+	if (strcmp(outcome, "ok") == 0 || strcmp(outcome, "allow") == 0)
+		return cli_green(c);
+	if (strcmp(outcome, "wait") == 0)
+		return cli_yellow(c);
+	return cli_red(c);
+}
+
+void compare_code(const char *hex, char out[COMPARE_CODE])
+{
+	(void)snprintf(out, COMPARE_CODE, "%.4s %.4s %.4s %.4s", hex, hex + 4, hex + 8, hex + 12);
+}
+
+void answer_print_checks(const struct cli *c, const json_t *status)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "checks"), i, row)
+	{
+		const char *outcome = json_text(row, "outcome");
+
+		(void)printf("  %s%-5s%s %-22s %s\n", mark(c, outcome), outcome, cli_plain(c),
+			     json_text(row, "reason"), json_text(row, "text"));
+	}
+}
+
+static void print_approvals(const struct cli *c, const json_t *status)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "approvals"), i, row)
+	{
+		bool live = json_is_true(json_object_get(row, "live"));
+
+		(void)printf("  approved by %s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
+			     cli_bold(c), json_text(row, "person"), cli_plain(c),
+			     json_text(row, "given"), json_number(row, "leaf"),
+			     live ? "" : " - does not count: ",
+			     live ? "" : json_text(row, "reason"));
+	}
+}
+
+void answer_print_status(const struct cli *c, const json_t *status)
+{
+	const char *id = json_text(status, "request");
+	const char *state = json_text(status, "state");
+	const char *outcome = json_text(status, "outcome");
+	const json_t *seat;
+	char code[COMPARE_CODE];
+	size_t i;
+
+	compare_code(strlen(id) == 64 ? id : "----------------", code);
+	(void)printf("request %s%.16s%s  (%s)\n", cli_bold(c), id, cli_plain(c), code);
+	(void)printf("  %s asks for %" JSON_INTEGER_FORMAT " signature%s with %s, from %s\n",
+		     json_text(status, "requester"), json_number(status, "items"),
+		     json_number(status, "items") == 1 ? "" : "s", json_text(status, "key"),
+		     json_text(status, "host"));
+	if (strcmp(state, "open") == 0)
+		(void)printf("  %sopen, %s%s: %s (%s)\n", mark(c, outcome),
+			     strcmp(outcome, "allow") == 0 ? "may be signed" : outcome, cli_plain(c),
+			     json_text(status, "text"), json_text(status, "reason"));
+	else if (strcmp(state, "closed") == 0)
+		(void)printf("  %sclosed%s: %s (%s)\n", cli_red(c), cli_plain(c),
+			     json_text(status, "text"), json_text(status, "reason"));
+	else
+		(void)printf("  %s%s%s\n", cli_green(c), state, cli_plain(c));
+	print_approvals(c, status);
+	json_array_foreach(json_object_get(status, "missing"), i, seat)
+		(void)printf("  missing: %s\n", json_string_value(seat));
+	if (json_text(status, "remedy")[0] != '\0' && strcmp(state, "open") == 0)
+		(void)printf("  what helps: %s\n", json_text(status, "remedy"));
+}
+
+enum exit_code answer_exit(const json_t *status)
+{
+	const char *state = json_text(status, "state");
+
+	if (strcmp(state, "done") == 0)
+		return EXIT_DONE;
+	if (strcmp(state, "closed") == 0)
+		return EXIT_DENIED;
+	if (strcmp(state, "open") == 0 && strcmp(json_text(status, "outcome"), "deny") == 0)
+		return EXIT_DENIED;
+	return EXIT_WAITING;
+}
+
+bool answer_is_final(const json_t *status)
+{
+	const char *state = json_text(status, "state");
+
+	return strcmp(state, "done") == 0 || strcmp(state, "closed") == 0;
+}
+
+/* Sleeps between tries while the server is away; doubles up to the maximum. */
+static void pause_for(unsigned *seconds)
+{
+	struct timespec ts = {.tv_sec = (time_t)*seconds};
+
+	(void)nanosleep(&ts, NULL);
+	*seconds = *seconds * 2 > RETRY_MAX_SECONDS ? RETRY_MAX_SECONDS : *seconds * 2;
+}
+
+static uint64_t poll_seconds(unix_time end, unix_time now)
+{
+	if (end == 0 || end - now > POLL_SECONDS)
+		return POLL_SECONDS;
+	return end > now ? (uint64_t)(end - now) : 0;
+}
+
+rc answer_wait(struct cli *c, const char *request, uint64_t timeout, json_t **ret)
+{
+	unix_time now = clock_now(&clock_system);
+	unix_time end = timeout == 0 ? 0 : now + (unix_time)timeout;
+	const struct api_call get = {.method = "GET"};
+	json_int_t version = 0;
+	unsigned retry = 1;
+
+	for (;;) {
+		json_t *answer = NULL;
+		rc r = api_json(c, &get, &answer,
+				"/v1/requests/%s/wait?since=%" JSON_INTEGER_FORMAT "&timeout=%llu",
+				request, version, (unsigned long long)poll_seconds(end, now));
+
+		now = clock_now(&clock_system);
+		if (r.code == RC_PEER || r.code == RC_BUSY || r.code == RC_IO) {
+			if (end != 0 && now >= end)
+				return r;
+			cli_say(c, "%s; trying again", c->problem.text);
+			pause_for(&retry);
+			now = clock_now(&clock_system);
+			continue;
+		}
+		TRY(r);
+		retry = 1;
+		version = json_number(answer, "version");
+		if (answer_is_final(json_object_get(answer, "status"))) {
+			*ret = answer;
+			return OK;
+		}
+		if (end != 0 && now >= end) {
+			*ret = answer;
+			return RC(RC_WAIT);
+		}
+		json_decref(answer);
+	}
+}
+
+/* Looks through the newest requests for the one id that begins so. */
+static rc find_prefix(struct cli *c, const char *typed, char out[DIGEST_HEX])
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *list = NULL;
+	const json_t *row;
+	size_t hits = 0;
+	size_t i;
+
+	TRY(api_json(c, &get, &list, "/v1/requests?limit=500"));
+	json_array_foreach(json_object_get(list, "requests"), i, row)
+	{
+		const char *id = json_text(row, "request");
+
+		if (strncmp(id, typed, strlen(typed)) != 0 || strlen(id) != 64)
+			continue;
+		hits++;
+		memcpy(out, id, DIGEST_HEX);
+	}
+	if (hits == 0)
+		return cli_problem(c, RC_NOTFOUND, "greatseal inbox --all",
+				   "no request begins with %s", typed);
+	if (hits > 1)
+		return cli_problem(c, RC_USAGE, "type more digits", "%zu requests begin with %s", hits,
+				   typed);
+	return OK;
+}
+
+rc answer_request_id(struct cli *c, const char *typed, char out[DIGEST_HEX])
+{
+	size_t len = strlen(typed);
+
+	if (len < 8 || len > 64 || strspn(typed, "0123456789abcdef") != len)
+		return cli_problem(c, RC_USAGE, "greatseal inbox",
+				   "%s: a request is named by 8 to 64 lower-case hex digits", typed);
+	if (len == 64) {
+		memcpy(out, typed, DIGEST_HEX);
+		return OK;
+	}
+	return find_prefix(c, typed, out);
+}

@@ -1,0 +1,106 @@
+/* cli - what all commands share: configuration, the connection, output, and the problem to report.
+ *
+ * Owns: the lifetime of all of these. Data goes to stdout, talk to stderr; with --json, stdout holds
+ * one JSON value and nothing else. */
+#ifndef GS_CLI_CLI_H
+#define GS_CLI_CLI_H
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/name.h"
+#include "lib/model/request.h"
+#include "lib/net/sshsigner.h"
+#include "lib/tlog/note.h"
+#include "prog/cli/args.h"
+#include "prog/cli/command.h"
+
+/* Why a command did not do what was asked: shown to people, and as JSON. */
+struct problem {
+	char code[64]; /* reason id of the server ("approve.quorum") or name of the rc */
+	char text[512];
+	char remedy[256];
+};
+
+/* client.json: who I am, where the server is, how it proves itself. */
+struct config {
+	char path[PATH_MAX];
+	char server[512];
+	char pin[80]; /* "sha256:<hex>" */
+	char client_cert[PATH_MAX];
+	char client_key[PATH_MAX];
+	struct name person;
+	char key[PATH_MAX];
+	struct name host; /* empty s: none */
+	char host_key[PATH_MAX];
+	char origin[ORIGIN_MAX + 1];
+	char vkey[512];
+};
+
+struct api;
+
+struct cli {
+	const struct args *args;
+	bool json;
+	bool quiet;
+	bool colour;
+	struct config config;
+	bool config_loaded;
+	struct api *api;
+	struct sshsigner *person_key;
+	struct sshsigner *host_key;
+	struct problem problem;
+	enum exit_code exit; /* what RC_OK of the command means; EXIT_DONE unless set */
+};
+
+/* The configuration, read once. RC_NOTFOUND with "greatseal init-client" as remedy. */
+MUST rc cli_config(struct cli *c);
+/* The connection to the configured server; made once. */
+MUST rc cli_api(struct cli *c, struct api **ret);
+/* The person's key and the host's; opened once. */
+MUST rc cli_person_key(struct cli *c, struct sshsigner **ret);
+MUST rc cli_host_key(struct cli *c, struct sshsigner **ret);
+void cli_release(struct cli *c);
+
+/* Opens a signer for a key path with the user's agent and environment. */
+MUST rc cli_open_key(const char *path, struct sshsigner **ret, struct fault *f);
+
+/* Fills c->problem and returns RC(code). */
+rc cli_problem(struct cli *c, enum rc_code code, const char *remedy, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Turns a fault into the problem; returns r. */
+rc cli_fault(struct cli *c, rc r, const struct fault *f);
+#define CLI_TRY(c, f, expr)                                                                        \
+	do {                                                                                       \
+		rc rc_cli_ = (expr);                                                               \
+		if (rc_cli_.code != RC_OK)                                                         \
+			return cli_fault((c), rc_cli_, (f));                                       \
+	} while (0)
+
+/* Prints a JSON value to stdout with --json (and returns true), else returns false. */
+bool cli_print_json(const struct cli *c, const json_t *value);
+/* Talk on stderr, unless --quiet. */
+void cli_say(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Escape sequences if stdout is a terminal that wants colour, else "". */
+const char *cli_bold(const struct cli *c);
+const char *cli_red(const struct cli *c);
+const char *cli_green(const struct cli *c);
+const char *cli_yellow(const struct cli *c);
+const char *cli_plain(const struct cli *c);
+
+static inline void json_autorelease(json_t **j)
+{
+	json_decref(*j);
+}
+
+/* String member, "" if it is missing or no string; integer member, 0 likewise. */
+const char *json_text(const json_t *object, const char *name);
+json_int_t json_number(const json_t *object, const char *name);
+
+#endif

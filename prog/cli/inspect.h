@@ -1,0 +1,16 @@
+/* inspect - the commands inspect and diff, and the approver's own look at a request's files. */
+#ifndef GS_CLI_INSPECT_H
+#define GS_CLI_INSPECT_H
+
+#include "prog/cli/cli.h"
+#include "prog/cli/wish.h"
+
+rc cmd_inspect(struct cli *c, const struct args *a);
+rc cmd_diff(struct cli *c, const struct args *a);
+
+/* Fetches every file of the request, recomputes size, SHA-256 and content digest, runs the inspection
+ * in a sandboxed worker here, prints its text, and compares its digest with the server's report.
+ * RC_MISMATCH if anything differs. */
+MUST rc inspect_request_locally(struct cli *c, const struct wish *w);
+
+#endif

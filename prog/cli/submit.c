@@ -1,0 +1,373 @@
+/* submit - submit and sign: hash the files, make the request, sign it twice, upload, send.
+ *
+ * Owns: the requester's side of the main job. A re-run joins the request that is pending. */
+#include "prog/cli/submit.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/num.h"
+#include "lib/codec/base64.h"
+#include "lib/model/statement.h"
+#include "prog/cli/answer.h"
+#include "prog/cli/api.h"
+#include "prog/cli/encode.h"
+#include "prog/cli/fetch.h"
+#include "prog/cli/files.h"
+
+#define DEADLINE_DEFAULT (7 * 86400)
+
+struct batch {
+	struct local_file *files;
+	size_t count;
+};
+
+static void batch_release(struct batch *b)
+{
+	for (size_t i = 0; b->files != NULL && i < b->count; i++)
+		local_file_close(&b->files[i]);
+	free(b->files);
+	*b = (struct batch){0};
+}
+AUTO_DEFINE(batch, struct batch, batch_release)
+
+static rc open_files(struct cli *c, const struct args *a, struct batch *b)
+{
+	const struct file_choice choice = {
+		.format = args_value(a, "format"),
+		.digest = args_value(a, "digest"),
+		.product = args_value(a, "product"),
+		.program = args_value(a, "name"),
+		.url = args_value(a, "url"),
+	};
+	struct fault f = {0};
+
+	if ((unsigned)a->word_count > REQUEST_ITEMS_MAX)
+		return cli_problem(c, RC_USAGE, "split the batch", "%d files are more than %u",
+				   a->word_count, REQUEST_ITEMS_MAX);
+	b->files = calloc((size_t)a->word_count, sizeof(*b->files));
+	if (b->files == NULL)
+		return cli_problem(c, RC_NOMEM, "", "no memory for %d files", a->word_count);
+	for (int i = 0; i < a->word_count; i++) {
+		CLI_TRY(c, &f, local_file_open(a->words[i], &choice, &b->files[b->count], &f));
+		/* Thousands of files need not be open at once; upload opens them again, and the
+		 * server refuses a file that has changed meanwhile. */
+		local_file_close(&b->files[b->count]);
+		b->count++;
+	}
+	return OK;
+}
+
+/* "2026-12-01T18:00:00Z", or "90m", "12h", "7d" from now. */
+static rc read_time(struct cli *c, const char *option, const char *text, unix_time now,
+		    unix_time *ret)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}};
+	size_t len = strlen(text);
+	uint64_t n;
+
+	if (rc_is_ok(time_parse(view_str(text), ret)))
+		return OK;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (len < 2 || text[len - 1] != units[i].unit ||
+		    !rc_is_ok(num_parse_u64(text, len - 1, 100000, &n)))
+			continue;
+		*ret = now + (unix_time)(n * units[i].seconds);
+		return OK;
+	}
+	return cli_problem(c, RC_USAGE, "", "--%s %s: a time like 2026-12-01T18:00:00Z, or 90m, 12h, 7d",
+			   option, text);
+}
+
+static rc fill_key(struct cli *c, const char *key, struct request *r)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *info = NULL;
+
+	if (!rc_is_ok(name_parse(view_str(key), &r->key)))
+		return cli_problem(c, RC_USAGE, "greatseal key list", "--key %s: not a key's name", key);
+	TRY(api_json(c, &get, &info, "/v1/keys/%s", r->key.s));
+	if (!rc_is_ok(digest_parse(view_str(json_text(info, "fingerprint")), &r->key_fingerprint)))
+		return cli_problem(c, RC_PEER, "", "the server's answer names no fingerprint of %s", key);
+	return OK;
+}
+
+static rc fill_terms(struct cli *c, const struct args *a, struct request *r)
+{
+	unix_time now = clock_now(&clock_system);
+	const char *uses = args_value(a, "uses");
+	const char *not_before = args_value(a, "not-before");
+	const char *deadline = args_value(a, "deadline");
+	const char *reason = args_value(a, "message");
+	uint64_t n = 1;
+
+	if (uses != NULL && (!rc_is_ok(num_parse_u64(uses, strlen(uses), REQUEST_USES_MAX, &n)) || n == 0))
+		return cli_problem(c, RC_USAGE, "", "--uses %s: a number from 1 to %u", uses,
+				   REQUEST_USES_MAX);
+	r->uses = (uint32_t)n;
+	r->not_before = now;
+	r->deadline = now + DEADLINE_DEFAULT;
+	if (not_before != NULL)
+		TRY(read_time(c, "not-before", not_before, now, &r->not_before));
+	if (deadline != NULL)
+		TRY(read_time(c, "deadline", deadline, now, &r->deadline));
+	if (reason != NULL && strlen(reason) > REQUEST_REASON_MAX)
+		return cli_problem(c, RC_USAGE, "", "the message is longer than %d bytes",
+				   REQUEST_REASON_MAX);
+	(void)snprintf(r->reason, sizeof(r->reason), "%s", reason == NULL ? "" : reason);
+	r->upload = !args_has(a, "no-upload");
+	if (!rc_is_ok(rng_fill(&rng_system, r->nonce, sizeof(r->nonce))))
+		return cli_problem(c, RC_IO, "", "the system gives no random numbers");
+	return OK;
+}
+
+static rc encode_request(struct cli *c, const struct batch *b, struct request *r, struct buf *out)
+{
+	const char **names = calloc(b->count, sizeof(*names));
+	struct fault f = {0};
+	rc result;
+
+	r->items = calloc(b->count, sizeof(*r->items));
+	r->count = b->count;
+	if (names == NULL || r->items == NULL) {
+		free(names);
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	}
+	for (size_t i = 0; i < b->count; i++) {
+		const struct local_file *l = &b->files[i];
+		struct request_item *item = &r->items[i];
+
+		names[i] = l->name;
+		item->product = l->product;
+		item->size = l->size;
+		item->sha256 = l->sha256;
+		item->content = l->content;
+		item->params = view_str(l->params);
+		memcpy(item->format, l->format, sizeof(item->format));
+	}
+	result = request_encode(r, names, out, &f);
+	free(names);
+	return rc_is_ok(result) ? OK : cli_fault(c, result, &f);
+}
+
+static rc sign_twice(struct cli *c, struct view statement, struct buf *requester, struct buf *host)
+{
+	struct sshsigner *person_key;
+	struct sshsigner *host_key;
+	struct fault f = {0};
+
+	TRY(cli_person_key(c, &person_key));
+	TRY(cli_host_key(c, &host_key));
+	CLI_TRY(c, &f, sshsigner_sign(person_key, statement_info(STATEMENT_REQUEST)->ns, statement,
+				      requester, &f));
+	CLI_TRY(c, &f,
+		sshsigner_sign(host_key, statement_info(STATEMENT_HOST)->ns, statement, host, &f));
+	return OK;
+}
+
+static rc upload_files(struct cli *c, const struct batch *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		const struct local_file *l = &b->files[i];
+		AUTO(fd) int fd = open(l->path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return cli_problem(c, RC_IO, "", "%s: cannot be opened again", l->path);
+		TRY(api_upload(c, fd, &l->sha256, l->size, l->name));
+	}
+	return OK;
+}
+
+/* True if the old request asks for the very same thing as the new one; nonce and times aside. */
+static bool is_same_wish(const struct request *old, const struct request *wish)
+{
+	if (!name_is_equal(&old->key, &wish->key) || !name_is_equal(&old->host, &wish->host) ||
+	    !name_is_equal(&old->requester, &wish->requester) || old->uses != wish->uses ||
+	    old->upload != wish->upload || old->count != wish->count ||
+	    strcmp(old->reason, wish->reason) != 0 ||
+	    !digest_is_equal(&old->key_fingerprint, &wish->key_fingerprint))
+		return false;
+	for (size_t i = 0; i < old->count; i++)
+		if (!digest_is_equal(&old->items[i].sha256, &wish->items[i].sha256) ||
+		    strcmp(old->items[i].format, wish->items[i].format) != 0 ||
+		    !view_is_equal(old->items[i].params, wish->items[i].params))
+			return false;
+	return true;
+}
+
+/* Whether request `id` may be joined: same wish, still alive. */
+static rc try_join(struct cli *c, const char *id, const struct request *wish, bool *ret_same)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *answer = NULL;
+	AUTO(buf) struct buf bytes;
+	AUTO(request) struct request old = {0};
+	struct fault f = {0};
+	const char *state;
+
+	*ret_same = false;
+	TRY(api_json(c, &get, &answer, "/v1/requests/%s", id));
+	state = json_text(json_object_get(answer, "status"), "state");
+	if (strcmp(state, "closed") == 0)
+		return OK;
+	buf_init(&bytes, REQUEST_BYTES_MAX);
+	CLI_TRY(c, &f, base64_parse(BASE64_STD, view_str(json_text(answer, "statement")), &bytes, &f));
+	if (!rc_is_ok(request_parse(buf_view(&bytes), &old, NULL)))
+		return OK;
+	*ret_same = old.deadline > clock_now(&clock_system) && is_same_wish(&old, wish);
+	return OK;
+}
+
+/* Looks for a pending (or just finished) request of mine over the same files. */
+static rc find_pending(struct cli *c, const struct request *wish, char out[DIGEST_HEX], bool *ret_found)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *hits = NULL;
+	const json_t *row;
+	char hex[DIGEST_HEX];
+	size_t i;
+
+	*ret_found = false;
+	digest_hex(&wish->items[0].sha256, hex);
+	TRY(api_json(c, &get, &hits, "/v1/search?digest=%s", hex));
+	json_array_foreach(json_object_get(hits, "requests"), i, row)
+	{
+		const char *id = json_text(row, "request");
+
+		if (strlen(id) != 64 || strspn(id, "0123456789abcdef") != 64)
+			continue;
+		TRY(try_join(c, id, wish, ret_found));
+		if (*ret_found) {
+			memcpy(out, id, DIGEST_HEX);
+			return OK;
+		}
+	}
+	return OK;
+}
+
+static rc send_request(struct cli *c, struct view statement, json_t **ret)
+{
+	AUTO(buf) struct buf requester;
+	AUTO(buf) struct buf host;
+	AUTO(json) json_t *body = json_object();
+	const struct api_call post = {.method = "POST", .body = body};
+
+	buf_init(&requester, SSHSIG_BLOB_MAX);
+	buf_init(&host, SSHSIG_BLOB_MAX);
+	TRY(sign_twice(c, statement, &requester, &host));
+	TRY(json_put_base64(c, body, "statement", statement));
+	TRY(json_put_base64(c, body, "requester_signature", buf_view(&requester)));
+	TRY(json_put_base64(c, body, "host_signature", buf_view(&host)));
+	if (json_object_set_new(body, "sign", json_true()) != 0)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	return api_json(c, &post, ret, "/v1/requests");
+}
+
+/* Makes the wish from options and files; everything but the signatures. */
+static rc make_wish(struct cli *c, const struct args *a, const struct batch *b, struct request *wish,
+		    struct buf *statement)
+{
+	const char *key = args_value(a, "key");
+
+	TRY(cli_config(c));
+	if (key == NULL)
+		return cli_problem(c, RC_USAGE, "greatseal key list", "--key NAME is missing");
+	(void)snprintf(wish->origin, sizeof(wish->origin), "%s", c->config.origin);
+	wish->requester = c->config.person;
+	wish->host = c->config.host;
+	if (wish->host.s[0] == '\0') {
+		struct sshsigner *ignored;
+
+		return cli_host_key(c, &ignored);
+	}
+	TRY(fill_key(c, key, wish));
+	TRY(fill_terms(c, a, wish));
+	return encode_request(c, b, wish, statement);
+}
+
+/* Submits or joins; *ret is an object with "status". */
+static rc submit(struct cli *c, const struct args *a, json_t **ret)
+{
+	AUTO(batch) struct batch b = {0};
+	AUTO(request) struct request wish = {0};
+	AUTO(buf) struct buf statement;
+	const struct api_call get = {.method = "GET"};
+	char pending[DIGEST_HEX];
+	bool found = false;
+
+	buf_init(&statement, REQUEST_BYTES_MAX);
+	TRY(open_files(c, a, &b));
+	TRY(make_wish(c, a, &b, &wish, &statement));
+	if (!args_has(a, "new"))
+		TRY(find_pending(c, &wish, pending, &found));
+	if (wish.upload)
+		TRY(upload_files(c, &b));
+	if (found) {
+		cli_say(c, "joining request %.16s, which asks for the same", pending);
+		return api_json(c, &get, ret, "/v1/requests/%s", pending);
+	}
+	return send_request(c, buf_view(&statement), ret);
+}
+
+static rc wait_and_fetch(struct cli *c, const struct args *a, const char *id, json_t **status)
+{
+	const char *timeout = args_value(a, "timeout");
+	AUTO(json) json_t *answer = NULL;
+	uint64_t seconds = 0;
+	rc r;
+
+	if (timeout != NULL && !rc_is_ok(num_parse_u64(timeout, strlen(timeout), 31536000, &seconds)))
+		return cli_problem(c, RC_USAGE, "", "--timeout %s: seconds", timeout);
+	if (answer_exit(*status) != EXIT_DONE) {
+		cli_say(c, "waiting for request %.16s", id);
+		r = answer_wait(c, id, seconds, &answer);
+		if (r.code != RC_WAIT)
+			TRY(r);
+		json_decref(*status);
+		*status = json_incref(json_object_get(answer, "status"));
+	}
+	if (answer_exit(*status) == EXIT_DONE)
+		return fetch_request(c, id, 1, args_value(a, "output"));
+	return OK;
+}
+
+static rc run(struct cli *c, const struct args *a, bool wait)
+{
+	AUTO(json) json_t *answer = NULL;
+	AUTO(json) json_t *status = NULL;
+	char id[DIGEST_HEX];
+
+	TRY(submit(c, a, &answer));
+	status = json_incref(json_object_get(answer, "status"));
+	if (strlen(json_text(status, "request")) != 64)
+		return cli_problem(c, RC_PEER, "", "the server's answer has no request id");
+	(void)snprintf(id, sizeof(id), "%s", json_text(status, "request"));
+	if (wait)
+		TRY(wait_and_fetch(c, a, id, &status));
+	if (!cli_print_json(c, status))
+		answer_print_status(c, status);
+	c->exit = answer_exit(status);
+	return OK;
+}
+
+rc cmd_submit(struct cli *c, const struct args *a)
+{
+	rc r = run(c, a, args_has(a, "wait"));
+
+	/* A request that is safely with the keeper and waits for people is a success of submit. */
+	if (rc_is_ok(r) && c->exit == EXIT_WAITING && !args_has(a, "wait"))
+		c->exit = EXIT_DONE;
+	return r;
+}
+
+rc cmd_sign(struct cli *c, const struct args *a)
+{
+	return run(c, a, true);
+}
