@@ -1,0 +1,282 @@
+#include "prog/cli/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/codec/base64.h"
+#include "lib/crypt/sshsig.h"
+#include "lib/format/tbs.h"
+#include "lib/model/act.h"
+#include "lib/tlog/proof_file.h"
+
+/* Every byte string of a bundle: JSON name, where it lies, and its maximum. */
+static const struct {
+	const char *name;
+	size_t offset;
+	size_t max;
+	bool optional;
+} fields[] = {
+#define FIELD(n, member, m, opt) {n, offsetof(struct bundle, member), m, opt}
+	FIELD("authorize_entry", authorize_entry, LEAF_BYTES_MAX, false),
+	FIELD("authorize_proof", authorize_proof, PROOF_FILE_MAX, false),
+	FIELD("host_signature", host_sig, SSHSIG_BLOB_MAX, false),
+	FIELD("issue_entry", issue_entry, LEAF_BYTES_MAX, false),
+	FIELD("issue_proof", issue_proof, PROOF_FILE_MAX, false),
+	FIELD("policy", policy, DOCUMENT_BYTES_MAX, true),
+	FIELD("request", request.bytes, REQUEST_BYTES_MAX, false),
+	FIELD("requester_signature", request.sig, SSHSIG_BLOB_MAX, false),
+	FIELD("roster", roster, DOCUMENT_BYTES_MAX, true),
+	FIELD("signature", signature, PKEY_SIGNATURE_MAX, false),
+};
+#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+
+static struct buf *field_at(struct bundle *b, size_t i)
+{
+	return (struct buf *)(void *)((char *)b + fields[i].offset);
+}
+
+void bundle_init(struct bundle *b)
+{
+	*b = (struct bundle){0};
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		buf_init(field_at(b, i), fields[i].max);
+	for (size_t i = 0; i < BUNDLE_APPROVALS_MAX; i++) {
+		buf_init(&b->approvals[i].bytes, ACT_BYTES_MAX);
+		buf_init(&b->approvals[i].sig, SSHSIG_BLOB_MAX);
+	}
+}
+
+void bundle_release(struct bundle *b)
+{
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		buf_release(field_at(b, i));
+	for (size_t i = 0; i < BUNDLE_APPROVALS_MAX; i++) {
+		buf_release(&b->approvals[i].bytes);
+		buf_release(&b->approvals[i].sig);
+	}
+	x509_chain_release(&b->certs);
+}
+
+/* ---- Writing ---- */
+
+static json_t *base64_json(struct view bytes)
+{
+	AUTO(buf) struct buf text;
+
+	buf_init(&text, base64_size(BASE64_STD, bytes.len) + 1);
+	base64_put(BASE64_STD, bytes, &text);
+	return rc_is_ok(buf_done(&text)) ? json_stringn(text.len == 0 ? "" : (const char *)text.ptr,
+							text.len)
+					 : NULL;
+}
+
+static json_t *lists_json(const struct bundle *b, const char *which)
+{
+	json_t *list = json_array();
+
+	if (strcmp(which, "approvals") == 0) {
+		for (size_t i = 0; i < b->approval_count; i++) {
+			json_t *row = json_object();
+
+			(void)json_object_set_new(row, "signature",
+						  base64_json(buf_view(&b->approvals[i].sig)));
+			(void)json_object_set_new(row, "statement",
+						  base64_json(buf_view(&b->approvals[i].bytes)));
+			(void)json_array_append_new(list, row);
+		}
+	} else if (strcmp(which, "certificates") == 0) {
+		for (size_t i = 0; i < b->certs.count; i++)
+			(void)json_array_append_new(list, base64_json(b->certs.der[i]));
+	} else {
+		for (size_t i = 0; i < b->inner.count; i++)
+			(void)json_array_append_new(list, base64_json(digest_view(&b->inner.hash[i])));
+	}
+	return list;
+}
+
+rc bundle_encode(const struct bundle *b, json_t **ret, struct fault *f)
+{
+	struct bundle *mutable = (struct bundle *)(uintptr_t)b; /* field_at serves both ways */
+	json_t *root = json_object();
+	char when[TIME_TEXT];
+	int bad = root == NULL;
+
+	TRY(time_format(b->signed_at, when));
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		const struct buf *value = field_at(mutable, i);
+
+		if (value->len > 0 || !fields[i].optional)
+			bad |= json_object_set_new(root, fields[i].name, base64_json(buf_view(value)));
+	}
+	bad |= json_object_set_new(root, "approvals", lists_json(b, "approvals"));
+	bad |= json_object_set_new(root, "certificates", lists_json(b, "certificates"));
+	bad |= json_object_set_new(root, "inner_proof", lists_json(b, "inner_proof"));
+	bad |= json_object_set_new(root, "item", json_integer((json_int_t)b->item));
+	bad |= json_object_set_new(root, "schema", json_string(BUNDLE_SCHEMA));
+	bad |= json_object_set_new(root, "signed_at", json_string(when));
+	bad |= json_object_set_new(root, "use", json_integer((json_int_t)b->use));
+	if (bad != 0) {
+		json_decref(root);
+		return fault_set(f, RC_NOMEM, 0, "no memory for the bundle");
+	}
+	*ret = root;
+	return OK;
+}
+
+/* ---- Reading ---- */
+
+static rc take_base64(const json_t *value, const char *name, struct buf *out, struct fault *f)
+{
+	const char *text = json_string_value(value);
+
+	if (text == NULL)
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"%s\" must be a base64 string", name);
+	if (!rc_is_ok(base64_parse(BASE64_STD, view_str(text), out, NULL)))
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"%s\" is not base64 or too long", name);
+	return OK;
+}
+
+static rc take_approvals(const json_t *list, struct bundle *b, struct fault *f)
+{
+	const json_t *row;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > BUNDLE_APPROVALS_MAX)
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"approvals\" must be a list of at most %d",
+				 BUNDLE_APPROVALS_MAX);
+	json_array_foreach(list, i, row)
+	{
+		if (json_object_size(row) != 2)
+			return fault_set(f, RC_SYNTAX, 0, "bundle: approval %zu: two members expected", i);
+		TRY(take_base64(json_object_get(row, "statement"), "statement",
+				&b->approvals[i].bytes, f));
+		TRY(take_base64(json_object_get(row, "signature"), "signature", &b->approvals[i].sig,
+				f));
+		b->approval_count++;
+	}
+	return OK;
+}
+
+static rc take_certificates(const json_t *list, struct bundle *b, struct fault *f)
+{
+	AUTO(buf) struct buf all;
+	const json_t *row;
+	size_t i;
+
+	buf_init(&all, (size_t)X509_CHAIN_MAX * X509_DER_MAX);
+	json_array_foreach(list, i, row) TRY(take_base64(row, "certificates", &all, f));
+	return x509_chain_read(buf_view(&all), &b->certs, f);
+}
+
+static rc take_inner(const json_t *list, struct bundle *b, struct fault *f)
+{
+	const json_t *row;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > TREE_HASHES_MAX)
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"inner_proof\" must be a short list");
+	json_array_foreach(list, i, row)
+	{
+		struct buf hash;
+
+		buf_init_fixed(&hash, b->inner.hash[i].b, DIGEST_SIZE);
+		TRY(take_base64(row, "inner_proof", &hash, f));
+		if (hash.len != DIGEST_SIZE)
+			return fault_set(f, RC_SYNTAX, 0, "bundle: inner proof hash %zu is not 32 bytes", i);
+		b->inner.count++;
+	}
+	return OK;
+}
+
+static rc take_numbers(const json_t *root, struct bundle *b, struct fault *f)
+{
+	const json_t *item = json_object_get(root, "item");
+	const json_t *use = json_object_get(root, "use");
+	const char *when = json_string_value(json_object_get(root, "signed_at"));
+	const char *schema = json_string_value(json_object_get(root, "schema"));
+
+	if (schema == NULL || strcmp(schema, BUNDLE_SCHEMA) != 0)
+		return fault_set(f, RC_UNSUPPORTED, 0, "not a bundle of schema %s", BUNDLE_SCHEMA);
+	if (!json_is_integer(item) || json_integer_value(item) < 0 ||
+	    json_integer_value(item) >= (json_int_t)REQUEST_ITEMS_MAX)
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"item\" is out of range");
+	if (!json_is_integer(use) || json_integer_value(use) < 1 ||
+	    json_integer_value(use) > (json_int_t)REQUEST_USES_MAX)
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"use\" is out of range");
+	if (when == NULL || !rc_is_ok(time_parse(view_str(when), &b->signed_at)))
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"signed_at\" is not a time");
+	b->item = (uint64_t)json_integer_value(item);
+	b->use = (uint32_t)json_integer_value(use);
+	return OK;
+}
+
+static rc take_member(const char *name, const json_t *value, struct bundle *b, struct fault *f)
+{
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (strcmp(fields[i].name, name) == 0)
+			return take_base64(value, name, field_at(b, i), f);
+	if (strcmp(name, "approvals") == 0)
+		return take_approvals(value, b, f);
+	if (strcmp(name, "certificates") == 0)
+		return take_certificates(value, b, f);
+	if (strcmp(name, "inner_proof") == 0)
+		return take_inner(value, b, f);
+	if (strcmp(name, "item") == 0 || strcmp(name, "use") == 0 || strcmp(name, "schema") == 0 ||
+	    strcmp(name, "signed_at") == 0)
+		return OK;
+	return fault_set(f, RC_UNKNOWN, 0, "bundle: unknown member \"%s\"", name);
+}
+
+static rc take_all(json_t *root, struct bundle *b, struct fault *f)
+{
+	const char *name;
+	json_t *value;
+
+	if (!json_is_object(root))
+		return fault_set(f, RC_SYNTAX, 0, "a bundle is a JSON object");
+	TRY(take_numbers(root, b, f));
+	json_object_foreach(root, name, value) TRY(take_member(name, value, b, f));
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (!fields[i].optional && field_at(b, i)->len == 0)
+			return fault_set(f, RC_SYNTAX, 0, "bundle: \"%s\" is missing", fields[i].name);
+	if (b->certs.count == 0)
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"certificates\" is missing");
+	return OK;
+}
+
+rc bundle_parse(struct view text, struct bundle *b, struct fault *f)
+{
+	json_error_t e;
+	json_t *root;
+	rc r;
+
+	if (text.len > BUNDLE_BYTES_MAX)
+		return fault_set(f, RC_LIMIT, 0, "bundle: larger than %zu bytes", BUNDLE_BYTES_MAX);
+	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
+	if (root == NULL)
+		return fault_set(f, RC_SYNTAX, (uint64_t)e.position, "bundle: line %d: %s", e.line,
+				 e.text);
+	r = take_all(root, b, f);
+	json_decref(root);
+	return r;
+}
+
+rc bundle_object(const struct bundle *b, const struct request_item *item, struct buf *out,
+		 struct fault *f)
+{
+	const struct format_tbs *format = format_tbs_find(view_str(item->format));
+	AUTO(pkey) struct pkey *key = NULL;
+	struct tbs_input in = {.content = item->content, .params = item->params, .when = b->signed_at};
+	struct tbs_key certs;
+	struct x509 leaf;
+
+	if (format == NULL)
+		return fault_set(f, RC_UNSUPPORTED, 0, "format %s is not known here", item->format);
+	TRY(x509_parse(b->certs.der[0], &leaf, f));
+	TRY(pkey_from_spki(leaf.spki, &key, f));
+	TRY(tbs_key_init(&certs, pkey_alg(key), b->certs.der[0], b->certs.der + 1, b->certs.count - 1,
+			 f));
+	in.key = &certs;
+	TRY(format->check(&in, f));
+	return format->finish(&in, buf_view(&b->signature), out, f);
+}

@@ -1,0 +1,84 @@
+/* bundle - "FILE.greatseal": everything that proves one signature, so that it can be checked offline.
+ *
+ * One JSON object (docs/bundle.md): the request and its two signatures, the approvals and theirs, the
+ * policy and roster that were in force, the certificates, the signature value with its place in the
+ * batch, and the log entries "authorize" and "issue" with their inclusion proofs.
+ * Owns: the form, and the checks over it (bundle_check). Needs no server. */
+#ifndef GS_CLI_BUNDLE_H
+#define GS_CLI_BUNDLE_H
+
+#include <jansson.h>
+
+#include "lib/crypt/x509.h"
+#include "lib/model/leaf.h"
+#include "lib/model/request.h"
+#include "lib/tlog/note.h"
+#include "lib/tlog/tree.h"
+
+#define BUNDLE_SCHEMA "greatseal-bundle-1"
+#define BUNDLE_BYTES_MAX ((size_t)64 << 20)
+#define BUNDLE_APPROVALS_MAX 64
+
+struct signed_bytes {
+	struct buf bytes;
+	struct buf sig;
+};
+
+struct bundle {
+	struct signed_bytes request;
+	struct buf host_sig;
+	struct signed_bytes approvals[BUNDLE_APPROVALS_MAX];
+	size_t approval_count;
+	struct buf policy; /* document, canonical; empty if the bundle has none */
+	struct buf roster;
+	struct x509_chain certs;
+	struct buf signature; /* the value, as the key made it */
+	uint64_t item;	      /* index in the request */
+	uint32_t use;
+	unix_time signed_at;
+	struct tree_proof inner; /* of the item's signature under the issue leaf's root */
+	struct buf issue_entry;
+	struct buf issue_proof;
+	struct buf authorize_entry;
+	struct buf authorize_proof;
+};
+
+void bundle_init(struct bundle *b);
+void bundle_release(struct bundle *b);
+AUTO_DEFINE(bundle, struct bundle, bundle_release)
+
+/* *ret is the caller's JSON object. RC_NOMEM. */
+MUST rc bundle_encode(const struct bundle *b, json_t **ret, struct fault *f);
+/* b is initialised and empty. Strict: unknown and missing members, bad base64, limits. */
+MUST rc bundle_parse(struct view text, struct bundle *b, struct fault *f);
+
+/* One thing that was checked, for a person to read. */
+#define BUNDLE_CHECKS_MAX 16
+struct bundle_check {
+	const char *name; /* "log", "authorised", "requester", ... */
+	bool ok;
+	char text[FAULT_TEXT];
+};
+struct bundle_report {
+	struct bundle_check checks[BUNDLE_CHECKS_MAX];
+	size_t count;
+	struct request request; /* borrows from the bundle */
+	const struct request_item *item;
+};
+void bundle_report_release(struct bundle_report *r);
+AUTO_DEFINE(bundle_report, struct bundle_report, bundle_report_release)
+
+/* Checks everything that does not need the file: both log entries under the log's key, their
+ * references to each other and to the request, the item's signature under the issue entry, the
+ * requester's, the host's and the approvers' signatures by keys of the roster, the roster and policy
+ * under the authorize entry, and that the approvals fill the rule's quorum.
+ * RC_MISMATCH or RC_BADSIG if a check failed (all are made and listed); RC_SYNTAX and its kind if the
+ * bundle cannot be read. */
+MUST rc bundle_check(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,
+		     struct fault *f);
+
+/* The signature object ("cms": the .p7s) built from the bundle, to be compared with the file's. */
+MUST rc bundle_object(const struct bundle *b, const struct request_item *item, struct buf *out,
+		      struct fault *f);
+
+#endif

@@ -1,0 +1,258 @@
+/* bundle_check - the offline verification of a bundle: nothing is believed, everything is recomputed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/crypt/sshsig.h"
+#include "lib/model/act.h"
+#include "lib/model/roster.h"
+#include "lib/model/statement.h"
+#include "lib/policy/evaluate.h"
+#include "lib/tlog/items.h"
+#include "lib/tlog/proof_file.h"
+#include "prog/cli/bundle.h"
+
+/* Approvers' keys may be of any channel and form here: the keeper judged that when it counted. */
+static const struct sshsig_rules any_form = {.allow_unverified = true, .allow_synced = true};
+
+struct checker {
+	const struct bundle *b;
+	const struct vkey *log;
+	struct bundle_report *report;
+	struct leaf issue;
+	struct leaf authorize;
+	struct digest request_id;
+	struct roster *roster;
+	struct policy *policy;
+};
+
+/* Notes how a check went. */
+static void note(struct checker *k, const char *name, rc r, const struct fault *f, const char *good)
+{
+	struct bundle_check *c = &k->report->checks[k->report->count];
+
+	if (k->report->count == BUNDLE_CHECKS_MAX)
+		return;
+	c->name = name;
+	c->ok = rc_is_ok(r);
+	(void)snprintf(c->text, sizeof(c->text), "%s", c->ok ? good : f->text);
+	k->report->count++;
+}
+
+static rc entry_in_log(struct checker *k, const struct buf *entry, const struct buf *proof,
+		       enum leaf_kind kind, struct leaf *ret, uint64_t *ret_index, struct fault *f)
+{
+	struct proof_file file;
+
+	TRY(proof_file_parse(buf_view(proof), &file, f));
+	TRY(proof_file_verify(&file, buf_view(entry), k->log, NULL, f));
+	TRY(leaf_parse(buf_view(entry), ret, f));
+	if (ret->kind != kind)
+		return fault_set(f, RC_MISMATCH, 0, "the log entry is of kind %s, not %s",
+				 leaf_kind_name(ret->kind), leaf_kind_name(kind));
+	*ret_index = file.index;
+	return OK;
+}
+
+static rc check_log(struct checker *k, struct fault *f)
+{
+	uint64_t issue_index;
+	uint64_t authorize_index;
+
+	TRY(entry_in_log(k, &k->b->issue_entry, &k->b->issue_proof, LEAF_ISSUE, &k->issue,
+			 &issue_index, f));
+	TRY(entry_in_log(k, &k->b->authorize_entry, &k->b->authorize_proof, LEAF_AUTHORIZE,
+			 &k->authorize, &authorize_index, f));
+	if (k->issue.authorize != authorize_index || authorize_index >= issue_index)
+		return fault_set(f, RC_MISMATCH, 0, "the issue entry does not refer to this authorisation");
+	if (!digest_is_equal(&k->issue.request, &k->authorize.request) ||
+	    !digest_is_equal(&k->issue.key, &k->authorize.key) || k->issue.use != k->authorize.use ||
+	    k->issue.use != k->b->use)
+		return fault_set(f, RC_MISMATCH, 0, "the two log entries are about different acts");
+	return OK;
+}
+
+static rc check_request(struct checker *k, struct fault *f)
+{
+	struct request *r = &k->report->request;
+	struct digest root;
+
+	k->request_id = digest_of(buf_view(&k->b->request.bytes));
+	if (!digest_is_equal(&k->request_id, &k->issue.request))
+		return fault_set(f, RC_MISMATCH, 0, "the log entries are about another request");
+	TRY(request_parse(buf_view(&k->b->request.bytes), r, f));
+	if (k->b->item >= r->count)
+		return fault_set(f, RC_MISMATCH, 0, "the request has only %zu files", r->count);
+	if (strcmp(r->origin, k->log->name) != 0)
+		return fault_set(f, RC_MISMATCH, 0, "the request is for log %s", r->origin);
+	TRY(items_root(r, &root, f));
+	if (!digest_is_equal(&root, &k->authorize.items))
+		return fault_set(f, RC_MISMATCH, 0, "other files were authorised than the request names");
+	if (!digest_is_equal(&r->key_fingerprint, &k->issue.key))
+		return fault_set(f, RC_MISMATCH, 0, "another key was used than the request names");
+	k->report->item = &r->items[k->b->item];
+	return OK;
+}
+
+static rc check_signature(struct checker *k, struct fault *f)
+{
+	const struct tree_head head = {.size = k->issue.count, .root = k->issue.signatures};
+	struct digest leaf =
+		items_signature_leaf(k->report->item, buf_view(&k->b->signature));
+
+	if (k->issue.count != k->report->request.count)
+		return fault_set(f, RC_MISMATCH, 0, "the issue entry counts other files");
+	return tree_verify_inclusion(&head, k->b->item, &leaf, &k->b->inner, f);
+}
+
+/* The certificate's key is the one of the log entry, and made the signature over this content. */
+static rc check_key(struct checker *k, struct fault *f)
+{
+	struct x509 leaf;
+	struct digest fingerprint;
+
+	TRY(x509_parse(k->b->certs.der[0], &leaf, f));
+	fingerprint = digest_of(leaf.spki);
+	if (!digest_is_equal(&fingerprint, &k->issue.key))
+		return fault_set(f, RC_MISMATCH, 0, "the certificate is for another key");
+	return OK;
+}
+
+static rc verify_by(const struct principal *who, const char *ns, struct view message, struct view sig,
+		    struct fault *f)
+{
+	struct sshsig parts;
+	const struct sshkey *key;
+
+	TRY(sshsig_parse(sig, &parts, f));
+	key = principal_key(who, parts.key_blob);
+	if (key == NULL)
+		return fault_set(f, RC_BADSIG, 0, "signed with a key that the roster does not list for %s",
+				 who->name.s);
+	return sshsig_verify(key, ns, message, sig, &any_form, NULL, f);
+}
+
+static rc check_documents(struct checker *k, struct fault *f)
+{
+	struct digest policy = digest_of(buf_view(&k->b->policy));
+	struct digest roster = digest_of(buf_view(&k->b->roster));
+
+	if (!digest_is_equal(&policy, &k->authorize.policy))
+		return fault_set(f, RC_MISMATCH, 0, "the policy is not the one that was in force");
+	if (!digest_is_equal(&roster, &k->authorize.roster))
+		return fault_set(f, RC_MISMATCH, 0, "the roster is not the one that was in force");
+	TRY(roster_parse(buf_view(&k->b->roster), &k->roster, f));
+	return policy_parse(buf_view(&k->b->policy), &k->policy, f);
+}
+
+static rc check_requester(struct checker *k, struct fault *f)
+{
+	const struct request *r = &k->report->request;
+	const struct principal *person = roster_person(k->roster, &r->requester);
+	const struct principal *host = roster_host(k->roster, &r->host);
+	struct view bytes = buf_view(&k->b->request.bytes);
+
+	if (person == NULL || host == NULL)
+		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s or no host %s",
+				 r->requester.s, r->host.s);
+	TRY(verify_by(person, statement_info(STATEMENT_REQUEST)->ns, bytes,
+		      buf_view(&k->b->request.sig), f));
+	return verify_by(host, statement_info(STATEMENT_HOST)->ns, bytes, buf_view(&k->b->host_sig), f);
+}
+
+static bool is_counted(const struct checker *k, const struct digest *statement)
+{
+	for (size_t i = 0; i < k->authorize.approval_count; i++)
+		if (digest_is_equal(&k->authorize.approvals[i], statement))
+			return true;
+	return false;
+}
+
+/* Verifies approval i; fills what the decision needs of it. */
+static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret, struct fault *f)
+{
+	struct view bytes = buf_view(&k->b->approvals[i].bytes);
+	const struct principal *person;
+	struct act act;
+
+	TRY(act_parse(STATEMENT_APPROVAL, bytes, &act, f));
+	ret->statement = digest_of(bytes);
+	if (!digest_is_equal(&act.request, &k->request_id))
+		return fault_set(f, RC_MISMATCH, 0, "an approval is for another request");
+	if (!is_counted(k, &ret->statement))
+		return fault_set(f, RC_MISMATCH, 0, "an approval is not one of those that were counted");
+	person = roster_person(k->roster, &act.person);
+	if (person == NULL)
+		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s", act.person.s);
+	ret->person = act.person;
+	ret->rule = act.rule;
+	ret->expires = act.expires;
+	ret->given = k->authorize.time;
+	return verify_by(person, statement_info(STATEMENT_APPROVAL)->ns, bytes,
+			 buf_view(&k->b->approvals[i].sig), f);
+}
+
+/* Decides again, with the facts of that moment. */
+static rc check_decision(struct checker *k, struct fault *f)
+{
+	struct approval_fact approvals[BUNDLE_APPROVALS_MAX] = {0};
+	struct facts facts = {
+		.request = &k->report->request,
+		.key_fingerprint = k->issue.key,
+		.key_known = true,
+		.approvals = approvals,
+		.approval_count = k->b->approval_count,
+		.uses_spent = k->b->use - 1,
+		.now = k->authorize.time,
+	};
+	struct decision decision;
+
+	for (size_t i = 0; i < k->b->approval_count; i++)
+		TRY(check_approval(k, i, &approvals[i], f));
+	TRY(evaluate(k->policy, k->roster, &facts, &decision));
+	if (decision.outcome != OUTCOME_ALLOW)
+		return fault_set(f, RC_MISMATCH, 0, "%s: %s", reason_id(decision.refusal.reason),
+				 decision.refusal.text);
+	if (!digest_is_equal(&decision.rule_digest, &k->authorize.rule))
+		return fault_set(f, RC_MISMATCH, 0, "another rule was applied");
+	return OK;
+}
+
+static rc run(struct checker *k, const char *name, rc (*check)(struct checker *, struct fault *),
+	      const char *good, struct fault *f)
+{
+	rc r = check(k, f);
+
+	note(k, name, r, f, good);
+	return r;
+}
+
+static rc run_all(struct checker *k, struct fault *f)
+{
+	TRY(run(k, "log", check_log, "authorised before it was issued; both entries are in the log", f));
+	TRY(run(k, "request", check_request, "the log entries are about exactly this request", f));
+	TRY(run(k, "key", check_key, "the certificate belongs to the key that was authorised", f));
+	TRY(run(k, "signature", check_signature, "this signature is the one that the log records", f));
+	if (k->b->policy.len == 0 || k->b->roster.len == 0)
+		return OK;
+	TRY(run(k, "documents", check_documents, "policy and roster are those that were in force", f));
+	TRY(run(k, "requester", check_requester, "signed by the requester and by the host", f));
+	return run(k, "approvals", check_decision, "the approvals fill the rule's quorum", f);
+}
+
+rc bundle_check(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,
+		struct fault *f)
+{
+	struct checker k = {.b = b, .log = log, .report = ret};
+	rc r;
+
+	*ret = (struct bundle_report){0};
+	r = run_all(&k, f);
+	roster_free(k.roster);
+	policy_free(k.policy);
+	return r;
+}
+
+void bundle_report_release(struct bundle_report *r)
+{
+	request_release(&r->request);
+}
