@@ -47,7 +47,7 @@ struct decision {
 	enum outcome outcome;
 	const struct rule *rule; /* the best rule; NULL if none names the key */
 	struct digest rule_digest;
-	struct refusal refusal;  /* the first check that is not ok; REASON_NONE on allow */
+	struct refusal refusal; /* the first check that is not ok; REASON_NONE on allow */
 	struct quorum_result quorum;
 	struct check checks[CHECKS_MAX];
 	size_t check_count;
@@ -56,11 +56,19 @@ struct decision {
 	size_t counted_count;
 };
 
-/* Every rule is tried; the request is allowed if some rule passes in full. A rule's result is deny if
- * any check denies, else wait if any waits. The best rule (allow > wait > deny; ties: first) is
+/* Every rule is tried; the request is allowed if some rule passes in full. A rule's result is deny
+ * if any check denies, else wait if any waits. The best rule (allow > wait > deny; ties: first) is
  * reported. Times: an approval counts while now < expires and now < given + lifetime; the request
  * while now <= deadline; wait before not_before. Never fails on input: RC_NOMEM, RC_LIMIT only. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 		 struct decision *ret);
+
+/* Why this approval does not count under the rule (who.person, who.self, who.seat,
+ * approve.rule-changed, approve.expired); REASON_NONE if it does. */
+enum reason approval_reason(const struct policy *p, const struct roster *r, const struct rule *rule,
+			    const struct facts *facts, const struct approval_fact *a);
+
+/* "ok", "wait", "deny": the words of a check. */
+const char *outcome_word(enum outcome o);
 
 #endif

@@ -10,9 +10,11 @@ struct quorum_result {
 	bool filled;
 	size_t missing_count;
 	struct seat missing[POLICY_SEATS_MAX]; /* clauses with how many of each are still open */
+	bool seated[QUORUM_PEOPLE_MAX];	       /* by index into people: who fills a seat */
 };
 
-/* people: names of those who said yes (duplicates count once; names not in the roster count never);
+/* As many seats as possible are filled, those named first in the spec before others.
+ * people: names of those who said yes (duplicates count once; names not in the roster count never);
  * excluded (may be NULL) never fills a seat. An empty spec is never filled (P7).
  * RC_LIMIT if more than QUORUM_PEOPLE_MAX people. */
 MUST rc quorum_solve(const struct quorum_spec *spec, const struct roster *r,

@@ -1,0 +1,147 @@
+/* check - policy_check(): what a policy demands of a roster. */
+#include <stdlib.h>
+
+#include "lib/policy/matching.h"
+#include "lib/policy/quorum.h"
+
+struct context {
+	const struct policy *policy;
+	const struct roster *roster;
+	const struct principal **people; /* everybody; one may be set to NULL for a while */
+	struct fault *fault;
+};
+
+static rc names_exist(const struct context *c, const struct quorum_spec *spec, const char *where)
+{
+	for (size_t i = 0; i < spec->count; i++) {
+		const struct seat *s = &spec->seats[i];
+
+		if (s->is_person ? roster_person(c->roster, &s->who) == NULL
+				 : roster_group(c->roster, false, &s->who) == NULL)
+			return fault_set(c->fault, RC_NOTFOUND, 0,
+					 "%s: approve names %s%s, and the roster has no such %s", where,
+					 s->is_person ? "@" : "", s->who.s,
+					 s->is_person ? "person" : "group with a member");
+	}
+	return OK;
+}
+
+static rc refs_exist(const struct context *c, const struct rule *rule, bool is_host)
+{
+	const struct subject_ref *list = is_host ? rule->from : rule->request;
+	size_t count = is_host ? rule->from_count : rule->request_count;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct name *n = &list[i].name;
+		bool found;
+
+		if (list[i].is_group)
+			found = roster_group(c->roster, is_host, n) != NULL;
+		else
+			found = (is_host ? roster_host(c->roster, n)
+					 : roster_person(c->roster, n)) != NULL;
+		if (!found)
+			return fault_set(c->fault, RC_NOTFOUND, 0,
+					 "rule %s: %s names %s%s, and the roster has no such %s%s",
+					 rule->name.s, is_host ? "from" : "request",
+					 list[i].is_group ? "group:" : "", n->s,
+					 list[i].is_group ? "group of " : "",
+					 is_host ? (list[i].is_group ? "hosts" : "host")
+						 : (list[i].is_group ? "people" : "person"));
+	}
+	return OK;
+}
+
+static rc not_fillable(const struct context *c, const struct matching *m, const char *where,
+		       const struct principal *without)
+{
+	char text[SEAT_TEXT] = "";
+
+	for (size_t i = m->place_count; i-- > 0;)
+		if (m->places[i].person == NULL)
+			seat_text(&m->spec->seats[m->places[i].clause], text);
+	return fault_set(c->fault, RC_DENIED, 0, "%s: \"%s\" cannot be filled%s%s", where, text,
+			 without == NULL ? "" : " when the requester is ",
+			 without == NULL ? "" : without->name.s);
+}
+
+static bool may_request(const struct rule *rule, const struct principal *p)
+{
+	for (size_t i = 0; i < rule->request_count; i++)
+		if (subject_ref_matches(&rule->request[i], p))
+			return true;
+	return false;
+}
+
+/* The seats can be filled by the whole roster, and for a rule without any one who may request. Only
+ * somebody who holds a place in the matching found first can be missed. */
+static rc can_be_filled(const struct context *c, const struct quorum_spec *spec,
+			const struct rule *rule, const char *where)
+{
+	size_t count = c->roster->people_count;
+	struct matching all;
+
+	matching_init(&all, spec);
+	if (all.place_count == 0 || matching_run(&all, c->people, count) > 0)
+		return not_fillable(c, &all, where, NULL);
+	for (size_t i = 0; rule != NULL && i < all.place_count; i++) {
+		const struct principal *who = all.places[i].person;
+		size_t at = (size_t)(who - c->roster->people);
+		struct matching without = all;
+		size_t open;
+
+		if (!may_request(rule, who))
+			continue;
+		without.places[i].person = NULL;
+		c->people[at] = NULL;
+		open = matching_run(&without, c->people, count);
+		c->people[at] = who;
+		if (open > 0)
+			return not_fillable(c, &without, where, who);
+	}
+	return OK;
+}
+
+static rc quorum_check(const struct context *c, const struct quorum_spec *spec, const char *where)
+{
+	TRY(names_exist(c, spec, where));
+	return can_be_filled(c, spec, NULL, where);
+}
+
+static rc rule_check(const struct context *c, const struct rule *rule)
+{
+	char where[NAME_MAX_LEN + 8] = "rule ";
+
+	memcpy(where + 5, rule->name.s, sizeof(rule->name.s));
+	TRY(refs_exist(c, rule, false));
+	TRY(refs_exist(c, rule, true));
+	if (rule->unattended)
+		return OK;
+	TRY(names_exist(c, &rule->approve, where));
+	return can_be_filled(c, &rule->approve, rule, where);
+}
+
+static rc check_all(const struct context *c)
+{
+	TRY(quorum_check(c, &c->policy->admin, "admin"));
+	TRY(quorum_check(c, &c->policy->change, "change"));
+	TRY(quorum_check(c, &c->policy->unlock, "unlock"));
+	for (size_t i = 0; i < c->policy->rule_count; i++)
+		TRY(rule_check(c, &c->policy->rules[i]));
+	return OK;
+}
+
+rc policy_check(const struct policy *p, const struct roster *r, struct fault *f)
+{
+	struct context c = {.policy = p, .roster = r, .fault = f};
+	rc result;
+
+	c.people = (const struct principal **)calloc(r->people_count + 1, sizeof(*c.people));
+	if (c.people == NULL)
+		return fault_set(f, RC_NOMEM, 0, "policy: out of memory");
+	for (size_t i = 0; i < r->people_count; i++)
+		c.people[i] = &r->people[i];
+	result = check_all(&c);
+	free(c.people);
+	return result;
+}
