@@ -219,7 +219,7 @@ static void known_and_unknown_keys(void **state)
 	/* The right name and id, another signature; the right name with another id. */
 	static const char forged[] =
 		TEXT "\n\xe2\x80\x94 PeterNeumann "
-		     "x08goPZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKv"
+		     "x08go/ZJkuBS9UH/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKv"
 		     "qfqdngotpRZb6KE6RyyBwJnAM=\n";
 	static const char other_id[] = TEXT "\n\xe2\x80\x94 PeterNeumann AAAAAAA=\n";
 	struct vkey keys[65];
