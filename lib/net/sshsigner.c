@@ -162,7 +162,7 @@ static rc open_path(struct sshsigner *s, const struct sshsigner_spec *spec, stru
 {
 	AUTO(secret) struct secret mem = {0};
 	AUTO(secret) struct secret beside = {0};
-	AUTO(buf) struct buf path;
+	AUTO(buf) struct buf path = {0};
 	size_t len = strlen(spec->key_path);
 	struct view text;
 	rc r;
@@ -307,7 +307,7 @@ static rc sign_keygen(const struct sshsigner *s, const char *ns, struct view mes
 	AUTO(fd) int in = -1;
 	AUTO(fd) int answer = -1;
 	AUTO(fd) int child_out = -1;
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	int pipe_fds[2];
 	pid_t pid;
 	rc r;
