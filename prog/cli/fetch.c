@@ -1,0 +1,306 @@
+/* fetch - from the server's answers to files and bundles on disk. */
+#include "prog/cli/fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/num.h"
+#include "lib/format/file.h"
+#include "lib/model/change.h"
+#include "lib/tlog/items.h"
+#include "lib/tlog/proof_file.h"
+#include "prog/cli/api.h"
+#include "prog/cli/bundle.h"
+#include "prog/cli/encode.h"
+#include "prog/cli/logview.h"
+#include "prog/cli/wish.h"
+
+#define SIGNATURES_BYTES_MAX (REQUEST_ITEMS_MAX * 512u)
+
+/* One use of a request: everything that its bundles have in common, and all signature values. */
+struct finished {
+	struct wish wish;
+	struct bundle common;
+	struct buf values; /* the signature values, one after the other */
+	struct view *value;
+};
+
+static void finished_release(struct finished *d)
+{
+	wish_release(&d->wish);
+	bundle_release(&d->common);
+	buf_release(&d->values);
+	free(d->value);
+}
+AUTO_DEFINE(finished, struct finished, finished_release)
+
+static rc take_values(struct cli *c, const json_t *list, struct finished *d)
+{
+	size_t count = d->wish.request.count;
+	size_t *start = calloc(count + 1, sizeof(*start));
+	const json_t *row;
+	size_t i;
+	rc r = OK;
+
+	d->value = calloc(count, sizeof(*d->value));
+	if (start == NULL || d->value == NULL || json_array_size(list) != count) {
+		free(start);
+		return cli_problem(c, RC_PEER, "", "the server's result has not one signature a file");
+	}
+	json_array_foreach(list, i, row)
+	{
+		start[i] = d->values.len;
+		r = json_base64(c, row, &d->values);
+		if (!rc_is_ok(r))
+			break;
+	}
+	start[count] = d->values.len;
+	/* The buffer moves while it grows; views are made when it is whole. */
+	for (i = 0; rc_is_ok(r) && i < count; i++)
+		d->value[i] = view_of(d->values.ptr + start[i], start[i + 1] - start[i]);
+	free(start);
+	return r;
+}
+
+static rc take_certificates(struct cli *c, const json_t *list, struct bundle *b)
+{
+	AUTO(buf) struct buf all;
+	struct fault f = {0};
+	const json_t *row;
+	size_t i;
+
+	buf_init(&all, (size_t)X509_CHAIN_MAX * X509_DER_MAX);
+	json_array_foreach(list, i, row) TRY(json_base64(c, row, &all));
+	CLI_TRY(c, &f, x509_chain_read(buf_view(&all), &b->certs, &f));
+	return OK;
+}
+
+/* The document (policy or roster) with this digest, if the server still has it. */
+static rc take_document(struct cli *c, const char *kind, const struct digest *want, struct buf *out)
+{
+	const struct api_call get = {.method = "GET"};
+	enum statement_kind k = strcmp(kind, "policy") == 0 ? STATEMENT_POLICY : STATEMENT_ROSTER;
+	AUTO(json) json_t *answer = NULL;
+	AUTO(buf) struct buf statement;
+	struct document_change change;
+	char hex[DIGEST_HEX];
+	rc r;
+
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	digest_hex(want, hex);
+	r = api_json(c, &get, &answer, "/v1/%s?digest=%s", kind, hex);
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	TRY(json_get_base64(c, answer, "statement", &statement));
+	if (rc_is_ok(document_change_parse(k, buf_view(&statement), &change, NULL)) &&
+	    digest_is_equal(&change.digest, want))
+		buf_put_view(out, change.document);
+	return OK;
+}
+
+static rc take_approvals(struct cli *c, const struct leaf *authorize, struct bundle *b)
+{
+	const struct api_call get = {.method = "GET"};
+
+	for (size_t i = 0; i < authorize->approval_count; i++) {
+		AUTO(json) json_t *answer = NULL;
+		char hex[DIGEST_HEX];
+
+		digest_hex(&authorize->approvals[i], hex);
+		TRY(api_json(c, &get, &answer, "/v1/statements/%s", hex));
+		TRY(json_get_base64(c, answer, "statement", &b->approvals[i].bytes));
+		TRY(json_base64(c, json_array_get(json_object_get(answer, "signatures"), 0),
+				&b->approvals[i].sig));
+		b->approval_count++;
+	}
+	return OK;
+}
+
+static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
+{
+	struct fault f = {0};
+	struct leaf authorize;
+
+	buf_put_str(&b->issue_entry, json_text(result, "leaf"));
+	buf_put_str(&b->issue_proof, json_text(result, "proof"));
+	TRY(logview_entry(c, (uint64_t)json_number(result, "authorize_leaf"), &b->authorize_entry,
+			  &b->authorize_proof));
+	CLI_TRY(c, &f, leaf_parse(buf_view(&b->authorize_entry), &authorize, &f));
+	TRY(take_approvals(c, &authorize, b));
+	TRY(take_document(c, "policy", &authorize.policy, &b->policy));
+	return take_document(c, "roster", &authorize.roster, &b->roster);
+}
+
+static rc fetch_finished(struct cli *c, const char *request, uint32_t use, struct finished *d)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *result = NULL;
+	const json_t *sigs;
+	struct bundle *b = &d->common;
+
+	bundle_init(b);
+	buf_init(&d->values, SIGNATURES_BYTES_MAX);
+	TRY(wish_fetch(c, request, &d->wish));
+	TRY(api_json(c, &get, &result, "/v1/requests/%s/result?use=%u", d->wish.id, use));
+	b->use = use;
+	if (!rc_is_ok(time_parse(view_str(json_text(result, "signed_at")), &b->signed_at)))
+		return cli_problem(c, RC_PEER, "", "the server's result has no time");
+	TRY(take_values(c, json_object_get(result, "signatures"), d));
+	TRY(take_certificates(c, json_object_get(result, "certificates"), b));
+	buf_put_view(&b->request.bytes, buf_view(&d->wish.statement));
+	sigs = json_object_get(d->wish.answer, "signatures");
+	TRY(json_get_base64(c, sigs, "requester", &b->request.sig));
+	TRY(json_get_base64(c, sigs, "host", &b->host_sig));
+	return take_log(c, result, b);
+}
+
+static rc make_path(struct cli *c, const char *dir, const char *name, const char *suffix,
+		    char out[PATH_MAX])
+{
+	if ((size_t)snprintf(out, PATH_MAX, "%s/%s%s", dir, name, suffix) >= PATH_MAX)
+		return cli_problem(c, RC_LIMIT, "", "%s/%s%s: path is too long", dir, name, suffix);
+	return OK;
+}
+
+static rc write_file(struct cli *c, const char *path, struct view bytes)
+{
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0644, .durable = true};
+	struct fault f = {0};
+
+	CLI_TRY(c, &f, file_replace(&spec, bytes, &f));
+	return OK;
+}
+
+static rc write_bundle(struct cli *c, const char *path, const struct bundle *b)
+{
+	AUTO(json) json_t *value = NULL;
+	struct fault f = {0};
+	char *text;
+	rc r;
+
+	CLI_TRY(c, &f, bundle_encode(b, &value, &f));
+	text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
+	if (text == NULL)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	r = write_file(c, path, view_str(text));
+	free(text);
+	return r;
+}
+
+/* The signed file comes from the server's worker; it is verified against our own object. */
+static rc download_signed(struct cli *c, const struct finished *d, size_t at, const char *path,
+			  const struct format_file *format, struct view object)
+{
+	char temp[PATH_MAX];
+	AUTO(fd) int fd = -1;
+	AUTO(buf) struct buf theirs;
+	struct digest ignored;
+	struct fault f = {0};
+	rc r;
+
+	buf_init(&theirs, FILE_OBJECT_MAX);
+	if ((size_t)snprintf(temp, sizeof(temp), "%s.part", path) >= sizeof(temp))
+		return cli_problem(c, RC_LIMIT, "", "%s: path is too long", path);
+	fd = open(temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return cli_problem(c, RC_IO, "", "%s: %s", temp, strerror(errno));
+	r = api_download(c, fd, &ignored, "/v1/requests/%s/items/%zu/signed?use=%u", d->wish.id, at,
+			 d->common.use);
+	if (rc_is_ok(r)) {
+		r = format->extract(fd, &theirs, &f);
+		if (!rc_is_ok(r))
+			(void)cli_fault(c, r, &f);
+	}
+	if (rc_is_ok(r) && !view_is_equal(buf_view(&theirs), object))
+		r = cli_problem(c, RC_MISMATCH, "call the security team",
+				"%s: the server's file carries another signature", path);
+	if (rc_is_ok(r) && (fsync(fd) != 0 || rename(temp, path) != 0))
+		r = cli_problem(c, RC_IO, "", "%s: %s", path, strerror(errno));
+	if (!rc_is_ok(r))
+		(void)unlink(temp);
+	return r;
+}
+
+static rc check_bundle(struct cli *c, const struct bundle *b)
+{
+	AUTO(bundle_report) struct bundle_report report = {0};
+	struct fault f = {0};
+	struct vkey log;
+
+	TRY(logview_vkey(c, &log));
+	CLI_TRY(c, &f, bundle_check(b, &log, &report, &f));
+	return OK;
+}
+
+/* Fills the parts of the common bundle that belong to file `at`, and writes everything. */
+static rc write_item(struct cli *c, struct finished *d, size_t at, const char *dir, json_t *done)
+{
+	const struct request_item *item = &d->wish.request.items[at];
+	const struct format_file *format = format_file_find(view_str(item->format));
+	AUTO(buf) struct buf object;
+	char name[ITEM_NAME_MAX + 1];
+	char path[PATH_MAX];
+	char bundle_path[PATH_MAX];
+	struct fault f = {0};
+
+	buf_init(&object, FILE_OBJECT_MAX);
+	if (format == NULL)
+		return cli_problem(c, RC_UNSUPPORTED, "update this program", "format %s", item->format);
+	TRY(request_item_name(item, name));
+	d->common.item = at;
+	buf_clear(&d->common.signature);
+	buf_put_view(&d->common.signature, d->value[at]);
+	CLI_TRY(c, &f,
+		items_signature_proof(&d->wish.request, d->value, at, &d->common.inner, &f));
+	TRY(check_bundle(c, &d->common));
+	CLI_TRY(c, &f, bundle_object(&d->common, item, &object, &f));
+	TRY(make_path(c, dir, name, format->detached ? ".p7s" : "", path));
+	TRY(make_path(c, dir, name, ".greatseal", bundle_path));
+	if (format->detached)
+		TRY(write_file(c, path, buf_view(&object)));
+	else
+		TRY(download_signed(c, d, at, path, format, buf_view(&object)));
+	TRY(write_bundle(c, bundle_path, &d->common));
+	(void)json_array_append_new(
+		done, json_pack("{s:s,s:s,s:s}", "name", name, "file", path, "bundle", bundle_path));
+	cli_say(c, "wrote %s and its proof %s", path, bundle_path);
+	return OK;
+}
+
+static rc fetch_into(struct cli *c, const char *request, uint32_t use, const char *output, json_t *done)
+{
+	AUTO(finished) struct finished d = {0};
+	const char *dir = output == NULL ? "signed" : output;
+	struct fault f = {0};
+
+	TRY(fetch_finished(c, request, use, &d));
+	CLI_TRY(c, &f, dir_make(dir, 0755, &f));
+	for (size_t i = 0; i < d.wish.request.count; i++)
+		TRY(write_item(c, &d, i, dir, done));
+	return OK;
+}
+
+rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output)
+{
+	AUTO(json) json_t *done = json_array();
+
+	return fetch_into(c, request, use, output, done);
+}
+
+rc cmd_fetch(struct cli *c, const struct args *a)
+{
+	AUTO(json) json_t *done = json_array();
+	const char *use = args_value(a, "use");
+	uint64_t n = 1;
+
+	if (use != NULL && (!rc_is_ok(num_parse_u64(use, strlen(use), REQUEST_USES_MAX, &n)) || n == 0))
+		return cli_problem(c, RC_USAGE, "", "--use %s: a number from 1", use);
+	TRY(fetch_into(c, a->words[0], (uint32_t)n, args_value(a, "output"), done));
+	(void)cli_print_json(c, done);
+	return OK;
+}

@@ -1,0 +1,182 @@
+#include "prog/cli/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "lib/base/fd.h"
+#include "lib/format/file.h"
+#include "prog/cli/bundle.h"
+#include "prog/cli/logview.h"
+
+#define ROOTS_BYTES_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX * 2)
+
+struct inputs {
+	int fd;
+	struct bundle bundle;
+	struct buf object; /* the detached signature as found beside the file */
+	bool has_object;
+	struct x509_chain roots;
+	struct vkey log;
+};
+
+static void inputs_release(struct inputs *in)
+{
+	fd_close(&in->fd);
+	bundle_release(&in->bundle);
+	buf_release(&in->object);
+	x509_chain_release(&in->roots);
+}
+AUTO_DEFINE(inputs, struct inputs, inputs_release)
+
+static rc read_named(struct cli *c, const char *option, const char *path, const char *suffix,
+		     struct buf *out)
+{
+	char beside[PATH_MAX];
+	const char *named = args_value(c->args, option);
+	struct fault f = {0};
+	rc r;
+
+	if (named == NULL) {
+		if ((size_t)snprintf(beside, sizeof(beside), "%s%s", path, suffix) >= sizeof(beside))
+			return cli_problem(c, RC_LIMIT, "", "%s: path is too long", path);
+		named = beside;
+	}
+	r = file_read(named, out, &f);
+	return rc_is_ok(r) ? r : cli_fault(c, r, &f);
+}
+
+/* The log's key: --vkey, or the one in the client's configuration. */
+static rc read_vkey(struct cli *c, struct vkey *ret)
+{
+	const char *text = args_value(c->args, "vkey");
+	struct fault f = {0};
+
+	if (text == NULL)
+		return logview_vkey(c, ret);
+	CLI_TRY(c, &f, vkey_parse(view_str(text), ret, &f));
+	return OK;
+}
+
+static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
+{
+	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf roots;
+	struct fault f = {0};
+	rc r;
+
+	buf_init(&text, BUNDLE_BYTES_MAX);
+	buf_init(&roots, ROOTS_BYTES_MAX);
+	buf_init(&in->object, FILE_OBJECT_MAX);
+	TRY(read_vkey(c, &in->log));
+	TRY(read_named(c, "bundle", path, ".greatseal", &text));
+	CLI_TRY(c, &f, bundle_parse(buf_view(&text), &in->bundle, &f));
+	if (args_value(c->args, "roots") != NULL) {
+		CLI_TRY(c, &f, file_read(args_value(c->args, "roots"), &roots, &f));
+		CLI_TRY(c, &f, x509_chain_read(buf_view(&roots), &in->roots, &f));
+	}
+	in->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (in->fd < 0)
+		return cli_problem(c, RC_IO, "", "%s: %s", path, strerror(errno));
+	r = read_named(c, "signature", path, ".p7s", &in->object);
+	in->has_object = rc_is_ok(r);
+	if (!in->has_object && r.code != RC_NOTFOUND)
+		return r;
+	return OK;
+}
+
+/* The signature that goes with the file is byte for byte the one that the bundle proves. */
+static rc check_file(struct cli *c, struct inputs *in, const struct request_item *item,
+		     struct verify_report *ret, struct fault *f)
+{
+	const struct format_file *format = format_file_find(view_str(item->format));
+	struct verify_trust trust = {.roots = in->roots.der,
+				     .root_count = in->roots.count,
+				     .when = in->bundle.signed_at};
+	AUTO(buf) struct buf proven;
+	AUTO(buf) struct buf found;
+
+	buf_init(&proven, FILE_OBJECT_MAX);
+	buf_init(&found, FILE_OBJECT_MAX);
+	(void)c;
+	if (format == NULL)
+		return fault_set(f, RC_UNSUPPORTED, 0, "format %s is not known here", item->format);
+	TRY(bundle_object(&in->bundle, item, &proven, f));
+	if (!format->detached)
+		TRY(format->extract(in->fd, &found, f));
+	else if (in->has_object)
+		buf_put_view(&found, buf_view(&in->object));
+	else
+		buf_put_view(&found, buf_view(&proven));
+	TRY(buf_done(&found));
+	if (!view_is_equal(buf_view(&found), buf_view(&proven)))
+		return fault_set(f, RC_MISMATCH, 0, "the file's signature is not the one in the log");
+	TRY(format->verify(in->fd, buf_view(&found), &trust, ret, f));
+	if (!hash_is_equal(&ret->content, &item->content))
+		return fault_set(f, RC_MISMATCH, 0, "the file is not the one that was approved");
+	return OK;
+}
+
+static void add_check(json_t *list, const char *name, bool ok, const char *text)
+{
+	(void)json_array_append_new(list, json_pack("{s:s,s:b,s:s}", "check", name, "ok", (int)ok,
+						    "text", text));
+}
+
+static void print_checks(const struct cli *c, const json_t *list)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+	{
+		bool ok = json_is_true(json_object_get(row, "ok"));
+
+		(void)printf("  %s%-6s%s %-10s %s\n", ok ? cli_green(c) : cli_red(c),
+			     ok ? "ok" : "FAILED", cli_plain(c), json_text(row, "check"),
+			     json_text(row, "text"));
+	}
+}
+
+/* All checks; list gets a row for each. */
+static rc verify_all(struct cli *c, struct inputs *in, json_t *list, struct fault *f)
+{
+	AUTO(bundle_report) struct bundle_report report = {0};
+	struct verify_report file = {0};
+	char text[FAULT_TEXT * 2];
+	rc bundle = bundle_check(&in->bundle, &in->log, &report, f);
+	rc r;
+
+	for (size_t i = 0; i < report.count; i++)
+		add_check(list, report.checks[i].name, report.checks[i].ok, report.checks[i].text);
+	TRY(bundle);
+	r = check_file(c, in, report.item, &file, f);
+	(void)snprintf(text, sizeof(text), "signed by %s%s", file.subject,
+		       file.trusted ? ", certificate path verified"
+				    : "; certificate path not checked (--roots does)");
+	add_check(list, "file", rc_is_ok(r), rc_is_ok(r) ? text : f->text);
+	return r;
+}
+
+rc cmd_verify(struct cli *c, const struct args *a)
+{
+	AUTO(inputs) struct inputs in = {.fd = -1};
+	AUTO(json) json_t *list = json_array();
+	AUTO(json) json_t *answer = NULL;
+	struct fault f = {0};
+	rc r;
+
+	bundle_init(&in.bundle);
+	TRY(read_inputs(c, a->words[0], &in));
+	r = verify_all(c, &in, list, &f);
+	answer = json_pack("{s:s,s:b,s:O}", "file", a->words[0], "verified", (int)rc_is_ok(r), "checks",
+			   list);
+	if (!cli_print_json(c, answer)) {
+		(void)printf("%s: %s%s%s\n", a->words[0], rc_is_ok(r) ? cli_green(c) : cli_red(c),
+			     rc_is_ok(r) ? "verified" : "NOT VERIFIED", cli_plain(c));
+		print_checks(c, list);
+	}
+	/* Every failed check means the same to a script; the words are in the list. */
+	c->exit = rc_is_ok(r) ? EXIT_DONE : EXIT_UNVERIFIED;
+	return OK;
+}
