@@ -1,0 +1,182 @@
+/* commands - the table. A new command is a row here and a function in a file of its subject. */
+#include "prog/cli/act.h"
+#include "prog/cli/cli.h"
+#include "prog/cli/document.h"
+#include "prog/cli/fetch.h"
+#include "prog/cli/help.h"
+#include "prog/cli/init.h"
+#include "prog/cli/inspect.h"
+#include "prog/cli/key.h"
+#include "prog/cli/log.h"
+#include "prog/cli/show.h"
+#include "prog/cli/submit.h"
+#include "prog/cli/verify.h"
+
+const struct option global_options[] = {
+	{"config", "FILE", "the client configuration", false},
+	{"json", NULL, "one JSON value on standard output", false},
+	{"quiet", NULL, "no talk on standard error", false},
+	{"help", NULL, "this text", false},
+	{0},
+};
+
+static const struct option none[] = {{0}};
+
+static const struct option init_options[] = {
+	{"server", "URL", "https://HOST:PORT of greatseald", false},
+	{"pin", "sha256:HEX", "digest of the server's public key, from its administrator", false},
+	{"person", "NAME", "who you are in the roster", false},
+	{"key", "PATH", "your SSH key; without it the agent's only key", false},
+	{"host", "NAME", "this machine's name in the roster", false},
+	{"host-key", "PATH", "this machine's SSH key", false},
+	{"client-cert", "PATH", "certificate for mutual TLS", false},
+	{"client-key", "PATH", "its key", false},
+	{0},
+};
+
+#define SUBMIT_OPTIONS                                                                             \
+	{"key", "NAME", "the key to sign with", false},                                            \
+		{"format", "NAME", "cms, pe or auto (default)", false},                            \
+		{"digest", "NAME", "sha256 (default), sha384 or sha512", false},                   \
+		{"product", "NAME", "what earlier versions are compared with", false},             \
+		{"name", "TEXT", "pe: programme name that Windows shows", false},                  \
+		{"url", "URL", "pe: address for more information", false},                         \
+		{"message", "TEXT", "why (-m); approvers read it", false},                         \
+		{"uses", "N", "how often it may be signed (default 1)", false},                    \
+		{"not-before", "TIME", "earliest time, or 90m, 12h, 7d from now", false},          \
+		{"deadline", "TIME", "latest time (default 7d)", false},                           \
+		{"no-upload", NULL, "send digests only, where policy permits", false},             \
+		{"new", NULL, "do not join a request that asks for the same", false},              \
+		{"timeout", "SECONDS", "longest wait (default: the deadline)", false},             \
+	{                                                                                          \
+		"output", "DIR", "where signed files go (-o, default: signed)", false              \
+	}
+
+static const struct option submit_options[] = {
+	SUBMIT_OPTIONS,
+	{"wait", NULL, "wait for the signature and fetch it", false},
+	{0},
+};
+static const struct option sign_options[] = {SUBMIT_OPTIONS, {0}};
+
+static const struct option inbox_options[] = {
+	{"all", NULL, "every request", false},
+	{"mine", NULL, "what you have asked for", false},
+	{"limit", "N", "rows (default 50)", false},
+	{"after", "CURSOR", "continue a list", false},
+	{0},
+};
+static const struct option all_option[] = {{"all", NULL, "every file or entry", false}, {0}};
+static const struct option inspect_options[] = {
+	{"local", NULL, "look at a file here, in a sandboxed worker", false},
+	{"item", "N", "only this file of the request", false},
+	{"all", NULL, "every entry", false},
+	{0},
+};
+static const struct option approve_options[] = {
+	{"inspect", NULL, "first fetch every file, recompute its digests and inspect it here", false},
+	{"message", "TEXT", "a comment (-m), kept with the approval", false},
+	{"all", NULL, "show every file", false},
+	{"yes", NULL, "do not ask", false},
+	{0},
+};
+static const struct option deny_options[] = {
+	{"message", "TEXT", "why (-m)", false},
+	{"yes", NULL, "do not ask", false},
+	{0},
+};
+static const struct option message_option[] = {{"message", "TEXT", "why (-m)", false}, {0}};
+static const struct option fetch_options[] = {
+	{"output", "DIR", "where files go (-o, default: signed)", false},
+	{"use", "N", "which use (default 1)", false},
+	{0},
+};
+static const struct option verify_options[] = {
+	{"bundle", "FILE", "the proof (default: FILE.greatseal)", false},
+	{"signature", "FILE", "a detached signature (default: FILE.p7s)", false},
+	{"roots", "PEM", "check the certificate's path to these", false},
+	{"vkey", "KEY", "the log's key (default: from the configuration)", false},
+	{0},
+};
+static const struct option fsck_options[] = {
+	{"vkey", "KEY", "the log's key (default: from the configuration)", false}, {0}};
+static const struct option create_options[] = {
+	{"algorithm", "NAME", "rsa-3072 (default), rsa-4096, ecdsa-p256, ecdsa-p384, ed25519", false},
+	{"token", "NAME", "where the key is made", false},
+	{0},
+};
+static const struct option subject_options[] = {
+	{"subject", "NAME", "CN=Example Signing,O=Example Ltd,C=FI", false},
+	{"days", "N", "validity (default 365)", false},
+	{0},
+};
+static const struct option csr_options[] = {
+	{"subject", "NAME", "CN=Example Signing,O=Example Ltd,C=FI", false}, {0}};
+static const struct option yes_option[] = {{"yes", NULL, "sign it", false}, {0}};
+static const struct option help_options[] = {{"man", NULL, "greatseal(1) for man(1)", false}, {0}};
+
+const struct command command_table[] = {
+	{"init-client", "", "Write the client configuration",
+	 "Connects to the server over the pinned key, learns the log's origin and key, and writes\n"
+	 "the configuration. Later commands refuse a server or log that is not the same.",
+	 init_options, 0, 0, cmd_init_client},
+	{"submit", "FILE...", "Ask for signatures",
+	 "Hashes the files, signs the request with your key and this machine's, uploads, and sends\n"
+	 "it. With --wait it waits as `sign` does.",
+	 submit_options, 1, -1, cmd_submit},
+	{"sign", "FILE...", "Ask for signatures, wait, and fetch them",
+	 "As submit --wait. Survives restarts of the server; run again, it joins the pending request.",
+	 sign_options, 1, -1, cmd_sign},
+	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
+	{"show", "REQUEST", "One request in full", "", all_option, 1, 1, cmd_show},
+	{"explain", "REQUEST", "Why a request is allowed, waits or is denied",
+	 "One line per check: outcome, reason, evidence.", none, 1, 1, cmd_explain},
+	{"inspect", "REQUEST | --local FILE", "What is in the files",
+	 "The server's inspection report, or a fresh one made here.", inspect_options, 1, 1,
+	 cmd_inspect},
+	{"diff", "REQUEST | --local OLD NEW", "What changed since the last signed version", "",
+	 inspect_options, 1, 2, cmd_diff},
+	{"approve", "REQUEST", "Approve with your own key",
+	 "Shows the request, and signs an approval of exactly these bytes. The log entry that the\n"
+	 "server returns is checked.",
+	 approve_options, 1, 1, cmd_approve},
+	{"deny", "REQUEST", "Deny: the request is closed", "", deny_options, 1, 1, cmd_deny},
+	{"withdraw", "REQUEST", "Withdraw your approval", "", message_option, 1, 1, cmd_withdraw},
+	{"cancel", "REQUEST", "Cancel your own request", "", message_option, 1, 1, cmd_cancel},
+	{"fetch", "REQUEST", "Fetch signed files and their proofs", "", fetch_options, 1, 1, cmd_fetch},
+	{"verify", "FILE", "Verify a signed file, its approvals and its log entry, offline",
+	 "Needs the file, its proof FILE.greatseal and the log's key; no server.", verify_options, 1, 1,
+	 cmd_verify},
+	{"log checkpoint", "", "Follow the log: it must extend all that was seen before", "", none, 0, 0,
+	 cmd_log_checkpoint},
+	{"log fsck", "[DIR]", "Recompute the whole log, from a directory or the server", "", fsck_options,
+	 0, 1, cmd_log_fsck},
+	{"log entry", "INDEX", "One entry with its proof", "", none, 1, 1, cmd_log_entry},
+	{"policy show", "", "The policy in force", "", none, 0, 0, cmd_policy_show},
+	{"policy check", "POLICY ROSTER", "Check files before they are proposed", "", none, 2, 2,
+	 cmd_policy_check},
+	{"policy propose", "FILE", "Propose the next version and sign it", "", none, 1, 1,
+	 cmd_policy_propose},
+	{"policy pending", "", "Changes that wait for signatures", "", none, 0, 0, cmd_change_list},
+	{"policy sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
+	 cmd_change_sign},
+	{"roster show", "", "The roster in force", "", none, 0, 0, cmd_roster_show},
+	{"roster propose", "FILE", "Propose the next version and sign it", "", none, 1, 1,
+	 cmd_roster_propose},
+	{"roster sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
+	 cmd_change_sign},
+	{"key list", "", "The keys that the keeper holds", "", none, 0, 0, cmd_key_list},
+	{"key show", "KEY", "One key", "", none, 1, 1, cmd_key_show},
+	{"key create", "KEY", "Make a key in a token", "", create_options, 1, 1, cmd_key_create},
+	{"key csr", "KEY", "A certificate request", "", csr_options, 1, 1, cmd_key_csr},
+	{"key import-cert", "KEY FILE", "Install a certificate chain", "", none, 2, 2, cmd_key_import},
+	{"key self-sign", "KEY", "A self-signed certificate, for tests and closed circles", "",
+	 subject_options, 1, 1, cmd_key_self_sign},
+	{"key lock", "KEY", "Lock a key: one person suffices", "", message_option, 1, 1, cmd_key_lock},
+	{"key unlock", "KEY", "Unlock a key: the unlock quorum", "", message_option, 1, 1,
+	 cmd_key_unlock},
+	{"key retire", "KEY", "Retire a key for good", "", message_option, 1, 1, cmd_key_retire},
+	{"key sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1, cmd_change_sign},
+	{"help", "[COMMAND]", "This help", "", help_options, 0, 2, cmd_help},
+	{0},
+};

@@ -1,0 +1,262 @@
+#include "prog/cli/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/fd.h"
+#include "lib/model/change.h"
+#include "lib/model/roster.h"
+#include "lib/policy/policy.h"
+#include "prog/cli/answer.h"
+#include "prog/cli/api.h"
+#include "prog/cli/encode.h"
+
+#define CHANGE_SECONDS (7 * 86400)
+
+static const char *name_of(enum statement_kind kind)
+{
+	return statement_info(kind)->name;
+}
+
+static rc show(struct cli *c, enum statement_kind kind)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *answer = NULL;
+	char *text;
+
+	TRY(api_json(c, &get, &answer, "/v1/%s", name_of(kind)));
+	if (cli_print_json(c, answer))
+		return OK;
+	text = json_dumps(json_object_get(answer, "document"), JSON_INDENT(2) | JSON_SORT_KEYS);
+	if (text == NULL)
+		return cli_problem(c, RC_PEER, "", "the server's answer has no document");
+	(void)printf("%s\n", text);
+	free(text);
+	cli_say(c, "%s version %" JSON_INTEGER_FORMAT ", %s", name_of(kind),
+		json_number(answer, "version"), json_text(answer, "digest"));
+	return OK;
+}
+
+rc cmd_policy_show(struct cli *c, const struct args *a)
+{
+	(void)a;
+	return show(c, STATEMENT_POLICY);
+}
+
+rc cmd_roster_show(struct cli *c, const struct args *a)
+{
+	(void)a;
+	return show(c, STATEMENT_ROSTER);
+}
+
+/* Reads a file as people write JSON and makes the canonical bytes that are signed. */
+static rc canonical_file(struct cli *c, const char *path, struct buf *out)
+{
+	AUTO(buf) struct buf text;
+	AUTO(json) json_t *value = NULL;
+	struct fault f = {0};
+	json_error_t e;
+	char *dump;
+
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	CLI_TRY(c, &f, file_read(path, &text, &f));
+	value = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
+	if (value == NULL)
+		return cli_problem(c, RC_SYNTAX, "", "%s:%d:%d: %s", path, e.line, e.column, e.text);
+	dump = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	if (dump == NULL)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	buf_put_str(out, dump);
+	free(dump);
+	CLI_TRY(c, &f, buf_done(out));
+	return OK;
+}
+
+/* What the keeper would say of the document; said here first, with the file's name. */
+static rc check_document(struct cli *c, enum statement_kind kind, const char *path, struct view bytes,
+			 uint64_t *ret_version)
+{
+	struct roster *roster = NULL;
+	struct policy *policy = NULL;
+	struct fault f = {0};
+	rc r = kind == STATEMENT_POLICY ? policy_parse(bytes, &policy, &f)
+					: roster_parse(bytes, &roster, &f);
+
+	if (rc_is_ok(r))
+		*ret_version = policy != NULL ? policy->version : roster->version;
+	policy_free(policy);
+	roster_free(roster);
+	return rc_is_ok(r) ? r : cli_problem(c, RC_USAGE, "see docs/policy.md", "%s: %s", path, f.text);
+}
+
+rc cmd_policy_check(struct cli *c, const struct args *a)
+{
+	AUTO(buf) struct buf policy_text;
+	AUTO(buf) struct buf roster_text;
+	struct roster *roster = NULL;
+	struct policy *policy = NULL;
+	struct fault f = {0};
+	uint64_t version;
+	rc r;
+
+	buf_init(&policy_text, DOCUMENT_BYTES_MAX);
+	buf_init(&roster_text, DOCUMENT_BYTES_MAX);
+	TRY(canonical_file(c, a->words[0], &policy_text));
+	TRY(canonical_file(c, a->words[1], &roster_text));
+	TRY(check_document(c, STATEMENT_POLICY, a->words[0], buf_view(&policy_text), &version));
+	TRY(check_document(c, STATEMENT_ROSTER, a->words[1], buf_view(&roster_text), &version));
+	r = policy_parse(buf_view(&policy_text), &policy, &f);
+	if (rc_is_ok(r))
+		r = roster_parse(buf_view(&roster_text), &roster, &f);
+	if (rc_is_ok(r))
+		r = policy_check(policy, roster, &f);
+	policy_free(policy);
+	roster_free(roster);
+	CLI_TRY(c, &f, r);
+	cli_say(c, "%s fits %s: every name resolves and every quorum can be filled", a->words[0],
+		a->words[1]);
+	return OK;
+}
+
+static void print_change(const struct cli *c, const json_t *change)
+{
+	const json_t *seat;
+	size_t i;
+
+	(void)printf("change %s%.16s%s  %s, %s\n", cli_bold(c), json_text(change, "id"), cli_plain(c),
+		     json_text(change, "kind"), json_text(change, "state"));
+	json_array_foreach(json_object_get(change, "missing"), i, seat)
+		(void)printf("  missing: %s\n", json_string_value(seat));
+}
+
+rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
+{
+	AUTO(buf) struct buf sig;
+	AUTO(json) json_t *body = json_object();
+	AUTO(json) json_t *answer = NULL;
+	json_t *sigs = json_array();
+	const struct api_call post = {.method = "POST", .body = body};
+	struct sshsigner *key;
+	struct fault f = {0};
+	rc r;
+
+	buf_init(&sig, SSHSIG_BLOB_MAX);
+	(void)json_object_set_new(body, "signatures", sigs);
+	(void)json_object_set_new(body, "kind", json_string(name_of(kind)));
+	TRY(cli_person_key(c, &key));
+	CLI_TRY(c, &f, sshsigner_sign(key, statement_info(kind)->ns, statement, &sig, &f));
+	TRY(json_put_base64(c, body, "statement", statement));
+	TRY(json_put_base64(c, sigs, NULL, buf_view(&sig)));
+	r = api_json(c, &post, &answer, "/v1/changes");
+	TRY(r);
+	if (strcmp(json_text(answer, "state"), "done") != 0)
+		c->exit = EXIT_WAITING;
+	if (!cli_print_json(c, answer))
+		print_change(c, answer);
+	return OK;
+}
+
+static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *current = NULL;
+	AUTO(buf) struct buf document;
+	AUTO(buf) struct buf statement;
+	struct document_change change = {.kind = kind};
+	struct fault f = {0};
+	uint64_t version;
+
+	buf_init(&document, DOCUMENT_BYTES_MAX);
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	TRY(canonical_file(c, a->words[0], &document));
+	TRY(check_document(c, kind, a->words[0], buf_view(&document), &version));
+	TRY(api_json(c, &get, &current, "/v1/%s", name_of(kind)));
+	TRY(json_get_digest(c, current, "digest", &change.previous));
+	if (version != (uint64_t)json_number(current, "version") + 1)
+		return cli_problem(c, RC_USAGE, "", "%s: version must be %" JSON_INTEGER_FORMAT, a->words[0],
+				   json_number(current, "version") + 1);
+	change.document = buf_view(&document);
+	change.digest = digest_of(change.document);
+	change.expires = clock_now(&clock_system) + CHANGE_SECONDS;
+	CLI_TRY(c, &f, document_change_encode(&change, &statement, &f));
+	return change_send(c, kind, buf_view(&statement));
+}
+
+rc cmd_policy_propose(struct cli *c, const struct args *a)
+{
+	return propose(c, a, STATEMENT_POLICY);
+}
+
+rc cmd_roster_propose(struct cli *c, const struct args *a)
+{
+	return propose(c, a, STATEMENT_ROSTER);
+}
+
+rc cmd_change_list(struct cli *c, const struct args *a)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *answer = NULL;
+	const json_t *row;
+	size_t i;
+
+	(void)a;
+	TRY(api_json(c, &get, &answer, "/v1/changes"));
+	if (cli_print_json(c, answer))
+		return OK;
+	json_array_foreach(json_object_get(answer, "changes"), i, row) print_change(c, row);
+	if (i == 0)
+		(void)printf("no change is waiting for signatures\n");
+	return OK;
+}
+
+static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
+{
+	static const enum statement_kind kinds[] = {STATEMENT_POLICY, STATEMENT_ROSTER,
+						    STATEMENT_KEYADMIN};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(json_text(change, "kind"), name_of(kinds[i])) == 0) {
+			*ret = kinds[i];
+			return OK;
+		}
+	}
+	return cli_problem(c, RC_PEER, "", "the server names no kind of the change");
+}
+
+/* What is to be signed, in full: the statement is short enough to be read. */
+static void print_statement(const struct buf *statement)
+{
+	json_t *value = json_loadb((const char *)statement->ptr, statement->len, 0, NULL);
+	char *text = json_dumps(json_object_get(value, "predicate"), JSON_INDENT(2) | JSON_SORT_KEYS);
+
+	(void)printf("%s\n", text == NULL ? "?" : text);
+	free(text);
+	json_decref(value);
+}
+
+rc cmd_change_sign(struct cli *c, const struct args *a)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *change = NULL;
+	AUTO(buf) struct buf statement;
+	enum statement_kind kind;
+	struct digest digest;
+	char hex[DIGEST_HEX];
+
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	if (strlen(a->words[0]) < 8 || strspn(a->words[0], "0123456789abcdef") != strlen(a->words[0]))
+		return cli_problem(c, RC_USAGE, "", "%s is not a change's id", a->words[0]);
+	TRY(api_json(c, &get, &change, "/v1/changes/%s", a->words[0]));
+	TRY(json_get_base64(c, change, "statement", &statement));
+	TRY(kind_of(c, change, &kind));
+	digest = digest_of(buf_view(&statement));
+	digest_hex(&digest, hex);
+	if (strncmp(hex, a->words[0], strlen(a->words[0])) != 0)
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server shows another change than %s", a->words[0]);
+	if (!c->json)
+		print_statement(&statement);
+	if (!args_has(a, "yes"))
+		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
+	return change_send(c, kind, buf_view(&statement));
+}
