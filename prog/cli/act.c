@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/crypt/sshsig.h"
 #include "lib/model/act.h"
 #include "lib/model/leaf.h"
 #include "lib/model/statement.h"
@@ -33,7 +34,8 @@ static rc fill_common(struct cli *c, const struct args *a, enum statement_kind k
 				   ACT_COMMENT_MAX);
 	(void)snprintf(act->comment, sizeof(act->comment), "%s", comment == NULL ? "" : comment);
 	if (strcmp(w->request.origin, c->config.origin) != 0)
-		return cli_problem(c, RC_MISMATCH, "", "the request is for log %s, this client for %s",
+		return cli_problem(c, RC_MISMATCH, "",
+				   "the request is for log %s, this client for %s",
 				   w->request.origin, c->config.origin);
 	if (!rc_is_ok(rng_fill(&rng_system, act->nonce, sizeof(act->nonce))))
 		return cli_problem(c, RC_IO, "", "the system gives no random numbers");
@@ -81,7 +83,8 @@ static rc confirm(struct cli *c, const struct args *a, const struct wish *w, con
 	return OK;
 }
 
-/* The log entry that the server names for the act must be there and be about this very statement. */
+/* The log entry that the server names for the act must be there and be about this very statement.
+ */
 static rc check_receipt(struct cli *c, const json_t *answer, const struct digest *statement)
 {
 	AUTO(buf) struct buf entry;
@@ -93,8 +96,9 @@ static rc check_receipt(struct cli *c, const json_t *answer, const struct digest
 	buf_init(&entry, LEAF_BYTES_MAX);
 	buf_init(&proof, PROOF_FILE_MAX);
 	if (!json_is_integer(json_object_get(receipt, "leaf")))
-		return cli_problem(c, RC_MISMATCH, "repeat the command",
-				   "the server gave no receipt: the act may not have been recorded");
+		return cli_problem(
+			c, RC_MISMATCH, "repeat the command",
+			"the server gave no receipt: the act may not have been recorded");
 	TRY(logview_entry(c, (uint64_t)json_number(receipt, "leaf"), &entry, &proof));
 	CLI_TRY(c, &f, leaf_parse(buf_view(&entry), &leaf, &f));
 	if (!digest_is_equal(&leaf.statement, statement))
@@ -136,8 +140,8 @@ static rc finish(struct cli *c, const struct wish *w, const struct act *act, con
 	TRY(send_act(c, act, w->id, &answer));
 	if (cli_print_json(c, answer))
 		return OK;
-	(void)printf("%s%s%s; the log holds it as entry %" JSON_INTEGER_FORMAT "\n", cli_bold(c), done,
-		     cli_plain(c), json_number(json_object_get(answer, "receipt"), "leaf"));
+	(void)printf("%s%s%s; the log holds it as entry %" JSON_INTEGER_FORMAT "\n", cli_bold(c),
+		     done, cli_plain(c), json_number(json_object_get(answer, "receipt"), "leaf"));
 	answer_print_status(c, json_object_get(answer, "status"));
 	return OK;
 }
@@ -178,10 +182,10 @@ static rc own_approval(struct cli *c, const struct wish *w, struct digest *ret)
 	bool found = false;
 	size_t i;
 
-	json_array_foreach(json_object_get(wish_status(w), "approvals"), i, row)
-		if (strcmp(json_text(row, "person"), c->config.person.s) == 0 &&
-		    rc_is_ok(digest_parse(view_str(json_text(row, "statement")), ret)))
-			found = true;
+	json_array_foreach(json_object_get(wish_status(w), "approvals"), i,
+			   row) if (strcmp(json_text(row, "person"), c->config.person.s) == 0 &&
+				    rc_is_ok(digest_parse(view_str(json_text(row, "statement")),
+							  ret))) found = true;
 	return found ? OK
 		     : cli_problem(c, RC_NOTFOUND, "", "there is no approval by %s to withdraw",
 				   c->config.person.s);

@@ -45,11 +45,11 @@ static void print_approvals(const struct cli *c, const json_t *status)
 	{
 		bool live = json_is_true(json_object_get(row, "live"));
 
-		(void)printf("  approved by %s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
-			     cli_bold(c), json_text(row, "person"), cli_plain(c),
-			     json_text(row, "given"), json_number(row, "leaf"),
-			     live ? "" : " - does not count: ",
-			     live ? "" : json_text(row, "reason"));
+		(void)printf(
+			"  approved by %s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
+			cli_bold(c), json_text(row, "person"), cli_plain(c),
+			json_text(row, "given"), json_number(row, "leaf"),
+			live ? "" : " - does not count: ", live ? "" : json_text(row, "reason"));
 	}
 }
 
@@ -70,16 +70,16 @@ void answer_print_status(const struct cli *c, const json_t *status)
 		     json_text(status, "host"));
 	if (strcmp(state, "open") == 0)
 		(void)printf("  %sopen, %s%s: %s (%s)\n", mark(c, outcome),
-			     strcmp(outcome, "allow") == 0 ? "may be signed" : outcome, cli_plain(c),
-			     json_text(status, "text"), json_text(status, "reason"));
+			     strcmp(outcome, "allow") == 0 ? "may be signed" : outcome,
+			     cli_plain(c), json_text(status, "text"), json_text(status, "reason"));
 	else if (strcmp(state, "closed") == 0)
 		(void)printf("  %sclosed%s: %s (%s)\n", cli_red(c), cli_plain(c),
 			     json_text(status, "text"), json_text(status, "reason"));
 	else
 		(void)printf("  %s%s%s\n", cli_green(c), state, cli_plain(c));
 	print_approvals(c, status);
-	json_array_foreach(json_object_get(status, "missing"), i, seat)
-		(void)printf("  missing: %s\n", json_string_value(seat));
+	json_array_foreach(json_object_get(status, "missing"), i, seat)(void)
+		printf("  missing: %s\n", json_string_value(seat));
 	if (json_text(status, "remedy")[0] != '\0' && strcmp(state, "open") == 0)
 		(void)printf("  what helps: %s\n", json_text(status, "remedy"));
 }
@@ -181,8 +181,8 @@ static rc find_prefix(struct cli *c, const char *typed, char out[DIGEST_HEX])
 		return cli_problem(c, RC_NOTFOUND, "greatseal inbox --all",
 				   "no request begins with %s", typed);
 	if (hits > 1)
-		return cli_problem(c, RC_USAGE, "type more digits", "%zu requests begin with %s", hits,
-				   typed);
+		return cli_problem(c, RC_USAGE, "type more digits", "%zu requests begin with %s",
+				   hits, typed);
 	return OK;
 }
 
@@ -192,7 +192,8 @@ rc answer_request_id(struct cli *c, const char *typed, char out[DIGEST_HEX])
 
 	if (len < 8 || len > 64 || strspn(typed, "0123456789abcdef") != len)
 		return cli_problem(c, RC_USAGE, "greatseal inbox",
-				   "%s: a request is named by 8 to 64 lower-case hex digits", typed);
+				   "%s: a request is named by 8 to 64 lower-case hex digits",
+				   typed);
 	if (len == 64) {
 		memcpy(out, typed, DIGEST_HEX);
 		return OK;

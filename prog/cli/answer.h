@@ -20,8 +20,8 @@ bool answer_is_final(const json_t *status);
 void compare_code(const char *hex, char out[COMPARE_CODE]);
 
 /* Follows the request by long poll until it is done or closed, or timeout seconds (0: no limit) are
- * over; survives restarts of the server. *ret is the last answer, the caller's. RC_WAIT when the time
- * is over. */
+ * over; survives restarts of the server. *ret is the last answer, the caller's. RC_WAIT when the
+ * time is over. */
 MUST rc answer_wait(struct cli *c, const char *request, uint64_t timeout, json_t **ret);
 
 /* A request id from what a person typed: 8 to 64 hex digits, a prefix of exactly one request in the

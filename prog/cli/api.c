@@ -97,7 +97,8 @@ static rc transport_problem(struct cli *c, rc r, const struct fault *f)
 	const char *remedy = "";
 
 	if (r.code == RC_MISMATCH)
-		remedy = "if the server has a new key: greatseal init-client --pin, with the pin from "
+		remedy = "if the server has a new key: greatseal init-client --pin, with the pin "
+			 "from "
 			 "its administrator";
 	else if (r.code == RC_IO || r.code == RC_NOTFOUND)
 		remedy = "is the server running? see the address in the configuration";
@@ -131,8 +132,9 @@ static enum rc_code code_of(unsigned status)
 /* Turns {"error":{"code","text","remedy"}} into the problem. */
 static rc server_problem(struct cli *c, const struct https_answer *answer)
 {
-	AUTO(json) json_t *root =
-		json_loadb((const char *)answer->body.ptr, answer->body.len, JSON_REJECT_DUPLICATES, NULL);
+	AUTO(json)
+	json_t *root = json_loadb((const char *)answer->body.ptr, answer->body.len,
+				  JSON_REJECT_DUPLICATES, NULL);
 	const json_t *error = json_object_get(root, "error");
 	enum rc_code code = code_of(answer->status);
 
@@ -334,7 +336,8 @@ static rc upload_offset(struct cli *c, const struct digest *sha256, uint64_t siz
 	*ret_offset = (uint64_t)json_number(answer, "offset");
 	*ret_complete = json_is_true(json_object_get(answer, "complete"));
 	if (*ret_offset > size)
-		return cli_problem(c, RC_PEER, "", "the server claims more bytes than the file has");
+		return cli_problem(c, RC_PEER, "",
+				   "the server claims more bytes than the file has");
 	return OK;
 }
 
@@ -347,7 +350,7 @@ rc api_upload(struct cli *c, int fd, const struct digest *sha256, uint64_t size,
 	char hex[DIGEST_HEX];
 	const struct outgoing o = {.method = "PATCH", .target = target, .upload = true};
 	struct api *a;
-	bool complete;
+	bool complete = false;
 	rc r;
 
 	TRY(cli_api(c, &a));

@@ -34,8 +34,8 @@ rc api_bytes(struct cli *c, bool open, struct buf *out, const char *target, ...)
 rc api_download(struct cli *c, int fd, struct digest *ret_sha256, const char *target, ...)
 	__attribute__((format(printf, 4, 5))) MUST;
 
-/* Uploads size bytes of fd whose SHA-256 is sha256; resumes where the server says; shows progress on
- * a terminal. Nothing is sent if the server has the file. */
+/* Uploads size bytes of fd whose SHA-256 is sha256; resumes where the server says; shows progress
+ * on a terminal. Nothing is sent if the server has the file. */
 MUST rc api_upload(struct cli *c, int fd, const struct digest *sha256, uint64_t size,
 		   const char *name);
 

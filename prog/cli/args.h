@@ -1,6 +1,7 @@
 /* args - a command line taken apart by the table of its command.
  *
- * "--name VALUE", "--name=VALUE", "-m TEXT" for --message, "-o DIR" for --output; "--" ends options. */
+ * "--name VALUE", "--name=VALUE", "-m TEXT" for --message, "-o DIR" for --output; "--" ends
+ * options. */
 #ifndef GS_CLI_ARGS_H
 #define GS_CLI_ARGS_H
 
@@ -20,8 +21,8 @@ struct args {
 	int word_count;
 };
 
-/* Sorts argv (after the command's own words) into *ret. argv is permuted. RC_USAGE with the sentence
- * to show. */
+/* Sorts argv (after the command's own words) into *ret. argv is permuted. RC_USAGE with the
+ * sentence to show. */
 MUST rc args_parse(const struct command *cmd, int argc, char **argv, struct args *ret,
 		   struct fault *f);
 /* The last value of an option, or NULL. */

@@ -16,7 +16,10 @@ static const struct {
 	size_t max;
 	bool optional;
 } fields[] = {
-#define FIELD(n, member, m, opt) {n, offsetof(struct bundle, member), m, opt}
+#define FIELD(n, member, m, opt)                                                                   \
+	{                                                                                          \
+		n, offsetof(struct bundle, member), m, opt                                         \
+	}
 	FIELD("authorize_entry", authorize_entry, LEAF_BYTES_MAX, false),
 	FIELD("authorize_proof", authorize_proof, PROOF_FILE_MAX, false),
 	FIELD("host_signature", host_sig, SSHSIG_BLOB_MAX, false),
@@ -65,9 +68,9 @@ static json_t *base64_json(struct view bytes)
 
 	buf_init(&text, base64_size(BASE64_STD, bytes.len) + 1);
 	base64_put(BASE64_STD, bytes, &text);
-	return rc_is_ok(buf_done(&text)) ? json_stringn(text.len == 0 ? "" : (const char *)text.ptr,
-							text.len)
-					 : NULL;
+	return rc_is_ok(buf_done(&text))
+		       ? json_stringn(text.len == 0 ? "" : (const char *)text.ptr, text.len)
+		       : NULL;
 }
 
 static json_t *lists_json(const struct bundle *b, const char *which)
@@ -89,7 +92,8 @@ static json_t *lists_json(const struct bundle *b, const char *which)
 			(void)json_array_append_new(list, base64_json(b->certs.der[i]));
 	} else {
 		for (size_t i = 0; i < b->inner.count; i++)
-			(void)json_array_append_new(list, base64_json(digest_view(&b->inner.hash[i])));
+			(void)json_array_append_new(list,
+						    base64_json(digest_view(&b->inner.hash[i])));
 	}
 	return list;
 }
@@ -106,7 +110,8 @@ rc bundle_encode(const struct bundle *b, json_t **ret, struct fault *f)
 		const struct buf *value = field_at(mutable, i);
 
 		if (value->len > 0 || !fields[i].optional)
-			bad |= json_object_set_new(root, fields[i].name, base64_json(buf_view(value)));
+			bad |= json_object_set_new(root, fields[i].name,
+						   base64_json(buf_view(value)));
 	}
 	bad |= json_object_set_new(root, "approvals", lists_json(b, "approvals"));
 	bad |= json_object_set_new(root, "certificates", lists_json(b, "certificates"));
@@ -142,16 +147,18 @@ static rc take_approvals(const json_t *list, struct bundle *b, struct fault *f)
 	size_t i;
 
 	if (!json_is_array(list) || json_array_size(list) > BUNDLE_APPROVALS_MAX)
-		return fault_set(f, RC_SYNTAX, 0, "bundle: \"approvals\" must be a list of at most %d",
+		return fault_set(f, RC_SYNTAX, 0,
+				 "bundle: \"approvals\" must be a list of at most %d",
 				 BUNDLE_APPROVALS_MAX);
 	json_array_foreach(list, i, row)
 	{
 		if (json_object_size(row) != 2)
-			return fault_set(f, RC_SYNTAX, 0, "bundle: approval %zu: two members expected", i);
+			return fault_set(f, RC_SYNTAX, 0,
+					 "bundle: approval %zu: two members expected", i);
 		TRY(take_base64(json_object_get(row, "statement"), "statement",
 				&b->approvals[i].bytes, f));
-		TRY(take_base64(json_object_get(row, "signature"), "signature", &b->approvals[i].sig,
-				f));
+		TRY(take_base64(json_object_get(row, "signature"), "signature",
+				&b->approvals[i].sig, f));
 		b->approval_count++;
 	}
 	return OK;
@@ -182,7 +189,8 @@ static rc take_inner(const json_t *list, struct bundle *b, struct fault *f)
 		buf_init_fixed(&hash, b->inner.hash[i].b, DIGEST_SIZE);
 		TRY(take_base64(row, "inner_proof", &hash, f));
 		if (hash.len != DIGEST_SIZE)
-			return fault_set(f, RC_SYNTAX, 0, "bundle: inner proof hash %zu is not 32 bytes", i);
+			return fault_set(f, RC_SYNTAX, 0,
+					 "bundle: inner proof hash %zu is not 32 bytes", i);
 		b->inner.count++;
 	}
 	return OK;
@@ -238,7 +246,8 @@ static rc take_all(json_t *root, struct bundle *b, struct fault *f)
 	json_object_foreach(root, name, value) TRY(take_member(name, value, b, f));
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (!fields[i].optional && field_at(b, i)->len == 0)
-			return fault_set(f, RC_SYNTAX, 0, "bundle: \"%s\" is missing", fields[i].name);
+			return fault_set(f, RC_SYNTAX, 0, "bundle: \"%s\" is missing",
+					 fields[i].name);
 	if (b->certs.count == 0)
 		return fault_set(f, RC_SYNTAX, 0, "bundle: \"certificates\" is missing");
 	return OK;
@@ -266,7 +275,8 @@ rc bundle_object(const struct bundle *b, const struct request_item *item, struct
 {
 	const struct format_tbs *format = format_tbs_find(view_str(item->format));
 	AUTO(pkey) struct pkey *key = NULL;
-	struct tbs_input in = {.content = item->content, .params = item->params, .when = b->signed_at};
+	struct tbs_input in = {
+		.content = item->content, .params = item->params, .when = b->signed_at};
 	struct tbs_key certs;
 	struct x509 leaf;
 
@@ -274,8 +284,8 @@ rc bundle_object(const struct bundle *b, const struct request_item *item, struct
 		return fault_set(f, RC_UNSUPPORTED, 0, "format %s is not known here", item->format);
 	TRY(x509_parse(b->certs.der[0], &leaf, f));
 	TRY(pkey_from_spki(leaf.spki, &key, f));
-	TRY(tbs_key_init(&certs, pkey_alg(key), b->certs.der[0], b->certs.der + 1, b->certs.count - 1,
-			 f));
+	TRY(tbs_key_init(&certs, pkey_alg(key), b->certs.der[0], b->certs.der + 1,
+			 b->certs.count - 1, f));
 	in.key = &certs;
 	TRY(format->check(&in, f));
 	return format->finish(&in, buf_view(&b->signature), out, f);

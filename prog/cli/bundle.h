@@ -1,9 +1,10 @@
-/* bundle - "FILE.greatseal": everything that proves one signature, so that it can be checked offline.
+/* bundle - "FILE.greatseal": everything that proves one signature, so that it can be checked
+ * offline.
  *
- * One JSON object (docs/bundle.md): the request and its two signatures, the approvals and theirs, the
- * policy and roster that were in force, the certificates, the signature value with its place in the
- * batch, and the log entries "authorize" and "issue" with their inclusion proofs.
- * Owns: the form, and the checks over it (bundle_check). Needs no server. */
+ * One JSON object (docs/bundle.md): the request and its two signatures, the approvals and theirs,
+ * the policy and roster that were in force, the certificates, the signature value with its place in
+ * the batch, and the log entries "authorize" and "issue" with their inclusion proofs. Owns: the
+ * form, and the checks over it (bundle_prove). Needs no server. */
 #ifndef GS_CLI_BUNDLE_H
 #define GS_CLI_BUNDLE_H
 
@@ -70,11 +71,11 @@ AUTO_DEFINE(bundle_report, struct bundle_report, bundle_report_release)
 
 /* Checks everything that does not need the file: both log entries under the log's key, their
  * references to each other and to the request, the item's signature under the issue entry, the
- * requester's, the host's and the approvers' signatures by keys of the roster, the roster and policy
- * under the authorize entry, and that the approvals fill the rule's quorum.
- * RC_MISMATCH or RC_BADSIG if a check failed (all are made and listed); RC_SYNTAX and its kind if the
- * bundle cannot be read. */
-MUST rc bundle_check(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,
+ * requester's, the host's and the approvers' signatures by keys of the roster, the roster and
+ * policy under the authorize entry, and that the approvals fill the rule's quorum. RC_MISMATCH or
+ * RC_BADSIG if a check failed (all are made and listed); RC_SYNTAX and its kind if the bundle
+ * cannot be read. */
+MUST rc bundle_prove(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,
 		     struct fault *f);
 
 /* The signature object ("cms": the .p7s) built from the bundle, to be compared with the file's. */

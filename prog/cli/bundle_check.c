@@ -1,4 +1,5 @@
-/* bundle_check - the offline verification of a bundle: nothing is believed, everything is recomputed. */
+/* bundle_check - the offline verification of a bundle: nothing is believed, everything is
+ * recomputed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -63,10 +64,11 @@ static rc check_log(struct checker *k, struct fault *f)
 	TRY(entry_in_log(k, &k->b->authorize_entry, &k->b->authorize_proof, LEAF_AUTHORIZE,
 			 &k->authorize, &authorize_index, f));
 	if (k->issue.authorize != authorize_index || authorize_index >= issue_index)
-		return fault_set(f, RC_MISMATCH, 0, "the issue entry does not refer to this authorisation");
+		return fault_set(f, RC_MISMATCH, 0,
+				 "the issue entry does not refer to this authorisation");
 	if (!digest_is_equal(&k->issue.request, &k->authorize.request) ||
-	    !digest_is_equal(&k->issue.key, &k->authorize.key) || k->issue.use != k->authorize.use ||
-	    k->issue.use != k->b->use)
+	    !digest_is_equal(&k->issue.key, &k->authorize.key) ||
+	    k->issue.use != k->authorize.use || k->issue.use != k->b->use)
 		return fault_set(f, RC_MISMATCH, 0, "the two log entries are about different acts");
 	return OK;
 }
@@ -84,9 +86,10 @@ static rc check_request(struct checker *k, struct fault *f)
 		return fault_set(f, RC_MISMATCH, 0, "the request has only %zu files", r->count);
 	if (strcmp(r->origin, k->log->name) != 0)
 		return fault_set(f, RC_MISMATCH, 0, "the request is for log %s", r->origin);
-	TRY(items_root(r, &root, f));
+	TRY(items_root(r, &root));
 	if (!digest_is_equal(&root, &k->authorize.items))
-		return fault_set(f, RC_MISMATCH, 0, "other files were authorised than the request names");
+		return fault_set(f, RC_MISMATCH, 0,
+				 "other files were authorised than the request names");
 	if (!digest_is_equal(&r->key_fingerprint, &k->issue.key))
 		return fault_set(f, RC_MISMATCH, 0, "another key was used than the request names");
 	k->report->item = &r->items[k->b->item];
@@ -96,8 +99,7 @@ static rc check_request(struct checker *k, struct fault *f)
 static rc check_signature(struct checker *k, struct fault *f)
 {
 	const struct tree_head head = {.size = k->issue.count, .root = k->issue.signatures};
-	struct digest leaf =
-		items_signature_leaf(k->report->item, buf_view(&k->b->signature));
+	struct digest leaf = items_signature_leaf(k->report->item, buf_view(&k->b->signature));
 
 	if (k->issue.count != k->report->request.count)
 		return fault_set(f, RC_MISMATCH, 0, "the issue entry counts other files");
@@ -117,8 +119,8 @@ static rc check_key(struct checker *k, struct fault *f)
 	return OK;
 }
 
-static rc verify_by(const struct principal *who, const char *ns, struct view message, struct view sig,
-		    struct fault *f)
+static rc verify_by(const struct principal *who, const char *ns, struct view message,
+		    struct view sig, struct fault *f)
 {
 	struct sshsig parts;
 	const struct sshkey *key;
@@ -126,7 +128,8 @@ static rc verify_by(const struct principal *who, const char *ns, struct view mes
 	TRY(sshsig_parse(sig, &parts, f));
 	key = principal_key(who, parts.key_blob);
 	if (key == NULL)
-		return fault_set(f, RC_BADSIG, 0, "signed with a key that the roster does not list for %s",
+		return fault_set(f, RC_BADSIG, 0,
+				 "signed with a key that the roster does not list for %s",
 				 who->name.s);
 	return sshsig_verify(key, ns, message, sig, &any_form, NULL, f);
 }
@@ -156,7 +159,8 @@ static rc check_requester(struct checker *k, struct fault *f)
 				 r->requester.s, r->host.s);
 	TRY(verify_by(person, statement_info(STATEMENT_REQUEST)->ns, bytes,
 		      buf_view(&k->b->request.sig), f));
-	return verify_by(host, statement_info(STATEMENT_HOST)->ns, bytes, buf_view(&k->b->host_sig), f);
+	return verify_by(host, statement_info(STATEMENT_HOST)->ns, bytes, buf_view(&k->b->host_sig),
+			 f);
 }
 
 static bool is_counted(const struct checker *k, const struct digest *statement)
@@ -179,7 +183,8 @@ static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret,
 	if (!digest_is_equal(&act.request, &k->request_id))
 		return fault_set(f, RC_MISMATCH, 0, "an approval is for another request");
 	if (!is_counted(k, &ret->statement))
-		return fault_set(f, RC_MISMATCH, 0, "an approval is not one of those that were counted");
+		return fault_set(f, RC_MISMATCH, 0,
+				 "an approval is not one of those that were counted");
 	person = roster_person(k->roster, &act.person);
 	if (person == NULL)
 		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s", act.person.s);
@@ -228,18 +233,21 @@ static rc run(struct checker *k, const char *name, rc (*check)(struct checker *,
 
 static rc run_all(struct checker *k, struct fault *f)
 {
-	TRY(run(k, "log", check_log, "authorised before it was issued; both entries are in the log", f));
+	TRY(run(k, "log", check_log, "authorised before it was issued; both entries are in the log",
+		f));
 	TRY(run(k, "request", check_request, "the log entries are about exactly this request", f));
 	TRY(run(k, "key", check_key, "the certificate belongs to the key that was authorised", f));
-	TRY(run(k, "signature", check_signature, "this signature is the one that the log records", f));
+	TRY(run(k, "signature", check_signature, "this signature is the one that the log records",
+		f));
 	if (k->b->policy.len == 0 || k->b->roster.len == 0)
 		return OK;
-	TRY(run(k, "documents", check_documents, "policy and roster are those that were in force", f));
+	TRY(run(k, "documents", check_documents, "policy and roster are those that were in force",
+		f));
 	TRY(run(k, "requester", check_requester, "signed by the requester and by the host", f));
 	return run(k, "approvals", check_decision, "the approvals fill the rule's quorum", f);
 }
 
-rc bundle_check(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,
+rc bundle_prove(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,
 		struct fault *f)
 {
 	struct checker k = {.b = b, .log = log, .report = ret};

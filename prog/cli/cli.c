@@ -98,10 +98,9 @@ rc cli_host_key(struct cli *c, struct sshsigner **ret)
 	if (c->host_key == NULL) {
 		r = cli_open_key(c->config.host_key, &c->host_key, &f);
 		if (!rc_is_ok(r))
-			return cli_problem(c, r.code,
-					   "greatseal init-client --host NAME --host-key PATH",
-					   "the key of host %s cannot be used: %s",
-					   c->config.host.s, f.text);
+			return cli_problem(
+				c, r.code, "greatseal init-client --host NAME --host-key PATH",
+				"the key of host %s cannot be used: %s", c->config.host.s, f.text);
 	}
 	*ret = c->host_key;
 	return OK;

@@ -1,7 +1,7 @@
 /* cli - what all commands share: configuration, the connection, output, and the problem to report.
  *
- * Owns: the lifetime of all of these. Data goes to stdout, talk to stderr; with --json, stdout holds
- * one JSON value and nothing else. */
+ * Owns: the lifetime of all of these. Data goes to stdout, talk to stderr; with --json, stdout
+ * holds one JSON value and nothing else. */
 #ifndef GS_CLI_CLI_H
 #define GS_CLI_CLI_H
 

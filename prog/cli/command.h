@@ -33,7 +33,7 @@ struct command {
 	const char *name; /* "key list": verb, or noun and verb */
 	const char *args; /* "FILE..." */
 	const char *summary;
-	const char *text; /* paragraphs for help and man page */
+	const char *text;	      /* paragraphs for help and man page */
 	const struct option *options; /* ends with a row without name */
 	int min_args;
 	int max_args; /* -1: any number */

@@ -74,7 +74,8 @@ static const struct option inspect_options[] = {
 	{0},
 };
 static const struct option approve_options[] = {
-	{"inspect", NULL, "first fetch every file, recompute its digests and inspect it here", false},
+	{"inspect", NULL, "first fetch every file, recompute its digests and inspect it here",
+	 false},
 	{"message", "TEXT", "a comment (-m), kept with the approval", false},
 	{"all", NULL, "show every file", false},
 	{"yes", NULL, "do not ask", false},
@@ -101,7 +102,8 @@ static const struct option verify_options[] = {
 static const struct option fsck_options[] = {
 	{"vkey", "KEY", "the log's key (default: from the configuration)", false}, {0}};
 static const struct option create_options[] = {
-	{"algorithm", "NAME", "rsa-3072 (default), rsa-4096, ecdsa-p256, ecdsa-p384, ed25519", false},
+	{"algorithm", "NAME", "rsa-3072 (default), rsa-4096, ecdsa-p256, ecdsa-p384, ed25519",
+	 false},
 	{"token", "NAME", "where the key is made", false},
 	{0},
 };
@@ -121,11 +123,13 @@ const struct command command_table[] = {
 	 "the configuration. Later commands refuse a server or log that is not the same.",
 	 init_options, 0, 0, cmd_init_client},
 	{"submit", "FILE...", "Ask for signatures",
-	 "Hashes the files, signs the request with your key and this machine's, uploads, and sends\n"
+	 "Hashes the files, signs the request with your key and this machine's, uploads, and "
+	 "sends\n"
 	 "it. With --wait it waits as `sign` does.",
 	 submit_options, 1, -1, cmd_submit},
 	{"sign", "FILE...", "Ask for signatures, wait, and fetch them",
-	 "As submit --wait. Survives restarts of the server; run again, it joins the pending request.",
+	 "As submit --wait. Survives restarts of the server; run again, it joins the pending "
+	 "request.",
 	 sign_options, 1, -1, cmd_sign},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
 	{"show", "REQUEST", "One request in full", "", all_option, 1, 1, cmd_show},
@@ -143,14 +147,15 @@ const struct command command_table[] = {
 	{"deny", "REQUEST", "Deny: the request is closed", "", deny_options, 1, 1, cmd_deny},
 	{"withdraw", "REQUEST", "Withdraw your approval", "", message_option, 1, 1, cmd_withdraw},
 	{"cancel", "REQUEST", "Cancel your own request", "", message_option, 1, 1, cmd_cancel},
-	{"fetch", "REQUEST", "Fetch signed files and their proofs", "", fetch_options, 1, 1, cmd_fetch},
+	{"fetch", "REQUEST", "Fetch signed files and their proofs", "", fetch_options, 1, 1,
+	 cmd_fetch},
 	{"verify", "FILE", "Verify a signed file, its approvals and its log entry, offline",
-	 "Needs the file, its proof FILE.greatseal and the log's key; no server.", verify_options, 1, 1,
-	 cmd_verify},
-	{"log checkpoint", "", "Follow the log: it must extend all that was seen before", "", none, 0, 0,
-	 cmd_log_checkpoint},
-	{"log fsck", "[DIR]", "Recompute the whole log, from a directory or the server", "", fsck_options,
-	 0, 1, cmd_log_fsck},
+	 "Needs the file, its proof FILE.greatseal and the log's key; no server.", verify_options,
+	 1, 1, cmd_verify},
+	{"log checkpoint", "", "Follow the log: it must extend all that was seen before", "", none,
+	 0, 0, cmd_log_checkpoint},
+	{"log fsck", "[DIR]", "Recompute the whole log, from a directory or the server", "",
+	 fsck_options, 0, 1, cmd_log_fsck},
 	{"log entry", "INDEX", "One entry with its proof", "", none, 1, 1, cmd_log_entry},
 	{"policy show", "", "The policy in force", "", none, 0, 0, cmd_policy_show},
 	{"policy check", "POLICY ROSTER", "Check files before they are proposed", "", none, 2, 2,
@@ -169,14 +174,17 @@ const struct command command_table[] = {
 	{"key show", "KEY", "One key", "", none, 1, 1, cmd_key_show},
 	{"key create", "KEY", "Make a key in a token", "", create_options, 1, 1, cmd_key_create},
 	{"key csr", "KEY", "A certificate request", "", csr_options, 1, 1, cmd_key_csr},
-	{"key import-cert", "KEY FILE", "Install a certificate chain", "", none, 2, 2, cmd_key_import},
+	{"key import-cert", "KEY FILE", "Install a certificate chain", "", none, 2, 2,
+	 cmd_key_import},
 	{"key self-sign", "KEY", "A self-signed certificate, for tests and closed circles", "",
 	 subject_options, 1, 1, cmd_key_self_sign},
-	{"key lock", "KEY", "Lock a key: one person suffices", "", message_option, 1, 1, cmd_key_lock},
+	{"key lock", "KEY", "Lock a key: one person suffices", "", message_option, 1, 1,
+	 cmd_key_lock},
 	{"key unlock", "KEY", "Unlock a key: the unlock quorum", "", message_option, 1, 1,
 	 cmd_key_unlock},
 	{"key retire", "KEY", "Retire a key for good", "", message_option, 1, 1, cmd_key_retire},
-	{"key sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1, cmd_change_sign},
+	{"key sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
+	 cmd_change_sign},
 	{"help", "[COMMAND]", "This help", "", help_options, 0, 2, cmd_help},
 	{0},
 };

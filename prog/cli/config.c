@@ -16,7 +16,9 @@ static const struct {
 	bool required;
 } fields[] = {
 #define FIELD(n, member, req)                                                                      \
-	{n, offsetof(struct config, member), sizeof(((struct config *)NULL)->member), req}
+	{                                                                                          \
+		n, offsetof(struct config, member), sizeof(((struct config *)NULL)->member), req   \
+	}
 	FIELD("client_cert", client_cert, false),
 	FIELD("client_key", client_key, false),
 	FIELD("host", host.s, false),
@@ -63,7 +65,8 @@ static rc take_field(struct config *c, const char *name, const json_t *value, st
 		if (strcmp(fields[i].name, name) != 0)
 			continue;
 		if (text == NULL || strlen(text) >= fields[i].size)
-			return fault_set(f, RC_SYNTAX, 0, "%s: \"%s\" must be a string of at most %zu bytes",
+			return fault_set(f, RC_SYNTAX, 0,
+					 "%s: \"%s\" must be a string of at most %zu bytes",
 					 c->path, name, fields[i].size - 1);
 		memcpy(at(c, i), text, strlen(text) + 1);
 		return OK;
@@ -84,8 +87,7 @@ rc config_load(struct config *c, struct fault *f)
 	root = json_loadb((const char *)b.ptr, b.len, JSON_REJECT_DUPLICATES, &e);
 	if (!json_is_object(root))
 		return fault_set(f, RC_SYNTAX, 0, "%s:%d: %s", c->path, e.line, e.text);
-	json_object_foreach(root, name, value)
-		TRY(take_field(c, name, value, f));
+	json_object_foreach(root, name, value) TRY(take_field(c, name, value, f));
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (fields[i].required && at(c, i)[0] == '\0')
 			return fault_set(f, RC_SYNTAX, 0, "%s: \"%s\" is missing", c->path,
@@ -146,9 +148,10 @@ rc config_save(const struct config *c, struct fault *f)
 	free(dump);
 	TRY(buf_done(&text));
 	TRY(make_parent(c->path, f));
-	return file_replace(&(struct file_spec){.dirfd = AT_FDCWD, .name = c->path, .mode = 0600,
-						.durable = true},
-			    buf_view(&text), f);
+	return file_replace(
+		&(struct file_spec){
+			.dirfd = AT_FDCWD, .name = c->path, .mode = 0600, .durable = true},
+		buf_view(&text), f);
 }
 
 /* Where the newest verified checkpoint is remembered. */
@@ -173,7 +176,7 @@ rc config_checkpoint_save(const struct config *c, struct view note, struct fault
 
 	TRY(state_path(c, path, f));
 	TRY(make_parent(path, f));
-	return file_replace(&(struct file_spec){.dirfd = AT_FDCWD, .name = path, .mode = 0600,
-						.durable = true},
-			    note, f);
+	return file_replace(
+		&(struct file_spec){.dirfd = AT_FDCWD, .name = path, .mode = 0600, .durable = true},
+		note, f);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
+#include "lib/crypt/sshsig.h"
 #include "lib/model/change.h"
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
@@ -62,7 +63,8 @@ static rc canonical_file(struct cli *c, const char *path, struct buf *out)
 	CLI_TRY(c, &f, file_read(path, &text, &f));
 	value = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
 	if (value == NULL)
-		return cli_problem(c, RC_SYNTAX, "", "%s:%d:%d: %s", path, e.line, e.column, e.text);
+		return cli_problem(c, RC_SYNTAX, "", "%s:%d:%d: %s", path, e.line, e.column,
+				   e.text);
 	dump = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	if (dump == NULL)
 		return cli_problem(c, RC_NOMEM, "", "no memory");
@@ -73,8 +75,8 @@ static rc canonical_file(struct cli *c, const char *path, struct buf *out)
 }
 
 /* What the keeper would say of the document; said here first, with the file's name. */
-static rc check_document(struct cli *c, enum statement_kind kind, const char *path, struct view bytes,
-			 uint64_t *ret_version)
+static rc check_document(struct cli *c, enum statement_kind kind, const char *path,
+			 struct view bytes, uint64_t *ret_version)
 {
 	struct roster *roster = NULL;
 	struct policy *policy = NULL;
@@ -86,7 +88,8 @@ static rc check_document(struct cli *c, enum statement_kind kind, const char *pa
 		*ret_version = policy != NULL ? policy->version : roster->version;
 	policy_free(policy);
 	roster_free(roster);
-	return rc_is_ok(r) ? r : cli_problem(c, RC_USAGE, "see docs/policy.md", "%s: %s", path, f.text);
+	return rc_is_ok(r) ? r
+			   : cli_problem(c, RC_USAGE, "see docs/policy.md", "%s: %s", path, f.text);
 }
 
 rc cmd_policy_check(struct cli *c, const struct args *a)
@@ -123,10 +126,10 @@ static void print_change(const struct cli *c, const json_t *change)
 	const json_t *seat;
 	size_t i;
 
-	(void)printf("change %s%.16s%s  %s, %s\n", cli_bold(c), json_text(change, "id"), cli_plain(c),
-		     json_text(change, "kind"), json_text(change, "state"));
-	json_array_foreach(json_object_get(change, "missing"), i, seat)
-		(void)printf("  missing: %s\n", json_string_value(seat));
+	(void)printf("change %s%.16s%s  %s, %s\n", cli_bold(c), json_text(change, "id"),
+		     cli_plain(c), json_text(change, "kind"), json_text(change, "state"));
+	json_array_foreach(json_object_get(change, "missing"), i, seat)(void)
+		printf("  missing: %s\n", json_string_value(seat));
 }
 
 rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
@@ -173,8 +176,8 @@ static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
 	TRY(api_json(c, &get, &current, "/v1/%s", name_of(kind)));
 	TRY(json_get_digest(c, current, "digest", &change.previous));
 	if (version != (uint64_t)json_number(current, "version") + 1)
-		return cli_problem(c, RC_USAGE, "", "%s: version must be %" JSON_INTEGER_FORMAT, a->words[0],
-				   json_number(current, "version") + 1);
+		return cli_problem(c, RC_USAGE, "", "%s: version must be %" JSON_INTEGER_FORMAT,
+				   a->words[0], json_number(current, "version") + 1);
 	change.document = buf_view(&document);
 	change.digest = digest_of(change.document);
 	change.expires = clock_now(&clock_system) + CHANGE_SECONDS;
@@ -227,7 +230,8 @@ static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
 static void print_statement(const struct buf *statement)
 {
 	json_t *value = json_loadb((const char *)statement->ptr, statement->len, 0, NULL);
-	char *text = json_dumps(json_object_get(value, "predicate"), JSON_INDENT(2) | JSON_SORT_KEYS);
+	char *text =
+		json_dumps(json_object_get(value, "predicate"), JSON_INDENT(2) | JSON_SORT_KEYS);
 
 	(void)printf("%s\n", text == NULL ? "?" : text);
 	free(text);
@@ -239,12 +243,13 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *change = NULL;
 	AUTO(buf) struct buf statement;
-	enum statement_kind kind;
+	enum statement_kind kind = STATEMENT_KEYADMIN;
 	struct digest digest;
 	char hex[DIGEST_HEX];
 
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
-	if (strlen(a->words[0]) < 8 || strspn(a->words[0], "0123456789abcdef") != strlen(a->words[0]))
+	if (strlen(a->words[0]) < 8 ||
+	    strspn(a->words[0], "0123456789abcdef") != strlen(a->words[0]))
 		return cli_problem(c, RC_USAGE, "", "%s is not a change's id", a->words[0]);
 	TRY(api_json(c, &get, &change, "/v1/changes/%s", a->words[0]));
 	TRY(json_get_base64(c, change, "statement", &statement));

@@ -49,7 +49,8 @@ static rc take_values(struct cli *c, const json_t *list, struct finished *d)
 	d->value = calloc(count, sizeof(*d->value));
 	if (start == NULL || d->value == NULL || json_array_size(list) != count) {
 		free(start);
-		return cli_problem(c, RC_PEER, "", "the server's result has not one signature a file");
+		return cli_problem(c, RC_PEER, "",
+				   "the server's result has not one signature a file");
 	}
 	json_array_foreach(list, i, row)
 	{
@@ -169,7 +170,8 @@ static rc make_path(struct cli *c, const char *dir, const char *name, const char
 
 static rc write_file(struct cli *c, const char *path, struct view bytes)
 {
-	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0644, .durable = true};
+	const struct file_spec spec = {
+		.dirfd = AT_FDCWD, .name = path, .mode = 0644, .durable = true};
 	struct fault f = {0};
 
 	CLI_TRY(c, &f, file_replace(&spec, bytes, &f));
@@ -233,7 +235,7 @@ static rc check_bundle(struct cli *c, const struct bundle *b)
 	struct vkey log;
 
 	TRY(logview_vkey(c, &log));
-	CLI_TRY(c, &f, bundle_check(b, &log, &report, &f));
+	CLI_TRY(c, &f, bundle_prove(b, &log, &report, &f));
 	return OK;
 }
 
@@ -250,13 +252,13 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 
 	buf_init(&object, FILE_OBJECT_MAX);
 	if (format == NULL)
-		return cli_problem(c, RC_UNSUPPORTED, "update this program", "format %s", item->format);
+		return cli_problem(c, RC_UNSUPPORTED, "update this program", "format %s",
+				   item->format);
 	TRY(request_item_name(item, name));
 	d->common.item = at;
 	buf_clear(&d->common.signature);
 	buf_put_view(&d->common.signature, d->value[at]);
-	CLI_TRY(c, &f,
-		items_signature_proof(&d->wish.request, d->value, at, &d->common.inner, &f));
+	CLI_TRY(c, &f, items_signature_proof(&d->wish.request, d->value, at, &d->common.inner, &f));
 	TRY(check_bundle(c, &d->common));
 	CLI_TRY(c, &f, bundle_object(&d->common, item, &object, &f));
 	TRY(make_path(c, dir, name, format->detached ? ".p7s" : "", path));
@@ -266,13 +268,14 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 	else
 		TRY(download_signed(c, d, at, path, format, buf_view(&object)));
 	TRY(write_bundle(c, bundle_path, &d->common));
-	(void)json_array_append_new(
-		done, json_pack("{s:s,s:s,s:s}", "name", name, "file", path, "bundle", bundle_path));
+	(void)json_array_append_new(done, json_pack("{s:s,s:s,s:s}", "name", name, "file", path,
+						    "bundle", bundle_path));
 	cli_say(c, "wrote %s and its proof %s", path, bundle_path);
 	return OK;
 }
 
-static rc fetch_into(struct cli *c, const char *request, uint32_t use, const char *output, json_t *done)
+static rc fetch_into(struct cli *c, const char *request, uint32_t use, const char *output,
+		     json_t *done)
 {
 	AUTO(finished) struct finished d = {0};
 	const char *dir = output == NULL ? "signed" : output;
@@ -298,7 +301,8 @@ rc cmd_fetch(struct cli *c, const struct args *a)
 	const char *use = args_value(a, "use");
 	uint64_t n = 1;
 
-	if (use != NULL && (!rc_is_ok(num_parse_u64(use, strlen(use), REQUEST_USES_MAX, &n)) || n == 0))
+	if (use != NULL &&
+	    (!rc_is_ok(num_parse_u64(use, strlen(use), REQUEST_USES_MAX, &n)) || n == 0))
 		return cli_problem(c, RC_USAGE, "", "--use %s: a number from 1", use);
 	TRY(fetch_into(c, a->words[0], (uint32_t)n, args_value(a, "output"), done));
 	(void)cli_print_json(c, done);

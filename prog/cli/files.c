@@ -116,8 +116,8 @@ static rc write_params(struct local_file *l, const struct file_choice *choice, s
 	}
 	jcan_out_object_end(&w);
 	if (!rc_is_ok(jcan_out_done(&w)))
-		return fault_set(f, RC_USAGE, 0, "%s: programme name or URL is too long or not UTF-8",
-				 l->name);
+		return fault_set(f, RC_USAGE, 0,
+				 "%s: programme name or URL is too long or not UTF-8", l->name);
 	l->params[b.len] = '\0';
 	return OK;
 }
@@ -132,7 +132,8 @@ static rc choose_format(struct local_file *l, const struct file_choice *choice,
 		name = pe != NULL && pe->recognise(l->fd) ? "pe" : "cms";
 	*ret = format_file_find(view_str(name));
 	if (*ret == NULL)
-		return fault_set(f, RC_USAGE, 0, "--format %s: no such format (cms, pe, auto)", name);
+		return fault_set(f, RC_USAGE, 0, "--format %s: no such format (cms, pe, auto)",
+				 name);
 	(void)snprintf(l->format, sizeof(l->format), "%s", (*ret)->name);
 	return OK;
 }
@@ -173,7 +174,8 @@ rc local_file_open(const char *path, const struct file_choice *choice, struct lo
 	if (choice->product == NULL)
 		product_of(base, &l->product);
 	else if (!rc_is_ok(name_parse(view_str(choice->product), &l->product)))
-		return fault_set(f, RC_USAGE, 0, "--product %s: a-z 0-9 . _ - only", choice->product);
+		return fault_set(f, RC_USAGE, 0, "--product %s: a-z 0-9 . _ - only",
+				 choice->product);
 	l->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (l->fd < 0)
 		return fault_errno(f, errno, "%s", path);

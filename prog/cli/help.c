@@ -33,8 +33,9 @@ const struct command *command_find(int argc, char *const *argv, int *ret_words)
 
 void help_overview(FILE *out)
 {
-	(void)fprintf(out, "greatseal %s - code signing that people approve and logs prove\n\n"
-			   "usage: greatseal COMMAND [OPTIONS] [ARGUMENTS]\n\n",
+	(void)fprintf(out,
+		      "greatseal %s - code signing that people approve and logs prove\n\n"
+		      "usage: greatseal COMMAND [OPTIONS] [ARGUMENTS]\n\n",
 		      GS_VERSION);
 	for (const struct command *cmd = command_table; cmd->name != NULL; cmd++)
 		(void)fprintf(out, "  %-20s %s\n", cmd->name, cmd->summary);
@@ -49,7 +50,8 @@ static void options(const struct option *list, FILE *out)
 	for (const struct option *o = list; o != NULL && o->name != NULL; o++) {
 		(void)snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "",
 			       o->value ? o->value : "");
-		(void)fprintf(out, "  %-24s %s%s\n", left, o->help, o->repeats ? " (repeatable)" : "");
+		(void)fprintf(out, "  %-24s %s%s\n", left, o->help,
+			      o->repeats ? " (repeatable)" : "");
 	}
 }
 
@@ -107,8 +109,8 @@ static void roff_options(const struct option *list, FILE *out)
 	for (const struct option *o = list; o != NULL && o->name != NULL; o++) {
 		(void)fputs(".TP\n\\fB\\-\\-", out);
 		roff(o->name, out);
-		(void)fprintf(out, "\\fR%s%s%s\n", o->value ? " \\fI" : "", o->value ? o->value : "",
-			      o->value ? "\\fR" : "");
+		(void)fprintf(out, "\\fR%s%s%s\n", o->value ? " \\fI" : "",
+			      o->value ? o->value : "", o->value ? "\\fR" : "");
 		roff(o->help, out);
 		(void)fputs(o->repeats ? " May be given more than once.\n" : "\n", out);
 	}
@@ -116,14 +118,15 @@ static void roff_options(const struct option *list, FILE *out)
 
 void help_man(FILE *out)
 {
-	(void)fprintf(out,
-		      ".TH GREATSEAL 1 \"\" \"greatseal %s\" \"Great Seal\"\n.SH NAME\ngreatseal \\- ask "
-		      "for signatures, inspect and approve them, verify and audit\n.SH SYNOPSIS\n"
-		      ".B greatseal\n\\fICOMMAND\\fR [\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n"
-		      ".SH DESCRIPTION\nThe command line of Great Seal, a central code\\-signing system. "
-		      "Data goes to standard output, talk to standard error; with \\fB\\-\\-json\\fR "
-		      "standard output holds one JSON value.\n.SH COMMANDS\n",
-		      GS_VERSION);
+	(void)fprintf(
+		out,
+		".TH GREATSEAL 1 \"\" \"greatseal %s\" \"Great Seal\"\n.SH NAME\ngreatseal \\- ask "
+		"for signatures, inspect and approve them, verify and audit\n.SH SYNOPSIS\n"
+		".B greatseal\n\\fICOMMAND\\fR [\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n"
+		".SH DESCRIPTION\nThe command line of Great Seal, a central code\\-signing system. "
+		"Data goes to standard output, talk to standard error; with \\fB\\-\\-json\\fR "
+		"standard output holds one JSON value.\n.SH COMMANDS\n",
+		GS_VERSION);
 	for (const struct command *cmd = command_table; cmd->name != NULL; cmd++) {
 		(void)fprintf(out, ".SS %s %s\n", cmd->name, cmd->args);
 		roff(cmd->summary, out);
@@ -137,16 +140,19 @@ void help_man(FILE *out)
 	}
 	(void)fputs(".SH OPTIONS FOR EVERY COMMAND\n", out);
 	roff_options(global_options, out);
-	(void)fputs(".SH EXIT STATUS\n.TP\n0\ndone\n.TP\n1\nerror\n.TP\n2\nwrong usage\n.TP\n3\n"
-		    "waiting for people, time or a token\n.TP\n4\ndenied\n.TP\n5\nnot verified\n"
-		    ".SH FILES\n.TP\n~/.config/greatseal/client.json\nthe configuration that "
-		    "\\fBgreatseal init\\-client\\fR writes\n.TP\n"
-		    "~/.config/greatseal/client.json.checkpoint\nthe newest verified checkpoint of the "
-		    "log; later ones must extend it\n.SH ENVIRONMENT\n.TP\nGREATSEAL_CONFIG\npath of the "
-		    "configuration\n.TP\nSSH_AUTH_SOCK\nthe agent that holds the user's key\n.TP\n"
-		    "NO_COLOR\nno colours\n.SH SEE ALSO\n.BR greatseald (8),\n.BR greatseal\\-keeper (8),\n"
-		    ".BR greatseal\\-worker (8),\n.BR ssh\\-keygen (1)\n",
-		    out);
+	(void)fputs(
+		".SH EXIT STATUS\n.TP\n0\ndone\n.TP\n1\nerror\n.TP\n2\nwrong usage\n.TP\n3\n"
+		"waiting for people, time or a token\n.TP\n4\ndenied\n.TP\n5\nnot verified\n"
+		".SH FILES\n.TP\n~/.config/greatseal/client.json\nthe configuration that "
+		"\\fBgreatseal init\\-client\\fR writes\n.TP\n"
+		"~/.config/greatseal/client.json.checkpoint\nthe newest verified checkpoint of the "
+		"log; later ones must extend it\n.SH ENVIRONMENT\n.TP\nGREATSEAL_CONFIG\npath of "
+		"the "
+		"configuration\n.TP\nSSH_AUTH_SOCK\nthe agent that holds the user's key\n.TP\n"
+		"NO_COLOR\nno colours\n.SH SEE ALSO\n.BR greatseald (8),\n.BR greatseal\\-keeper "
+		"(8),\n"
+		".BR greatseal\\-worker (8),\n.BR ssh\\-keygen (1)\n",
+		out);
 }
 
 rc cmd_help(struct cli *c, const struct args *a)

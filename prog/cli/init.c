@@ -1,4 +1,5 @@
-/* init - init-client: writes the configuration after looking at the server over a pinned connection. */
+/* init - init-client: writes the configuration after looking at the server over a pinned
+ * connection. */
 #include "prog/cli/init.h"
 
 #include <stdlib.h>
@@ -46,7 +47,8 @@ static rc from_options(struct cli *c, const struct args *a)
 	TRY(copy_path(c, "client-cert", args_value(a, "client-cert"), g->client_cert));
 	TRY(copy_path(c, "client-key", args_value(a, "client-key"), g->client_key));
 	if (g->server[0] == '\0' || g->pin[0] == '\0' || g->person.s[0] == '\0')
-		return cli_problem(c, RC_USAGE, "ask the server's administrator for address and pin",
+		return cli_problem(c, RC_USAGE,
+				   "ask the server's administrator for address and pin",
 				   "--server, --pin and --person are needed");
 	if ((g->host.s[0] == '\0') != (g->host_key[0] == '\0'))
 		return cli_problem(c, RC_USAGE, "", "--host and --host-key belong together");
@@ -65,10 +67,11 @@ static rc learn(struct cli *c)
 	TRY(copy(c, "origin", json_text(info, "origin"), g->origin, sizeof(g->origin)));
 	TRY(copy(c, "vkey", json_text(info, "vkey"), g->vkey, sizeof(g->vkey)));
 	if (!rc_is_ok(vkey_parse(view_str(g->vkey), &vkey, &f)))
-		return cli_problem(c, RC_PEER, "", "the server's log key cannot be read: %s", f.text);
+		return cli_problem(c, RC_PEER, "", "the server's log key cannot be read: %s",
+				   f.text);
 	if (strcmp(vkey.name, g->origin) != 0)
-		return cli_problem(c, RC_PEER, "", "the log key is of %s, the server of %s", vkey.name,
-				   g->origin);
+		return cli_problem(c, RC_PEER, "", "the log key is of %s, the server of %s",
+				   vkey.name, g->origin);
 	return OK;
 }
 

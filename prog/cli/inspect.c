@@ -1,4 +1,5 @@
-/* inspect - looking into files: the server's report, or a fresh one made here in a sandboxed worker.
+/* inspect - looking into files: the server's report, or a fresh one made here in a sandboxed
+ * worker.
  *
  * Owns: running the local worker, fetching files to look at. Must not own: parsing of artifacts. */
 #include "prog/cli/inspect.h"
@@ -7,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -75,7 +75,8 @@ static rc run_worker(struct cli *c, int fd, const char *name, json_t **ret)
 				   worker_end_text(result.end),
 				   (int)(result.json.len > 200 ? 200 : result.json.len),
 				   (const char *)result.json.ptr);
-	*ret = json_loadb((const char *)result.json.ptr, result.json.len, JSON_REJECT_DUPLICATES, NULL);
+	*ret = json_loadb((const char *)result.json.ptr, result.json.len, JSON_REJECT_DUPLICATES,
+			  NULL);
 	return *ret != NULL ? OK : cli_problem(c, RC_PEER, "", "the worker's report is not JSON");
 }
 
@@ -122,7 +123,8 @@ static rc fetch_report(struct cli *c, const struct digest *name, json_t **ret)
 	TRY(api_bytes(c, false, &bytes, "/v1/reports/%s", hex));
 	digest = digest_of(buf_view(&bytes));
 	if (!digest_is_equal(&digest, name))
-		return cli_problem(c, RC_MISMATCH, "", "the server's report is not the one it names");
+		return cli_problem(c, RC_MISMATCH, "",
+				   "the server's report is not the one it names");
 	*ret = json_loadb((const char *)bytes.ptr, bytes.len, JSON_REJECT_DUPLICATES, NULL);
 	return *ret != NULL ? OK : cli_problem(c, RC_PEER, "", "the report is not JSON");
 }
@@ -162,8 +164,9 @@ static rc show_server(struct cli *c, const struct args *a, const char *kind)
 
 		if (!rc_is_ok(wish_report(&w, i, kind, &name))) {
 			cli_say(c, "file %zu: there is no %s%s", i + 1, kind,
-				strcmp(kind, "diff") == 0 ? ": nothing of this product was signed before"
-							  : "");
+				strcmp(kind, "diff") == 0
+					? ": nothing of this product was signed before"
+					: "");
 			continue;
 		}
 		TRY(fetch_report(c, &name, &value));
@@ -207,7 +210,8 @@ rc cmd_diff(struct cli *c, const struct args *a)
 }
 
 /* Holds one downloaded file against the statement. */
-static rc check_item(struct cli *c, const struct request_item *item, int fd, const struct digest *sha256)
+static rc check_item(struct cli *c, const struct request_item *item, int fd,
+		     const struct digest *sha256)
 {
 	const struct format_file *format = format_file_find(view_str(item->format));
 	struct fault f = {0};
@@ -239,10 +243,12 @@ static rc compare_report(struct cli *c, const struct wish *w, size_t i, const js
 		return cli_problem(c, RC_LIMIT, "", "the report is too large");
 	digest = digest_of(buf_view(&bytes));
 	if (!rc_is_ok(wish_report(w, i, "report", &theirs)))
-		return cli_problem(c, RC_NOTFOUND, "", "the server has no report of file %zu", i + 1);
+		return cli_problem(c, RC_NOTFOUND, "", "the server has no report of file %zu",
+				   i + 1);
 	if (!digest_is_equal(&digest, &theirs))
-		return cli_problem(c, RC_MISMATCH, "do not approve before the difference is understood",
-				   "the server's report of file %zu is not what this machine finds", i + 1);
+		return cli_problem(
+			c, RC_MISMATCH, "do not approve before the difference is understood",
+			"the server's report of file %zu is not what this machine finds", i + 1);
 	return OK;
 }
 
@@ -278,8 +284,9 @@ rc inspect_request_locally(struct cli *c, const struct wish *w)
 		TRY(compare_report(c, w, i, report));
 		if (!c->json)
 			TRY(print_text(c, report, false));
-		cli_say(c, "file %zu: fetched, digests recomputed, inspected here: all as the request "
-			   "and the server say",
+		cli_say(c,
+			"file %zu: fetched, digests recomputed, inspected here: all as the request "
+			"and the server say",
 			i + 1);
 	}
 	return OK;

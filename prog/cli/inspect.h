@@ -8,9 +8,9 @@
 rc cmd_inspect(struct cli *c, const struct args *a);
 rc cmd_diff(struct cli *c, const struct args *a);
 
-/* Fetches every file of the request, recomputes size, SHA-256 and content digest, runs the inspection
- * in a sandboxed worker here, prints its text, and compares its digest with the server's report.
- * RC_MISMATCH if anything differs. */
+/* Fetches every file of the request, recomputes size, SHA-256 and content digest, runs the
+ * inspection in a sandboxed worker here, prints its text, and compares its digest with the server's
+ * report. RC_MISMATCH if anything differs. */
 MUST rc inspect_request_locally(struct cli *c, const struct wish *w);
 
 #endif

@@ -18,16 +18,18 @@ static void print_key(const struct cli *c, const json_t *key)
 	const json_t *cert = json_object_get(key, "certificate");
 	const char *state = json_text(key, "state");
 
-	(void)printf("%s%-20s%s %-11s %s%-7s%s token %s (%s)\n", cli_bold(c), json_text(key, "name"),
-		     cli_plain(c), json_text(key, "algorithm"),
+	(void)printf("%s%-20s%s %-11s %s%-7s%s token %s (%s)\n", cli_bold(c),
+		     json_text(key, "name"), cli_plain(c), json_text(key, "algorithm"),
 		     strcmp(state, "active") == 0 ? cli_green(c) : cli_red(c), state, cli_plain(c),
 		     json_text(key, "token"), json_text(key, "token_state"));
 	(void)printf("  fingerprint %s\n", json_text(key, "fingerprint"));
 	if (json_is_object(cert))
-		(void)printf("  certificate %s\n  valid       %s to %s\n", json_text(cert, "subject"),
-			     json_text(cert, "not_before"), json_text(cert, "not_after"));
+		(void)printf("  certificate %s\n  valid       %s to %s\n",
+			     json_text(cert, "subject"), json_text(cert, "not_before"),
+			     json_text(cert, "not_after"));
 	else
-		(void)printf("  no certificate yet: greatseal key csr %s\n", json_text(key, "name"));
+		(void)printf("  no certificate yet: greatseal key csr %s\n",
+			     json_text(key, "name"));
 }
 
 rc cmd_key_list(struct cli *c, const struct args *a)
@@ -51,7 +53,8 @@ rc cmd_key_list(struct cli *c, const struct args *a)
 static rc key_name(struct cli *c, const char *text, struct name *ret)
 {
 	if (!rc_is_ok(name_parse(view_str(text), ret)))
-		return cli_problem(c, RC_USAGE, "", "%s: a key's name has a-z 0-9 . _ - only", text);
+		return cli_problem(c, RC_USAGE, "", "%s: a key's name has a-z 0-9 . _ - only",
+				   text);
 	return OK;
 }
 
@@ -74,8 +77,8 @@ static void put_query(struct buf *out, const char *text)
 	for (; *text != '\0'; text++) {
 		unsigned char ch = (unsigned char)*text;
 
-		if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-		    strchr("-._~", ch) != NULL)
+		if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+		    (ch >= '0' && ch <= '9') || strchr("-._~", ch) != NULL)
 			buf_put_u8(out, ch);
 		else
 			buf_printf(out, "%%%02X", ch);
@@ -139,9 +142,10 @@ rc cmd_key_create(struct cli *c, const struct args *a)
 	if (algorithm == NULL)
 		algorithm = "rsa-3072";
 	if (!rc_is_ok(key_alg_parse(view_str(algorithm), &alg)))
-		return cli_problem(c, RC_USAGE, "",
-				   "--algorithm %s: rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384 or ed25519",
-				   algorithm);
+		return cli_problem(
+			c, RC_USAGE, "",
+			"--algorithm %s: rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384 or ed25519",
+			algorithm);
 	if (token == NULL || !rc_is_ok(name_parse(view_str(token), &change.token)))
 		return cli_problem(c, RC_USAGE, "", "--token NAME is missing or not a name");
 	(void)snprintf(change.algorithm, sizeof(change.algorithm), "%s", algorithm);
@@ -183,7 +187,8 @@ rc cmd_key_self_sign(struct cli *c, const struct args *a)
 
 	TRY(begin(c, a, KEY_SELF_SIGN, &change));
 	if (subject == NULL || strlen(subject) >= sizeof(change.subject))
-		return cli_problem(c, RC_USAGE, "--subject CN=Example Signing", "--subject is missing or too long");
+		return cli_problem(c, RC_USAGE, "--subject CN=Example Signing",
+				   "--subject is missing or too long");
 	if (days != NULL && (!rc_is_ok(num_parse_u64(days, strlen(days), 3660, &n)) || n == 0))
 		return cli_problem(c, RC_USAGE, "", "--days %s: 1 to 3660", days);
 	(void)snprintf(change.subject, sizeof(change.subject), "%s", subject);

@@ -1,4 +1,5 @@
-/* key - the commands under "greatseal key": what the keeper holds, and statements that change it. */
+/* key - the commands under "greatseal key": what the keeper holds, and statements that change it.
+ */
 #ifndef GS_CLI_KEY_H
 #define GS_CLI_KEY_H
 

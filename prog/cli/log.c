@@ -48,8 +48,8 @@ static rc count_entry(void *ctx, uint64_t index, struct view entry, struct fault
 	if (!rc_is_ok(r))
 		return fault_wrap(f, r, "entry %" PRIu64, index);
 	if (leaf.kind == LEAF_ISSUE && leaf.authorize >= index)
-		return fault_set(f, RC_CORRUPT, index, "entry %" PRIu64 " was issued before it was authorised",
-				 index);
+		return fault_set(f, RC_CORRUPT, index,
+				 "entry %" PRIu64 " was issued before it was authorised", index);
 	t->count[leaf.kind]++;
 	return OK;
 }
@@ -63,8 +63,9 @@ static rc print_tally(struct cli *c, const struct fsck_report *report, const str
 		(void)json_object_set_new(kinds, leaf_kind_name((enum leaf_kind)k),
 					  json_integer((json_int_t)t->count[k]));
 	value = json_pack("{s:s,s:I,s:I,s:I,s:O}", "origin", report->checkpoint.origin, "size",
-			  (json_int_t)report->checkpoint.head.size, "tiles", (json_int_t)report->tiles,
-			  "bundles", (json_int_t)report->bundles, "entries", kinds);
+			  (json_int_t)report->checkpoint.head.size, "tiles",
+			  (json_int_t)report->tiles, "bundles", (json_int_t)report->bundles,
+			  "entries", kinds);
 	if (cli_print_json(c, value))
 		return OK;
 	(void)printf("%s: %" PRIu64 " entries, %" PRIu64 " tiles and %" PRIu64
@@ -73,7 +74,8 @@ static rc print_tally(struct cli *c, const struct fsck_report *report, const str
 		     report->bundles);
 	for (int k = 0; k < LEAF__COUNT; k++)
 		if (t->count[k] > 0)
-			(void)printf("  %-11s %" PRIu64 "\n", leaf_kind_name((enum leaf_kind)k), t->count[k]);
+			(void)printf("  %-11s %" PRIu64 "\n", leaf_kind_name((enum leaf_kind)k),
+				     t->count[k]);
 	return OK;
 }
 
@@ -136,12 +138,14 @@ rc cmd_log_entry(struct cli *c, const struct args *a)
 	buf_init(&entry, LEAF_BYTES_MAX);
 	buf_init(&proof, PROOF_FILE_MAX);
 	if (!rc_is_ok(num_parse_u64(a->words[0], strlen(a->words[0]), TREE_SIZE_MAX, &index)))
-		return cli_problem(c, RC_USAGE, "", "%s: an entry's index is a number", a->words[0]);
+		return cli_problem(c, RC_USAGE, "", "%s: an entry's index is a number",
+				   a->words[0]);
 	TRY(logview_entry(c, index, &entry, &proof));
 	value = json_pack("{s:I,s:s%,s:s%}", "index", (json_int_t)index, "entry",
-			  (const char *)entry.ptr, entry.len, "proof", (const char *)proof.ptr, proof.len);
+			  (const char *)entry.ptr, entry.len, "proof", (const char *)proof.ptr,
+			  proof.len);
 	if (!cli_print_json(c, value))
-		(void)printf("%.*s\n\n%.*s", (int)entry.len, (const char *)entry.ptr, (int)proof.len,
-			     (const char *)proof.ptr);
+		(void)printf("%.*s\n\n%.*s", (int)entry.len, (const char *)entry.ptr,
+			     (int)proof.len, (const char *)proof.ptr);
 	return OK;
 }

@@ -21,7 +21,8 @@ static rc cut(const struct tile_id *id, struct buf *out, struct fault *f)
 	}
 	for (unsigned i = 0; i < id->width; i++)
 		if (!rc_is_ok(bundle_next(&rest, &entry)))
-			return fault_set(f, RC_CORRUPT, 0, "an entry bundle is shorter than its width");
+			return fault_set(f, RC_CORRUPT, 0,
+					 "an entry bundle is shorter than its width");
 	out->len -= rest.len;
 	return OK;
 }
@@ -95,9 +96,10 @@ rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note)
 	TRY(api_bytes(c, true, &fetched, "/v1/log/checkpoint"));
 	r = log_follow(&reader, buf_view(&fetched), &vkey, &older, ret, &f);
 	if (r.code == RC_MISMATCH || r.code == RC_RANGE || r.code == RC_BADSIG)
-		return cli_problem(c, RC_MISMATCH,
-				   "keep the file with the remembered checkpoint and call the security team",
-				   "the log is not an extension of what this client has seen: %s", f.text);
+		return cli_problem(
+			c, RC_MISMATCH,
+			"keep the file with the remembered checkpoint and call the security team",
+			"the log is not an extension of what this client has seen: %s", f.text);
 	CLI_TRY(c, &f, r);
 	if (ret->head.size > older.size)
 		CLI_TRY(c, &f, config_checkpoint_save(&c->config, buf_view(&fetched), &f));
@@ -127,5 +129,6 @@ rc logview_entry(struct cli *c, uint64_t index, struct buf *entry, struct buf *p
 	file.note = buf_view(&note);
 	CLI_TRY(c, &f, proof_file_verify(&file, buf_view(entry), &vkey, NULL, &f));
 	proof_file_put(&file, proof);
-	return rc_is_ok(buf_done(proof)) ? OK : cli_problem(c, RC_LIMIT, "", "the proof is too large");
+	return rc_is_ok(buf_done(proof)) ? OK
+					 : cli_problem(c, RC_LIMIT, "", "the proof is too large");
 }

@@ -1,6 +1,7 @@
 /* greatseal - the command line of requesters, approvers and auditors. See greatseal(1).
  *
- * Owns: dispatch, the environment, exit codes. Commands are in cmd_*.c, their table in commands.c. */
+ * Owns: dispatch, the environment, exit codes. Commands are in cmd_*.c, their table in commands.c.
+ */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

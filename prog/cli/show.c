@@ -17,8 +17,9 @@ static void print_row(const struct cli *c, const json_t *row)
 	bool open = strcmp(state, "open") == 0;
 
 	(void)printf("%s%.16s%s  %-9s %-10s %-16s %s%s%s\n", cli_bold(c), json_text(row, "request"),
-		     cli_plain(c), open ? json_text(row, "outcome") : state, json_text(row, "requester"),
-		     json_text(row, "key"), json_string_value(json_array_get(names, 0)),
+		     cli_plain(c), open ? json_text(row, "outcome") : state,
+		     json_text(row, "requester"), json_text(row, "key"),
+		     json_string_value(json_array_get(names, 0)),
 		     json_number(row, "items") > 1 ? " and more, files: " : "", "");
 	if (json_number(row, "items") > 1)
 		(void)printf("                   %" JSON_INTEGER_FORMAT " files\n",
@@ -41,8 +42,11 @@ rc cmd_inbox(struct cli *c, const struct args *a)
 	if (limit != NULL && !rc_is_ok(num_parse_u64(limit, strlen(limit), 500, &n)))
 		return cli_problem(c, RC_USAGE, "", "--limit %s: 1 to 500", limit);
 	TRY(api_json(c, &get, &list, "/v1/requests?%slimit=%llu%s%s",
-		     args_has(a, "all") ? "" : args_has(a, "mine") ? "requester=me&" : "for=me&state=open&",
-		     (unsigned long long)n, after == NULL ? "" : "&after=", after == NULL ? "" : after));
+		     args_has(a, "all")	   ? ""
+		     : args_has(a, "mine") ? "requester=me&"
+					   : "for=me&state=open&",
+		     (unsigned long long)n,
+		     after == NULL ? "" : "&after=", after == NULL ? "" : after));
 	if (cli_print_json(c, list))
 		return OK;
 	json_array_foreach(json_object_get(list, "requests"), i, row) print_row(c, row);
@@ -64,8 +68,8 @@ static void print_reports(const struct cli *c, const struct wish *w)
 
 		(void)printf("  file %" JSON_INTEGER_FORMAT ": inspected (%.12s)%s\n",
 			     json_number(row, "item") + 1, json_text(row, "report"),
-			     diff[0] != '\0' ? ", compared with the last signed version" :
-					       ", no earlier signed version to compare with");
+			     diff[0] != '\0' ? ", compared with the last signed version"
+					     : ", no earlier signed version to compare with");
 	}
 	if (i > 0)
 		(void)printf("  look: %sgreatseal inspect %.16s%s and %sgreatseal diff %.16s%s\n",

@@ -12,6 +12,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
 #include "lib/codec/base64.h"
+#include "lib/crypt/sshsig.h"
 #include "lib/model/statement.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
@@ -82,8 +83,9 @@ static rc read_time(struct cli *c, const char *option, const char *text, unix_ti
 		*ret = now + (unix_time)(n * units[i].seconds);
 		return OK;
 	}
-	return cli_problem(c, RC_USAGE, "", "--%s %s: a time like 2026-12-01T18:00:00Z, or 90m, 12h, 7d",
-			   option, text);
+	return cli_problem(c, RC_USAGE, "",
+			   "--%s %s: a time like 2026-12-01T18:00:00Z, or 90m, 12h, 7d", option,
+			   text);
 }
 
 static rc fill_key(struct cli *c, const char *key, struct request *r)
@@ -92,10 +94,12 @@ static rc fill_key(struct cli *c, const char *key, struct request *r)
 	AUTO(json) json_t *info = NULL;
 
 	if (!rc_is_ok(name_parse(view_str(key), &r->key)))
-		return cli_problem(c, RC_USAGE, "greatseal key list", "--key %s: not a key's name", key);
+		return cli_problem(c, RC_USAGE, "greatseal key list", "--key %s: not a key's name",
+				   key);
 	TRY(api_json(c, &get, &info, "/v1/keys/%s", r->key.s));
 	if (!rc_is_ok(digest_parse(view_str(json_text(info, "fingerprint")), &r->key_fingerprint)))
-		return cli_problem(c, RC_PEER, "", "the server's answer names no fingerprint of %s", key);
+		return cli_problem(c, RC_PEER, "", "the server's answer names no fingerprint of %s",
+				   key);
 	return OK;
 }
 
@@ -108,7 +112,8 @@ static rc fill_terms(struct cli *c, const struct args *a, struct request *r)
 	const char *reason = args_value(a, "message");
 	uint64_t n = 1;
 
-	if (uses != NULL && (!rc_is_ok(num_parse_u64(uses, strlen(uses), REQUEST_USES_MAX, &n)) || n == 0))
+	if (uses != NULL &&
+	    (!rc_is_ok(num_parse_u64(uses, strlen(uses), REQUEST_USES_MAX, &n)) || n == 0))
 		return cli_problem(c, RC_USAGE, "", "--uses %s: a number from 1 to %u", uses,
 				   REQUEST_USES_MAX);
 	r->uses = (uint32_t)n;
@@ -165,8 +170,9 @@ static rc sign_twice(struct cli *c, struct view statement, struct buf *requester
 
 	TRY(cli_person_key(c, &person_key));
 	TRY(cli_host_key(c, &host_key));
-	CLI_TRY(c, &f, sshsigner_sign(person_key, statement_info(STATEMENT_REQUEST)->ns, statement,
-				      requester, &f));
+	CLI_TRY(c, &f,
+		sshsigner_sign(person_key, statement_info(STATEMENT_REQUEST)->ns, statement,
+			       requester, &f));
 	CLI_TRY(c, &f,
 		sshsigner_sign(host_key, statement_info(STATEMENT_HOST)->ns, statement, host, &f));
 	return OK;
@@ -218,7 +224,8 @@ static rc try_join(struct cli *c, const char *id, const struct request *wish, bo
 	if (strcmp(state, "closed") == 0)
 		return OK;
 	buf_init(&bytes, REQUEST_BYTES_MAX);
-	CLI_TRY(c, &f, base64_parse(BASE64_STD, view_str(json_text(answer, "statement")), &bytes, &f));
+	CLI_TRY(c, &f,
+		base64_parse(BASE64_STD, view_str(json_text(answer, "statement")), &bytes, &f));
 	if (!rc_is_ok(request_parse(buf_view(&bytes), &old, NULL)))
 		return OK;
 	*ret_same = old.deadline > clock_now(&clock_system) && is_same_wish(&old, wish);
@@ -226,7 +233,8 @@ static rc try_join(struct cli *c, const char *id, const struct request *wish, bo
 }
 
 /* Looks for a pending (or just finished) request of mine over the same files. */
-static rc find_pending(struct cli *c, const struct request *wish, char out[DIGEST_HEX], bool *ret_found)
+static rc find_pending(struct cli *c, const struct request *wish, char out[DIGEST_HEX],
+		       bool *ret_found)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *hits = NULL;
@@ -271,8 +279,8 @@ static rc send_request(struct cli *c, struct view statement, json_t **ret)
 }
 
 /* Makes the wish from options and files; everything but the signatures. */
-static rc make_wish(struct cli *c, const struct args *a, const struct batch *b, struct request *wish,
-		    struct buf *statement)
+static rc make_wish(struct cli *c, const struct args *a, const struct batch *b,
+		    struct request *wish, struct buf *statement)
 {
 	const char *key = args_value(a, "key");
 
@@ -323,7 +331,8 @@ static rc wait_and_fetch(struct cli *c, const struct args *a, const char *id, js
 	uint64_t seconds = 0;
 	rc r;
 
-	if (timeout != NULL && !rc_is_ok(num_parse_u64(timeout, strlen(timeout), 31536000, &seconds)))
+	if (timeout != NULL &&
+	    !rc_is_ok(num_parse_u64(timeout, strlen(timeout), 31536000, &seconds)))
 		return cli_problem(c, RC_USAGE, "", "--timeout %s: seconds", timeout);
 	if (answer_exit(*status) != EXIT_DONE) {
 		cli_say(c, "waiting for request %.16s", id);

@@ -38,7 +38,8 @@ static rc read_named(struct cli *c, const char *option, const char *path, const 
 	rc r;
 
 	if (named == NULL) {
-		if ((size_t)snprintf(beside, sizeof(beside), "%s%s", path, suffix) >= sizeof(beside))
+		if ((size_t)snprintf(beside, sizeof(beside), "%s%s", path, suffix) >=
+		    sizeof(beside))
 			return cli_problem(c, RC_LIMIT, "", "%s: path is too long", path);
 		named = beside;
 	}
@@ -110,7 +111,8 @@ static rc check_file(struct cli *c, struct inputs *in, const struct request_item
 		buf_put_view(&found, buf_view(&proven));
 	TRY(buf_done(&found));
 	if (!view_is_equal(buf_view(&found), buf_view(&proven)))
-		return fault_set(f, RC_MISMATCH, 0, "the file's signature is not the one in the log");
+		return fault_set(f, RC_MISMATCH, 0,
+				 "the file's signature is not the one in the log");
 	TRY(format->verify(in->fd, buf_view(&found), &trust, ret, f));
 	if (!hash_is_equal(&ret->content, &item->content))
 		return fault_set(f, RC_MISMATCH, 0, "the file is not the one that was approved");
@@ -119,8 +121,8 @@ static rc check_file(struct cli *c, struct inputs *in, const struct request_item
 
 static void add_check(json_t *list, const char *name, bool ok, const char *text)
 {
-	(void)json_array_append_new(list, json_pack("{s:s,s:b,s:s}", "check", name, "ok", (int)ok,
-						    "text", text));
+	(void)json_array_append_new(
+		list, json_pack("{s:s,s:b,s:s}", "check", name, "ok", (int)ok, "text", text));
 }
 
 static void print_checks(const struct cli *c, const json_t *list)
@@ -144,7 +146,7 @@ static rc verify_all(struct cli *c, struct inputs *in, json_t *list, struct faul
 	AUTO(bundle_report) struct bundle_report report = {0};
 	struct verify_report file = {0};
 	char text[FAULT_TEXT * 2];
-	rc bundle = bundle_check(&in->bundle, &in->log, &report, f);
+	rc bundle = bundle_prove(&in->bundle, &in->log, &report, f);
 	rc r;
 
 	for (size_t i = 0; i < report.count; i++)
@@ -169,8 +171,8 @@ rc cmd_verify(struct cli *c, const struct args *a)
 	bundle_init(&in.bundle);
 	TRY(read_inputs(c, a->words[0], &in));
 	r = verify_all(c, &in, list, &f);
-	answer = json_pack("{s:s,s:b,s:O}", "file", a->words[0], "verified", (int)rc_is_ok(r), "checks",
-			   list);
+	answer = json_pack("{s:s,s:b,s:O}", "file", a->words[0], "verified", (int)rc_is_ok(r),
+			   "checks", list);
 	if (!cli_print_json(c, answer)) {
 		(void)printf("%s: %s%s%s\n", a->words[0], rc_is_ok(r) ? cli_green(c) : cli_red(c),
 			     rc_is_ok(r) ? "verified" : "NOT VERIFIED", cli_plain(c));

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/model/statement.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/encode.h"
@@ -25,7 +26,8 @@ rc wish_fetch(struct cli *c, const char *typed, struct wish *ret)
 	digest = digest_of(buf_view(&ret->statement));
 	if (!digest_is_equal(&digest, &ret->digest))
 		return cli_problem(c, RC_MISMATCH, "do not approve; call the security team",
-				   "the server shows another statement than request %.16s", ret->id);
+				   "the server shows another statement than request %.16s",
+				   ret->id);
 	CLI_TRY(c, &f, request_parse(buf_view(&ret->statement), &ret->request, &f));
 	return OK;
 }
@@ -61,8 +63,8 @@ static void print_item(const struct cli *c, const struct wish *w, size_t i)
 	hash_text(&item->content, content);
 	(void)printf("  %s%zu. ", cli_bold(c), i + 1);
 	print_name(item);
-	(void)printf("%s  %" PRIu64 " bytes, %s, product %s\n", cli_plain(c), item->size, item->format,
-		     item->product.s);
+	(void)printf("%s  %" PRIu64 " bytes, %s, product %s\n", cli_plain(c), item->size,
+		     item->format, item->product.s);
 	(void)printf("     sha256  %s\n", hex);
 	if (strncmp(content, "sha256:", 7) != 0 || strcmp(content + 7, hex) != 0)
 		(void)printf("     content %s\n", content);
@@ -86,7 +88,8 @@ void wish_print(const struct cli *c, const struct wish *w, bool all)
 
 	compare_code(w->id, code);
 	digest_hex(&r->key_fingerprint, fingerprint);
-	(void)printf("request     %s\n  compare     %s%s%s\n", w->id, cli_bold(c), code, cli_plain(c));
+	(void)printf("request     %s\n  compare     %s%s%s\n", w->id, cli_bold(c), code,
+		     cli_plain(c));
 	(void)printf("  key         %s (%.16s)\n", r->key.s, fingerprint);
 	(void)printf("  requester   %s\n  from host   %s\n", r->requester.s, r->host.s);
 	(void)printf("  log         %s\n", r->origin);
@@ -115,8 +118,9 @@ rc wish_report(const struct wish *w, size_t item, const char *kind, struct diges
 	{
 		if ((size_t)json_number(row, "item") != item)
 			continue;
-		return rc_is_ok(digest_parse(view_str(json_text(row, kind)), ret)) ? OK
-										   : RC(RC_NOTFOUND);
+		return rc_is_ok(digest_parse(view_str(json_text(row, kind)), ret))
+			       ? OK
+			       : RC(RC_NOTFOUND);
 	}
 	return RC(RC_NOTFOUND);
 }

@@ -11,10 +11,11 @@ struct wish {
 	struct digest digest;
 	struct buf statement;
 	struct request request; /* borrows from statement */
-	json_t *answer;         /* GET /v1/requests/{id} */
+	json_t *answer;		/* GET /v1/requests/{id} */
 };
 
-/* typed: what the person named the request by. RC_MISMATCH if the server's bytes have another digest. */
+/* typed: what the person named the request by. RC_MISMATCH if the server's bytes have another
+ * digest. */
 MUST rc wish_fetch(struct cli *c, const char *typed, struct wish *ret);
 void wish_release(struct wish *w);
 AUTO_DEFINE(wish, struct wish, wish_release)
