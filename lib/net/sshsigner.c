@@ -324,7 +324,8 @@ static rc sign_keygen(const struct sshsigner *s, const char *ns, struct view mes
 	fd_close(&answer); /* a child that writes too much ends here */
 	TRY(wait_for(pid, f));
 	TRY(r);
-	return sshsig_dearmor(buf_view(&text), out, f);
+	r = sshsig_dearmor(buf_view(&text), out, f);
+	return rc_is_ok(r) ? OK : fault_wrap(f, RC(RC_PEER), "ssh-keygen");
 }
 
 static rc sign_somehow(const struct sshsigner *s, const char *ns, struct view message,
