@@ -29,6 +29,10 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 5 };
 
 static const struct job jobs[] = {
 	{"inspect", ARG_IN | ARG_NAME, 0, job_inspect},
+	{"content", ARG_IN | ARG_DIGEST, ARG_FORMAT, job_content},
+	{"insert", ARG_IN | ARG_OBJECT | ARG_OUT | ARG_FORMAT, 0, job_insert},
+	{"verify", ARG_IN | ARG_FORMAT, ARG_OBJECT | ARG_ROOTS | ARG_AT, job_verify},
+	{"extract", ARG_IN | ARG_OUT | ARG_FORMAT, 0, job_extract},
 };
 
 static const struct job *job_find(const char *name)
