@@ -26,6 +26,8 @@ struct ca {
 
 /* Every step asserts; P-256 for the two authorities, `alg` for the leaf. */
 void ca_new(struct ca *ca, enum key_alg alg);
+/* The same with another algorithm for the authorities (some verifiers know RSA alone). */
+void ca_new_with(struct ca *ca, enum key_alg authorities, enum key_alg alg);
 void ca_free(struct ca *ca);
 /* A key without certificate. */
 void ca_party_new(struct ca_party *p, enum key_alg alg);
