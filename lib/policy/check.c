@@ -19,8 +19,8 @@ static rc names_exist(const struct context *c, const struct quorum_spec *spec, c
 		if (s->is_person ? roster_person(c->roster, &s->who) == NULL
 				 : roster_group(c->roster, false, &s->who) == NULL)
 			return fault_set(c->fault, RC_NOTFOUND, 0,
-					 "%s: approve names %s%s, and the roster has no such %s", where,
-					 s->is_person ? "@" : "", s->who.s,
+					 "%s: approve names %s%s, and the roster has no such %s",
+					 where, s->is_person ? "@" : "", s->who.s,
 					 s->is_person ? "person" : "group with a member");
 	}
 	return OK;

@@ -47,7 +47,7 @@ struct decision {
 	enum outcome outcome;
 	const struct rule *rule; /* the best rule; NULL if none names the key */
 	struct digest rule_digest;
-	struct refusal refusal; /* the first check that is not ok; REASON_NONE on allow */
+	struct refusal refusal; /* the first check whose outcome is the decision's; NONE on allow */
 	struct quorum_result quorum;
 	struct check checks[CHECKS_MAX];
 	size_t check_count;
@@ -56,10 +56,15 @@ struct decision {
 	size_t counted_count;
 };
 
-/* Every rule is tried; the request is allowed if some rule passes in full. A rule's result is deny
- * if any check denies, else wait if any waits. The best rule (allow > wait > deny; ties: first) is
- * reported. Times: an approval counts while now < expires and now < given + lifetime; the request
- * while now <= deadline; wait before not_before. Never fails on input: RC_NOMEM, RC_LIMIT only. */
+/* Every rule that names the key is tried; the request is allowed if some rule passes in full. A
+ * rule's result is deny if any check denies, else wait if any waits. The best rule (allow > wait >
+ * deny; ties: first) is reported; if no rule names the key, rule.none and a line for each rule.
+ * Times: an approval counts while given <= now < expires and now < given + lifetime, for this rule
+ * digest only; the request while now <= deadline; wait before not_before. The requester never fills
+ * a seat. Reasons it can give: who.person, who.host, key.unknown, .fingerprint, .locked (wait),
+ * .retired, time.deadline, time.not-before, state.uses, rule.* but rule.params, approve.quorum,
+ * .rule-changed, .expired. Never fails on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX people
+ * hold a live approval. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 		 struct decision *ret);
 

@@ -274,7 +274,8 @@ static rc upload_read(struct jcan *j, struct rule *r)
 	TRY(jcan_text(j, 16, &text));
 	r->upload_required = view_is(text, "required");
 	if (!r->upload_required && !view_is(text, "optional"))
-		return fault_set(j->fault, RC_UNKNOWN, at, "upload is \"required\" or \"optional\"");
+		return fault_set(j->fault, RC_UNKNOWN, at,
+				 "upload is \"required\" or \"optional\"");
 	return OK;
 }
 

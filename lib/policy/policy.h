@@ -8,10 +8,10 @@
  *  "unlock":{"approve":[SEAT..]},"version":N}
  * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person); N 1..64. request entries:
  * "group:NAME" or a person's NAME. from: host names or "group:NAME". "?" marks optional names:
- * defaults 259200 s, none, 1209600 s, 1, false, "required". A rule has either a non-empty approve or
- * unattended:true, never both and never neither (P7). Lists may be in any order (approve keeps its
- * own: it is the order in which seats are named as missing), are not empty and free of duplicates;
- * a seat for "@alice" has N 1. docs/policy.md explains all of it with examples. */
+ * defaults 259200 s, none, 1209600 s, 1, false, "required". A rule has either a non-empty approve
+ * or unattended:true, never both and never neither (P7). Lists may be in any order (approve keeps
+ * its own: it is the order in which seats are named as missing), are not empty and free of
+ * duplicates; a seat for "@alice" has N 1. docs/policy.md explains all of it with examples. */
 #ifndef GS_POLICY_POLICY_H
 #define GS_POLICY_POLICY_H
 
@@ -74,10 +74,10 @@ struct policy {
 	struct buf bytes;
 };
 
-/* Reads a document; *ret keeps its own copy. Form as jcan.h; RC_DUPLICATE a rule name, or an entry of a
- * list; RC_LIMIT over the maxima above or DOCUMENT_BYTES_MAX; RC_RANGE an empty list, a number outside
- * its range, more than one of a person, or a rule with both or neither of approve and unattended;
- * RC_SYNTAX a seat or name of another form; RC_NOMEM. */
+/* Reads a document; *ret keeps its own copy. Form as jcan.h; RC_DUPLICATE a rule name, or an entry
+ * of a list; RC_LIMIT over the maxima above or DOCUMENT_BYTES_MAX; RC_RANGE an empty list, a number
+ * outside its range, more than one of a person, or a rule with both or neither of approve and
+ * unattended; RC_SYNTAX a seat or name of another form; RC_NOMEM. */
 MUST rc policy_parse(struct view document, struct policy **ret, struct fault *f);
 void policy_free(struct policy *p);
 static inline void policy_autorelease(struct policy **p)
@@ -93,17 +93,17 @@ void seat_text(const struct seat *s, char out[SEAT_TEXT]);
 /* Whether this principal is the one named, or a member of the group named. */
 bool subject_ref_matches(const struct subject_ref *s, const struct principal *p);
 
-/* Checks that need both: every group and principal named exists, every quorum can be filled with the
- * people of the roster, and a rule's also when any one person whom it lets request is left out. Run
- * before a new policy or roster is accepted.
- * RC_NOTFOUND a name that the roster lacks; RC_DENIED a quorum that cannot be filled; RC_NOMEM. */
+/* Checks that need both: every group and principal named exists, every quorum can be filled with
+ * the people of the roster, and a rule's also when any one person whom it lets request is left out.
+ * Run before a new policy or roster is accepted. RC_NOTFOUND a name that the roster lacks;
+ * RC_DENIED a quorum that cannot be filled; RC_NOMEM. */
 MUST rc policy_check(const struct policy *p, const struct roster *r, struct fault *f);
 
-/* Digest of the effective rule, what an approval binds to: an unrelated policy or roster edit leaves
- * it alone, a related one voids it. SHA-256 of the concatenation of
- *   "greatseal-rule-v1\n", SHA-256 of rule->json, the key's fingerprint,
- *   then 32 bytes for each entry of approve, of request and of from, in the document's order: the
- *   digest of the group or principal as model/roster.h defines it, zeros if the roster has none. */
+/* Digest of the effective rule, what an approval binds to: an unrelated policy or roster edit
+ * leaves it alone, a related one voids it. SHA-256 of the concatenation of "greatseal-rule-v1\n",
+ * SHA-256 of rule->json, the key's fingerprint, then 32 bytes for each entry of approve, of request
+ * and of from, in the document's order: the digest of the group or principal as model/roster.h
+ * defines it, zeros if the roster has none. */
 struct digest policy_rule_digest(const struct rule *rule, const struct roster *r,
 				 const struct digest *key_fingerprint);
 

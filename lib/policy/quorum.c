@@ -85,8 +85,7 @@ static void people_find(const struct roster *r, const struct name *people, size_
 
 static void missing_add(struct quorum_result *ret, const struct seat *seat)
 {
-	struct seat *last =
-		ret->missing_count == 0 ? NULL : &ret->missing[ret->missing_count - 1];
+	struct seat *last = ret->missing_count == 0 ? NULL : &ret->missing[ret->missing_count - 1];
 
 	if (last != NULL && last->is_person == seat->is_person &&
 	    name_is_equal(&last->who, &seat->who)) {
