@@ -149,8 +149,9 @@ struct token *key_job_token(const struct key_job *j);
 void key_job_run(struct key_job *j);
 /* create, self-sign: fills *ret_row (initialised by the caller; leaf is left at 0 for create, kept
  * for self-sign). CSR: ret_row NULL, the DER is appended to ret_csr (else NULL).
- * RC_WAIT with key.token if the token went away, RC_DENIED with key.token if it made an unsafe key,
- * key.exists, key.locked, key.retired (changed meanwhile), keeper.internal; RC_NOMEM. */
+ * Refused: key.token (RC_WAIT: the token went away), change.invalid (it made an unsafe key, which
+ * it destroyed; it cannot make this kind; it is full), keeper.storage, keeper.internal, and what
+ * changed meanwhile: key.exists, key.locked, key.retired. RC_STATE before key_job_run; RC_NOMEM. */
 MUST rc key_job_finish(struct key_job *j, struct key_row *ret_row, struct buf *ret_csr,
 		       struct refusal *why);
 /* Decision thread; accepts NULL. Releases the reservation. */
