@@ -164,11 +164,11 @@ rc pkey_from_spki(struct view der, struct pkey **ret, struct fault *f)
 	if (rc_is_ok(r))
 		*ret = k;
 	else
-		pkey_free(k);
+		pkey_destroy(k);
 	return r;
 }
 
-void pkey_free(struct pkey *k)
+void pkey_destroy(struct pkey *k)
 {
 	if (k == NULL)
 		return;

@@ -43,11 +43,11 @@ struct pkey;
  * bits with e = 65537. RC_UNSUPPORTED (another kind or size), RC_NONCANON (OpenSSL writes it
  * differently), RC_SYNTAX, RC_TRUNCATED, RC_TRAILING, RC_LIMIT, RC_CRYPTO, RC_NOMEM. */
 MUST rc pkey_from_spki(struct view der, struct pkey **ret, struct fault *f);
-/* Accepts NULL. */
-void pkey_free(struct pkey *k);
+/* Accepts NULL. Not called pkey_free: that is glibc's, for something else (pkeys(7)). */
+void pkey_destroy(struct pkey *k);
 static inline void pkey_autorelease(struct pkey **k)
 {
-	pkey_free(*k);
+	pkey_destroy(*k);
 }
 enum key_alg pkey_alg(const struct pkey *k);
 /* The DER given to pkey_from_spki; lives as long as k. */

@@ -124,7 +124,7 @@ void pkey_soft_free(struct pkey_soft *k)
 	if (k == NULL)
 		return;
 	EVP_PKEY_free(k->evp);
-	pkey_free(k->pub);
+	pkey_destroy(k->pub);
 	free(k);
 }
 

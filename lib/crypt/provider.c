@@ -130,7 +130,7 @@ void provider_key_free(struct provider_key *k)
 	if (k == NULL)
 		return;
 	EVP_PKEY_free(k->evp);
-	pkey_free(k->pub);
+	pkey_destroy(k->pub);
 	free(k);
 }
 

@@ -122,7 +122,7 @@ void key_drop(const struct key *k)
 	if (own == NULL || --own->holders > 0)
 		return;
 	x509_chain_release(&own->chain);
-	pkey_free(own->pub);
+	pkey_destroy(own->pub);
 	free(own);
 }
 

@@ -1,4 +1,4 @@
-/* Apart from start.c because <sys/mman.h> has a pkey_free() of its own. */
+/* Apart from start.c because <sys/mman.h> has a pkey_destroy() of its own. */
 #include <sys/mman.h>
 #include <sys/resource.h>
 

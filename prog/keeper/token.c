@@ -179,7 +179,7 @@ void token_session_free(struct token_session *s)
 		return;
 	if (s->impl != NULL)
 		s->token->ops->session_free(s->impl);
-	pkey_free(s->pub);
+	pkey_destroy(s->pub);
 	free(s);
 }
 
