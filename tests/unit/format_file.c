@@ -463,7 +463,8 @@ static enum rc_code foreign(unsigned flags, const EVP_MD *md, int signers, const
 	for (int i = 0; i < signers; i++)
 		assert_non_null(CMS_add1_signer(cms, cert, key, md,
 						flags | CMS_BINARY | (i > 0 ? CMS_NOCERTS : 0)));
-	assert_int_equal(1, CMS_final(cms, data, NULL, flags | CMS_BINARY));
+	if (signers > 0)
+		assert_int_equal(1, CMS_final(cms, data, NULL, flags | CMS_BINARY));
 	len = i2d_CMS_ContentInfo(cms, &der);
 	r = format_cms_file.verify(fd, view_of(der, (size_t)len),
 				   &(struct verify_trust){NULL, 0, 4000000000},
