@@ -1,0 +1,84 @@
+/* model_echo - parses one statement or leaf and encodes it again; for unit tests and fuzzers. */
+#ifndef GS_TESTS_MODEL_ECHO_H
+#define GS_TESTS_MODEL_ECHO_H
+
+#include <stdlib.h>
+
+#include "lib/model/act.h"
+#include "lib/model/change.h"
+#include "lib/model/leaf.h"
+#include "lib/model/request.h"
+
+/* Each: the parser's rc, else the encoder's; out then holds what was written. */
+MUST static inline rc request_echo(struct view bytes, struct buf *out, struct fault *f)
+{
+	AUTO(request) struct request r = {0};
+	char(*text)[ITEM_NAME_MAX + 1];
+	const char **names;
+	rc result;
+
+	TRY(request_parse(bytes, &r, f));
+	text = (char(*)[ITEM_NAME_MAX + 1]) calloc(r.count, sizeof(*text));
+	names = (const char **)calloc(r.count, sizeof(*names));
+	result = text == NULL || names == NULL ? RC(RC_NOMEM) : OK;
+	for (size_t i = 0; rc_is_ok(result) && i < r.count; i++) {
+		result = request_item_name(&r.items[i], text[i]);
+		names[i] = text[i];
+	}
+	if (rc_is_ok(result))
+		result = request_encode(&r, names, out, f);
+	free(text);
+	free(names);
+	return result;
+}
+
+MUST static inline rc act_echo(struct view bytes, struct buf *out, struct fault *f)
+{
+	struct act a;
+	rc r = RC(RC_UNKNOWN);
+
+	for (int k = STATEMENT_APPROVAL; k <= STATEMENT_CANCELLATION; k++) {
+		r = act_parse((enum statement_kind)k, bytes, &a, f);
+		if (rc_is_ok(r))
+			return act_encode(&a, out, f);
+	}
+	return r;
+}
+
+MUST static inline rc change_echo(struct view bytes, struct buf *out, struct fault *f)
+{
+	struct document_change d;
+	struct key_change k;
+
+	if (rc_is_ok(document_change_parse(STATEMENT_POLICY, bytes, &d, f)) ||
+	    rc_is_ok(document_change_parse(STATEMENT_ROSTER, bytes, &d, f)))
+		return document_change_encode(&d, out, f);
+	TRY(key_change_parse(bytes, &k, f));
+	return key_change_encode(&k, out, f);
+}
+
+MUST static inline rc leaf_echo(struct view bytes, struct buf *out, struct fault *f)
+{
+	struct leaf l;
+
+	TRY(leaf_parse(bytes, &l, f));
+	return leaf_encode(&l, out, f);
+}
+
+/* False if bytes are accepted but come back otherwise (or not at all). */
+static inline bool echo_is_exact(rc (*echo)(struct view, struct buf *, struct fault *),
+				 struct view bytes, size_t max)
+{
+	AUTO(buf) struct buf out;
+	struct fault f;
+	rc r;
+
+	buf_init(&out, max);
+	r = echo(bytes, &out, &f);
+	/* Something was written, so the parser had accepted it. */
+	if (out.len > 0 || rc_is_ok(r))
+		return rc_is_ok(r) && view_is_equal(bytes, buf_view(&out));
+	return true;
+}
+
+#endif
