@@ -1,326 +1,511 @@
 #include "lib/format/report_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "lib/format/clean.h"
 #include "lib/format/diff.h"
 #include "lib/format/inspect.h"
 
-#define LIST_SHOWN 12 /* entries of a list unless style.all */
+#define FEW 20	       /* lines of a list, unless all are wanted */
+#define SHOWN_MAX 4200 /* bytes of one string */
+#define LABEL 12       /* columns of the labels */
 
-struct page {
-	struct text_style style;
-	struct buf *out;
+enum tone { TONE_PLAIN, TONE_BOLD, TONE_DIM, TONE_RED, TONE_YELLOW, TONE_GREEN };
+static const char *const tones[] = {
+	[TONE_PLAIN] = "",	 [TONE_BOLD] = "\033[1m",    [TONE_DIM] = "\033[2m",
+	[TONE_RED] = "\033[31m", [TONE_YELLOW] = "\033[33m", [TONE_GREEN] = "\033[32m",
 };
 
-static const char *text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
+struct text {
+	struct buf *out;
+	struct text_style style;
+};
 
-	return s == NULL ? "" : s;
+static void tone(struct text *t, enum tone tone)
+{
+	if (t->style.colour && tone != TONE_PLAIN)
+		buf_put_str(t->out, tones[tone]);
 }
 
-/* Text from a report, harmless for a terminal whatever the report holds. */
-static void put_text(struct page *p, const char *s)
+static void tone_end(struct text *t, enum tone tone)
 {
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == 0x7f || c < 0x20)
-			buf_printf(p->out, "\\x%02x", c);
-		else if (c == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0)
-			buf_put_u8(p->out, '?'); /* C1 controls begin so in UTF-8 */
-		else
-			buf_put_u8(p->out, c);
-	}
+	if (t->style.colour && tone != TONE_PLAIN)
+		buf_put_str(t->out, "\033[0m");
 }
 
-static void colour(struct page *p, const char *code)
+/* Our own words. */
+static void words(struct text *t, enum tone how, const char *s)
 {
-	if (p->style.colour)
-		buf_printf(p->out, "\033[%sm", code);
+	tone(t, how);
+	buf_put_str(t->out, s);
+	tone_end(t, how);
 }
 
-static void put_coloured(struct page *p, const char *code, const char *s)
+/* A string of the report, safe for a terminal whatever it holds; numbers and truths as themselves.
+ */
+static void value(struct text *t, enum tone how, const json_t *v)
 {
-	colour(p, code);
-	put_text(p, s);
-	colour(p, "0");
-}
-
-/* A JSON scalar as people write it. */
-static void put_value(struct page *p, const json_t *v)
-{
+	tone(t, how);
 	if (json_is_string(v))
-		put_text(p, json_string_value(v));
+		(void)clean_put(t->out, view_of(json_string_value(v), json_string_length(v)),
+				CLEAN_SHOWN, SHOWN_MAX);
 	else if (json_is_integer(v))
-		buf_printf(p->out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		buf_printf(t->out, "%lld", (long long)json_integer_value(v));
 	else if (json_is_boolean(v))
-		buf_put_str(p->out, json_is_true(v) ? "yes" : "no");
+		buf_put_str(t->out, json_is_true(v) ? "yes" : "no");
 	else
-		buf_put_str(p->out, "-");
+		buf_put_str(t->out, "none");
+	tone_end(t, how);
 }
 
-static size_t shown(const struct page *p, const json_t *list)
+static const json_t *get(const json_t *o, const char *key)
 {
-	size_t n = json_array_size(list);
-
-	return p->style.all || n <= LIST_SHOWN ? n : LIST_SHOWN;
+	return json_object_get(o, key);
 }
 
-static void put_more(struct page *p, const json_t *list)
+static bool is(const json_t *v, const char *text)
 {
-	size_t n = json_array_size(list);
-
-	if (shown(p, list) < n)
-		buf_printf(p->out, "    ... and %zu more (--all)\n", n - shown(p, list));
+	return json_is_string(v) && strcmp(json_string_value(v), text) == 0;
 }
 
-static void put_findings(struct page *p, const json_t *list, const char *title)
+static void heading(struct text *t, const char *s)
 {
-	if (json_array_size(list) == 0)
+	buf_put_u8(t->out, '\n');
+	words(t, TONE_BOLD, s);
+}
+
+static void label(struct text *t, const char *s)
+{
+	buf_printf(t->out, "  %-*s", LABEL, s);
+}
+
+static void row(struct text *t, const char *name, const json_t *v)
+{
+	if (v == NULL)
 		return;
-	buf_printf(p->out, "  %s\n", title);
-	for (size_t i = 0; i < shown(p, list); i++) {
-		const json_t *row = json_array_get(list, i);
-		const char *severity = text_of(row, "severity");
+	label(t, name);
+	value(t, TONE_PLAIN, v);
+	buf_put_u8(t->out, '\n');
+}
 
-		buf_put_str(p->out, "    ");
-		put_coloured(p, strcmp(severity, "info") == 0 ? "0" : "33", severity);
-		buf_put_str(p->out, "  ");
-		put_text(p, text_of(row, "text"));
-		if (text_of(row, "path")[0] != '\0') {
-			buf_put_str(p->out, ": ");
-			put_text(p, text_of(row, "path"));
+/* Whether line i of n is still shown; the last one says how many are not. */
+static bool shown(struct text *t, size_t i, size_t n)
+{
+	if (t->style.all || i < FEW)
+		return true;
+	if (i == FEW)
+		buf_printf(t->out, "  ... and %zu more\n", n - FEW);
+	return false;
+}
+
+/* One line of a text, in which tabs stay tabs. */
+static void tabbed(struct text *t, struct view line)
+{
+	struct view part;
+
+	while (rc_is_ok(view_until(&line, '\t', &part))) {
+		(void)clean_put(t->out, part, CLEAN_SHOWN, SHOWN_MAX);
+		buf_put_u8(t->out, '\t');
+	}
+	(void)clean_put(t->out, line, CLEAN_SHOWN, SHOWN_MAX);
+}
+
+/* A text of several lines, each behind a bar; without "|" in it they are those of a diff. */
+static void block(struct text *t, const json_t *text, const char *bar)
+{
+	struct view rest = view_of(json_string_value(text), json_string_length(text));
+	size_t lines = 0;
+
+	while (rest.len > 0) {
+		struct view line;
+		enum tone how = TONE_PLAIN;
+
+		if (!rc_is_ok(view_until(&rest, '\n', &line))) {
+			line = rest;
+			rest = (struct view){0};
 		}
-		buf_put_str(p->out, "\n");
+		if (lines++ == 200 && !t->style.all) {
+			buf_printf(t->out, "%s... the rest is in the report\n", bar);
+			return;
+		}
+		if (line.len > 0 && strchr(bar, '|') == NULL)
+			how = line.ptr[0] == '+'   ? TONE_GREEN
+			      : line.ptr[0] == '-' ? TONE_RED
+			      : line.ptr[0] == '@' ? TONE_DIM
+						   : TONE_PLAIN;
+		buf_put_str(t->out, bar);
+		tone(t, how);
+		tabbed(t, line);
+		tone_end(t, how);
+		buf_put_u8(t->out, '\n');
 	}
-	put_more(p, list);
 }
 
-static void put_entry(struct page *p, const json_t *e)
+static enum tone severity_tone(const json_t *severity)
 {
-	buf_put_str(p->out, "    ");
-	put_text(p, text_of(e, "mode"));
-	buf_put_str(p->out, " ");
-	put_text(p, text_of(e, "owner"));
-	buf_printf(p->out, " %10" JSON_INTEGER_FORMAT " ",
-		   json_integer_value(json_object_get(e, "size")));
-	put_text(p, text_of(e, "path"));
-	if (text_of(e, "link")[0] != '\0') {
-		buf_put_str(p->out, " -> ");
-		put_text(p, text_of(e, "link"));
+	return is(severity, "error") ? TONE_RED : is(severity, "warning") ? TONE_YELLOW : TONE_DIM;
+}
+
+static void findings(struct text *t, const char *title, const json_t *list, const json_t *left_off)
+{
+	static const char *const order[] = {"error", "warning", "notice"};
+	size_t n = json_array_size(list);
+	size_t line = 0;
+	bool more = false;
+
+	heading(t, title);
+	buf_printf(t->out, " (%zu)\n", n);
+	for (size_t s = 0; s < 3; s++) {
+		size_t i;
+		json_t *e;
+
+		json_array_foreach(list, i, e)
+		{
+			const json_t *severity = get(e, "severity");
+
+			if (!is(severity, order[s]) || more)
+				continue;
+			if (!shown(t, line++, n)) {
+				more = true;
+				continue;
+			}
+			buf_put_str(t->out, "  ");
+			words(t, severity_tone(severity), order[s]);
+			buf_printf(t->out, "%*s", LABEL - 2 - (int)strlen(order[s]), "");
+			if (get(e, "path") != NULL) {
+				value(t, TONE_PLAIN, get(e, "path"));
+				buf_put_str(t->out, ": ");
+			}
+			value(t, TONE_PLAIN, get(e, "text"));
+			buf_put_str(t->out, " [");
+			value(t, TONE_DIM, get(e, "code"));
+			buf_put_str(t->out, "]\n");
+		}
 	}
-	if (json_is_true(json_object_get(e, "setuid")) ||
-	    json_is_true(json_object_get(e, "setgid")))
-		put_coloured(p, "31", "  setuid/setgid");
-	buf_put_str(p->out, "\n");
+	if (json_is_integer(left_off))
+		buf_printf(t->out, "  and %lld that the report has no room for\n",
+			   (long long)json_integer_value(left_off));
 }
 
-static void put_archive(struct page *p, const json_t *archive, const char *title)
+/* "4755 root:root      12  usr/bin/tool -> target" */
+static void entry(struct text *t, const json_t *e)
 {
-	const json_t *entries = json_object_get(archive, "entries");
+	const json_t *owner = get(e, "owner") != NULL ? get(e, "owner") : get(e, "uid");
+	const json_t *group = get(e, "group") != NULL ? get(e, "group") : get(e, "gid");
+	enum tone how = json_is_true(get(e, "setid")) ? TONE_YELLOW : TONE_PLAIN;
 
-	if (!json_is_object(archive))
-		return;
-	buf_printf(p->out, "  %s: %" JSON_INTEGER_FORMAT " entries\n", title,
-		   json_integer_value(json_object_get(archive, "count")));
-	for (size_t i = 0; i < shown(p, entries); i++)
-		put_entry(p, json_array_get(entries, i));
-	put_more(p, entries);
+	if (get(e, "mode") != NULL) {
+		value(t, how, get(e, "mode"));
+		buf_put_u8(t->out, ' ');
+	}
+	if (owner != NULL || group != NULL) {
+		value(t, TONE_DIM, owner == NULL ? get(e, "uid") : owner);
+		buf_put_u8(t->out, ':');
+		value(t, TONE_DIM, group);
+		buf_put_u8(t->out, ' ');
+	}
+	if (json_is_integer(get(e, "size")))
+		buf_printf(t->out, "%10lld ", (long long)json_integer_value(get(e, "size")));
+	else
+		buf_printf(t->out, "%10s ", is(get(e, "type"), "dir") ? "" : "-");
+	value(t, TONE_PLAIN, get(e, "path") != NULL ? get(e, "path") : get(e, "name"));
+	if (get(e, "target") != NULL) {
+		buf_put_str(t->out, is(get(e, "type"), "hardlink") ? " = " : " -> ");
+		value(t, TONE_PLAIN, get(e, "target"));
+	}
+	if (json_is_true(get(e, "setid")))
+		words(t, TONE_YELLOW, "  (setuid or setgid)");
+	buf_put_u8(t->out, '\n');
 }
 
-/* Every scalar of an object, one a line; lists and objects are shown by their own functions. */
-static void put_scalars(struct page *p, const json_t *o, const char *indent)
+static void entries(struct text *t, const json_t *archive)
+{
+	const json_t *list = get(archive, "entries");
+	size_t i;
+	json_t *e;
+
+	heading(t, "Files");
+	buf_printf(t->out, " (%zu, %lld bytes unpacked)\n", json_array_size(list),
+		   (long long)json_integer_value(get(archive, "expanded")));
+	json_array_foreach(list, i, e)
+	{
+		if (!shown(t, i, json_array_size(list)))
+			return;
+		buf_put_str(t->out, "  ");
+		entry(t, e);
+	}
+}
+
+/* The scalars of an object, one a line. */
+static void scalars(struct text *t, const json_t *o)
 {
 	void *it = json_object_iter((json_t *)(uintptr_t)o);
 
 	for (; it != NULL; it = json_object_iter_next((json_t *)(uintptr_t)o, it)) {
 		const json_t *v = json_object_iter_value(it);
+		const json_t *name = json_string_nocheck(json_object_iter_key(it));
 
-		if (json_is_object(v) || json_is_array(v))
-			continue;
-		buf_printf(p->out, "%s", indent);
-		put_text(p, json_object_iter_key(it));
-		buf_put_str(p->out, ": ");
-		put_value(p, v);
-		buf_put_str(p->out, "\n");
-	}
-}
-
-static void put_scripts(struct page *p, const json_t *list)
-{
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *s = json_array_get(list, i);
-		const char *line = text_of(s, "text");
-
-		buf_put_str(p->out, "    script ");
-		put_coloured(p, "1", text_of(s, "name"));
-		buf_put_str(p->out, "\n");
-		while (*line != '\0') {
-			size_t len = strcspn(line, "\n");
-
-			buf_put_str(p->out, "      | ");
-			for (size_t k = 0; k < len; k++) {
-				char one[2] = {line[k], '\0'};
-
-				put_text(p, one);
-			}
-			buf_put_str(p->out, "\n");
-			line += len + (line[len] == '\n');
+		if (!json_is_object(v) && !json_is_array(v)) {
+			buf_put_str(t->out, "  ");
+			value(t, TONE_DIM, name);
+			buf_printf(t->out, "%*s",
+				   json_string_length(name) < 14
+					   ? 15 - (int)json_string_length(name)
+					   : 1,
+				   "");
+			value(t, TONE_PLAIN, v);
+			buf_put_u8(t->out, '\n');
 		}
+		json_decref((json_t *)(uintptr_t)name);
 	}
 }
 
-static void put_package(struct page *p, const json_t *report, const char *kind)
+static void package(struct text *t, const json_t *deb)
 {
-	const json_t *o = json_object_get(report, kind);
-
-	if (!json_is_object(o))
-		return;
-	buf_printf(p->out, "  %s package\n", kind);
-	put_scalars(p, o, "    ");
-	put_scalars(p, json_object_get(o, "control"), "    ");
-	put_scripts(p, json_object_get(o, "scripts"));
-	put_archive(p, json_object_get(o, "data"), "installs");
-	put_archive(p, json_object_get(o, "data_archive"), "installs");
-}
-
-static void put_pe(struct page *p, const json_t *pe)
-{
-	const json_t *list = json_object_get(pe, "imports");
-	const json_t *row;
 	size_t i;
+	json_t *s;
 
-	if (!json_is_object(pe))
-		return;
-	buf_put_str(p->out, "  Windows program\n");
-	put_scalars(p, pe, "    ");
-	json_array_foreach(json_object_get(pe, "sections"), i, row)
+	heading(t, "Debian package\n");
+	scalars(t, get(deb, "control"));
+	json_array_foreach(get(deb, "scripts"), i, s)
 	{
-		buf_put_str(p->out, "    section ");
-		put_text(p, text_of(row, "name"));
-		buf_printf(p->out, " %s %" JSON_INTEGER_FORMAT " bytes, entropy %.2f\n",
-			   text_of(row, "flags"),
-			   json_integer_value(json_object_get(row, "raw_size")),
-			   (double)json_integer_value(json_object_get(row, "entropy")) / 100);
+		heading(t, "Script ");
+		value(t, TONE_BOLD, get(s, "name"));
+		buf_put_str(t->out, ", runs as root, sha256 ");
+		value(t, TONE_DIM, get(s, "sha256"));
+		buf_put_u8(t->out, '\n');
+		block(t, get(s, "text"), "  | ");
 	}
-	for (i = 0; i < shown(p, list); i++) {
-		row = json_array_get(list, i);
-		buf_put_str(p->out, "    imports ");
-		put_text(p, text_of(row, "dll"));
-		buf_printf(p->out, " (%zu functions)\n",
-			   json_array_size(json_object_get(row, "functions")));
+}
+
+static void npm(struct text *t, const json_t *o)
+{
+	heading(t, "npm package\n");
+	scalars(t, o);
+	if (json_object_size(get(o, "scripts")) == 0)
+		return;
+	heading(t, "Scripts\n");
+	scalars(t, get(o, "scripts"));
+}
+
+static void pe_lists(struct text *t, const json_t *pe)
+{
+	size_t i, k;
+	json_t *e, *name;
+
+	heading(t, "Sections\n");
+	json_array_foreach(get(pe, "sections"), i, e)
+	{
+		if (!shown(t, i, json_array_size(get(pe, "sections"))))
+			break;
+		buf_put_str(t->out, "  ");
+		value(t, TONE_PLAIN, get(e, "flags"));
+		buf_printf(t->out, " %10lld bytes, entropy %lld.%02lld  ",
+			   (long long)json_integer_value(get(e, "raw_size")),
+			   (long long)json_integer_value(get(e, "entropy")) / 100,
+			   (long long)json_integer_value(get(e, "entropy")) % 100);
+		value(t, TONE_PLAIN, get(e, "name"));
+		buf_put_u8(t->out, '\n');
 	}
-	put_more(p, list);
-	put_scalars(p, json_object_get(json_object_get(pe, "version"), "strings"), "    ");
+	heading(t, "Imports\n");
+	json_array_foreach(get(pe, "imports"), i, e)
+	{
+		const json_t *list = get(e, "functions");
+
+		if (!shown(t, i, json_array_size(get(pe, "imports"))))
+			break;
+		buf_put_str(t->out, "  ");
+		value(t, TONE_PLAIN, get(e, "dll"));
+		json_array_foreach(list, k, name)
+		{
+			if (k == FEW && !t->style.all) {
+				buf_printf(t->out, ", ... and %zu more",
+					   json_array_size(list) - FEW);
+				break;
+			}
+			buf_put_str(t->out, k == 0 ? ": " : ", ");
+			value(t, TONE_PLAIN, name);
+		}
+		buf_put_u8(t->out, '\n');
+	}
+}
+
+static void pe(struct text *t, const json_t *o)
+{
+	heading(t, "Windows program\n");
+	scalars(t, o);
+	if (get(o, "version") != NULL) {
+		heading(t, "Version\n");
+		scalars(t, get(o, "version"));
+		scalars(t, get(get(o, "version"), "strings"));
+	}
+	pe_lists(t, o);
+}
+
+static void identity(struct text *t, const json_t *report)
+{
+	value(t, TONE_BOLD, get(report, "name"));
+	buf_put_u8(t->out, '\n');
+	row(t, "Type", get(report, "type"));
+	label(t, "Size");
+	value(t, TONE_PLAIN, get(report, "size"));
+	buf_put_str(t->out, " bytes\n");
+	row(t, "SHA-256", get(report, "sha256"));
 }
 
 rc report_print_text(const json_t *report, struct text_style style, struct buf *out,
 		     struct fault *f)
 {
-	struct page p = {.style = style, .out = out};
+	struct text t = {.out = out, .style = style};
 
-	if (strcmp(text_of(report, "schema"), INSPECT_SCHEMA) != 0)
-		return fault_set(f, RC_SYNTAX, 0, "not an inspection report");
-	put_coloured(&p, "1", text_of(report, "name"));
-	buf_printf(out, "\n  %s, %" JSON_INTEGER_FORMAT " bytes\n  sha256 %s\n",
-		   text_of(report, "type"), json_integer_value(json_object_get(report, "size")),
-		   text_of(report, "sha256"));
-	if (!json_is_true(json_object_get(report, "complete")))
-		buf_put_str(out, "  the listing is not complete: a limit was reached\n");
-	put_findings(&p, json_object_get(report, "findings"), "worth a look");
-	put_pe(&p, json_object_get(report, "pe"));
-	put_package(&p, report, "deb");
-	put_package(&p, report, "npm");
-	put_archive(&p, json_object_get(report, "archive"), "contents");
+	if (!is(get(report, "schema"), INSPECT_SCHEMA))
+		return fault_set(f, RC_SYNTAX, 0, "report: not of %s", INSPECT_SCHEMA);
+	identity(&t, report);
+	if (!json_is_true(get(report, "complete"))) {
+		label(&t, "");
+		words(&t, TONE_RED, "This report does not show everything; see the errors below.");
+		buf_put_u8(out, '\n');
+	}
+	findings(&t, "Findings", get(report, "findings"), get(report, "findings_left_off"));
+	if (get(report, "deb") != NULL)
+		package(&t, get(report, "deb"));
+	if (get(report, "npm") != NULL)
+		npm(&t, get(report, "npm"));
+	if (get(report, "pe") != NULL)
+		pe(&t, get(report, "pe"));
+	if (get(report, "archive") != NULL)
+		entries(&t, get(report, "archive"));
 	return buf_done(out);
 }
 
-/* "old -> new" for a changed field. */
-static void put_field(struct page *p, const json_t *row, const char *indent)
+static void field_change(struct text *t, const json_t *c, const char *indent)
 {
-	buf_printf(p->out, "%s", indent);
-	put_text(p, text_of(row, "field"));
-	buf_put_str(p->out, ": ");
-	colour(p, "31");
-	put_value(p, json_object_get(row, "old"));
-	colour(p, "0");
-	buf_put_str(p->out, " -> ");
-	colour(p, "32");
-	put_value(p, json_object_get(row, "new"));
-	colour(p, "0");
-	buf_put_str(p->out, "\n");
+	buf_put_str(t->out, indent);
+	value(t, TONE_DIM, get(c, "field"));
+	buf_put_str(t->out, ": ");
+	value(t, TONE_RED, get(c, "old"));
+	buf_put_str(t->out, " -> ");
+	value(t, TONE_GREEN, get(c, "new"));
+	buf_put_u8(t->out, '\n');
 }
 
-static void put_names(struct page *p, const json_t *list, const char *mark, const char *code)
+static void list_change(struct text *t, const char *title, const json_t *o)
 {
-	for (size_t i = 0; i < shown(p, list); i++) {
-		const json_t *row = json_array_get(list, i);
-		const char *name = json_string_value(row);
+	static const char *const names[] = {"added", "removed"};
+	static const enum tone how[] = {TONE_GREEN, TONE_RED};
+	const json_t *counts = get(o, "counts");
+	size_t i, k;
+	json_t *e, *c;
 
-		if (name == NULL)
-			name = text_of(row, "path")[0] != '\0'	 ? text_of(row, "path")
-			       : text_of(row, "name")[0] != '\0' ? text_of(row, "name")
-								 : text_of(row, "dll");
-		buf_put_str(p->out, "    ");
-		colour(p, code);
-		buf_printf(p->out, "%s ", mark);
-		put_text(p, name);
-		colour(p, "0");
-		buf_put_str(p->out, "\n");
-		for (size_t k = 0; k < json_array_size(json_object_get(row, "changes")); k++)
-			put_field(p, json_array_get(json_object_get(row, "changes"), k),
-				  "        ");
-		if (text_of(row, "diff")[0] != '\0') {
-			const char *line = text_of(row, "diff");
-
-			for (; *line != '\0';
-			     line += strcspn(line, "\n") + (line[strcspn(line, "\n")] != 0)) {
-				buf_put_str(p->out, "      | ");
-				for (size_t n = strcspn(line, "\n"), at = 0; at < n; at++) {
-					char one[2] = {line[at], '\0'};
-
-					put_text(p, one);
-				}
-				buf_put_str(p->out, "\n");
-			}
-		}
-	}
-	put_more(p, list);
-}
-
-static void put_section(struct page *p, const char *title, const json_t *o)
-{
-	const json_t *added = json_object_get(o, "added");
-	const json_t *removed = json_object_get(o, "removed");
-	const json_t *changed = json_object_get(o, "changed");
-
-	if (json_array_size(added) + json_array_size(removed) + json_array_size(changed) == 0)
+	if (json_array_size(get(o, "added")) + json_array_size(get(o, "removed")) +
+		    json_array_size(get(o, "changed")) ==
+	    0)
 		return;
-	buf_printf(p->out, "  %s\n", title);
-	put_names(p, added, "+", "32");
-	put_names(p, removed, "-", "31");
-	put_names(p, changed, "~", "33");
+	heading(t, title);
+	buf_printf(t->out, ": %lld added, %lld removed, %lld changed, %lld as before\n",
+		   (long long)json_integer_value(get(counts, "added")),
+		   (long long)json_integer_value(get(counts, "removed")),
+		   (long long)json_integer_value(get(counts, "changed")),
+		   (long long)json_integer_value(get(counts, "unchanged")));
+	for (int part = 0; part < 2; part++)
+		json_array_foreach(get(o, names[part]), i, e)
+		{
+			if (!shown(t, i, json_array_size(get(o, names[part]))))
+				break;
+			words(t, how[part], part == 0 ? "+ " : "- ");
+			entry(t, e);
+		}
+	json_array_foreach(get(o, "changed"), i, e)
+	{
+		if (!shown(t, i, json_array_size(get(o, "changed"))))
+			break;
+		words(t, TONE_YELLOW, "~ ");
+		value(t, TONE_PLAIN, get(e, "path") != NULL ? get(e, "path") : get(e, "name"));
+		buf_put_u8(t->out, '\n');
+		json_array_foreach(get(e, "changes"), k, c) field_change(t, c, "      ");
+	}
+}
+
+static void import_change(struct text *t, const json_t *o)
+{
+	static const char *const names[] = {"added", "removed"};
+	size_t i;
+	json_t *e;
+
+	if (json_array_size(get(o, "added")) + json_array_size(get(o, "removed")) == 0)
+		return;
+	heading(t, "Imports\n");
+	for (int part = 0; part < 2; part++)
+		json_array_foreach(get(o, names[part]), i, e)
+		{
+			if (!shown(t, i, json_array_size(get(o, names[part]))))
+				break;
+			words(t, part == 0 ? TONE_GREEN : TONE_RED, part == 0 ? "+ " : "- ");
+			value(t, TONE_PLAIN, e);
+			buf_put_u8(t->out, '\n');
+		}
+}
+
+static void script_changes(struct text *t, const json_t *list)
+{
+	size_t i;
+	json_t *s;
+
+	json_array_foreach(list, i, s)
+	{
+		heading(t, "Script ");
+		value(t, TONE_BOLD, get(s, "name"));
+		buf_put_str(t->out, " (runs as root): ");
+		value(t, TONE_PLAIN, get(s, "change"));
+		buf_put_u8(t->out, '\n');
+		block(t, get(s, "diff"), "  ");
+		if (json_is_true(get(s, "cut")))
+			words(t, TONE_RED, "  The difference is longer than what is shown here.\n");
+	}
+}
+
+static void field_changes(struct text *t, const json_t *list)
+{
+	size_t i;
+	json_t *e;
+
+	if (json_array_size(list) == 0)
+		return;
+	heading(t, "Fields\n");
+	json_array_foreach(list, i, e)
+	{
+		if (!shown(t, i, json_array_size(list)))
+			return;
+		field_change(t, e, "  ");
+	}
 }
 
 rc diff_print_text(const json_t *diff, struct text_style style, struct buf *out, struct fault *f)
 {
-	struct page p = {.style = style, .out = out};
-	size_t before;
-	void *it;
+	struct text t = {.out = out, .style = style};
 
-	if (strcmp(text_of(diff, "schema"), DIFF_SCHEMA) != 0)
-		return fault_set(f, RC_SYNTAX, 0, "not a diff of inspection reports");
-	buf_put_str(out, "changes since the last signed version\n");
-	before = out->len;
-	for (size_t i = 0; i < json_array_size(json_object_get(diff, "fields")); i++)
-		put_field(&p, json_array_get(json_object_get(diff, "fields"), i), "  ");
-	for (it = json_object_iter((json_t *)(uintptr_t)diff); it != NULL;
-	     it = json_object_iter_next((json_t *)(uintptr_t)diff, it))
-		if (json_is_object(json_object_iter_value(it)))
-			put_section(&p, json_object_iter_key(it), json_object_iter_value(it));
-	put_findings(&p, json_object_get(diff, "findings"), "newly worth a look");
-	if (out->len == before)
-		buf_put_str(out, "  none that the inspection sees\n");
+	if (!is(get(diff, "schema"), DIFF_SCHEMA))
+		return fault_set(f, RC_SYNTAX, 0, "diff: not of %s", DIFF_SCHEMA);
+	words(&t, TONE_DIM, "from  ");
+	identity(&t, get(diff, "old"));
+	words(&t, TONE_DIM, "to    ");
+	identity(&t, get(diff, "new"));
+	if (json_is_true(get(diff, "identical"))) {
+		buf_put_str(out, "\nThe two are the same, byte for byte.\n");
+		return buf_done(out);
+	}
+	if (!json_is_true(get(diff, "complete")))
+		words(&t, TONE_RED, "\nThis comparison does not show everything.\n");
+	if (json_array_size(get(get(diff, "findings"), "new")) != 0)
+		findings(&t, "New findings", get(get(diff, "findings"), "new"), NULL);
+	if (json_array_size(get(get(diff, "findings"), "gone")) != 0)
+		findings(&t, "Findings that are gone", get(get(diff, "findings"), "gone"), NULL);
+	field_changes(&t, get(diff, "fields"));
+	script_changes(&t, get(diff, "scripts"));
+	list_change(&t, "Files", get(diff, "files"));
+	list_change(&t, "Control files", get(diff, "control"));
+	list_change(&t, "Sections", get(diff, "sections"));
+	import_change(&t, get(diff, "imports"));
 	return buf_done(out);
 }
