@@ -393,6 +393,7 @@ static void provider_makes(enum key_alg alg)
 	AUTO(buf) struct buf csr;
 	struct x509_make make;
 	const unsigned char *at;
+	STACK_OF(X509_EXTENSION) * asked;
 	X509_REQ *req;
 	X509 *cert;
 
@@ -406,7 +407,9 @@ static void provider_makes(enum key_alg alg)
 	assert_non_null(req);
 	assert_true(at == csr.ptr + csr.len);
 	assert_int_equal(1, X509_REQ_verify(req, X509_REQ_get0_pubkey(req)));
-	assert_int_equal(2, sk_X509_EXTENSION_num(X509_REQ_get_extensions(req)));
+	asked = X509_REQ_get_extensions(req);
+	assert_int_equal(2, sk_X509_EXTENSION_num(asked));
+	sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
 	X509_REQ_free(req);
 	ca_issue(&world, &p,
 		 &(struct ca_cert){"CN=Alone", NULL, HASH_SHA256, false, CA_BORN, CA_DIES});
