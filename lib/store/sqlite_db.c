@@ -1,0 +1,378 @@
+/* sqlite_db - see sqlite_db.h. Purpose: the schema, and every SQL text of the store in one table.
+ */
+#include "lib/store/sqlite_db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEMA_VERSION 1
+#define BUSY_MS 5000
+
+static const char schema[] =
+	"CREATE TABLE request("
+	" seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, created INTEGER NOT NULL,"
+	" requester TEXT NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL,"
+	" not_before INTEGER NOT NULL, deadline INTEGER NOT NULL, upload INTEGER NOT NULL,"
+	" sign INTEGER NOT NULL, items INTEGER NOT NULL, uses INTEGER NOT NULL,"
+	" statement BLOB NOT NULL, requester_sig BLOB NOT NULL, host_sig BLOB NOT NULL,"
+	" names TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,"
+	" uses_done INTEGER NOT NULL, version INTEGER NOT NULL, missing TEXT NOT NULL,"
+	" approvers TEXT NOT NULL, status TEXT NOT NULL);"
+	"CREATE INDEX request_state ON request(state, seq);"
+	"CREATE INDEX request_requester ON request(requester, seq);"
+	"CREATE INDEX request_key ON request(key, seq);"
+	"CREATE TABLE item("
+	" request INTEGER NOT NULL REFERENCES request(seq), n INTEGER NOT NULL,"
+	" sha256 BLOB NOT NULL, content BLOB NOT NULL, alg INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" product TEXT NOT NULL, format TEXT NOT NULL, name TEXT NOT NULL,"
+	" report BLOB, diff BLOB, previous BLOB, PRIMARY KEY(request, n)) WITHOUT ROWID;"
+	"CREATE INDEX item_sha256 ON item(sha256);"
+	"CREATE INDEX item_content ON item(content);"
+	"CREATE INDEX item_product ON item(product, request);"
+	"CREATE TABLE result("
+	" request BLOB NOT NULL, use INTEGER NOT NULL, signed_at INTEGER NOT NULL,"
+	" authorize_leaf INTEGER NOT NULL, issue_leaf INTEGER NOT NULL, cert BLOB NOT NULL,"
+	" PRIMARY KEY(request, use)) WITHOUT ROWID;"
+	"CREATE TABLE last(product TEXT PRIMARY KEY, artifact BLOB NOT NULL, report BLOB NOT NULL,"
+	" request BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE upload("
+	" sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, complete INTEGER NOT NULL,"
+	" created INTEGER NOT NULL, touched INTEGER NOT NULL, owner TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX upload_open ON upload(complete, touched);"
+	"CREATE TABLE certs(leaf BLOB PRIMARY KEY, chain BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE change("
+	" seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL,"
+	" state TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" proposer TEXT NOT NULL, statement BLOB NOT NULL, answer TEXT NOT NULL);"
+	"CREATE TABLE change_sig("
+	" change BLOB NOT NULL, digest BLOB NOT NULL, sig BLOB NOT NULL,"
+	" PRIMARY KEY(change, digest)) WITHOUT ROWID;";
+
+#define REQUEST_COLUMNS                                                                            \
+	"r.id, r.seq, r.created, r.requester, r.host, r.key, r.not_before, r.deadline, r.upload,"  \
+	" r.sign, r.items, r.uses, r.statement, r.requester_sig, r.host_sig, r.names, r.state,"    \
+	" r.reason, r.uses_done, r.version, r.missing, r.approvers, r.status"
+/* ?1 state, ?2 requester, ?3 key, ?4 before, ?5 limit, ?6 product, ?7 artifact */
+#define REQUEST_WHERE                                                                              \
+	" (?1 IS NULL OR r.state = ?1) AND (?2 IS NULL OR r.requester = ?2)"                       \
+	" AND (?3 IS NULL OR r.key = ?3) AND (?4 = 0 OR r.seq < ?4)"
+#define ITEM_COLUMNS "n, sha256, content, alg, size, product, format, name, report, diff, previous"
+#define CHANGE_COLUMNS "id, kind, state, created, expires, proposer, statement, answer"
+
+static const char *const sql_text[] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_REQUEST_INSERT] =
+		"INSERT INTO request(id, created, requester, host, key, not_before, deadline, "
+		"upload,"
+		" sign, items, uses, statement, requester_sig, host_sig, names, state, reason,"
+		" uses_done, version, missing, approvers, status)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,1,?19,?20,?"
+		"21)"
+		" ON CONFLICT(id) DO NOTHING",
+	[SQL_REQUEST_WISH] = "UPDATE request SET sign = 1 WHERE id = ?1 AND sign = 0",
+	[SQL_REQUEST_STATUS] =
+		"UPDATE request SET version = version + (status <> ?7), state = ?2, reason = ?3,"
+		" uses_done = ?4, missing = ?5, approvers = ?6, status = ?7 WHERE id = ?1",
+	[SQL_REQUEST_VERSION] = "SELECT version FROM request WHERE id = ?1",
+	[SQL_REQUEST_GET] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE r.id = ?1",
+	[SQL_REQUEST_LIST] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE" REQUEST_WHERE
+			     " ORDER BY r.seq DESC LIMIT ?5",
+	[SQL_REQUEST_LIST_ITEM] =
+		"SELECT " REQUEST_COLUMNS " FROM request r WHERE" REQUEST_WHERE
+		" AND r.seq IN (SELECT request FROM item WHERE sha256 = ?7"
+		" UNION SELECT request FROM item WHERE content = ?7"
+		" UNION SELECT request FROM item WHERE product = ?6)"
+		" AND (?6 IS NULL OR r.seq IN (SELECT request FROM item WHERE product = ?6))"
+		" AND (?7 IS NULL OR r.seq IN (SELECT request FROM item WHERE sha256 = ?7"
+		" UNION SELECT request FROM item WHERE content = ?7))"
+		" ORDER BY r.seq DESC LIMIT ?5",
+	[SQL_REQUEST_DUE] =
+		"SELECT id FROM request WHERE state = 'open' AND sign = 1 AND not_before <= ?1"
+		" AND reason IN ('time.not-before', 'key.token', 'keeper.busy', 'ok')"
+		" ORDER BY seq LIMIT ?2",
+	[SQL_REQUEST_UNFINISHED] =
+		"SELECT id FROM request WHERE state IN ('open', 'committed') ORDER BY seq",
+	[SQL_ITEM_INSERT] = "INSERT INTO item(request, " ITEM_COLUMNS ")"
+			    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
+	[SQL_ITEM_LIST] = "SELECT " ITEM_COLUMNS " FROM item"
+			  " WHERE request = (SELECT seq FROM request WHERE id = ?1) ORDER BY n",
+	[SQL_ITEM_GET] = "SELECT " ITEM_COLUMNS " FROM item"
+			 " WHERE request = (SELECT seq FROM request WHERE id = ?1) AND n = ?2",
+	[SQL_ITEM_REPORT] = "UPDATE item SET report = ?3, diff = ?4, previous = ?5"
+			    " WHERE request = (SELECT seq FROM request WHERE id = ?1) AND n = ?2",
+	[SQL_RESULT_PUT] = "INSERT INTO result(request, use, signed_at, authorize_leaf, issue_leaf,"
+			   " cert) VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT DO NOTHING",
+	[SQL_RESULT_LIST] = "SELECT use, signed_at, authorize_leaf, issue_leaf, cert FROM result"
+			    " WHERE request = ?1 ORDER BY use",
+	[SQL_LAST_GET] = "SELECT artifact, report, request FROM last WHERE product = ?1",
+	[SQL_LAST_SET] = "INSERT OR REPLACE INTO last(product, artifact, report, request)"
+			 " VALUES(?1,?2,?3,?4)",
+	[SQL_UPLOAD_GET] = "SELECT sha256, size, complete, created, touched, owner FROM upload"
+			   " WHERE sha256 = ?1",
+	[SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO upload(sha256, size, complete, created, touched,"
+			   " owner) VALUES(?1,?2,?3,?4,?5,?6)",
+	[SQL_UPLOAD_DROP] = "DELETE FROM upload WHERE sha256 = ?1",
+	[SQL_UPLOAD_PENDING] = "SELECT coalesce(sum(size), 0) FROM upload WHERE complete = 0",
+	[SQL_UPLOAD_STALE] = "SELECT sha256 FROM upload WHERE complete = 0 AND touched < ?1",
+	[SQL_CERTS_GET] = "SELECT chain FROM certs WHERE leaf = ?1",
+	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
+	[SQL_CHANGE_PUT] = "INSERT INTO change(" CHANGE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"
+			   " ON CONFLICT(id) DO NOTHING",
+	[SQL_CHANGE_GET] = "SELECT " CHANGE_COLUMNS " FROM change WHERE id = ?1",
+	[SQL_CHANGE_LIST] = "SELECT " CHANGE_COLUMNS " FROM change WHERE ?1 IS NULL OR state = ?1"
+			    " ORDER BY seq DESC LIMIT ?2",
+	[SQL_CHANGE_STATE] = "UPDATE change SET state = ?2, answer = ?3 WHERE id = ?1",
+	[SQL_CHANGE_SIGN] = "INSERT INTO change_sig(change, digest, sig) VALUES(?1,?2,?3)"
+			    " ON CONFLICT DO NOTHING",
+	[SQL_CHANGE_SIGS] = "SELECT sig FROM change_sig WHERE change = ?1 ORDER BY digest",
+};
+_Static_assert(sizeof(sql_text) / sizeof(sql_text[0]) == SQL__COUNT, "one text per statement");
+
+static rc db_fault(const struct sqlite_db *db, int code, struct fault *f)
+{
+	static const struct {
+		int sqlite;
+		enum rc_code rc;
+	} table[] = {
+		{SQLITE_FULL, RC_NOSPACE},	 {SQLITE_NOMEM, RC_NOMEM},
+		{SQLITE_CORRUPT, RC_CORRUPT},	 {SQLITE_NOTADB, RC_CORRUPT},
+		{SQLITE_CONSTRAINT, RC_CORRUPT}, {SQLITE_TOOBIG, RC_LIMIT},
+	};
+	enum rc_code mapped = RC_IO;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].sqlite == (code & 0xff))
+			mapped = table[i].rc;
+	}
+	return fault_set(f, mapped, 0, "store: %s", sqlite3_errmsg(db->handle));
+}
+
+static rc execute(struct sqlite_db *db, const char *sql, struct fault *f)
+{
+	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? OK : db_fault(db, code, f);
+}
+
+static rc schema_version(struct sqlite_db *db, int *ret, struct fault *f)
+{
+	sqlite3_stmt *st = NULL;
+	int code = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &st, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(st);
+	if (code == SQLITE_ROW)
+		*ret = sqlite3_column_int(st, 0);
+	(void)sqlite3_finalize(st);
+	return code == SQLITE_ROW ? OK : db_fault(db, code, f);
+}
+
+static rc prepare_schema(struct sqlite_db *db, struct fault *f)
+{
+	char sql[64];
+	int version = 0;
+
+	TRY(schema_version(db, &version, f));
+	if (version == SCHEMA_VERSION)
+		return OK;
+	if (version != 0)
+		return fault_set(f, RC_UNSUPPORTED, 0, "store: schema %d, this program knows %d",
+				 version, SCHEMA_VERSION);
+	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; COMMIT", SCHEMA_VERSION);
+	TRY(execute(db, "BEGIN EXCLUSIVE", f));
+	TRY(execute(db, schema, f));
+	return execute(db, sql, f);
+}
+
+rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
+{
+	pthread_mutexattr_t attr;
+	int code;
+
+	(void)pthread_mutexattr_init(&attr);
+	(void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	(void)pthread_mutex_init(&db->lock, &attr);
+	(void)pthread_mutexattr_destroy(&attr);
+	code = sqlite3_open_v2(path, &db->handle,
+			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+				       SQLITE_OPEN_EXRESCODE,
+			       NULL);
+	if (code != SQLITE_OK)
+		return db_fault(db, code, f);
+	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
+	/* NORMAL: the projection may lose its newest rows with the power, never its shape. */
+	TRY(execute(db,
+		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+		    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+		    f));
+	return prepare_schema(db, f);
+}
+
+void db_close(struct sqlite_db *db)
+{
+	for (size_t i = 0; i < SQL__COUNT; i++)
+		(void)sqlite3_finalize(db->prepared[i]);
+	(void)sqlite3_close(db->handle);
+	(void)pthread_mutex_destroy(&db->lock);
+}
+
+rc db_begin(struct sqlite_db *db, enum sql_id id, sqlite3_stmt **ret, struct fault *f)
+{
+	int code;
+
+	(void)pthread_mutex_lock(&db->lock);
+	if (db->prepared[id] == NULL) {
+		code = sqlite3_prepare_v3(db->handle, sql_text[id], -1, SQLITE_PREPARE_PERSISTENT,
+					  &db->prepared[id], NULL);
+		if (code != SQLITE_OK) {
+			rc r = db_fault(db, code, f);
+
+			(void)pthread_mutex_unlock(&db->lock);
+			return r;
+		}
+	}
+	*ret = db->prepared[id];
+	return OK;
+}
+
+void db_end(struct sqlite_db *db, sqlite3_stmt *st)
+{
+	(void)sqlite3_reset(st);
+	(void)sqlite3_clear_bindings(st);
+	(void)pthread_mutex_unlock(&db->lock);
+}
+
+rc db_step(struct sqlite_db *db, sqlite3_stmt *st, bool *ret_row, struct fault *f)
+{
+	int code = sqlite3_step(st);
+
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return db_fault(db, code, f);
+	*ret_row = code == SQLITE_ROW;
+	return OK;
+}
+
+rc db_run(struct sqlite_db *db, sqlite3_stmt *st, struct fault *f)
+{
+	bool row;
+	rc r = db_step(db, st, &row, f);
+
+	db_end(db, st);
+	return r;
+}
+
+int db_changes(const struct sqlite_db *db)
+{
+	return sqlite3_changes(db->handle);
+}
+
+static rc run_plain(struct sqlite_db *db, enum sql_id id, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db, id, &st, f));
+	return db_run(db, st, f);
+}
+
+rc db_transaction(struct sqlite_db *db, struct fault *f)
+{
+	rc r = OK;
+
+	(void)pthread_mutex_lock(&db->lock);
+	if (db->depth == 0)
+		r = run_plain(db, SQL_BEGIN, f);
+	if (!rc_is_ok(r)) {
+		(void)pthread_mutex_unlock(&db->lock);
+		return r;
+	}
+	db->depth++;
+	return OK;
+}
+
+rc db_transaction_end(struct sqlite_db *db, rc result, struct fault *f)
+{
+	rc r = result;
+
+	db->depth--;
+	/* Inside a batch a failed call leaves what it wrote to the batch's end: rows are written
+	 * whole or not at all by each statement, and the caller decides. */
+	if (db->depth == 0) {
+		if (rc_is_ok(r))
+			r = run_plain(db, SQL_COMMIT, f);
+		if (!rc_is_ok(r) && sqlite3_get_autocommit(db->handle) == 0)
+			rc_ignore(run_plain(db, SQL_ROLLBACK, NULL), "the first failure is told");
+	}
+	(void)pthread_mutex_unlock(&db->lock);
+	return r;
+}
+
+void bind_blob(sqlite3_stmt *st, int at, struct view v)
+{
+	(void)sqlite3_bind_blob64(st, at, v.len == 0 ? (const void *)"" : v.ptr, v.len,
+				  SQLITE_STATIC);
+}
+
+void bind_digest(sqlite3_stmt *st, int at, const struct digest *d)
+{
+	if (d == NULL)
+		(void)sqlite3_bind_null(st, at);
+	else
+		(void)sqlite3_bind_blob(st, at, d->b, DIGEST_SIZE, SQLITE_STATIC);
+}
+
+void bind_text(sqlite3_stmt *st, int at, const char *s)
+{
+	if (s == NULL)
+		(void)sqlite3_bind_null(st, at);
+	else
+		(void)sqlite3_bind_text(st, at, s, -1, SQLITE_STATIC);
+}
+
+void bind_text_view(sqlite3_stmt *st, int at, struct view v)
+{
+	(void)sqlite3_bind_text64(st, at, v.len == 0 ? "" : (const char *)v.ptr, v.len,
+				  SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void bind_u64(sqlite3_stmt *st, int at, uint64_t v)
+{
+	(void)sqlite3_bind_int64(st, at, (sqlite3_int64)v);
+}
+
+struct view column_view(sqlite3_stmt *st, int at)
+{
+	const void *p = sqlite3_column_blob(st, at);
+
+	return view_of(p, (size_t)sqlite3_column_bytes(st, at));
+}
+
+uint64_t column_u64(sqlite3_stmt *st, int at)
+{
+	return (uint64_t)sqlite3_column_int64(st, at);
+}
+
+rc column_digest(sqlite3_stmt *st, int at, struct digest *ret)
+{
+	struct view v = column_view(st, at);
+
+	if (v.len != DIGEST_SIZE)
+		return RC(RC_CORRUPT);
+	memcpy(ret->b, v.ptr, DIGEST_SIZE);
+	return OK;
+}
+
+rc column_name(sqlite3_stmt *st, int at, struct name *ret)
+{
+	return rc_is_ok(name_parse(column_view(st, at), ret)) ? OK : RC(RC_CORRUPT);
+}
+
+void column_text(sqlite3_stmt *st, int at, char *out, size_t cap)
+{
+	const char *s = (const char *)sqlite3_column_text(st, at);
+
+	(void)snprintf(out, cap, "%s", s == NULL ? "" : s);
+}

@@ -1,0 +1,111 @@
+/* sqlite_db - the SQLite connection behind store_sqlite.c and store_sqlite_aside.c: prepared
+ * statements by number, binding and columns by type. Not for anybody else. */
+#ifndef GS_STORE_SQLITE_DB_H
+#define GS_STORE_SQLITE_DB_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "lib/store/store.h"
+
+/* Every statement there is; the texts are in sqlite_db.c. */
+enum sql_id {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_REQUEST_INSERT,
+	SQL_REQUEST_WISH,
+	SQL_REQUEST_STATUS,
+	SQL_REQUEST_VERSION,
+	SQL_REQUEST_GET,
+	SQL_REQUEST_LIST,
+	SQL_REQUEST_LIST_ITEM,
+	SQL_REQUEST_DUE,
+	SQL_REQUEST_UNFINISHED,
+	SQL_ITEM_INSERT,
+	SQL_ITEM_LIST,
+	SQL_ITEM_GET,
+	SQL_ITEM_REPORT,
+	SQL_RESULT_PUT,
+	SQL_RESULT_LIST,
+	SQL_LAST_GET,
+	SQL_LAST_SET,
+	SQL_UPLOAD_GET,
+	SQL_UPLOAD_PUT,
+	SQL_UPLOAD_DROP,
+	SQL_UPLOAD_PENDING,
+	SQL_UPLOAD_STALE,
+	SQL_CERTS_GET,
+	SQL_CERTS_PUT,
+	SQL_CHANGE_PUT,
+	SQL_CHANGE_GET,
+	SQL_CHANGE_LIST,
+	SQL_CHANGE_STATE,
+	SQL_CHANGE_SIGN,
+	SQL_CHANGE_SIGS,
+	SQL__COUNT
+};
+
+struct sqlite_db {
+	struct store store; /* first: a struct store * is a struct sqlite_db * */
+	sqlite3 *handle;
+	sqlite3_stmt *prepared[SQL__COUNT];
+	pthread_mutex_t lock; /* recursive: a batch holds it over the calls inside */
+	unsigned depth;
+};
+
+/* Opens, sets pragmas, makes or checks the schema. */
+MUST rc db_open(const char *path, struct sqlite_db *db, struct fault *f);
+void db_close(struct sqlite_db *db);
+
+/* The lock is taken, and the statement is reset with no parameter bound. Pair with db_end. */
+MUST rc db_begin(struct sqlite_db *db, enum sql_id id, sqlite3_stmt **ret, struct fault *f);
+void db_end(struct sqlite_db *db, sqlite3_stmt *st);
+/* One step. *ret_row: a row is there. */
+MUST rc db_step(struct sqlite_db *db, sqlite3_stmt *st, bool *ret_row, struct fault *f);
+/* Steps a statement without rows to its end and ends it, whatever happens. */
+MUST rc db_run(struct sqlite_db *db, sqlite3_stmt *st, struct fault *f);
+/* Rows changed by the last db_run under the same lock. */
+int db_changes(const struct sqlite_db *db);
+/* A transaction around several calls; nests. */
+MUST rc db_transaction(struct sqlite_db *db, struct fault *f);
+MUST rc db_transaction_end(struct sqlite_db *db, rc result, struct fault *f);
+
+/* Binding cannot fail but for memory, which the step then reports as RC_NOMEM or RC_CORRUPT. */
+void bind_blob(sqlite3_stmt *st, int at, struct view v);
+void bind_digest(sqlite3_stmt *st, int at, const struct digest *d); /* NULL: SQL NULL */
+void bind_text(sqlite3_stmt *st, int at, const char *s);	    /* NULL: SQL NULL */
+void bind_text_view(sqlite3_stmt *st, int at, struct view v);
+void bind_u64(sqlite3_stmt *st, int at, uint64_t v);
+struct view column_view(sqlite3_stmt *st, int at);
+uint64_t column_u64(sqlite3_stmt *st, int at);
+/* RC_CORRUPT if it is not 32 bytes. */
+MUST rc column_digest(sqlite3_stmt *st, int at, struct digest *ret);
+MUST rc column_name(sqlite3_stmt *st, int at, struct name *ret);
+void column_text(sqlite3_stmt *st, int at, char *out, size_t cap);
+
+/* store_sqlite_aside.c: uploads, certificates, changes; as store.h says. */
+MUST rc aside_upload_get(struct store *s, const struct digest *sha256, struct store_upload *ret,
+			 struct fault *f);
+MUST rc aside_upload_put(struct store *s, const struct store_upload *u, struct fault *f);
+MUST rc aside_upload_drop(struct store *s, const struct digest *sha256, struct fault *f);
+MUST rc aside_upload_pending(struct store *s, uint64_t *ret_bytes, struct fault *f);
+MUST rc aside_upload_stale(struct store *s, unix_time before, store_visit_digest visit, void *ctx,
+			   struct fault *f);
+MUST rc aside_certs_get(struct store *s, const struct digest *leaf, store_visit_bytes visit,
+			void *ctx, struct fault *f);
+MUST rc aside_certs_put(struct store *s, const struct digest *leaf, struct view chain,
+			struct fault *f);
+MUST rc aside_change_put(struct store *s, const struct store_change *c, struct fault *f);
+MUST rc aside_change_get(struct store *s, const struct digest *id, store_visit_change visit,
+			 void *ctx, struct fault *f);
+MUST rc aside_change_list(struct store *s, const char *state, store_visit_change visit, void *ctx,
+			  struct fault *f);
+MUST rc aside_change_state(struct store *s, const struct digest *id, const char *state,
+			   struct view answer, struct fault *f);
+MUST rc aside_change_sign(struct store *s, const struct digest *id, struct view sig,
+			  struct fault *f);
+MUST rc aside_change_sigs(struct store *s, const struct digest *id, store_visit_bytes visit,
+			  void *ctx, struct fault *f);
+
+#endif

@@ -1,0 +1,223 @@
+/* store - what greatseald remembers so that people find things: a projection of what the keeper
+ * knows, and conveniences (uploads, reports, pending changes).
+ *
+ * Losing it hides requests from lists; it cannot lose a keeper's fact or make a signature. Writes
+ * are therefore not synced one by one: they survive the death of the process, not always a power
+ * loss. Owns: the rows and their order. Must not own: uploaded bytes and report files
+ * (prog/server), what a status means (the keeper). One store may be used by many threads; each call
+ * is one transaction unless it lies between batch_begin and batch_end of the same thread. Views in
+ * rows given to visitors end with the visit; a visitor must not call the store. Every function:
+ * RC_IO, RC_NOSPACE, RC_CORRUPT, RC_NOMEM from the database below, beside what it says. */
+#ifndef GS_STORE_STORE_H
+#define GS_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/base/result.h"
+#include "lib/base/view.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/name.h"
+
+#define STORE_LIST_MAX 200u /* rows of one page */
+#define STORE_ID_TEXT 48u
+
+/* One request as it was submitted, and its status as it was heard last. */
+struct store_request {
+	struct digest id;
+	uint64_t seq; /* order of arrival; chosen by the store */
+	unix_time created;
+	struct name requester;
+	struct name host;
+	struct name key;
+	unix_time not_before;
+	unix_time deadline;
+	bool upload;
+	bool sign; /* the requester wants it signed as soon as the rules permit */
+	uint32_t items;
+	uint32_t uses;
+	struct view statement; /* exact bytes */
+	struct view requester_sig;
+	struct view host_sig;
+	struct view names; /* JSON array: the first three file names */
+	/* From the status: */
+	char state[16];		    /* "open", "committed", "done", "closed" */
+	char reason[STORE_ID_TEXT]; /* reason id */
+	uint32_t uses_done;
+	uint64_t version;      /* grows with every change of the status */
+	struct view missing;   /* JSON array: "1 of security" ... */
+	struct view approvers; /* JSON array: people whose approval is live */
+	struct view status;    /* canonical JSON without "leaf" */
+};
+
+struct store_status {
+	const char *state;
+	const char *reason;
+	uint32_t uses_done;
+	struct view missing;
+	struct view approvers;
+	struct view status;
+};
+
+struct store_item {
+	uint32_t n; /* 0-based place in the request */
+	struct digest sha256;
+	struct hash content;
+	uint64_t size;
+	struct name product;
+	char format[16];
+	struct view name; /* UTF-8 */
+	bool has_report, has_diff, has_previous;
+	struct digest report;	/* of the inspection report */
+	struct digest diff;	/* of the report of differences ... */
+	struct digest previous; /* ... to this artifact, signed before for the same product */
+};
+
+struct store_filter {
+	const char *state;	      /* NULL: any */
+	const struct name *requester; /* NULL: any */
+	const struct name *key;
+	const struct name *product;
+	const struct digest *artifact; /* file digest or SHA-256 content digest of an item */
+	uint64_t before;	       /* only rows with a smaller seq; 0: from the newest */
+	uint32_t limit;		       /* 1..STORE_LIST_MAX */
+};
+
+struct store_result {
+	uint32_t use;
+	unix_time signed_at;
+	uint64_t authorize_leaf;
+	uint64_t issue_leaf;
+	struct digest cert; /* of the leaf certificate; zeros if none */
+};
+
+struct store_upload {
+	struct digest sha256;
+	uint64_t size;
+	bool complete;
+	unix_time created;
+	unix_time touched;
+	struct name owner;
+};
+
+struct store_change {
+	struct digest id; /* of the statement */
+	char kind[16];	  /* "policy", "roster", "keyadmin" */
+	char state[16];	  /* "pending", "done", "refused" */
+	unix_time created;
+	unix_time expires;
+	struct name proposer;
+	struct view statement;
+	struct view answer; /* JSON: the keeper's last word, or empty */
+};
+
+struct store_last {
+	struct digest artifact;
+	struct digest report;
+	struct digest request;
+};
+
+typedef rc (*store_visit_request)(void *ctx, const struct store_request *row);
+typedef rc (*store_visit_item)(void *ctx, const struct store_item *row);
+typedef rc (*store_visit_result)(void *ctx, const struct store_result *row);
+typedef rc (*store_visit_change)(void *ctx, const struct store_change *row);
+typedef rc (*store_visit_bytes)(void *ctx, struct view bytes);
+typedef rc (*store_visit_digest)(void *ctx, const struct digest *d);
+
+struct store;
+
+struct store_api {
+	void (*close)(struct store *s);
+
+	/* Many calls of this thread as one transaction; other threads wait. */
+	rc (*batch_begin)(struct store *s, struct fault *f);
+	rc (*batch_end)(struct store *s, struct fault *f);
+
+	/* Keeps the row and its items if they are new; a known request only gains sign. The status
+	 * fields of r are kept for a new row. */
+	rc (*request_put)(struct store *s, const struct store_request *r,
+			  const struct store_item *items, struct fault *f);
+	/* RC_NOTFOUND. *ret_version is the version now; it grew if the status differs. */
+	rc (*request_status)(struct store *s, const struct digest *id,
+			     const struct store_status *st, uint64_t *ret_version, struct fault *f);
+	/* RC_NOTFOUND, or what visit returns. */
+	rc (*request_get)(struct store *s, const struct digest *id, store_visit_request visit,
+			  void *ctx, struct fault *f);
+	/* Newest first. A visit that fails ends the list with its rc. */
+	rc (*request_list)(struct store *s, const struct store_filter *filter,
+			   store_visit_request visit, void *ctx, struct fault *f);
+	/* Requests that time alone may let through now: open, to be signed, not_before reached, and
+	 * waiting for time, a token or nothing. At most limit. */
+	rc (*request_due)(struct store *s, unix_time now, uint32_t limit, store_visit_digest visit,
+			  void *ctx, struct fault *f);
+	/* Requests that are not at their end, oldest first. */
+	rc (*request_unfinished)(struct store *s, store_visit_digest visit, void *ctx,
+				 struct fault *f);
+
+	rc (*item_list)(struct store *s, const struct digest *request, store_visit_item visit,
+			void *ctx, struct fault *f);
+	/* RC_NOTFOUND. */
+	rc (*item_get)(struct store *s, const struct digest *request, uint32_t n,
+		       store_visit_item visit, void *ctx, struct fault *f);
+	/* Sets report, diff, previous of item->n. RC_NOTFOUND. */
+	rc (*item_report)(struct store *s, const struct digest *request,
+			  const struct store_item *item, struct fault *f);
+
+	rc (*result_put)(struct store *s, const struct digest *request,
+			 const struct store_result *r, struct fault *f);
+	rc (*result_list)(struct store *s, const struct digest *request, store_visit_result visit,
+			  void *ctx, struct fault *f);
+
+	/* The last signed artifact of a product. RC_NOTFOUND. */
+	rc (*last_get)(struct store *s, const struct name *product, struct store_last *ret,
+		       struct fault *f);
+	rc (*last_set)(struct store *s, const struct name *product, const struct store_last *l,
+		       struct fault *f);
+
+	/* RC_NOTFOUND. put replaces. */
+	rc (*upload_get)(struct store *s, const struct digest *sha256, struct store_upload *ret,
+			 struct fault *f);
+	rc (*upload_put)(struct store *s, const struct store_upload *u, struct fault *f);
+	rc (*upload_drop)(struct store *s, const struct digest *sha256, struct fault *f);
+	/* Bytes that all uploads not yet complete will need. */
+	rc (*upload_pending)(struct store *s, uint64_t *ret_bytes, struct fault *f);
+	/* Incomplete ones not touched since. */
+	rc (*upload_stale)(struct store *s, unix_time before, store_visit_digest visit, void *ctx,
+			   struct fault *f);
+
+	/* Certificate chain (concatenated DER, leaf first) by SHA-256 of the leaf. RC_NOTFOUND. */
+	rc (*certs_get)(struct store *s, const struct digest *leaf, store_visit_bytes visit,
+			void *ctx, struct fault *f);
+	rc (*certs_put)(struct store *s, const struct digest *leaf, struct view chain,
+			struct fault *f);
+
+	/* Keeps a new change; RC_EXISTS if it is there. */
+	rc (*change_put)(struct store *s, const struct store_change *c, struct fault *f);
+	/* RC_NOTFOUND. */
+	rc (*change_get)(struct store *s, const struct digest *id, store_visit_change visit,
+			 void *ctx, struct fault *f);
+	/* Newest first, at most STORE_LIST_MAX; state NULL: any. */
+	rc (*change_list)(struct store *s, const char *state, store_visit_change visit, void *ctx,
+			  struct fault *f);
+	/* RC_NOTFOUND. */
+	rc (*change_state)(struct store *s, const struct digest *id, const char *state,
+			   struct view answer, struct fault *f);
+	/* A signature the same as one before is kept once. */
+	rc (*change_sign)(struct store *s, const struct digest *id, struct view sig,
+			  struct fault *f);
+	rc (*change_sigs)(struct store *s, const struct digest *id, store_visit_bytes visit,
+			  void *ctx, struct fault *f);
+};
+
+struct store {
+	const struct store_api *api;
+};
+
+/* SQLite in one file (WAL). Makes it if it is missing. RC_UNSUPPORTED: written by a newer version;
+ * RC_CORRUPT: not a store; RC_IO, RC_NOMEM. The caller closes with (*ret)->api->close. */
+MUST rc store_sqlite_open(const char *path, struct store **ret, struct fault *f);
+
+#endif

@@ -1,0 +1,275 @@
+/* store_sqlite_aside - uploads, certificate chains and pending changes in SQLite. */
+#include <string.h>
+
+#include "lib/store/sqlite_db.h"
+
+static struct sqlite_db *db_of(struct store *s)
+{
+	return (struct sqlite_db *)s;
+}
+
+/* ---- Uploads -------------------------------------------------------------------------------*/
+
+static rc read_upload(sqlite3_stmt *st, struct store_upload *u)
+{
+	memset(u, 0, sizeof(*u));
+	TRY(column_digest(st, 0, &u->sha256));
+	u->size = column_u64(st, 1);
+	u->complete = column_u64(st, 2) != 0;
+	u->created = (unix_time)column_u64(st, 3);
+	u->touched = (unix_time)column_u64(st, 4);
+	return column_name(st, 5, &u->owner);
+}
+
+rc aside_upload_get(struct store *s, const struct digest *sha256, struct store_upload *ret,
+		    struct fault *f)
+{
+	struct store_upload u;
+	sqlite3_stmt *st;
+	bool row = false;
+	rc r;
+
+	TRY(db_begin(db_of(s), SQL_UPLOAD_GET, &st, f));
+	bind_digest(st, 1, sha256);
+	r = db_step(db_of(s), st, &row, f);
+	if (rc_is_ok(r))
+		r = row ? read_upload(st, &u) : RC(RC_NOTFOUND);
+	db_end(db_of(s), st);
+	TRY(r);
+	*ret = u;
+	return OK;
+}
+
+rc aside_upload_put(struct store *s, const struct store_upload *u, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_UPLOAD_PUT, &st, f));
+	bind_digest(st, 1, &u->sha256);
+	bind_u64(st, 2, u->size);
+	bind_u64(st, 3, u->complete);
+	bind_u64(st, 4, (uint64_t)u->created);
+	bind_u64(st, 5, (uint64_t)u->touched);
+	bind_text(st, 6, u->owner.s);
+	return db_run(db_of(s), st, f);
+}
+
+rc aside_upload_drop(struct store *s, const struct digest *sha256, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_UPLOAD_DROP, &st, f));
+	bind_digest(st, 1, sha256);
+	return db_run(db_of(s), st, f);
+}
+
+rc aside_upload_pending(struct store *s, uint64_t *ret_bytes, struct fault *f)
+{
+	sqlite3_stmt *st;
+	bool row = false;
+	rc r;
+
+	TRY(db_begin(db_of(s), SQL_UPLOAD_PENDING, &st, f));
+	r = db_step(db_of(s), st, &row, f);
+	if (rc_is_ok(r) && row)
+		*ret_bytes = column_u64(st, 0);
+	db_end(db_of(s), st);
+	return r;
+}
+
+rc aside_upload_stale(struct store *s, unix_time before, store_visit_digest visit, void *ctx,
+		      struct fault *f)
+{
+	struct digest d;
+	sqlite3_stmt *st;
+	bool more = false;
+	rc r;
+
+	TRY(db_begin(db_of(s), SQL_UPLOAD_STALE, &st, f));
+	bind_u64(st, 1, (uint64_t)before);
+	for (;;) {
+		r = db_step(db_of(s), st, &more, f);
+		if (!rc_is_ok(r) || !more)
+			break;
+		r = column_digest(st, 0, &d);
+		if (rc_is_ok(r))
+			r = visit(ctx, &d);
+		if (!rc_is_ok(r))
+			break;
+	}
+	db_end(db_of(s), st);
+	return r;
+}
+
+/* ---- Bytes: certificates, signatures -------------------------------------------------------*/
+
+static rc visit_blobs(struct sqlite_db *db, sqlite3_stmt *st, store_visit_bytes visit, void *ctx,
+		      size_t *ret_count, struct fault *f)
+{
+	size_t count = 0;
+	bool more = false;
+	rc r;
+
+	for (;;) {
+		r = db_step(db, st, &more, f);
+		if (!rc_is_ok(r) || !more)
+			break;
+		r = visit(ctx, column_view(st, 0));
+		if (!rc_is_ok(r))
+			break;
+		count++;
+	}
+	db_end(db, st);
+	*ret_count = count;
+	return r;
+}
+
+rc aside_certs_get(struct store *s, const struct digest *leaf, store_visit_bytes visit, void *ctx,
+		   struct fault *f)
+{
+	sqlite3_stmt *st;
+	size_t count = 0;
+
+	TRY(db_begin(db_of(s), SQL_CERTS_GET, &st, f));
+	bind_digest(st, 1, leaf);
+	TRY(visit_blobs(db_of(s), st, visit, ctx, &count, f));
+	return count == 0 ? RC(RC_NOTFOUND) : OK;
+}
+
+rc aside_certs_put(struct store *s, const struct digest *leaf, struct view chain, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_CERTS_PUT, &st, f));
+	bind_digest(st, 1, leaf);
+	bind_blob(st, 2, chain);
+	return db_run(db_of(s), st, f);
+}
+
+/* ---- Changes -------------------------------------------------------------------------------*/
+
+/* Runs a statement; RC(none) if it changed no row. */
+static rc run_changing(struct sqlite_db *db, sqlite3_stmt *st, enum rc_code none, struct fault *f)
+{
+	rc r;
+
+	(void)pthread_mutex_lock(&db->lock);
+	r = db_run(db, st, f);
+	if (rc_is_ok(r) && db_changes(db) == 0)
+		r = RC(none);
+	(void)pthread_mutex_unlock(&db->lock);
+	return r;
+}
+
+rc aside_change_put(struct store *s, const struct store_change *c, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_CHANGE_PUT, &st, f));
+	bind_digest(st, 1, &c->id);
+	bind_text(st, 2, c->kind);
+	bind_text(st, 3, c->state);
+	bind_u64(st, 4, (uint64_t)c->created);
+	bind_u64(st, 5, (uint64_t)c->expires);
+	bind_text(st, 6, c->proposer.s);
+	bind_blob(st, 7, c->statement);
+	bind_text_view(st, 8, c->answer);
+	return run_changing(db_of(s), st, RC_EXISTS, f);
+}
+
+static rc read_change(sqlite3_stmt *st, struct store_change *c)
+{
+	memset(c, 0, sizeof(*c));
+	TRY(column_digest(st, 0, &c->id));
+	column_text(st, 1, c->kind, sizeof(c->kind));
+	column_text(st, 2, c->state, sizeof(c->state));
+	c->created = (unix_time)column_u64(st, 3);
+	c->expires = (unix_time)column_u64(st, 4);
+	TRY(column_name(st, 5, &c->proposer));
+	c->statement = column_view(st, 6);
+	c->answer = column_view(st, 7);
+	return OK;
+}
+
+static rc visit_changes(struct sqlite_db *db, sqlite3_stmt *st, store_visit_change visit, void *ctx,
+			size_t *ret_count, struct fault *f)
+{
+	struct store_change row;
+	size_t count = 0;
+	bool more = false;
+	rc r;
+
+	for (;;) {
+		r = db_step(db, st, &more, f);
+		if (!rc_is_ok(r) || !more)
+			break;
+		r = read_change(st, &row);
+		if (rc_is_ok(r))
+			r = visit(ctx, &row);
+		if (!rc_is_ok(r))
+			break;
+		count++;
+	}
+	db_end(db, st);
+	*ret_count = count;
+	return r;
+}
+
+rc aside_change_get(struct store *s, const struct digest *id, store_visit_change visit, void *ctx,
+		    struct fault *f)
+{
+	sqlite3_stmt *st;
+	size_t count = 0;
+
+	TRY(db_begin(db_of(s), SQL_CHANGE_GET, &st, f));
+	bind_digest(st, 1, id);
+	TRY(visit_changes(db_of(s), st, visit, ctx, &count, f));
+	return count == 0 ? RC(RC_NOTFOUND) : OK;
+}
+
+rc aside_change_list(struct store *s, const char *state, store_visit_change visit, void *ctx,
+		     struct fault *f)
+{
+	sqlite3_stmt *st;
+	size_t count;
+
+	TRY(db_begin(db_of(s), SQL_CHANGE_LIST, &st, f));
+	bind_text(st, 1, state);
+	bind_u64(st, 2, STORE_LIST_MAX);
+	return visit_changes(db_of(s), st, visit, ctx, &count, f);
+}
+
+rc aside_change_state(struct store *s, const struct digest *id, const char *state,
+		      struct view answer, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_CHANGE_STATE, &st, f));
+	bind_digest(st, 1, id);
+	bind_text(st, 2, state);
+	bind_text_view(st, 3, answer);
+	return run_changing(db_of(s), st, RC_NOTFOUND, f);
+}
+
+rc aside_change_sign(struct store *s, const struct digest *id, struct view sig, struct fault *f)
+{
+	struct digest d = digest_of(sig);
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_CHANGE_SIGN, &st, f));
+	bind_digest(st, 1, id);
+	bind_digest(st, 2, &d);
+	bind_blob(st, 3, sig);
+	return db_run(db_of(s), st, f);
+}
+
+rc aside_change_sigs(struct store *s, const struct digest *id, store_visit_bytes visit, void *ctx,
+		     struct fault *f)
+{
+	sqlite3_stmt *st;
+	size_t count;
+
+	TRY(db_begin(db_of(s), SQL_CHANGE_SIGS, &st, f));
+	bind_digest(st, 1, id);
+	return visit_blobs(db_of(s), st, visit, ctx, &count, f);
+}
