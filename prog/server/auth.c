@@ -1,0 +1,298 @@
+#include "prog/server/auth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/crypt/sshsig.h"
+#include "lib/model/call.h"
+#include "lib/model/change.h"
+
+#define ROSTER_SECONDS 2    /* how long a copy is used before the keeper is asked again */
+#define NONCES_MAX 262144u  /* in one generation; then calls wait for the next */
+#define SLOTS (NONCES_MAX * 2)
+#define GENERATION (4 * CALL_SKEW) /* longer than a nonce can be replayed */
+#define RECORD 24
+
+/* Two generations: the older one is forgotten when the younger one has outlived every replay. */
+struct generation {
+	uint8_t (*slots)[REQUEST_NONCE]; /* zero: free */
+	uint32_t count;
+	unix_time since;
+	int fd;
+};
+
+struct nonces {
+	pthread_mutex_t lock;
+	struct generation now;
+	struct generation before;
+	int data_fd;
+};
+
+static const char *const files[2] = {"nonces.0", "nonces.1"};
+
+/* Where the nonce is or would be. Nonces are random, so their first bytes are a hash. */
+static uint8_t *slot_of(const struct generation *g, const uint8_t nonce[REQUEST_NONCE])
+{
+	static const uint8_t zero[REQUEST_NONCE];
+	uint32_t at;
+
+	memcpy(&at, nonce, sizeof(at));
+	for (at %= SLOTS;; at = (at + 1) % SLOTS)
+		if (memcmp(g->slots[at], nonce, REQUEST_NONCE) == 0 ||
+		    memcmp(g->slots[at], zero, REQUEST_NONCE) == 0)
+			return g->slots[at];
+}
+
+static bool has(const struct generation *g, const uint8_t nonce[REQUEST_NONCE])
+{
+	return memcmp(slot_of(g, nonce), nonce, REQUEST_NONCE) == 0;
+}
+
+static void remember(struct generation *g, const uint8_t nonce[REQUEST_NONCE])
+{
+	memcpy(slot_of(g, nonce), nonce, REQUEST_NONCE);
+	g->count++;
+}
+
+static rc load(struct nonces *n, const char *name, unix_time now, struct fault *f)
+{
+	AUTO(fd) int fd = openat(n->data_fd, name, O_RDONLY | O_CLOEXEC);
+	uint8_t record[RECORD];
+
+	if (fd < 0)
+		return errno == ENOENT ? OK : fault_errno(f, errno, "%s", name);
+	while (rc_is_ok(fd_read_full(fd, record, sizeof(record), NULL))) {
+		struct view v = view_of(record, 8);
+		uint64_t t;
+
+		TRY(view_u64be(&v, &t));
+		if ((unix_time)t + 2 * CALL_SKEW >= now && n->before.count < NONCES_MAX &&
+		    !has(&n->before, record + 8))
+			remember(&n->before, record + 8);
+	}
+	return OK;
+}
+
+rc nonces_open(int data_fd, unix_time now, struct nonces **ret, struct fault *f)
+{
+	struct nonces *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	(void)pthread_mutex_init(&n->lock, NULL);
+	n->data_fd = data_fd;
+	n->now.fd = n->before.fd = -1;
+	n->now.slots = calloc(SLOTS, REQUEST_NONCE);
+	n->before.slots = calloc(SLOTS, REQUEST_NONCE);
+	n->now.since = n->before.since = now;
+	if (n->now.slots == NULL || n->before.slots == NULL) {
+		nonces_free(n);
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	}
+	for (int i = 0; i < 2; i++) {
+		rc r = load(n, files[i], now, f);
+
+		if (!rc_is_ok(r)) {
+			nonces_free(n);
+			return r;
+		}
+	}
+	n->now.fd = openat(data_fd, files[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (n->now.fd < 0) {
+		nonces_free(n);
+		return fault_errno(f, errno, "%s", files[0]);
+	}
+	*ret = n;
+	return OK;
+}
+
+void nonces_free(struct nonces *n)
+{
+	if (n == NULL)
+		return;
+	free(n->now.slots);
+	free(n->before.slots);
+	fd_close(&n->now.fd);
+	(void)pthread_mutex_destroy(&n->lock);
+	free(n);
+}
+
+/* Starts a new generation: file 1 becomes the old one, file 0 is begun again. */
+static rc rotate(struct nonces *n, unix_time now)
+{
+	struct generation old = n->before;
+
+	if (renameat(n->data_fd, files[0], n->data_fd, files[1]) != 0)
+		return RC(RC_IO);
+	fd_close(&n->now.fd);
+	n->before = n->now;
+	memset(old.slots, 0, (size_t)SLOTS * REQUEST_NONCE);
+	n->now = (struct generation){.slots = old.slots, .since = now};
+	n->now.fd = openat(n->data_fd, files[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return n->now.fd < 0 ? RC(RC_IO) : OK;
+}
+
+/* True if the nonce is new and is now remembered, also on disk. */
+static enum reason nonce_use(struct nonces *n, const uint8_t nonce[REQUEST_NONCE], unix_time t,
+			     unix_time now)
+{
+	uint8_t record[RECORD];
+	struct buf b;
+	enum reason reason = REASON_NONE;
+
+	buf_init_fixed(&b, record, sizeof(record));
+	buf_put_u64be(&b, (uint64_t)t);
+	buf_put(&b, nonce, REQUEST_NONCE);
+	(void)pthread_mutex_lock(&n->lock);
+	if (now - n->now.since > GENERATION && !rc_is_ok(rotate(n, now)))
+		reason = REASON_CALL_LIMIT;
+	else if (has(&n->now, nonce) || has(&n->before, nonce))
+		reason = REASON_CALL_REPLAY;
+	else if (n->now.count >= NONCES_MAX)
+		reason = REASON_CALL_LIMIT;
+	else if (!rc_is_ok(fd_write_full(n->now.fd, record, sizeof(record), NULL)))
+		reason = REASON_CALL_LIMIT;
+	else
+		remember(&n->now, nonce);
+	(void)pthread_mutex_unlock(&n->lock);
+	return reason;
+}
+
+/* ---- The roster ---- */
+
+static void ref_drop(struct roster_ref *r)
+{
+	if (r == NULL || --r->users > 0)
+		return;
+	roster_free(r->roster);
+	free(r);
+}
+
+void roster_drop(struct server *s, struct roster_ref *r)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	ref_drop(r);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void roster_stale(struct server *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->roster_read = 0;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* Asks the keeper for the roster and makes it the current one. */
+static rc roster_fetch(struct call_ctx *c)
+{
+	struct server *s = c->server;
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	AUTO(buf) struct buf frame;
+	uint64_t id = keeper_client_id(s->keeper);
+	struct keeper_document doc;
+	struct document_change change;
+	struct roster_ref *ref;
+	struct roster *roster;
+
+	buf_init(&frame, 64);
+	keeper_put_document_request(&frame, id, STATEMENT_ROSTER);
+	TRY(call_keeper(c, id, &frame, KEEPER_R_DOCUMENT, KEEPER_R_DOCUMENT, &reply));
+	if (!rc_is_ok(keeper_get_document(buf_view(&reply.body), &doc)) ||
+	    !rc_is_ok(document_change_parse(STATEMENT_ROSTER, doc.statement, &change, NULL)) ||
+	    !rc_is_ok(roster_parse(change.document, &roster, NULL)))
+		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's roster cannot be read");
+	ref = calloc(1, sizeof(*ref));
+	if (ref == NULL) {
+		roster_free(roster);
+		return call_refuse(c, REASON_CALL_LIMIT, "no memory");
+	}
+	*ref = (struct roster_ref){.roster = roster, .users = 1};
+	(void)pthread_mutex_lock(&s->lock);
+	ref_drop(s->roster);
+	s->roster = ref;
+	s->roster_read = clock_now(&clock_system);
+	(void)pthread_mutex_unlock(&s->lock);
+	return OK;
+}
+
+rc roster_take(struct call_ctx *c, struct roster_ref **ret)
+{
+	struct server *s = c->server;
+	unix_time now = clock_now(&clock_system);
+	bool fresh;
+
+	(void)pthread_mutex_lock(&s->lock);
+	fresh = s->roster != NULL && now >= s->roster_read && now - s->roster_read <= ROSTER_SECONDS;
+	(void)pthread_mutex_unlock(&s->lock);
+	if (!fresh)
+		TRY(roster_fetch(c));
+	(void)pthread_mutex_lock(&s->lock);
+	*ret = s->roster;
+	s->roster->users++;
+	(void)pthread_mutex_unlock(&s->lock);
+	return OK;
+}
+
+/* ---- One call ---- */
+
+static rc verify(struct call_ctx *c, const struct call *call, struct view sig, const struct roster *roster)
+{
+	static const struct sshsig_rules rules = {.allow_unverified = true, .allow_synced = true};
+	AUTO(buf) struct buf text;
+	const struct principal *person;
+	const struct sshkey *key;
+	struct sshsig parts;
+	struct fault f = {0};
+
+	buf_init(&text, HTTP_TARGET_MAX + 1024);
+	if (!rc_is_ok(sshsig_parse(sig, &parts, &f)))
+		return call_refuse(c, REASON_CALL_AUTH, "the call's signature: %s", f.text);
+	person = roster_person_by_key(roster, parts.key_blob);
+	key = person == NULL ? NULL : principal_key(person, parts.key_blob);
+	if (key == NULL)
+		return call_refuse(c, REASON_CALL_AUTH, "the roster knows nobody with this key");
+	if (!rc_is_ok(call_text(call, &text)) ||
+	    !rc_is_ok(sshsig_verify(key, statement_info(STATEMENT_CALL)->ns, buf_view(&text), sig,
+				    &rules, NULL, &f)))
+		return call_refuse(c, REASON_CALL_AUTH, "the call's signature: %s", f.text);
+	c->person = person->name;
+	return OK;
+}
+
+rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
+{
+	const char *header = http_header(c->exchange, "Authorization");
+	unix_time now = clock_now(&clock_system);
+	struct digest body = digest_of(c->body);
+	struct call call = {0};
+	AUTO(buf) struct buf sig;
+	struct roster_ref *roster;
+	struct fault f = {0};
+	enum reason reason;
+	rc r;
+
+	buf_init(&sig, SSHSIG_BLOB_MAX);
+	if (header == NULL)
+		return call_refuse(c, REASON_CALL_AUTH, "the call is not signed");
+	if (!rc_is_ok(call_header_parse(view_str(header), &call, &sig, &f)))
+		return call_refuse(c, REASON_CALL_AUTH, "Authorization: %s", f.text);
+	call.method = view_str(c->method);
+	call.target = http_raw_target(c->exchange);
+	call.pin = c->server->pin;
+	if (call.has_body_digest == upload ||
+	    (call.has_body_digest && !digest_is_equal(&call.body, &body)))
+		return call_refuse(c, REASON_CALL_AUTH, "the signature is over another body");
+	if (call.time > now + CALL_SKEW || call.time < now - CALL_SKEW)
+		return call_refuse(c, REASON_CALL_TIME, "the call's time differs by more than %d seconds",
+				   CALL_SKEW);
+	TRY(roster_take(c, &roster));
+	r = verify(c, &call, buf_view(&sig), roster->roster);
+	roster_drop(c->server, roster);
+	TRY(r);
+	reason = nonce_use(n, call.nonce, call.time, now);
+	return reason == REASON_NONE ? OK : call_refuse(c, reason, "%s", "");
+}

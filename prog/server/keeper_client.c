@@ -1,0 +1,268 @@
+#include "prog/server/keeper_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+
+#define RECONNECT_MS 200
+
+struct waiter {
+	struct waiter *next;
+	uint64_t id;
+	struct keeper_reply *reply;
+	bool done;
+	rc result;
+	pthread_cond_t woken;
+};
+
+struct keeper_client {
+	pthread_mutex_t lock; /* fd, waiting, next_id, stopping */
+	pthread_mutex_t send; /* one frame at a time; taken before lock */
+	pthread_t reader;
+	struct waiter *waiting;
+	uint64_t next_id;
+	int fd;
+	int stop;
+	bool stopping;
+	struct sockaddr_un address;
+};
+
+static int connect_now(const struct keeper_client *k)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)&k->address, sizeof(k->address)) != 0)
+		fd_close(&fd);
+	return fd;
+}
+
+/* Fails everybody who waits; the lock is held. */
+static void fail_all(struct keeper_client *k)
+{
+	for (struct waiter *w = k->waiting; w != NULL; w = w->next) {
+		w->done = true;
+		w->result = RC(RC_PEER);
+		(void)pthread_cond_signal(&w->woken);
+	}
+	k->waiting = NULL;
+}
+
+static struct waiter *take_waiter(struct keeper_client *k, uint64_t id)
+{
+	for (struct waiter **at = &k->waiting; *at != NULL; at = &(*at)->next) {
+		struct waiter *w = *at;
+
+		if (w->id != id)
+			continue;
+		*at = w->next;
+		return w;
+	}
+	return NULL;
+}
+
+/* Reads one frame and hands it to its waiter. */
+static rc read_frame(struct keeper_client *k, int fd)
+{
+	uint8_t head[KEEPER_HEADER];
+	struct keeper_header h;
+	struct buf body;
+	struct waiter *w;
+	uint8_t *space;
+	rc r = OK;
+
+	TRY(fd_read_full(fd, head, sizeof(head), NULL));
+	TRY(keeper_header_parse(view_of(head, sizeof(head)), &h));
+	buf_init(&body, KEEPER_FRAME_MAX);
+	if (h.body_len > 0) {
+		space = buf_space(&body, h.body_len);
+		r = space == NULL ? RC(RC_NOMEM) : fd_read_full(fd, space, h.body_len, NULL);
+	}
+	if (!rc_is_ok(r)) {
+		buf_release(&body);
+		return r;
+	}
+	(void)pthread_mutex_lock(&k->lock);
+	w = take_waiter(k, h.correlation);
+	if (w != NULL) {
+		w->reply->type = h.type;
+		w->reply->body = body;
+		w->done = true;
+		w->result = OK;
+		(void)pthread_cond_signal(&w->woken);
+	}
+	(void)pthread_mutex_unlock(&k->lock);
+	if (w == NULL)
+		buf_release(&body);
+	return OK;
+}
+
+/* Waits for a byte or the end; false: stop. */
+static bool wait_readable(const struct keeper_client *k, int fd, int timeout)
+{
+	struct pollfd p[2] = {{.fd = k->stop, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+
+	while (poll(p, fd < 0 ? 1 : 2, timeout) < 0 && errno == EINTR)
+		continue;
+	return p[0].revents == 0;
+}
+
+static void *reader_main(void *ctx)
+{
+	struct keeper_client *k = ctx;
+	int fd = -1;
+
+	for (;;) {
+		if (fd < 0) {
+			fd = connect_now(k);
+			(void)pthread_mutex_lock(&k->lock);
+			k->fd = fd;
+			(void)pthread_mutex_unlock(&k->lock);
+		}
+		if (!wait_readable(k, fd, fd < 0 ? RECONNECT_MS : -1))
+			break;
+		if (fd < 0 || rc_is_ok(read_frame(k, fd)))
+			continue;
+		(void)pthread_mutex_lock(&k->send);
+		(void)pthread_mutex_lock(&k->lock);
+		k->fd = -1;
+		fail_all(k);
+		(void)pthread_mutex_unlock(&k->lock);
+		(void)pthread_mutex_unlock(&k->send);
+		fd_close(&fd);
+	}
+	(void)pthread_mutex_lock(&k->lock);
+	k->fd = -1;
+	k->stopping = true;
+	fail_all(k);
+	(void)pthread_mutex_unlock(&k->lock);
+	fd_close(&fd);
+	return NULL;
+}
+
+rc keeper_client_start(const char *path, struct keeper_client **ret, struct fault *f)
+{
+	struct keeper_client *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	k->fd = -1;
+	k->next_id = 1;
+	k->address.sun_family = AF_UNIX;
+	k->stop = eventfd(0, EFD_CLOEXEC);
+	if (k->stop < 0 || strlen(path) >= sizeof(k->address.sun_path)) {
+		fd_close(&k->stop);
+		free(k);
+		return fault_set(f, RC_USAGE, 0, "%s: too long for a socket", path);
+	}
+	memcpy(k->address.sun_path, path, strlen(path) + 1);
+	(void)pthread_mutex_init(&k->lock, NULL);
+	(void)pthread_mutex_init(&k->send, NULL);
+	if (pthread_create(&k->reader, NULL, reader_main, k) != 0) {
+		fd_close(&k->stop);
+		free(k);
+		return fault_set(f, RC_NOMEM, 0, "no thread");
+	}
+	*ret = k;
+	return OK;
+}
+
+void keeper_client_stop(struct keeper_client *k)
+{
+	const uint64_t one = 1;
+
+	if (k == NULL)
+		return;
+	rc_ignore(fd_write_full(k->stop, &one, sizeof(one), NULL), "an eventfd takes eight bytes");
+	(void)pthread_join(k->reader, NULL);
+	(void)pthread_mutex_destroy(&k->lock);
+	(void)pthread_mutex_destroy(&k->send);
+	fd_close(&k->stop);
+	free(k);
+}
+
+bool keeper_client_is_up(struct keeper_client *k)
+{
+	bool up;
+
+	(void)pthread_mutex_lock(&k->lock);
+	up = k->fd >= 0;
+	(void)pthread_mutex_unlock(&k->lock);
+	return up;
+}
+
+uint64_t keeper_client_id(struct keeper_client *k)
+{
+	uint64_t id;
+
+	(void)pthread_mutex_lock(&k->lock);
+	id = k->next_id++;
+	(void)pthread_mutex_unlock(&k->lock);
+	return id;
+}
+
+static rc send_frame(struct keeper_client *k, const struct buf *frame)
+{
+	const uint8_t *p = frame->ptr;
+	size_t left = frame->len;
+	int fd;
+
+	(void)pthread_mutex_lock(&k->lock);
+	fd = k->fd;
+	(void)pthread_mutex_unlock(&k->lock);
+	while (fd >= 0 && left > 0) {
+		ssize_t n = send(fd, p, left, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return RC(RC_PEER);
+		p += n;
+		left -= (size_t)n;
+	}
+	return fd < 0 ? RC(RC_PEER) : OK;
+}
+
+rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *frame,
+		      struct keeper_reply *ret)
+{
+	struct waiter w = {.id = id, .reply = ret, .woken = PTHREAD_COND_INITIALIZER};
+	rc r;
+
+	TRY(buf_done(frame));
+	*ret = (struct keeper_reply){0};
+	/* `send` is held from queueing to the last byte, so that a break of the connection either
+	 * finds the waiter in the list or has not begun. */
+	(void)pthread_mutex_lock(&k->send);
+	(void)pthread_mutex_lock(&k->lock);
+	w.next = k->waiting;
+	k->waiting = &w;
+	(void)pthread_mutex_unlock(&k->lock);
+	r = send_frame(k, frame);
+	(void)pthread_mutex_unlock(&k->send);
+	(void)pthread_mutex_lock(&k->lock);
+	if (!rc_is_ok(r) && !w.done) {
+		(void)take_waiter(k, id);
+		w.done = true;
+		w.result = r;
+	}
+	while (!w.done)
+		(void)pthread_cond_wait(&w.woken, &k->lock);
+	(void)pthread_mutex_unlock(&k->lock);
+	(void)pthread_cond_destroy(&w.woken);
+	return w.result;
+}
+
+void keeper_reply_release(struct keeper_reply *r)
+{
+	buf_release(&r->body);
+}

@@ -1,0 +1,33 @@
+/* keeper_client - the one connection to the keeper: pipelined, answered in any order, made again when
+ * it breaks.
+ *
+ * Owns: the socket, correlation ids, a reader thread. Must not own: what messages mean.
+ * Threads: every function from any thread. A call in flight when the connection breaks fails with
+ * RC_PEER; all keeper messages are idempotent, so the caller may repeat it. */
+#ifndef GS_SERVER_KEEPER_CLIENT_H
+#define GS_SERVER_KEEPER_CLIENT_H
+
+#include "lib/proto/keeper.h"
+
+struct keeper_client;
+
+/* Starts the reader; does not wait for a connection. path is copied. RC_NOMEM. */
+MUST rc keeper_client_start(const char *path, struct keeper_client **ret, struct fault *f);
+void keeper_client_stop(struct keeper_client *k);
+bool keeper_client_is_up(struct keeper_client *k);
+
+/* The id for the next frame. */
+uint64_t keeper_client_id(struct keeper_client *k);
+
+struct keeper_reply {
+	enum keeper_type type;
+	struct buf body;
+};
+/* Sends one whole frame made with id and waits for its answer; *ret->body is initialised here and the
+ * caller's to release. An R_ERROR is an answer, too. RC_PEER: the keeper is away. */
+MUST rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *frame,
+			   struct keeper_reply *ret);
+void keeper_reply_release(struct keeper_reply *r);
+AUTO_DEFINE(keeper_reply, struct keeper_reply, keeper_reply_release)
+
+#endif

@@ -1,0 +1,109 @@
+/* server - what the parts of greatseald share: the store, the keeper's connection, directories,
+ * limits; and one call as the handlers see it.
+ *
+ * Owns: lifetimes. Handlers run in task threads and may block; the HTTP threads never do. */
+#ifndef GS_SERVER_SERVER_H
+#define GS_SERVER_SERVER_H
+
+#include <jansson.h>
+#include <limits.h>
+#include <pthread.h>
+
+#include "lib/base/clock.h"
+#include "lib/model/reason.h"
+#include "lib/model/roster.h"
+#include "lib/net/http_server.h"
+#include "lib/net/http_target.h"
+#include "lib/store/store.h"
+#include "prog/server/keeper_client.h"
+
+struct conf {
+	char listen[128];
+	char data[PATH_MAX];
+	char keeper_socket[PATH_MAX];
+	char public_log[PATH_MAX];
+	char worker[PATH_MAX];
+	char client_ca[PATH_MAX];
+	uint64_t upload_max;
+	uint64_t threads;
+	uint64_t tasks;
+	uint64_t connections;
+};
+
+struct tasks;
+struct waits;
+
+/* The roster in force, shared by calls that run; replaced as a whole. */
+struct roster_ref {
+	struct roster *roster;
+	unsigned users;
+};
+
+struct server {
+	struct conf conf;
+	struct store *store;
+	struct keeper_client *keeper;
+	struct http_server *http;
+	struct tasks *tasks;
+	struct waits *waits;
+	struct digest pin;
+	int data_fd;   /* data directory */
+	int public_fd; /* the log's directory, or -1 until it is there */
+	pthread_mutex_t lock; /* roster, upload locks */
+	struct roster_ref *roster;
+	unix_time roster_read;
+};
+
+/* One call. Handlers fill status and either body or file, or call call_refuse. */
+struct call_ctx {
+	struct server *server;
+	struct http_exchange *exchange;
+	const struct route *route;
+	struct http_target target;
+	const char *method;
+	struct name person; /* whom the signature is by; empty for open routes */
+	struct view body;
+	struct call_ctx *next; /* in the task queue */
+	void (*resume)(struct call_ctx *c); /* for calls that wait: what to run again */
+	uint64_t since;
+	unix_time until;
+	/* the answer */
+	unsigned status;
+	struct buf out;
+	const char *content_type;
+	int file;
+	bool has_file;
+	uint64_t file_size;
+	bool parked; /* the answer comes later */
+	struct upload_write *upload;
+};
+
+/* {"error":{...}} with the status that belongs to the reason. Always returns RC(RC_DENIED). */
+rc call_refuse(struct call_ctx *c, enum reason reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Takes the JSON value and answers with it. RC_NOMEM. */
+MUST rc call_json(struct call_ctx *c, unsigned status, json_t *value);
+/* The body as a JSON object. Refuses with call.form. */
+MUST rc call_body(struct call_ctx *c, json_t **ret);
+/* base64 member of the body appended to out. Refuses with call.form. */
+MUST rc call_bytes(struct call_ctx *c, const json_t *body, const char *name, struct buf *out);
+/* Segment i of the path as a digest. Refuses with call.not-found. */
+MUST rc call_digest(struct call_ctx *c, size_t segment, struct digest *ret);
+/* Decimal query parameter, or the fallback. Refuses with call.form. */
+MUST rc call_number(struct call_ctx *c, const char *name, uint64_t max, uint64_t fallback,
+		    uint64_t *ret);
+
+/* Sends a frame to the keeper. Refuses with keeper.unavailable, or with the reason in an R_ERROR; the
+ * answer is of type want or want2. */
+MUST rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, enum keeper_type want,
+		    enum keeper_type want2, struct keeper_reply *ret);
+/* JSON bytes to a value. */
+MUST rc call_parse(struct call_ctx *c, struct view bytes, json_t **ret);
+json_t *json_base64(struct view bytes);
+
+static inline void json_autorelease(json_t **j)
+{
+	json_decref(*j);
+}
+
+#endif
