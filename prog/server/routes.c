@@ -1,0 +1,75 @@
+#include "prog/server/routes.h"
+
+#include <string.h>
+
+#include "lib/model/request.h"
+
+#define SMALL 65536u
+#define BASE64_OF(n) ((n) / 3 * 4 + 8)
+#define REQUEST_BODY_MAX (BASE64_OF(REQUEST_BYTES_MAX) + 2 * SMALL)
+#define CHANGE_BODY_MAX (BASE64_OF(DOCUMENT_BYTES_MAX) + 16 * SMALL)
+
+const struct route route_table[] = {
+	{"GET", "healthz", ROUTE_OPEN, 0, get_healthz},
+	{"GET", "readyz", ROUTE_OPEN, 0, get_readyz},
+	{"GET", "v1/info", ROUTE_OPEN, 0, get_info},
+	{"GET", "v1/log/**", ROUTE_OPEN, 0, get_log_file},
+	{"GET", "v1/policy", 0, 0, get_policy},
+	{"GET", "v1/roster", 0, 0, get_roster},
+	{"GET", "v1/statements/*", 0, 0, get_statement},
+	{"GET", "v1/keys", 0, 0, get_keys},
+	{"GET", "v1/keys/*", 0, 0, get_key},
+	{"GET", "v1/keys/*/csr", 0, 0, get_key_csr},
+	{"GET", "v1/keys/*/certificates", 0, 0, get_key_certificates},
+	{"POST", "v1/changes", 0, CHANGE_BODY_MAX, post_change},
+	{"GET", "v1/changes", 0, 0, get_changes},
+	{"GET", "v1/changes/*", 0, 0, get_change},
+	{"POST", "v1/uploads", 0, SMALL, post_upload},
+	{"GET", "v1/uploads/*", 0, 0, get_upload},
+	{"PATCH", "v1/uploads/*", ROUTE_UPLOAD, 0, patch_upload},
+	{"POST", "v1/requests", 0, REQUEST_BODY_MAX, post_request},
+	{"POST", "v1/explain", 0, REQUEST_BODY_MAX, post_explain},
+	{"GET", "v1/requests", 0, 0, get_requests},
+	{"GET", "v1/search", 0, 0, get_search},
+	{"GET", "v1/requests/*", 0, 0, get_request},
+	{"GET", "v1/requests/*/wait", 0, 0, get_request_wait},
+	{"POST", "v1/requests/*/acts", 0, SMALL, post_act},
+	{"POST", "v1/requests/*/sign", 0, SMALL, post_sign},
+	{"GET", "v1/requests/*/result", 0, 0, get_result},
+	{"GET", "v1/requests/*/items/*/signed", 0, 0, get_signed},
+	{"GET", "v1/requests/*/items/*/artifact", 0, 0, get_item_artifact},
+	{"GET", "v1/artifacts/*", 0, 0, get_artifact},
+	{"GET", "v1/reports/*", 0, 0, get_report},
+	{0},
+};
+
+static bool matches(const char *path, const struct http_target *t)
+{
+	for (size_t i = 0;; i++) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && memcmp(path, "**", 2) == 0)
+			return i < t->segment_count;
+		if (i == t->segment_count)
+			return false;
+		if (!(len == 1 && path[0] == '*') &&
+		    !view_is_equal(t->segments[i], view_of(path, len)))
+			return false;
+		if (path[len] == '\0')
+			return i + 1 == t->segment_count;
+		path += len + 1;
+	}
+}
+
+const struct route *route_find(const char *method, const struct http_target *t, bool *ret_path)
+{
+	*ret_path = false;
+	for (const struct route *r = route_table; r->method != NULL; r++) {
+		if (!matches(r->path, t))
+			continue;
+		*ret_path = true;
+		if (strcmp(r->method, method) == 0)
+			return r;
+	}
+	return NULL;
+}

@@ -1,0 +1,56 @@
+/* routes - the table of what greatseald answers; docs/api.md describes each row. */
+#ifndef GS_SERVER_ROUTES_H
+#define GS_SERVER_ROUTES_H
+
+#include "prog/server/server.h"
+
+enum route_flag {
+	ROUTE_OPEN = 1,	  /* unsigned: health, the log, what init-client needs */
+	ROUTE_UPLOAD = 2, /* the body is streamed and named by the path */
+};
+
+struct route {
+	const char *method;
+	const char *path; /* segments; "*" stands for one of any text; "**" for the rest */
+	unsigned flags;
+	size_t body_max;
+	rc (*run)(struct call_ctx *c);
+};
+
+extern const struct route route_table[];
+/* The row for the method and target; *ret_path tells whether any method has this path. */
+const struct route *route_find(const char *method, const struct http_target *t, bool *ret_path);
+
+/* Handlers, by file. */
+rc get_healthz(struct call_ctx *c); /* info.c */
+rc get_readyz(struct call_ctx *c);
+rc get_info(struct call_ctx *c);
+rc get_log_file(struct call_ctx *c);
+rc get_policy(struct call_ctx *c);
+rc get_roster(struct call_ctx *c);
+rc get_statement(struct call_ctx *c);
+rc get_keys(struct call_ctx *c); /* keys.c */
+rc get_key(struct call_ctx *c);
+rc get_key_csr(struct call_ctx *c);
+rc get_key_certificates(struct call_ctx *c);
+rc post_change(struct call_ctx *c); /* changes.c */
+rc get_changes(struct call_ctx *c);
+rc get_change(struct call_ctx *c);
+rc post_upload(struct call_ctx *c); /* uploads.c */
+rc get_upload(struct call_ctx *c);
+rc patch_upload(struct call_ctx *c);
+rc post_request(struct call_ctx *c); /* pipeline.c */
+rc post_explain(struct call_ctx *c);
+rc get_requests(struct call_ctx *c); /* requests.c */
+rc get_search(struct call_ctx *c);
+rc get_request(struct call_ctx *c);
+rc get_request_wait(struct call_ctx *c);
+rc post_act(struct call_ctx *c); /* acts.c */
+rc post_sign(struct call_ctx *c);
+rc get_result(struct call_ctx *c); /* results.c */
+rc get_signed(struct call_ctx *c);
+rc get_artifact(struct call_ctx *c);
+rc get_item_artifact(struct call_ctx *c);
+rc get_report(struct call_ctx *c);
+
+#endif

@@ -1,0 +1,22 @@
+/* tasks - from HTTP exchanges to handlers: a queue and a pool of threads that may block, and the calls
+ * that wait for a request to change.
+ *
+ * Owns: call contexts, the pool, the parked calls. */
+#ifndef GS_SERVER_TASKS_H
+#define GS_SERVER_TASKS_H
+
+#include "prog/server/auth.h"
+#include "prog/server/server.h"
+
+#define TASKS_QUEUE_MAX 4096u
+#define PARKED_MAX 1024u
+
+MUST rc tasks_start(struct server *s, struct nonces *nonces, struct fault *f);
+/* Answers what is parked, runs what is queued, ends the threads. */
+void tasks_stop(struct server *s);
+/* The functions that http_server calls; ctx is the server. */
+struct http_handler tasks_handler(struct server *s);
+/* A request has changed: calls that wait for it look again. */
+void tasks_changed(struct server *s);
+
+#endif

@@ -1,0 +1,241 @@
+#include "prog/server/uploads.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "prog/server/routes.h"
+
+#define PATH_BYTES 96
+
+struct upload_write {
+	struct digest sha256;
+	uint64_t size;
+	uint64_t at;
+	int fd; /* the part, locked */
+	struct hasher *hash;
+};
+
+static void part_path(const struct digest *d, const char *suffix, char out[PATH_BYTES])
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(d, hex);
+	(void)snprintf(out, PATH_BYTES, "artifacts/%s%s", hex, suffix);
+}
+
+rc uploads_setup(struct server *s, struct fault *f)
+{
+	static const char *const dirs[] = {"artifacts", "reports", "signed"};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (mkdirat(s->data_fd, dirs[i], 0700) != 0 && errno != EEXIST)
+			return fault_errno(f, errno, "%s/%s", s->conf.data, dirs[i]);
+	return OK;
+}
+
+rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_fd, uint64_t *ret_size)
+{
+	char path[PATH_BYTES];
+	int fd;
+
+	part_path(sha256, "", path);
+	fd = openat(s->data_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return RC(RC_NOTFOUND);
+	if (!rc_is_ok(fd_size(fd, ret_size, NULL))) {
+		fd_close(&fd);
+		return RC(RC_IO);
+	}
+	*ret_fd = fd;
+	return OK;
+}
+
+/* How much of it is here; *ret_complete if all of it is. */
+static uint64_t bytes_here(const struct server *s, const struct digest *d, bool *ret_complete)
+{
+	char path[PATH_BYTES];
+	struct stat st;
+
+	part_path(d, "", path);
+	*ret_complete = fstatat(s->data_fd, path, &st, 0) == 0;
+	if (*ret_complete)
+		return (uint64_t)st.st_size;
+	part_path(d, ".part", path);
+	return fstatat(s->data_fd, path, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static rc answer_state(struct call_ctx *c, unsigned status, const struct digest *d)
+{
+	char hex[DIGEST_HEX];
+	bool complete;
+	uint64_t offset = bytes_here(c->server, d, &complete);
+
+	digest_hex(d, hex);
+	return call_json(c, status, json_pack("{s:s,s:I,s:b}", "sha256", hex, "offset",
+					      (json_int_t)offset, "complete", (int)complete));
+}
+
+rc post_upload(struct call_ctx *c)
+{
+	AUTO(json) json_t *body = NULL;
+	struct store_upload row = {0};
+	struct digest d;
+	json_int_t size;
+	struct fault f = {0};
+	rc r;
+
+	TRY(call_body(c, &body));
+	size = json_integer_value(json_object_get(body, "size"));
+	if (!json_is_integer(json_object_get(body, "size")) || size < 0 ||
+	    !rc_is_ok(digest_parse(view_str(json_string_value(json_object_get(body, "sha256")) == NULL
+						    ? ""
+						    : json_string_value(json_object_get(body, "sha256"))),
+				   &d)))
+		return call_refuse(c, REASON_CALL_FORM, "sha256 and size are needed");
+	if ((uint64_t)size > c->server->conf.upload_max)
+		return call_refuse(c, REASON_FORM_LIMIT, "a file may have %llu bytes",
+				   (unsigned long long)c->server->conf.upload_max);
+	r = c->server->store->api->upload_get(c->server->store, &d, &row, &f);
+	if (rc_is_ok(r) && row.size != (uint64_t)size)
+		return call_refuse(c, REASON_ARTIFACT_DIGEST, "this digest was announced with another size");
+	if (r.code == RC_NOTFOUND) {
+		row = (struct store_upload){.sha256 = d,
+					    .size = (uint64_t)size,
+					    .created = clock_now(&clock_system),
+					    .touched = clock_now(&clock_system),
+					    .owner = c->person};
+		r = c->server->store->api->upload_put(c->server->store, &row, &f);
+	}
+	if (!rc_is_ok(r))
+		return call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
+	return answer_state(c, 200, &d);
+}
+
+rc get_upload(struct call_ctx *c)
+{
+	struct digest d;
+
+	TRY(call_digest(c, 2, &d));
+	return answer_state(c, 200, &d);
+}
+
+/* Digest of what is there already, when an upload goes on. */
+static rc rehash(struct upload_write *u)
+{
+	uint8_t block[65536];
+
+	for (uint64_t at = 0; at < u->at;) {
+		size_t n = u->at - at < sizeof(block) ? (size_t)(u->at - at) : sizeof(block);
+
+		TRY(fd_pread_full(u->fd, block, n, at, NULL));
+		TRY(hasher_update(u->hash, view_of(block, n)));
+		at += n;
+	}
+	return OK;
+}
+
+static rc open_part(struct call_ctx *c, struct upload_write *u)
+{
+	char path[PATH_BYTES];
+	uint64_t here;
+
+	part_path(&u->sha256, ".part", path);
+	u->fd = openat(c->server->data_fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (u->fd < 0)
+		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", strerror(errno));
+	if (flock(u->fd, LOCK_EX | LOCK_NB) != 0)
+		return call_refuse(c, REASON_CALL_LIMIT, "this file is being uploaded by another call");
+	TRY(fd_size(u->fd, &here, NULL));
+	if (here != u->at) {
+		TRY(answer_state(c, 409, &u->sha256));
+		return RC(RC_STATE);
+	}
+	return rehash(u);
+}
+
+rc upload_begin(struct call_ctx *c)
+{
+	struct store_upload row;
+	struct upload_write *u;
+	struct digest d;
+	uint64_t offset;
+	bool complete;
+
+	TRY(call_digest(c, 2, &d));
+	TRY(call_number(c, "offset", UINT64_MAX >> 1, 0, &offset));
+	if (!rc_is_ok(c->server->store->api->upload_get(c->server->store, &d, &row, NULL)))
+		return call_refuse(c, REASON_CALL_NOTFOUND, "announce the upload first");
+	(void)bytes_here(c->server, &d, &complete);
+	if (complete || offset > row.size) {
+		TRY(answer_state(c, complete ? 200 : 409, &d));
+		return RC(RC_STATE);
+	}
+	u = calloc(1, sizeof(*u));
+	if (u == NULL)
+		return RC(RC_NOMEM);
+	*u = (struct upload_write){.sha256 = d, .size = row.size, .at = offset, .fd = -1};
+	c->upload = u;
+	TRY(hasher_new(HASH_SHA256, &u->hash));
+	return open_part(c, u);
+}
+
+rc upload_data(struct call_ctx *c, struct view piece)
+{
+	struct upload_write *u = c->upload;
+	struct fault f = {0};
+
+	if (u == NULL || piece.len > u->size - u->at)
+		return call_refuse(c, REASON_FORM_LIMIT, "more bytes than were announced");
+	if (!rc_is_ok(fd_pwrite_full(u->fd, piece.ptr, piece.len, u->at, &f)))
+		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
+	if (!rc_is_ok(hasher_update(u->hash, piece)))
+		return call_refuse(c, REASON_CALL_LIMIT, "hashing failed");
+	u->at += piece.len;
+	return OK;
+}
+
+/* All bytes are here: right digest, durable, under its name. */
+static rc finish(struct call_ctx *c, struct upload_write *u)
+{
+	char part[PATH_BYTES];
+	char whole[PATH_BYTES];
+	struct hash sum = {0};
+
+	part_path(&u->sha256, ".part", part);
+	part_path(&u->sha256, "", whole);
+	TRY(hasher_finish(u->hash, &sum));
+	if (memcmp(sum.b, u->sha256.b, DIGEST_SIZE) != 0) {
+		(void)unlinkat(c->server->data_fd, part, 0);
+		return call_refuse(c, REASON_ARTIFACT_DIGEST, "the bytes have another SHA-256; discarded");
+	}
+	if (fdatasync(u->fd) != 0 ||
+	    renameat(c->server->data_fd, part, c->server->data_fd, whole) != 0)
+		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", strerror(errno));
+	return OK;
+}
+
+rc patch_upload(struct call_ctx *c)
+{
+	struct upload_write *u = c->upload;
+
+	if (u->at == u->size)
+		TRY(finish(c, u));
+	return answer_state(c, 200, &u->sha256);
+}
+
+void upload_abandon(struct call_ctx *c)
+{
+	if (c->upload == NULL)
+		return;
+	fd_close(&c->upload->fd);
+	hasher_free(c->upload->hash);
+	free(c->upload);
+	c->upload = NULL;
+}
