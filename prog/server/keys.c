@@ -1,7 +1,7 @@
 /* keys - what the keeper holds, as it tells it. */
 #include <string.h>
 
-#include "lib/crypt/x509.h"
+#include "lib/codec/pem.h"
 #include "prog/server/routes.h"
 
 static rc keys_json(struct call_ctx *c, struct view name, json_t **ret)
@@ -49,7 +49,9 @@ rc get_key(struct call_ctx *c)
 
 static rc answer_pem(struct call_ctx *c, struct view der, const char *label)
 {
-	TRY(x509_pem(der, label, &c->out));
+	const struct pem_kind kind = {.label = label, .columns = PEM_COLUMNS};
+
+	pem_put(&kind, der, &c->out);
 	c->status = 200;
 	c->content_type = "application/x-pem-file";
 	return buf_done(&c->out);

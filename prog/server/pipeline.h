@@ -1,0 +1,84 @@
+/* pipeline - the one way of a request through the server: bytes, request, caller, files, keeper,
+ * store, answer. Each stage takes the struct of the one before and fills its own, so that calling one
+ * early does not compile.
+ *
+ * None of this is trusted by the keeper: it sees the raw statement and verifies all of it again. */
+#ifndef GS_SERVER_PIPELINE_H
+#define GS_SERVER_PIPELINE_H
+
+#include "prog/server/server.h"
+
+/* stage1: the statement is canonical and within limits. */
+struct stage1_request {
+	struct buf statement;
+	struct buf requester_sig;
+	struct buf host_sig;
+	struct request request;
+	struct digest id;
+	bool sign;
+};
+void stage1_release(struct stage1_request *s);
+AUTO_DEFINE(stage1, struct stage1_request, stage1_release)
+MUST rc stage1_read(struct call_ctx *c, struct stage1_request *ret);
+
+/* stage2: the caller is the requester. */
+struct stage2_authenticated {
+	const struct stage1_request *in;
+};
+MUST rc stage2_authenticate(struct call_ctx *c, const struct stage1_request *in,
+			    struct stage2_authenticated *ret);
+
+/* stage3: every file is here, has the size, digests and content digest of the request, and has been
+ * inspected; without upload there is nothing to look at. */
+struct stage3_inspected {
+	const struct stage2_authenticated *in;
+	struct store_item *items; /* with reports and diffs */
+};
+void stage3_release(struct stage3_inspected *s);
+AUTO_DEFINE(stage3, struct stage3_inspected, stage3_release)
+MUST rc stage3_inspect(struct call_ctx *c, const struct stage2_authenticated *in,
+		       struct stage3_inspected *ret);
+
+/* stage4: the keeper has it, has decided, and signed if that was allowed. */
+struct stage4_kept {
+	const struct stage3_inspected *in;
+	struct keeper_reply reply;
+};
+MUST rc stage4_keep(struct call_ctx *c, const struct stage3_inspected *in, struct stage4_kept *ret);
+
+/* stage5: the store can find it. */
+struct stage5_projected {
+	const struct stage4_kept *in;
+};
+MUST rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage5_projected *ret);
+
+/* stage6: the answer. */
+MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
+
+/* ---- shared with acts and results ---- */
+
+/* Answers {"status","result"?} for an R_STATUS or R_RESULT, and brings the store up to date. extra (may
+ * be NULL, taken) is added as "receipt". */
+MUST rc answer_reply(struct call_ctx *c, const struct digest *request, const struct keeper_reply *reply,
+		     json_t *extra);
+/* The status as the keeper sees it now, also into the store; *ret is its JSON. */
+MUST rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
+		     uint64_t *ret_version);
+/* RESULT of docs/api.md. */
+MUST rc result_json(struct call_ctx *c, const struct keeper_result *r, json_t **ret);
+/* Inspects an artifact unless that was done before; the digest of its report. */
+MUST rc report_make(struct call_ctx *c, const struct digest *artifact, const char *name,
+		    struct digest *ret);
+/* Digest of the report of differences; RC_NOTFOUND if one of the two is not there. */
+MUST rc report_compare(struct call_ctx *c, const struct digest *old, const struct digest *new,
+		       struct digest *ret);
+/* Runs a job of the worker over an artifact; *ret_json is the caller's. */
+struct worker_call {
+	const char *const *args;
+	size_t arg_count;
+	const int *fds; /* given as 3, 4, 5 */
+	size_t fd_count;
+};
+MUST rc worker_call(struct call_ctx *c, const struct worker_call *w, json_t **ret_json);
+
+#endif
