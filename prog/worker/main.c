@@ -32,6 +32,7 @@ static const struct job jobs[] = {
 	{"content", ARG_IN | ARG_DIGEST, ARG_FORMAT, job_content},
 	{"insert", ARG_IN | ARG_OBJECT | ARG_OUT | ARG_FORMAT, 0, job_insert},
 	{"verify", ARG_IN | ARG_FORMAT, ARG_OBJECT | ARG_ROOTS | ARG_AT, job_verify},
+	{"diff", ARG_IN | ARG_OBJECT, 0, job_diff},
 	{"extract", ARG_IN | ARG_OUT | ARG_FORMAT, 0, job_extract},
 };
 

@@ -1,0 +1,296 @@
+/* greatseald - the HTTPS API: carries bytes between people and the keeper. See greatseald(8).
+ *
+ * Owns: starting and ending the parts in order. Whatever happens here can refuse service, never make a
+ * signature. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "lib/base/sandbox.h"
+#include "lib/net/tls.h"
+#include "prog/server/auth.h"
+#include "prog/server/conf.h"
+#include "prog/server/tasks.h"
+#include "prog/server/timer.h"
+#include "prog/server/uploads.h"
+
+#define PEM_MAX 65536u
+#define CERT_YEARS 10
+#define DRAIN_MS 10000u
+
+static int usage(FILE *out, int code)
+{
+	(void)fprintf(out, "usage: greatseald init --data DIR [--name HOST]\n"
+			   "       greatseald run|-t [--config FILE] [--SETTING VALUE ...]\n"
+			   "       greatseald --help | --version\n");
+	return code;
+}
+
+static int fail(const struct fault *f)
+{
+	(void)fprintf(stderr, "greatseald: %s\n", f->text);
+	return 1;
+}
+
+static rc write_private(int dirfd, const char *name, struct view bytes, struct fault *f)
+{
+	const struct file_spec spec = {.dirfd = dirfd, .name = name, .mode = 0600, .durable = true};
+
+	return file_replace(&spec, bytes, f);
+}
+
+/* Makes the data directory, the TLS key and its certificate; keeps what is there. */
+static rc init(const char *data, const char *name, struct digest *ret_pin, struct fault *f)
+{
+	unix_time now = clock_now(&clock_system);
+	const struct tls_make make = {.name = name,
+				      .not_before = now - 3600,
+				      .not_after = now + (unix_time)CERT_YEARS * 366 * 86400};
+	AUTO(secret) struct secret key = {0};
+	AUTO(buf) struct buf cert;
+	AUTO(fd) int dirfd = -1;
+
+	buf_init(&cert, PEM_MAX);
+	TRY(dir_make(data, 0700, f));
+	TRY(dir_open(data, &dirfd, f));
+	if (faccessat(dirfd, "tls.key", F_OK, 0) == 0)
+		return fault_set(f, RC_EXISTS, 0, "%s/tls.key exists; init is for a new directory", data);
+	TRY(tls_self_signed(&make, &key, &cert, f));
+	TRY(write_private(dirfd, "tls.crt", buf_view(&cert), f));
+	TRY(write_private(dirfd, "tls.key", secret_view(&key), f));
+	return tls_pin(buf_view(&cert), ret_pin, f);
+}
+
+static int cmd_init(int argc, char **argv)
+{
+	const char *data = NULL;
+	const char *name = "localhost";
+	struct fault f = {0};
+	char hex[DIGEST_HEX];
+	struct digest pin;
+
+	for (int i = 2; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--data") == 0)
+			data = argv[i + 1];
+		else if (strcmp(argv[i], "--name") == 0)
+			name = argv[i + 1];
+		else
+			return usage(stderr, 2);
+	}
+	if (data == NULL || argc % 2 != 0)
+		return usage(stderr, 2);
+	if (!rc_is_ok(init(data, name, &pin, &f)))
+		return fail(&f);
+	digest_hex(&pin, hex);
+	(void)printf("sha256:%s\n", hex);
+	return 0;
+}
+
+static rc read_settings(int argc, char **argv, struct conf *c, struct fault *f)
+{
+	conf_defaults(c);
+	for (int i = 2; i + 1 < argc; i += 2)
+		if (strcmp(argv[i], "--config") == 0)
+			TRY(conf_load(c, argv[i + 1], f));
+	for (int i = 2; i < argc; i += 2) {
+		if (i + 1 >= argc || strncmp(argv[i], "--", 2) != 0)
+			return fault_set(f, RC_USAGE, 0, "%s: a setting is --NAME VALUE", argv[i]);
+		if (strcmp(argv[i], "--config") != 0)
+			TRY(conf_set(c, argv[i] + 2, view_str(argv[i + 1]), f));
+	}
+	return conf_check(c, f);
+}
+
+/* The parts that need files; what is read here is not read again. */
+struct files {
+	struct buf cert;
+	struct buf ca;
+	struct secret key;
+};
+
+static void files_release(struct files *s)
+{
+	buf_release(&s->cert);
+	buf_release(&s->ca);
+	secret_release(&s->key);
+}
+AUTO_DEFINE(files, struct files, files_release)
+
+static rc read_tls(struct server *s, struct files *t, struct fault *f)
+{
+	char path[PATH_MAX];
+	AUTO(fd) int fd = -1;
+	uint64_t size;
+
+	buf_init(&t->cert, PEM_MAX);
+	buf_init(&t->ca, PEM_MAX);
+	if ((size_t)snprintf(path, sizeof(path), "%s/tls.crt", s->conf.data) >= sizeof(path))
+		return fault_set(f, RC_LIMIT, 0, "data: path is too long");
+	TRY(file_read(path, &t->cert, f));
+	fd = openat(s->data_fd, "tls.key", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fault_errno(f, errno, "%s/tls.key", s->conf.data);
+	TRY(fd_size(fd, &size, f));
+	if (size == 0 || size >= PEM_MAX)
+		return fault_set(f, RC_SYNTAX, 0, "%s/tls.key is empty or too large", s->conf.data);
+	/* One byte more: the TLS library wants a NUL behind the text. */
+	TRY(secret_new(&t->key, (size_t)size + 1));
+	TRY(fd_read_full(fd, t->key.ptr, (size_t)size, f));
+	TRY(tls_check_pair(view_of(t->key.ptr, (size_t)size), buf_view(&t->cert), f));
+	if (s->conf.client_ca[0] != '\0')
+		TRY(file_read(s->conf.client_ca, &t->ca, f));
+	return tls_pin(buf_view(&t->cert), &s->pin, f);
+}
+
+static rc open_store(struct server *s, struct fault *f)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/greatseald.db", s->conf.data) >= sizeof(path))
+		return fault_set(f, RC_LIMIT, 0, "data: path is too long");
+	return store_sqlite_open(path, &s->store, f);
+}
+
+static rc start_http(struct server *s, struct files *t, const struct http_handler *handler,
+		     struct fault *f)
+{
+	const struct http_server_spec spec = {
+		.address = s->conf.listen,
+		.key_pem = (const char *)t->key.ptr,
+		.cert_pem = buf_cstr(&t->cert),
+		.client_ca_pem = t->ca.len > 0 ? buf_cstr(&t->ca) : NULL,
+		.threads = (unsigned)s->conf.threads,
+		.connections = (unsigned)s->conf.connections,
+		.idle_seconds = 75,
+		.header_seconds = 10,
+		.body_seconds = 120,
+		.body_memory = (uint64_t)64 << 20,
+		.handler = handler,
+	};
+
+	return http_server_start(&spec, &s->http, f);
+}
+
+/* systemd's readiness datagram, where it asks for one. */
+static void notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	AUTO(fd) int fd = -1;
+
+	if (path == NULL || strlen(path) >= sizeof(to.sun_path))
+		return;
+	memcpy(to.sun_path, path, strlen(path) + 1);
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&to,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+}
+
+/* Serves until SIGTERM or SIGINT. */
+static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
+{
+	struct http_handler handler = tasks_handler(s);
+	AUTO(files) struct files tls = {0};
+	struct nonces *nonces = NULL;
+	struct timer *timer = NULL;
+	char hex[DIGEST_HEX];
+	int sig = 0;
+	rc r;
+
+	TRY(read_tls(s, &tls, f));
+	TRY(uploads_setup(s, f));
+	TRY(open_store(s, f));
+	TRY(nonces_open(s->data_fd, clock_now(&clock_system), &nonces, f));
+	r = keeper_client_start(s->conf.keeper_socket, &s->keeper, f);
+	if (rc_is_ok(r))
+		r = tasks_start(s, nonces, f);
+	if (rc_is_ok(r))
+		r = timer_start(s, &timer, f);
+	if (rc_is_ok(r))
+		r = start_http(s, &tls, &handler, f);
+	if (rc_is_ok(r)) {
+		digest_hex(&s->pin, hex);
+		log_info("listening on %s, pin sha256:%s", http_server_address(s->http), hex);
+		notify("READY=1");
+		(void)sigwait(ends, &sig);
+		log_info("ending");
+		notify("STOPPING=1");
+		http_server_quiesce(s->http);
+	}
+	timer_stop(timer);
+	tasks_stop(s);
+	if (s->http != NULL && !http_server_drain(s->http, DRAIN_MS))
+		log_warn("some answers were cut off");
+	http_server_free(s->http);
+	keeper_client_stop(s->keeper);
+	nonces_free(nonces);
+	return r;
+}
+
+static int cmd_run(int argc, char **argv, bool only_test)
+{
+	struct server s = {.data_fd = -1, .public_fd = -1};
+	struct fault f = {0};
+	sigset_t ends;
+	rc r = read_settings(argc, argv, &s.conf, &f);
+
+	if (!rc_is_ok(r))
+		return fail(&f);
+	if (only_test) {
+		(void)printf("greatseald: the settings are in order\n");
+		return 0;
+	}
+	log_setup("greatseald", LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
+	/* Every thread inherits the mask; main takes the two by sigwait. */
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)pthread_mutex_init(&s.lock, NULL);
+	r = sandbox_harden(&f);
+	if (rc_is_ok(r))
+		r = dir_open(s.conf.data, &s.data_fd, &f);
+	if (rc_is_ok(r))
+		r = serve(&s, &ends, &f);
+	if (s.roster != NULL)
+		roster_drop(&s, s.roster);
+	if (s.store != NULL)
+		s.store->api->close(s.store);
+	fd_close(&s.data_fd);
+	fd_close(&s.public_fd);
+	return rc_is_ok(r) ? 0 : fail(&f);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr, 2);
+	if (strcmp(argv[1], "init") == 0)
+		return cmd_init(argc, argv);
+	if (strcmp(argv[1], "run") == 0)
+		return cmd_run(argc, argv, false);
+	if (strcmp(argv[1], "-t") == 0)
+		return cmd_run(argc, argv, true);
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("greatseald %s\n", GS_VERSION);
+		return 0;
+	}
+	if (strcmp(argv[1], "--help") == 0) {
+		(void)usage(stdout, 0);
+		(void)printf("settings:\n");
+		conf_print();
+		return 0;
+	}
+	return usage(stderr, 2);
+}

@@ -1,0 +1,129 @@
+#include "prog/server/timer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "prog/server/pipeline.h"
+
+#define DUE_AT_ONCE 64u
+#define PERIOD_SECONDS 2
+
+struct timer {
+	struct server *server;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+};
+
+struct due {
+	struct digest ids[DUE_AT_ONCE];
+	size_t count;
+};
+
+static rc take_id(void *ctx, const struct digest *d)
+{
+	struct due *due = ctx;
+
+	if (due->count < DUE_AT_ONCE)
+		due->ids[due->count++] = *d;
+	return OK;
+}
+
+/* A copy of what was submitted, as one frame. */
+struct resubmit {
+	uint64_t id;
+	struct buf frame;
+};
+
+static rc take_request(void *ctx, const struct store_request *row)
+{
+	struct resubmit *r = ctx;
+	const struct keeper_submit m = {.statement = row->statement,
+					.requester_sig = row->requester_sig,
+					.host_sig = row->host_sig,
+					.sign = true};
+
+	keeper_put_submit(&r->frame, r->id, KEEPER_SUBMIT, &m);
+	return buf_done(&r->frame);
+}
+
+/* Shows one request again; the answer goes into the store like any other. */
+static void show_again(struct server *s, const struct digest *id)
+{
+	struct call_ctx c = {.server = s, .file = -1};
+	struct resubmit again = {.id = keeper_client_id(s->keeper)};
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	rc r;
+
+	buf_init(&c.out, (size_t)64 << 20);
+	buf_init(&again.frame, KEEPER_FRAME_MAX);
+	r = s->store->api->request_get(s->store, id, take_request, &again, NULL);
+	if (rc_is_ok(r))
+		r = call_keeper(&c, again.id, &again.frame, KEEPER_R_STATUS, KEEPER_R_RESULT, &reply);
+	if (rc_is_ok(r))
+		r = answer_reply(&c, id, &reply, NULL);
+	rc_ignore(r, "it is due again in the next period");
+	buf_release(&again.frame);
+	buf_release(&c.out);
+}
+
+static void run_due(struct server *s)
+{
+	struct due due = {.count = 0};
+
+	rc_ignore(s->store->api->request_due(s->store, clock_now(&clock_system), DUE_AT_ONCE, take_id, &due,
+					     NULL),
+		  "looked at again in the next period");
+	for (size_t i = 0; i < due.count; i++)
+		show_again(s, &due.ids[i]);
+}
+
+static void *timer_main(void *ctx)
+{
+	struct timer *t = ctx;
+	struct timespec until;
+
+	(void)pthread_mutex_lock(&t->lock);
+	while (!t->stopping) {
+		(void)clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += PERIOD_SECONDS;
+		if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
+			continue;
+		(void)pthread_mutex_unlock(&t->lock);
+		run_due(t->server);
+		(void)pthread_mutex_lock(&t->lock);
+	}
+	(void)pthread_mutex_unlock(&t->lock);
+	return NULL;
+}
+
+rc timer_start(struct server *s, struct timer **ret, struct fault *f)
+{
+	struct timer *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	t->server = s;
+	(void)pthread_mutex_init(&t->lock, NULL);
+	(void)pthread_cond_init(&t->wake, NULL);
+	if (pthread_create(&t->thread, NULL, timer_main, t) != 0) {
+		free(t);
+		return fault_set(f, RC_NOMEM, 0, "no thread");
+	}
+	*ret = t;
+	return OK;
+}
+
+void timer_stop(struct timer *t)
+{
+	if (t == NULL)
+		return;
+	(void)pthread_mutex_lock(&t->lock);
+	t->stopping = true;
+	(void)pthread_cond_signal(&t->wake);
+	(void)pthread_mutex_unlock(&t->lock);
+	(void)pthread_join(t->thread, NULL);
+	free(t);
+}

@@ -1,0 +1,11 @@
+/* timer - what time alone lets through: scheduled requests are shown to the keeper again. */
+#ifndef GS_SERVER_TIMER_H
+#define GS_SERVER_TIMER_H
+
+#include "prog/server/server.h"
+
+struct timer;
+MUST rc timer_start(struct server *s, struct timer **ret, struct fault *f);
+void timer_stop(struct timer *t);
+
+#endif
