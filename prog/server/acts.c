@@ -19,10 +19,10 @@ static rc act_kind(struct call_ctx *c, const json_t *body, enum statement_kind *
 			   "kind must be approval, denial, withdrawal or cancellation");
 }
 
-/* Where the act stands in the log: from the status' "leaf", or, when the signature followed at once,
- * from the approvals of the status. */
-static rc receipt_of(struct call_ctx *c, const struct digest *request, const struct digest *statement,
-		     const struct keeper_reply *reply, json_t **ret)
+/* Where the act stands in the log: from the status' "leaf", or, when the signature followed at
+ * once, from the approvals of the status. */
+static rc receipt_of(struct call_ctx *c, const struct digest *request,
+		     const struct digest *statement, const struct keeper_reply *reply, json_t **ret)
 {
 	AUTO(json) json_t *status = NULL;
 	struct keeper_status s;
@@ -32,8 +32,8 @@ static rc receipt_of(struct call_ctx *c, const struct digest *request, const str
 	size_t i;
 
 	*ret = json_object();
-	if (reply->type == KEEPER_R_STATUS && rc_is_ok(keeper_get_status(buf_view(&reply->body), &s)) &&
-	    s.leaf != UINT64_MAX) {
+	if (reply->type == KEEPER_R_STATUS &&
+	    rc_is_ok(keeper_get_status(buf_view(&reply->body), &s)) && s.leaf != UINT64_MAX) {
 		(void)json_object_set_new(*ret, "leaf", json_integer((json_int_t)s.leaf));
 		return OK;
 	}

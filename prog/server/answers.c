@@ -13,9 +13,9 @@ static char *live_approvers(const json_t *status)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(status, "approvals"), i, row)
-		if (json_is_true(json_object_get(row, "live")))
-			(void)json_array_append(names, json_object_get(row, "person"));
+	json_array_foreach(json_object_get(status, "approvals"), i,
+			   row) if (json_is_true(json_object_get(row, "live")))(void)
+		json_array_append(names, json_object_get(row, "person"));
 	return json_dumps(names, JSON_COMPACT);
 }
 
@@ -37,12 +37,14 @@ static rc project(struct call_ctx *c, const struct digest *id, const json_t *sta
 		row = (struct store_status){
 			.state = state == NULL ? "open" : state,
 			.reason = reason_id(k->reason),
-			.uses_done = (uint32_t)json_integer_value(json_object_get(status, "uses_done")),
+			.uses_done =
+				(uint32_t)json_integer_value(json_object_get(status, "uses_done")),
 			.missing = view_str(missing),
 			.approvers = view_str(approvers),
 			.status = view_str(text),
 		};
-		r = c->server->store->api->request_status(c->server->store, id, &row, ret_version, NULL);
+		r = c->server->store->api->request_status(c->server->store, id, &row, ret_version,
+							  NULL);
 	}
 	free(missing);
 	free(approvers);
@@ -64,7 +66,8 @@ static rc take_status(struct call_ctx *c, const struct digest *id, const struct 
 	return OK;
 }
 
-rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret, uint64_t *ret_version)
+rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
+		uint64_t *ret_version)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame;
@@ -75,7 +78,6 @@ rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret, 
 	TRY(call_keeper(c, id, &frame, KEEPER_R_STATUS, KEEPER_R_STATUS, &reply));
 	return take_status(c, request, &reply, ret, ret_version);
 }
-
 
 static rc split_chain(void *ctx, struct view bytes)
 {
@@ -94,7 +96,8 @@ static rc split_chain(void *ctx, struct view bytes)
 }
 
 /* The chain of the certificate that was used: remembered, or asked for by the key's name. */
-static rc chain_json(struct call_ctx *c, const struct keeper_result *r, const char *key, json_t *list)
+static rc chain_json(struct call_ctx *c, const struct keeper_result *r, const char *key,
+		     json_t *list)
 {
 	struct store *store = c->server->store;
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
@@ -112,12 +115,14 @@ static rc chain_json(struct call_ctx *c, const struct keeper_result *r, const ch
 	keeper_put_strings(&frame, id, KEEPER_CERTS, &name, 1);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_CERTS, KEEPER_R_CERTS, &reply));
 	if (!rc_is_ok(keeper_get_certs(buf_view(&reply.body), &certs)) || certs.count == 0)
-		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's certificates cannot be read");
+		return call_refuse(c, REASON_KEEPER_INTERNAL,
+				   "the keeper's certificates cannot be read");
 	for (size_t i = 0; i < certs.count; i++)
 		buf_put_view(&all, certs.certs[i]);
 	TRY(buf_done(&all));
 	leaf = digest_of(certs.certs[0]);
-	rc_ignore(store->api->certs_put(store, &leaf, buf_view(&all), NULL), "it is asked for again");
+	rc_ignore(store->api->certs_put(store, &leaf, buf_view(&all), NULL),
+		  "it is asked for again");
 	if (!digest_is_equal(&leaf, &r->cert))
 		return call_refuse(c, REASON_KEY_CERT, "the certificate has been replaced since");
 	return split_chain(list, buf_view(&all));
@@ -145,12 +150,12 @@ rc result_json(struct call_ctx *c, const struct keeper_result *r, json_t **ret)
 	TRY(chain_json(c, r, json_string_value(json_object_get(status, "key")), certs));
 	TRY(time_format(r->signed_at, when));
 	digest_hex(&r->key, key);
-	if (json_object_update_new(
-		    *ret, json_pack("{s:i,s:s,s:s,s:I,s:I,s:s%,s:s%}", "use", (int)r->use, "signed_at",
-				    when, "key", key, "authorize_leaf", (json_int_t)r->authorize_leaf,
-				    "issue_leaf", (json_int_t)r->issue_leaf, "leaf",
-				    (const char *)r->leaf.ptr, r->leaf.len, "proof",
-				    (const char *)r->proof.ptr, r->proof.len)) != 0)
+	if (json_object_update_new(*ret, json_pack("{s:i,s:s,s:s,s:I,s:I,s:s%,s:s%}", "use",
+						   (int)r->use, "signed_at", when, "key", key,
+						   "authorize_leaf", (json_int_t)r->authorize_leaf,
+						   "issue_leaf", (json_int_t)r->issue_leaf, "leaf",
+						   (const char *)r->leaf.ptr, r->leaf.len, "proof",
+						   (const char *)r->proof.ptr, r->proof.len)) != 0)
 		return RC(RC_NOMEM);
 	return OK;
 }
@@ -181,7 +186,8 @@ static void remember_signed(struct call_ctx *c, const struct digest *request)
 	struct store *store = c->server->store;
 	struct signed_items items = {.c = c, .request = request};
 
-	rc_ignore(store->api->item_list(store, request, note_item, &items, NULL), "a comparison less");
+	rc_ignore(store->api->item_list(store, request, note_item, &items, NULL),
+		  "a comparison less");
 	for (size_t i = 0; i < items.count; i++)
 		rc_ignore(store->api->last_set(store, &items.product[i], &items.last[i], NULL),
 			  "a comparison less");

@@ -11,8 +11,8 @@
 #include "lib/model/call.h"
 #include "lib/model/change.h"
 
-#define ROSTER_SECONDS 2    /* how long a copy is used before the keeper is asked again */
-#define NONCES_MAX 262144u  /* in one generation; then calls wait for the next */
+#define ROSTER_SECONDS 2   /* how long a copy is used before the keeper is asked again */
+#define NONCES_MAX 262144u /* in one generation; then calls wait for the next */
 #define SLOTS (NONCES_MAX * 2)
 #define GENERATION (4 * CALL_SKEW) /* longer than a nonce can be replayed */
 #define RECORD 24
@@ -226,7 +226,8 @@ rc roster_take(struct call_ctx *c, struct roster_ref **ret)
 	bool fresh;
 
 	(void)pthread_mutex_lock(&s->lock);
-	fresh = s->roster != NULL && now >= s->roster_read && now - s->roster_read <= ROSTER_SECONDS;
+	fresh = s->roster != NULL && now >= s->roster_read &&
+		now - s->roster_read <= ROSTER_SECONDS;
 	(void)pthread_mutex_unlock(&s->lock);
 	if (!fresh)
 		TRY(roster_fetch(c));
@@ -239,7 +240,8 @@ rc roster_take(struct call_ctx *c, struct roster_ref **ret)
 
 /* ---- One call ---- */
 
-static rc verify(struct call_ctx *c, const struct call *call, struct view sig, const struct roster *roster)
+static rc verify(struct call_ctx *c, const struct call *call, struct view sig,
+		 const struct roster *roster)
 {
 	static const struct sshsig_rules rules = {.allow_unverified = true, .allow_synced = true};
 	AUTO(buf) struct buf text;
@@ -287,8 +289,8 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 	    (call.has_body_digest && !digest_is_equal(&call.body, &body)))
 		return call_refuse(c, REASON_CALL_AUTH, "the signature is over another body");
 	if (call.time > now + CALL_SKEW || call.time < now - CALL_SKEW)
-		return call_refuse(c, REASON_CALL_TIME, "the call's time differs by more than %d seconds",
-				   CALL_SKEW);
+		return call_refuse(c, REASON_CALL_TIME,
+				   "the call's time differs by more than %d seconds", CALL_SKEW);
 	TRY(roster_take(c, &roster));
 	r = verify(c, &call, buf_view(&sig), roster->roster);
 	roster_drop(c->server, roster);

@@ -127,8 +127,9 @@ rc post_change(struct call_ctx *c)
 static json_t *row_json(const struct store_change *row, bool whole)
 {
 	char id[DIGEST_HEX];
-	json_t *o = row->answer.len == 0 ? NULL
-					 : json_loadb((const char *)row->answer.ptr, row->answer.len, 0, NULL);
+	json_t *o = row->answer.len == 0
+			    ? NULL
+			    : json_loadb((const char *)row->answer.ptr, row->answer.len, 0, NULL);
 
 	if (!json_is_object(o)) {
 		json_decref(o);
@@ -186,7 +187,8 @@ rc get_change(struct call_ctx *c)
 	struct find find = {.prefix = c->target.segments[2]};
 
 	if (find.prefix.len < 8 || find.prefix.len > 64)
-		return call_refuse(c, REASON_CALL_NOTFOUND, "a change is named by 8 to 64 hex digits");
+		return call_refuse(c, REASON_CALL_NOTFOUND,
+				   "a change is named by 8 to 64 hex digits");
 	TRY(c->server->store->api->change_list(c->server->store, NULL, find_row, &find, NULL));
 	if (find.hits != 1) {
 		json_decref(find.found);

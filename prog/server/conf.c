@@ -20,15 +20,22 @@ static const struct {
 	const char *fallback;
 	const char *help;
 } table[] = {
-#define TEXT_ROW(n, m, d, h) {n, TEXT, offsetof(struct conf, m), sizeof(((struct conf *)NULL)->m), 0, 0, d, h}
-#define NUMBER_ROW(n, m, lo, hi, d, h) {n, NUMBER, offsetof(struct conf, m), 0, lo, hi, d, h}
+#define TEXT_ROW(n, m, d, h)                                                                       \
+	{                                                                                          \
+		n, TEXT, offsetof(struct conf, m), sizeof(((struct conf *)NULL)->m), 0, 0, d, h    \
+	}
+#define NUMBER_ROW(n, m, lo, hi, d, h)                                                             \
+	{                                                                                          \
+		n, NUMBER, offsetof(struct conf, m), 0, lo, hi, d, h                               \
+	}
 	TEXT_ROW("listen", listen, "127.0.0.1:8443", "address and port; port 0 takes a free one"),
 	TEXT_ROW("data", data, "", "directory of uploads, reports, the store and the TLS key"),
 	TEXT_ROW("keeper-socket", keeper_socket, "", "unix socket of greatseal-keeper"),
 	TEXT_ROW("public-log", public_log, "", "the log's directory that the keeper publishes"),
 	TEXT_ROW("worker", worker, "", "path of greatseal-worker"),
 	TEXT_ROW("client-ca", client_ca, "", "PEM of the CA for mutual TLS; empty: not asked for"),
-	NUMBER_ROW("upload-max", upload_max, 1, UINT64_MAX >> 2, "17179869184", "bytes of one file"),
+	NUMBER_ROW("upload-max", upload_max, 1, UINT64_MAX >> 2, "17179869184",
+		   "bytes of one file"),
 	NUMBER_ROW("threads", threads, 1, 64, "4", "HTTP threads"),
 	NUMBER_ROW("tasks", tasks, 1, 512, "32", "threads that wait for keeper and worker"),
 	NUMBER_ROW("connections", connections, 4, 65536, "4096", "connections in all"),
@@ -50,10 +57,11 @@ rc conf_set(struct conf *c, const char *name, struct view value, struct fault *f
 			at[value.len] = '\0';
 			return OK;
 		}
-		if (!rc_is_ok(num_parse_u64((const char *)value.ptr, value.len, table[i].max, &n)) ||
+		if (!rc_is_ok(
+			    num_parse_u64((const char *)value.ptr, value.len, table[i].max, &n)) ||
 		    n < table[i].min)
-			return fault_set(f, RC_RANGE, 0, "%s must be a number from %llu to %llu", name,
-					 (unsigned long long)table[i].min,
+			return fault_set(f, RC_RANGE, 0, "%s must be a number from %llu to %llu",
+					 name, (unsigned long long)table[i].min,
 					 (unsigned long long)table[i].max);
 		memcpy(at, &n, sizeof(n));
 		return OK;
@@ -128,7 +136,8 @@ rc conf_check(const struct conf *c, struct fault *f)
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (needed[i][1][0] != '/')
-			return fault_set(f, RC_USAGE, 0, "%s must be an absolute path", needed[i][0]);
+			return fault_set(f, RC_USAGE, 0, "%s must be an absolute path",
+					 needed[i][0]);
 	return OK;
 }
 

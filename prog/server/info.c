@@ -51,8 +51,8 @@ rc get_info(struct call_ctx *c)
 	TRY(time_format(h.now, now));
 	return call_json(c, 200,
 			 json_pack("{s:s,s:s,s:i,s:s,s:s,s:I,s:o,s:o}", "origin", h.origin, "vkey",
-				   h.vkey, "protocol", KEEPER_PROTOCOL, "version", GS_VERSION, "now", now,
-				   "log_size", (json_int_t)h.log_size, "policy",
+				   h.vkey, "protocol", KEEPER_PROTOCOL, "version", GS_VERSION,
+				   "now", now, "log_size", (json_int_t)h.log_size, "policy",
 				   document_json(h.policy_version, &h.policy), "roster",
 				   document_json(h.roster_version, &h.roster)));
 }
@@ -64,7 +64,8 @@ static int public_fd(struct server *s)
 
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->public_fd < 0)
-		rc_ignore(dir_open(s->conf.public_log, &s->public_fd, NULL), "asked again next time");
+		rc_ignore(dir_open(s->conf.public_log, &s->public_fd, NULL),
+			  "asked again next time");
 	fd = s->public_fd;
 	(void)pthread_mutex_unlock(&s->lock);
 	return fd;
@@ -109,7 +110,8 @@ static rc answer_document(struct call_ctx *c, const struct keeper_document *doc)
 	for (size_t i = 0; i < doc->sig_count; i++)
 		(void)json_array_append_new(sigs, json_base64(doc->sigs[i]));
 	root = json_pack("{s:s,s:o,s:o,s:I}", "kind", statement_info(doc->kind)->name, "statement",
-			 json_base64(doc->statement), "signatures", sigs, "leaf", (json_int_t)doc->leaf);
+			 json_base64(doc->statement), "signatures", sigs, "leaf",
+			 (json_int_t)doc->leaf);
 	if (doc->kind == STATEMENT_POLICY || doc->kind == STATEMENT_ROSTER) {
 		struct document_change change;
 		json_t *document = NULL;
@@ -136,7 +138,8 @@ static rc by_digest(struct call_ctx *c, const struct digest *d)
 	keeper_put_digest(&frame, id, KEEPER_STATEMENT, d);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_DOCUMENT, KEEPER_R_DOCUMENT, &reply));
 	if (!rc_is_ok(keeper_get_document(buf_view(&reply.body), &doc)))
-		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's statement cannot be read");
+		return call_refuse(c, REASON_KEEPER_INTERNAL,
+				   "the keeper's statement cannot be read");
 	return answer_document(c, &doc);
 }
 
@@ -166,7 +169,8 @@ static rc document(struct call_ctx *c, enum statement_kind kind)
 	TRY(call_keeper(c, id, &frame, KEEPER_R_DOCUMENT, KEEPER_R_DOCUMENT, &reply));
 	if (!rc_is_ok(keeper_get_document(buf_view(&reply.body), &doc)) ||
 	    !rc_is_ok(document_change_parse(kind, doc.statement, &change, NULL)))
-		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's document cannot be read");
+		return call_refuse(c, REASON_KEEPER_INTERNAL,
+				   "the keeper's document cannot be read");
 	if (named.ptr == NULL || digest_is_equal(&d, &change.digest))
 		return answer_document(c, &doc);
 	return by_digest(c, &d);

@@ -1,5 +1,5 @@
-/* keeper_client - the one connection to the keeper: pipelined, answered in any order, made again when
- * it breaks.
+/* keeper_client - the one connection to the keeper: pipelined, answered in any order, made again
+ * when it breaks.
  *
  * Owns: the socket, correlation ids, a reader thread. Must not own: what messages mean.
  * Threads: every function from any thread. A call in flight when the connection breaks fails with
@@ -23,8 +23,8 @@ struct keeper_reply {
 	enum keeper_type type;
 	struct buf body;
 };
-/* Sends one whole frame made with id and waits for its answer; *ret->body is initialised here and the
- * caller's to release. An R_ERROR is an answer, too. RC_PEER: the keeper is away. */
+/* Sends one whole frame made with id and waits for its answer; *ret->body is initialised here and
+ * the caller's to release. An R_ERROR is an answer, too. RC_PEER: the keeper is away. */
 MUST rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *frame,
 			   struct keeper_reply *ret);
 void keeper_reply_release(struct keeper_reply *r);

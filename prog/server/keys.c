@@ -91,7 +91,8 @@ rc get_key_certificates(struct call_ctx *c)
 	keeper_put_strings(&frame, id, KEEPER_CERTS, &string, 1);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_CERTS, KEEPER_R_CERTS, &reply));
 	if (!rc_is_ok(keeper_get_certs(buf_view(&reply.body), &certs)))
-		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's certificates cannot be read");
+		return call_refuse(c, REASON_KEEPER_INTERNAL,
+				   "the keeper's certificates cannot be read");
 	for (size_t i = 0; i < certs.count; i++)
 		TRY(answer_pem(c, certs.certs[i], "CERTIFICATE"));
 	return OK;

@@ -1,7 +1,7 @@
 /* greatseald - the HTTPS API: carries bytes between people and the keeper. See greatseald(8).
  *
- * Owns: starting and ending the parts in order. Whatever happens here can refuse service, never make a
- * signature. */
+ * Owns: starting and ending the parts in order. Whatever happens here can refuse service, never
+ * make a signature. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -61,7 +61,8 @@ static rc init(const char *data, const char *name, struct digest *ret_pin, struc
 	TRY(dir_make(data, 0700, f));
 	TRY(dir_open(data, &dirfd, f));
 	if (faccessat(dirfd, "tls.key", F_OK, 0) == 0)
-		return fault_set(f, RC_EXISTS, 0, "%s/tls.key exists; init is for a new directory", data);
+		return fault_set(f, RC_EXISTS, 0, "%s/tls.key exists; init is for a new directory",
+				 data);
 	TRY(tls_self_signed(&make, &key, &cert, f));
 	TRY(write_private(dirfd, "tls.crt", buf_view(&cert), f));
 	TRY(write_private(dirfd, "tls.key", secret_view(&key), f));

@@ -75,7 +75,12 @@ void stage3_release(struct stage3_inspected *s)
 /* The worker recomputes what the requester claims. */
 static rc check_content(struct call_ctx *c, const struct request_item *item, int fd, size_t at)
 {
-	const char *args[] = {"content", "--in", "3", "--format", item->format, "--digest",
+	const char *args[] = {"content",
+			      "--in",
+			      "3",
+			      "--format",
+			      item->format,
+			      "--digest",
 			      hash_name(item->content.alg)};
 	const struct worker_call w = {.args = args, .arg_count = 7, .fds = &fd, .fd_count = 1};
 	AUTO(json) json_t *answer = NULL;
@@ -84,15 +89,16 @@ static rc check_content(struct call_ctx *c, const struct request_item *item, int
 
 	TRY(worker_call(c, &w, &answer));
 	hash_text(&item->content, expected);
-	found = json_string_value(json_object_get(
-		json_object_get(json_object_get(answer, "formats"), item->format),
-		hash_name(item->content.alg)));
+	found = json_string_value(
+		json_object_get(json_object_get(json_object_get(answer, "formats"), item->format),
+				hash_name(item->content.alg)));
 	if (found == NULL)
-		return call_refuse(c, REASON_ARTIFACT_FORMAT, "file %zu cannot be read as %s", at + 1,
-				   item->format);
+		return call_refuse(c, REASON_ARTIFACT_FORMAT, "file %zu cannot be read as %s",
+				   at + 1, item->format);
 	if (strcmp(found, strchr(expected, ':') + 1) != 0)
 		return call_refuse(c, REASON_ARTIFACT_CONTENT,
-				   "file %zu gives another content digest than the request claims", at + 1);
+				   "file %zu gives another content digest than the request claims",
+				   at + 1);
 	return OK;
 }
 
@@ -112,7 +118,8 @@ static rc inspect_item(struct call_ctx *c, const struct request_item *item, size
 	TRY(request_item_name(item, name));
 	TRY(report_make(c, &item->sha256, name, &row->report));
 	row->has_report = true;
-	if (rc_is_ok(c->server->store->api->last_get(c->server->store, &item->product, &last, NULL)) &&
+	if (rc_is_ok(c->server->store->api->last_get(c->server->store, &item->product, &last,
+						     NULL)) &&
 	    !digest_is_equal(&last.artifact, &item->sha256) &&
 	    rc_is_ok(report_compare(c, &last.report, &row->report, &row->diff))) {
 		row->has_diff = row->has_previous = true;
@@ -210,9 +217,11 @@ rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage
 	buf_init(&names, 4096);
 	first_names(r, &names);
 	row.names = buf_view(&names);
-	if (!rc_is_ok(c->server->store->api->request_put(c->server->store, &row, in->in->items, &f)))
+	if (!rc_is_ok(
+		    c->server->store->api->request_put(c->server->store, &row, in->in->items, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT,
-				   "the keeper has the request, but the server's store failed: %s", f.text);
+				   "the keeper has the request, but the server's store failed: %s",
+				   f.text);
 	ret->in = in;
 	return OK;
 }

@@ -1,6 +1,6 @@
 /* pipeline - the one way of a request through the server: bytes, request, caller, files, keeper,
- * store, answer. Each stage takes the struct of the one before and fills its own, so that calling one
- * early does not compile.
+ * store, answer. Each stage takes the struct of the one before and fills its own, so that calling
+ * one early does not compile.
  *
  * None of this is trusted by the keeper: it sees the raw statement and verifies all of it again. */
 #ifndef GS_SERVER_PIPELINE_H
@@ -50,17 +50,18 @@ MUST rc stage4_keep(struct call_ctx *c, const struct stage3_inspected *in, struc
 struct stage5_projected {
 	const struct stage4_kept *in;
 };
-MUST rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage5_projected *ret);
+MUST rc stage5_project(struct call_ctx *c, const struct stage4_kept *in,
+		       struct stage5_projected *ret);
 
 /* stage6: the answer. */
 MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
 
 /* ---- shared with acts and results ---- */
 
-/* Answers {"status","result"?} for an R_STATUS or R_RESULT, and brings the store up to date. extra (may
- * be NULL, taken) is added as "receipt". */
-MUST rc answer_reply(struct call_ctx *c, const struct digest *request, const struct keeper_reply *reply,
-		     json_t *extra);
+/* Answers {"status","result"?} for an R_STATUS or R_RESULT, and brings the store up to date. extra
+ * (may be NULL, taken) is added as "receipt". */
+MUST rc answer_reply(struct call_ctx *c, const struct digest *request,
+		     const struct keeper_reply *reply, json_t *extra);
 /* The status as the keeper sees it now, also into the store; *ret is its JSON. */
 MUST rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
 		     uint64_t *ret_version);

@@ -45,27 +45,29 @@ struct listing {
 	bool full;
 };
 
-/* Whether one of the missing seats is one this person could fill, who is not the requester and has not
- * approved. */
+/* Whether one of the missing seats is one this person could fill, who is not the requester and has
+ * not approved. */
 static bool waits_for(const struct store_request *row, const struct principal *person)
 {
-	AUTO(json) json_t *missing =
-		json_loadb((const char *)row->missing.ptr, row->missing.len, 0, NULL);
-	AUTO(json) json_t *approvers =
+	AUTO(json)
+	json_t *missing = json_loadb((const char *)row->missing.ptr, row->missing.len, 0, NULL);
+	AUTO(json)
+	json_t *approvers =
 		json_loadb((const char *)row->approvers.ptr, row->approvers.len, 0, NULL);
 	const json_t *v;
 	size_t i;
 
 	if (name_is_equal(&row->requester, &person->name))
 		return false;
-	json_array_foreach(approvers, i, v)
-		if (json_is_string(v) && name_is(&person->name, json_string_value(v)))
-			return false;
+	json_array_foreach(approvers, i,
+			   v) if (json_is_string(v) &&
+				  name_is(&person->name, json_string_value(v))) return false;
 	json_array_foreach(missing, i, v)
 	{
 		struct seat seat;
 
-		if (!json_is_string(v) || !rc_is_ok(seat_parse(view_str(json_string_value(v)), &seat)))
+		if (!json_is_string(v) ||
+		    !rc_is_ok(seat_parse(view_str(json_string_value(v)), &seat)))
 			continue;
 		if (seat.is_person ? name_is_equal(&seat.who, &person->name)
 				   : principal_is_member(person, &seat.who))
@@ -108,7 +110,8 @@ static rc list(struct call_ctx *c, struct store_filter *filter, struct listing *
 }
 
 /* "me" or a name. */
-static rc name_param(struct call_ctx *c, const char *param, struct name *out, const struct name **ret)
+static rc name_param(struct call_ctx *c, const char *param, struct name *out,
+		     const struct name **ret)
 {
 	struct view v = http_target_param(&c->target, param);
 
@@ -222,11 +225,11 @@ static rc take_item(void *ctx, const struct store_item *row)
 {
 	if (!row->has_report)
 		return OK;
-	return json_array_append_new(
-		       ctx, json_pack("{s:i,s:o,s:o,s:o}", "item", (int)row->n, "report",
-				      hex_or_null(true, &row->report), "diff",
-				      hex_or_null(row->has_diff, &row->diff), "previous",
-				      hex_or_null(row->has_previous, &row->previous))) == 0
+	return json_array_append_new(ctx,
+				     json_pack("{s:i,s:o,s:o,s:o}", "item", (int)row->n, "report",
+					       hex_or_null(true, &row->report), "diff",
+					       hex_or_null(row->has_diff, &row->diff), "previous",
+					       hex_or_null(row->has_previous, &row->previous))) == 0
 		       ? OK
 		       : RC(RC_NOMEM);
 }
@@ -279,8 +282,9 @@ rc get_request_wait(struct call_ctx *c)
 	}
 	TRY(status_fetch(c, &id, &status, &version));
 	if (version > since || now >= c->until)
-		return call_json(c, 200, json_pack("{s:o,s:I}", "status", status, "version",
-						   (json_int_t)version));
+		return call_json(
+			c, 200,
+			json_pack("{s:o,s:I}", "status", status, "version", (json_int_t)version));
 	json_decref(status);
 	c->parked = true;
 	return OK;

@@ -1,5 +1,5 @@
-/* results - what comes out: signature values with their proofs, finished files, artifacts, reports; and
- * the worker that makes the last three. */
+/* results - what comes out: signature values with their proofs, finished files, artifacts, reports;
+ * and the worker that makes the last three. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -36,7 +36,8 @@ rc worker_call(struct call_ctx *c, const struct worker_call *w, json_t **ret_jso
 	if (!rc_is_ok(worker_run(&job, &result, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT, "the worker cannot be run: %s", f.text);
 	if (result.end != WORKER_OK && result.end != WORKER_FAILED && result.end != WORKER_REFUSED)
-		return call_refuse(c, REASON_ARTIFACT_FORMAT, "the file was too much for the worker: %s",
+		return call_refuse(c, REASON_ARTIFACT_FORMAT,
+				   "the file was too much for the worker: %s",
 				   worker_end_text(result.end));
 	TRY(call_parse(c, buf_view(&result.json), ret_json));
 	if (result.end == WORKER_OK)
@@ -79,7 +80,8 @@ static rc report_keep(struct call_ctx *c, const json_t *report, struct digest *r
 	return rc_is_ok(r) ? r : call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
 }
 
-rc report_make(struct call_ctx *c, const struct digest *artifact, const char *name, struct digest *ret)
+rc report_make(struct call_ctx *c, const struct digest *artifact, const char *name,
+	       struct digest *ret)
 {
 	const char *args[] = {"inspect", "--in", "3", "--name", name};
 	AUTO(json) json_t *report = NULL;
@@ -188,8 +190,10 @@ static rc path_item(struct call_ctx *c, struct digest *request, uint64_t *n, str
 	TRY(call_digest(c, 2, request));
 	if (!rc_is_ok(num_parse_u64((const char *)segment.ptr, segment.len, REQUEST_ITEMS_MAX, n)))
 		return call_refuse(c, REASON_CALL_NOTFOUND, "files are counted from 0");
-	r = c->server->store->api->item_get(c->server->store, request, (uint32_t)*n, take_item, ret, NULL);
-	return rc_is_ok(r) ? r : call_refuse(c, REASON_CALL_NOTFOUND, "the request has no such file");
+	r = c->server->store->api->item_get(c->server->store, request, (uint32_t)*n, take_item, ret,
+					    NULL);
+	return rc_is_ok(r) ? r
+			   : call_refuse(c, REASON_CALL_NOTFOUND, "the request has no such file");
 }
 
 rc get_item_artifact(struct call_ctx *c)
@@ -285,7 +289,8 @@ static rc build_object(struct call_ctx *c, const struct digest *request, uint64_
 
 	buf_init(&bytes.statement, REQUEST_BYTES_MAX);
 	buf_init(&der, (size_t)X509_CHAIN_MAX * X509_DER_MAX);
-	ok = c->server->store->api->request_get(c->server->store, request, take_statement, &bytes, NULL);
+	ok = c->server->store->api->request_get(c->server->store, request, take_statement, &bytes,
+						NULL);
 	if (rc_is_ok(ok))
 		ok = request_parse(buf_view(&bytes.statement), &r, &f);
 	if (rc_is_ok(ok))
@@ -306,7 +311,8 @@ static rc build_object(struct call_ctx *c, const struct digest *request, uint64_
 	if (rc_is_ok(ok))
 		ok = pkey_from_spki(leaf.spki, &key, &f);
 	if (rc_is_ok(ok))
-		ok = tbs_key_init(&certs, pkey_alg(key), chain.der[0], chain.der + 1, chain.count - 1, &f);
+		ok = tbs_key_init(&certs, pkey_alg(key), chain.der[0], chain.der + 1,
+				  chain.count - 1, &f);
 	if (rc_is_ok(ok) && n < r.count) {
 		in.content = r.items[n].content;
 		in.params = r.items[n].params;
@@ -316,14 +322,16 @@ static rc build_object(struct call_ctx *c, const struct digest *request, uint64_
 	}
 	buf_release(&bytes.statement);
 	if (!rc_is_ok(ok) && c->status == 0)
-		return call_refuse(c, REASON_CALL_LIMIT, "the signature object cannot be built: %s", f.text);
+		return call_refuse(c, REASON_CALL_LIMIT, "the signature object cannot be built: %s",
+				   f.text);
 	return ok;
 }
 
 /* An unnamed file of the data directory that holds the bytes. */
 static rc scratch(struct call_ctx *c, struct view bytes, int *ret)
 {
-	AUTO(fd) int fd = openat(c->server->data_fd, "signed", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	AUTO(fd)
+	int fd = openat(c->server->data_fd, "signed", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	struct fault f = {0};
 
 	if (fd < 0)
@@ -338,7 +346,8 @@ static rc scratch(struct call_ctx *c, struct view bytes, int *ret)
 /* The worker inserts the object, verifies the result and compares what is left with the input. */
 static rc insert(struct call_ctx *c, const struct one_item *item, struct view object)
 {
-	const char *args[] = {"insert", "--format", item->format, "--in", "3", "--object", "4", "--out", "5"};
+	const char *args[] = {"insert",	  "--format", item->format, "--in", "3",
+			      "--object", "4",	      "--out",	    "5"};
 	AUTO(json) json_t *answer = NULL;
 	AUTO(fd) int object_fd = -1;
 	AUTO(fd) int out_fd = -1;

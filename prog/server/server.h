@@ -47,8 +47,8 @@ struct server {
 	struct tasks *tasks;
 	struct waits *waits;
 	struct digest pin;
-	int data_fd;   /* data directory */
-	int public_fd; /* the log's directory, or -1 until it is there */
+	int data_fd;	      /* data directory */
+	int public_fd;	      /* the log's directory, or -1 until it is there */
 	pthread_mutex_t lock; /* roster, upload locks */
 	struct roster_ref *roster;
 	unix_time roster_read;
@@ -63,7 +63,7 @@ struct call_ctx {
 	const char *method;
 	struct name person; /* whom the signature is by; empty for open routes */
 	struct view body;
-	struct call_ctx *next; /* in the task queue */
+	struct call_ctx *next;		    /* in the task queue */
 	void (*resume)(struct call_ctx *c); /* for calls that wait: what to run again */
 	uint64_t since;
 	unix_time until;
@@ -93,8 +93,8 @@ MUST rc call_digest(struct call_ctx *c, size_t segment, struct digest *ret);
 MUST rc call_number(struct call_ctx *c, const char *name, uint64_t max, uint64_t fallback,
 		    uint64_t *ret);
 
-/* Sends a frame to the keeper. Refuses with keeper.unavailable, or with the reason in an R_ERROR; the
- * answer is of type want or want2. */
+/* Sends a frame to the keeper. Refuses with keeper.unavailable, or with the reason in an R_ERROR;
+ * the answer is of type want or want2. */
 MUST rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, enum keeper_type want,
 		    enum keeper_type want2, struct keeper_reply *ret);
 /* JSON bytes to a value. */

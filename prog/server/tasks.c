@@ -73,7 +73,8 @@ static void enqueue(struct call_ctx *c, void (*fn)(struct http_exchange *x, void
 	(void)pthread_mutex_unlock(&t->lock);
 	if (!full)
 		return;
-	rc_ignore(call_refuse(c, REASON_CALL_LIMIT, "too many calls are waiting"), "it is the answer");
+	rc_ignore(call_refuse(c, REASON_CALL_LIMIT, "too many calls are waiting"),
+		  "it is the answer");
 	http_wake(c->exchange);
 }
 
@@ -111,7 +112,8 @@ static void on_begin(void *ctx, struct http_exchange *x)
 	buf_init(&c->out, ANSWER_BYTES_MAX);
 	http_set_user(x, c);
 	if (http_fault(x) != 0) {
-		refuse_now(x, c, REASON_CALL_FORM, "the request's framing or certificate is refused");
+		refuse_now(x, c, REASON_CALL_FORM,
+			   "the request's framing or certificate is refused");
 		return;
 	}
 	if (!rc_is_ok(http_target_parse(http_raw_target(x), &c->target, NULL))) {
@@ -198,7 +200,8 @@ static void run_call(struct call_ctx *c, struct nonces *nonces)
 			  "it is the answer");
 	if (c->status >= 400)
 		log_info("%s %.*s by %s: %u", c->method, (int)c->target.path.len,
-			 (const char *)c->target.path.ptr, c->person.s[0] ? c->person.s : "-", c->status);
+			 (const char *)c->target.path.ptr, c->person.s[0] ? c->person.s : "-",
+			 c->status);
 }
 
 static struct call_ctx *pop(struct tasks *t)

@@ -1,5 +1,5 @@
-/* tasks - from HTTP exchanges to handlers: a queue and a pool of threads that may block, and the calls
- * that wait for a request to change.
+/* tasks - from HTTP exchanges to handlers: a queue and a pool of threads that may block, and the
+ * calls that wait for a request to change.
  *
  * Owns: call contexts, the pool, the parked calls. */
 #ifndef GS_SERVER_TASKS_H

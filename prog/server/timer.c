@@ -61,7 +61,8 @@ static void show_again(struct server *s, const struct digest *id)
 	buf_init(&again.frame, KEEPER_FRAME_MAX);
 	r = s->store->api->request_get(s->store, id, take_request, &again, NULL);
 	if (rc_is_ok(r))
-		r = call_keeper(&c, again.id, &again.frame, KEEPER_R_STATUS, KEEPER_R_RESULT, &reply);
+		r = call_keeper(&c, again.id, &again.frame, KEEPER_R_STATUS, KEEPER_R_RESULT,
+				&reply);
 	if (rc_is_ok(r))
 		r = answer_reply(&c, id, &reply, NULL);
 	rc_ignore(r, "it is due again in the next period");
@@ -73,8 +74,8 @@ static void run_due(struct server *s)
 {
 	struct due due = {.count = 0};
 
-	rc_ignore(s->store->api->request_due(s->store, clock_now(&clock_system), DUE_AT_ONCE, take_id, &due,
-					     NULL),
+	rc_ignore(s->store->api->request_due(s->store, clock_now(&clock_system), DUE_AT_ONCE,
+					     take_id, &due, NULL),
 		  "looked at again in the next period");
 	for (size_t i = 0; i < due.count; i++)
 		show_again(s, &due.ids[i]);

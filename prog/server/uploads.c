@@ -40,7 +40,8 @@ rc uploads_setup(struct server *s, struct fault *f)
 	return OK;
 }
 
-rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_fd, uint64_t *ret_size)
+rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_fd,
+		 uint64_t *ret_size)
 {
 	char path[PATH_BYTES];
 	int fd;
@@ -78,8 +79,9 @@ static rc answer_state(struct call_ctx *c, unsigned status, const struct digest 
 	uint64_t offset = bytes_here(c->server, d, &complete);
 
 	digest_hex(d, hex);
-	return call_json(c, status, json_pack("{s:s,s:I,s:b}", "sha256", hex, "offset",
-					      (json_int_t)offset, "complete", (int)complete));
+	return call_json(c, status,
+			 json_pack("{s:s,s:I,s:b}", "sha256", hex, "offset", (json_int_t)offset,
+				   "complete", (int)complete));
 }
 
 rc post_upload(struct call_ctx *c)
@@ -94,17 +96,19 @@ rc post_upload(struct call_ctx *c)
 	TRY(call_body(c, &body));
 	size = json_integer_value(json_object_get(body, "size"));
 	if (!json_is_integer(json_object_get(body, "size")) || size < 0 ||
-	    !rc_is_ok(digest_parse(view_str(json_string_value(json_object_get(body, "sha256")) == NULL
-						    ? ""
-						    : json_string_value(json_object_get(body, "sha256"))),
-				   &d)))
+	    !rc_is_ok(digest_parse(
+		    view_str(json_string_value(json_object_get(body, "sha256")) == NULL
+				     ? ""
+				     : json_string_value(json_object_get(body, "sha256"))),
+		    &d)))
 		return call_refuse(c, REASON_CALL_FORM, "sha256 and size are needed");
 	if ((uint64_t)size > c->server->conf.upload_max)
 		return call_refuse(c, REASON_FORM_LIMIT, "a file may have %llu bytes",
 				   (unsigned long long)c->server->conf.upload_max);
 	r = c->server->store->api->upload_get(c->server->store, &d, &row, &f);
 	if (rc_is_ok(r) && row.size != (uint64_t)size)
-		return call_refuse(c, REASON_ARTIFACT_DIGEST, "this digest was announced with another size");
+		return call_refuse(c, REASON_ARTIFACT_DIGEST,
+				   "this digest was announced with another size");
 	if (r.code == RC_NOTFOUND) {
 		row = (struct store_upload){.sha256 = d,
 					    .size = (uint64_t)size,
@@ -151,7 +155,8 @@ static rc open_part(struct call_ctx *c, struct upload_write *u)
 	if (u->fd < 0)
 		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", strerror(errno));
 	if (flock(u->fd, LOCK_EX | LOCK_NB) != 0)
-		return call_refuse(c, REASON_CALL_LIMIT, "this file is being uploaded by another call");
+		return call_refuse(c, REASON_CALL_LIMIT,
+				   "this file is being uploaded by another call");
 	TRY(fd_size(u->fd, &here, NULL));
 	if (here != u->at) {
 		TRY(answer_state(c, 409, &u->sha256));
@@ -213,7 +218,8 @@ static rc finish(struct call_ctx *c, struct upload_write *u)
 	TRY(hasher_finish(u->hash, &sum));
 	if (memcmp(sum.b, u->sha256.b, DIGEST_SIZE) != 0) {
 		(void)unlinkat(c->server->data_fd, part, 0);
-		return call_refuse(c, REASON_ARTIFACT_DIGEST, "the bytes have another SHA-256; discarded");
+		return call_refuse(c, REASON_ARTIFACT_DIGEST,
+				   "the bytes have another SHA-256; discarded");
 	}
 	if (fdatasync(u->fd) != 0 ||
 	    renameat(c->server->data_fd, part, c->server->data_fd, whole) != 0)

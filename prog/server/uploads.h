@@ -1,13 +1,16 @@
-/* uploads - artifacts on disk, by their SHA-256: data/artifacts/<hex>, and <hex>.part while they come.
+/* uploads - artifacts on disk, by their SHA-256: data/artifacts/<hex>, and <hex>.part while they
+ * come.
  *
- * Owns: streaming with a running digest, resuming by offset, the atomic finish. One upload of a digest
- * at a time: a second writer is told where the first one is. Must not own: what the files mean. */
+ * Owns: streaming with a running digest, resuming by offset, the atomic finish. One upload of a
+ * digest at a time: a second writer is told where the first one is. Must not own: what the files
+ * mean. */
 #ifndef GS_SERVER_UPLOADS_H
 #define GS_SERVER_UPLOADS_H
 
 #include "prog/server/server.h"
 
-/* In a task: opens the part at the offset the caller names. Refuses with 409 and the right offset. */
+/* In a task: opens the part at the offset the caller names. Refuses with 409 and the right offset.
+ */
 MUST rc upload_begin(struct call_ctx *c);
 /* In an HTTP thread: one piece. A refusal is the answer. */
 MUST rc upload_data(struct call_ctx *c, struct view piece);
