@@ -5,7 +5,7 @@
 
 void pem_put(const struct pem_kind *kind, struct view bytes, struct buf *out)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	struct view rest;
 
 	buf_init(&text, base64_size(BASE64_STD, bytes.len));
@@ -68,7 +68,7 @@ static rc body(const struct pem_kind *kind, struct view *rest, struct buf *joine
 
 rc pem_next(const struct pem_kind *kind, struct view *text, struct buf *out, struct fault *f)
 {
-	AUTO(buf) struct buf joined;
+	AUTO(buf) struct buf joined = {0};
 	struct view rest = *text;
 	struct view line;
 	rc r;

@@ -308,7 +308,7 @@ static void normalise(struct view in, struct buf *out)
 static rc decode_pem(struct view text, struct buf *out, struct fault *f)
 {
 	static const struct pem_kind kind = {.label = "CERTIFICATE", .columns = PEM_COLUMNS};
-	AUTO(buf) struct buf lines;
+	AUTO(buf) struct buf lines = {0};
 	struct view rest;
 
 	buf_init(&lines, (size_t)X509_CHAIN_MAX * X509_DER_MAX * 2);

@@ -28,7 +28,7 @@ static const EVP_MD *md_of(enum key_alg key, enum hash_alg hash)
 
 static X509_NAME *subject_name(struct view text, struct fault *f, rc *r)
 {
-	AUTO(buf) struct buf der;
+	AUTO(buf) struct buf der = {0};
 	const unsigned char *p;
 	X509_NAME *name;
 

@@ -103,7 +103,7 @@ static rc check_insert(const struct pe_image *image, struct view object, int out
 
 rc pe_insert(int in_fd, struct view object, int out_fd, struct fault *f)
 {
-	AUTO(buf) struct buf table;
+	AUTO(buf) struct buf table = {0};
 	struct pe_image image;
 	uint64_t padded;
 	uint32_t sum = 0;
@@ -191,7 +191,7 @@ static rc object_of(struct view v, struct view *ret, struct fault *f)
 
 rc pe_extract(int fd, struct buf *object, struct fault *f)
 {
-	AUTO(buf) struct buf table;
+	AUTO(buf) struct buf table = {0};
 	struct pe_image image;
 	struct view inside;
 	uint8_t *mem;

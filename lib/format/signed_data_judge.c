@@ -127,7 +127,7 @@ static rc check_algorithm(const struct signed_object *o, enum key_alg key, struc
 
 static rc check_signature(const struct signed_object *o, const struct pkey *key, struct fault *f)
 {
-	AUTO(buf) struct buf attributes;
+	AUTO(buf) struct buf attributes = {0};
 	struct sign_input in = {.scheme = key_alg_scheme(pkey_alg(key)), .hash = o->hash};
 	struct hash h;
 

@@ -113,7 +113,7 @@ static rc create_read(struct jcan *j, struct key_change *c)
 
 static rc certificate_read(struct jcan *j, struct key_change *c)
 {
-	AUTO(buf) struct buf der;
+	AUTO(buf) struct buf der = {0};
 	struct view text;
 	size_t at = j->at;
 
@@ -260,7 +260,7 @@ static void params_write(struct jcan_out *w, const struct key_change *c)
 
 rc key_change_encode(const struct key_change *c, struct buf *out, struct fault *f)
 {
-	AUTO(buf) struct buf params;
+	AUTO(buf) struct buf params = {0};
 	struct key_change check;
 	size_t at = out->len;
 	struct digest digest;

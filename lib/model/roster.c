@@ -271,7 +271,7 @@ static size_t memberships_add(struct membership *all, size_t n, const struct pri
 
 static rc group_digest(const struct roster_group *g, struct digest *ret)
 {
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 
 	buf_init(&b, DOCUMENT_BYTES_MAX);
 	buf_put_str(&b, "greatseal-group-v1\n");

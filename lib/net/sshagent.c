@@ -58,7 +58,7 @@ static rc exchange(int fd, struct view request, struct buf *reply, struct fault 
 	struct view v = view_of(head, sizeof(head));
 	uint32_t len;
 	uint8_t *space;
-	AUTO(buf) struct buf out;
+	AUTO(buf) struct buf out = {0};
 	rc r;
 
 	buf_init(&out, request.len + 4);
@@ -128,7 +128,7 @@ rc sshagent_parse_list(struct view reply, const struct sshagent_visitor *visitor
 rc sshagent_list(int fd, const struct sshagent_visitor *visitor, struct fault *f)
 {
 	const uint8_t request = AGENTC_REQUEST_IDENTITIES;
-	AUTO(buf) struct buf reply;
+	AUTO(buf) struct buf reply = {0};
 
 	buf_init(&reply, SSHAGENT_REPLY_MAX);
 	TRY(exchange(fd, view_of(&request, 1), &reply, f));
@@ -150,8 +150,8 @@ rc sshagent_parse_sign(struct view reply, struct view *ret_signature, struct fau
 rc sshagent_sign(int fd, const struct sshkey *key, struct view tbs, struct buf *out,
 		 struct fault *f)
 {
-	AUTO(buf) struct buf request;
-	AUTO(buf) struct buf reply;
+	AUTO(buf) struct buf request = {0};
+	AUTO(buf) struct buf reply = {0};
 	struct view signature;
 
 	buf_init(&request, SSHAGENT_REPLY_MAX);

@@ -107,8 +107,8 @@ static rc open_agent_only(struct sshsigner *s, const char *socket, struct fault 
 /* PATH.pub of a private key file whose public half we cannot read ourselves (old PEM files). */
 static rc read_public_beside(struct sshsigner *s, const char *path, struct fault *f)
 {
-	AUTO(buf) struct buf name;
-	AUTO(buf) struct buf line;
+	AUTO(buf) struct buf name = {0};
+	AUTO(buf) struct buf line = {0};
 
 	buf_init(&name, 4096);
 	buf_init(&line, SSHKEY_LINE_MAX);
@@ -241,7 +241,7 @@ static rc sign_agent(const struct sshsigner *s, const char *ns, struct view tbs,
 		     struct fault *f)
 {
 	AUTO(fd) int fd = -1;
-	AUTO(buf) struct buf signature;
+	AUTO(buf) struct buf signature = {0};
 
 	buf_init(&signature, SSHSIG_BLOB_MAX);
 	TRY(sshagent_connect(s->socket, &fd, f));
@@ -354,7 +354,7 @@ rc sshsigner_sign(struct sshsigner *s, const char *ns, struct view message, stru
 {
 	/* Whether PIN or synced keys are good enough is the policy's question, not ours. */
 	const struct sshsig_rules rules = {.allow_unverified = true, .allow_synced = true};
-	AUTO(buf) struct buf blob;
+	AUTO(buf) struct buf blob = {0};
 	rc r;
 
 	buf_init(&blob, SSHSIG_BLOB_MAX);

@@ -136,7 +136,7 @@ static rc line_decode(struct view base64, uint8_t id[4], struct buf *out, struct
 /* line is without its LF. */
 static rc line_parse(struct view line, struct note_line *ret, struct fault *f)
 {
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 	struct view dash;
 
 	buf_init(&b, NOTE_MAX);
@@ -200,7 +200,7 @@ static bool is_by(const struct note_line *l, const struct vkey *k)
 static rc line_verify(const struct note *n, const struct note_line *l, const struct vkey *k,
 		      struct fault *f)
 {
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 	uint8_t id[4];
 	rc r;
 

@@ -255,7 +255,7 @@ rc tile_entry(const struct tile_reader *reader, uint64_t size, uint64_t index, s
 	      struct fault *f)
 {
 	struct tile_id id = {.level = TILE_ENTRIES, .index = index / TILE_WIDTH};
-	AUTO(buf) struct buf bundle;
+	AUTO(buf) struct buf bundle = {0};
 	struct view rest;
 	struct view entry = {0};
 	char path[TILE_PATH];

@@ -58,7 +58,7 @@ static rc load_level(struct tile_pub *p, unsigned level, struct fault *f)
 {
 	uint64_t index = tile_full(level, p->build.size);
 	unsigned width = tile_width(level, index, p->build.size);
-	AUTO(buf) struct buf tile;
+	AUTO(buf) struct buf tile = {0};
 
 	buf_init(&tile, TILE_BYTES);
 	for (unsigned i = 0; i < width; i++) {

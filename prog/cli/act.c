@@ -87,8 +87,8 @@ static rc confirm(struct cli *c, const struct args *a, const struct wish *w, con
  */
 static rc check_receipt(struct cli *c, const json_t *answer, const struct digest *statement)
 {
-	AUTO(buf) struct buf entry;
-	AUTO(buf) struct buf proof;
+	AUTO(buf) struct buf entry = {0};
+	AUTO(buf) struct buf proof = {0};
 	const json_t *receipt = json_object_get(answer, "receipt");
 	struct fault f = {0};
 	struct leaf leaf;
@@ -109,8 +109,8 @@ static rc check_receipt(struct cli *c, const json_t *answer, const struct digest
 
 static rc send_act(struct cli *c, const struct act *act, const char *request, json_t **ret)
 {
-	AUTO(buf) struct buf statement;
-	AUTO(buf) struct buf sig;
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf sig = {0};
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body};
 	const struct statement_info *info = statement_info(act->kind);

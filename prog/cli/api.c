@@ -73,8 +73,8 @@ static rc authorize(struct cli *c, const struct api *a, const struct outgoing *o
 		.time = clock_now(&clock_system),
 		.pin = a->pin,
 	};
-	AUTO(buf) struct buf text;
-	AUTO(buf) struct buf sig;
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf sig = {0};
 	struct sshsigner *key;
 	struct fault f = {0};
 
@@ -151,7 +151,7 @@ static rc server_problem(struct cli *c, const struct https_answer *answer)
 static rc send(struct cli *c, struct api *a, const struct outgoing *o, struct https_request *q,
 	       struct https_answer *answer)
 {
-	AUTO(buf) struct buf header;
+	AUTO(buf) struct buf header = {0};
 	struct fault f = {0};
 	size_t headers = 0;
 	rc r;

@@ -64,7 +64,7 @@ void bundle_release(struct bundle *b)
 
 static json_t *base64_json(struct view bytes)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 
 	buf_init(&text, base64_size(BASE64_STD, bytes.len) + 1);
 	base64_put(BASE64_STD, bytes, &text);
@@ -166,7 +166,7 @@ static rc take_approvals(const json_t *list, struct bundle *b, struct fault *f)
 
 static rc take_certificates(const json_t *list, struct bundle *b, struct fault *f)
 {
-	AUTO(buf) struct buf all;
+	AUTO(buf) struct buf all = {0};
 	const json_t *row;
 	size_t i;
 

@@ -76,7 +76,7 @@ static rc take_field(struct config *c, const char *name, const json_t *value, st
 
 rc config_load(struct config *c, struct fault *f)
 {
-	AUTO(buf) struct buf b;
+	AUTO(buf) struct buf b = {0};
 	AUTO(json) json_t *root = NULL;
 	json_error_t e;
 	const char *name;
@@ -130,7 +130,7 @@ static rc make_parent(const char *path, struct fault *f)
 rc config_save(const struct config *c, struct fault *f)
 {
 	AUTO(json) json_t *root = json_object();
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	struct config copy = *c;
 	char *dump;
 

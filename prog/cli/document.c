@@ -53,7 +53,7 @@ rc cmd_roster_show(struct cli *c, const struct args *a)
 /* Reads a file as people write JSON and makes the canonical bytes that are signed. */
 static rc canonical_file(struct cli *c, const char *path, struct buf *out)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	AUTO(json) json_t *value = NULL;
 	struct fault f = {0};
 	json_error_t e;
@@ -94,8 +94,8 @@ static rc check_document(struct cli *c, enum statement_kind kind, const char *pa
 
 rc cmd_policy_check(struct cli *c, const struct args *a)
 {
-	AUTO(buf) struct buf policy_text;
-	AUTO(buf) struct buf roster_text;
+	AUTO(buf) struct buf policy_text = {0};
+	AUTO(buf) struct buf roster_text = {0};
 	struct roster *roster = NULL;
 	struct policy *policy = NULL;
 	struct fault f = {0};
@@ -134,7 +134,7 @@ static void print_change(const struct cli *c, const json_t *change)
 
 rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
 {
-	AUTO(buf) struct buf sig;
+	AUTO(buf) struct buf sig = {0};
 	AUTO(json) json_t *body = json_object();
 	AUTO(json) json_t *answer = NULL;
 	json_t *sigs = json_array();
@@ -163,8 +163,8 @@ static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *current = NULL;
-	AUTO(buf) struct buf document;
-	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf document = {0};
+	AUTO(buf) struct buf statement = {0};
 	struct document_change change = {.kind = kind};
 	struct fault f = {0};
 	uint64_t version;
@@ -242,7 +242,7 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *change = NULL;
-	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf statement = {0};
 	enum statement_kind kind = STATEMENT_KEYADMIN;
 	struct digest digest;
 	char hex[DIGEST_HEX];

@@ -4,7 +4,7 @@
 
 rc json_put_base64(struct cli *c, json_t *object, const char *name, struct view bytes)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	json_t *value;
 	int failed;
 

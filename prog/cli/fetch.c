@@ -69,7 +69,7 @@ static rc take_values(struct cli *c, const json_t *list, struct finished *d)
 
 static rc take_certificates(struct cli *c, const json_t *list, struct bundle *b)
 {
-	AUTO(buf) struct buf all;
+	AUTO(buf) struct buf all = {0};
 	struct fault f = {0};
 	const json_t *row;
 	size_t i;
@@ -86,7 +86,7 @@ static rc take_document(struct cli *c, const char *kind, const struct digest *wa
 	const struct api_call get = {.method = "GET"};
 	enum statement_kind k = strcmp(kind, "policy") == 0 ? STATEMENT_POLICY : STATEMENT_ROSTER;
 	AUTO(json) json_t *answer = NULL;
-	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf statement = {0};
 	struct document_change change;
 	char hex[DIGEST_HEX];
 	rc r;
@@ -200,7 +200,7 @@ static rc download_signed(struct cli *c, const struct finished *d, size_t at, co
 {
 	char temp[PATH_MAX];
 	AUTO(fd) int fd = -1;
-	AUTO(buf) struct buf theirs;
+	AUTO(buf) struct buf theirs = {0};
 	struct digest ignored;
 	struct fault f = {0};
 	rc r;
@@ -244,7 +244,7 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 {
 	const struct request_item *item = &d->wish.request.items[at];
 	const struct format_file *format = format_file_find(view_str(item->format));
-	AUTO(buf) struct buf object;
+	AUTO(buf) struct buf object = {0};
 	char name[ITEM_NAME_MAX + 1];
 	char path[PATH_MAX];
 	char bundle_path[PATH_MAX];

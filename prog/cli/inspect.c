@@ -87,7 +87,7 @@ static struct text_style style_of(const struct cli *c, const struct args *a)
 
 static rc print_text(struct cli *c, const json_t *value, bool is_diff)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	struct fault f = {0};
 
 	if (cli_print_json(c, value))
@@ -114,7 +114,7 @@ static rc inspect_path(struct cli *c, const char *path, json_t **ret)
 /* A report or diff of the server, checked against its name. */
 static rc fetch_report(struct cli *c, const struct digest *name, json_t **ret)
 {
-	AUTO(buf) struct buf bytes;
+	AUTO(buf) struct buf bytes = {0};
 	char hex[DIGEST_HEX];
 	struct digest digest;
 
@@ -234,7 +234,7 @@ static rc check_item(struct cli *c, const struct request_item *item, int fd,
 
 static rc compare_report(struct cli *c, const struct wish *w, size_t i, const json_t *mine)
 {
-	AUTO(buf) struct buf bytes;
+	AUTO(buf) struct buf bytes = {0};
 	struct digest digest;
 	struct digest theirs;
 

@@ -87,8 +87,8 @@ static void put_query(struct buf *out, const char *text)
 
 rc cmd_key_csr(struct cli *c, const struct args *a)
 {
-	AUTO(buf) struct buf query;
-	AUTO(buf) struct buf pem;
+	AUTO(buf) struct buf query = {0};
+	AUTO(buf) struct buf pem = {0};
 	const char *subject = args_value(a, "subject");
 	struct name name;
 
@@ -123,7 +123,7 @@ static rc begin(struct cli *c, const struct args *a, enum key_action action, str
 
 static rc send_change(struct cli *c, const struct key_change *change)
 {
-	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf statement = {0};
 	struct fault f = {0};
 
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
@@ -154,8 +154,8 @@ rc cmd_key_create(struct cli *c, const struct args *a)
 
 rc cmd_key_import(struct cli *c, const struct args *a)
 {
-	AUTO(buf) struct buf text;
-	AUTO(buf) struct buf base64;
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf base64 = {0};
 	AUTO(x509_chain) struct x509_chain chain = {0};
 	struct key_change change;
 	size_t start[X509_CHAIN_MAX + 1] = {0};

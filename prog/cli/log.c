@@ -15,7 +15,7 @@
 rc cmd_log_checkpoint(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *value = NULL;
-	AUTO(buf) struct buf note;
+	AUTO(buf) struct buf note = {0};
 	struct checkpoint head;
 	char root[DIGEST_HEX];
 
@@ -107,7 +107,7 @@ static rc chosen_vkey(struct cli *c, const struct args *a, struct vkey *ret)
 
 rc cmd_log_fsck(struct cli *c, const struct args *a)
 {
-	AUTO(buf) struct buf note;
+	AUTO(buf) struct buf note = {0};
 	AUTO(fd) int dirfd = -1;
 	struct vkey vkey;
 	struct fsck check = {.log = &vkey};
@@ -130,8 +130,8 @@ rc cmd_log_fsck(struct cli *c, const struct args *a)
 
 rc cmd_log_entry(struct cli *c, const struct args *a)
 {
-	AUTO(buf) struct buf entry;
-	AUTO(buf) struct buf proof;
+	AUTO(buf) struct buf entry = {0};
+	AUTO(buf) struct buf proof = {0};
 	AUTO(json) json_t *value = NULL;
 	uint64_t index;
 

@@ -65,7 +65,7 @@ rc logview_vkey(struct cli *c, struct vkey *ret)
 /* What this client has seen before; size 0 if nothing. */
 static rc remembered(struct cli *c, const struct vkey *vkey, struct tree_head *ret)
 {
-	AUTO(buf) struct buf note;
+	AUTO(buf) struct buf note = {0};
 	struct checkpoint seen;
 	struct fault f = {0};
 	rc r;
@@ -83,7 +83,7 @@ static rc remembered(struct cli *c, const struct vkey *vkey, struct tree_head *r
 
 rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note)
 {
-	AUTO(buf) struct buf fetched;
+	AUTO(buf) struct buf fetched = {0};
 	const struct tile_reader reader = logview_reader(c);
 	struct tree_head older;
 	struct fault f = {0};
@@ -110,7 +110,7 @@ rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note)
 
 rc logview_entry(struct cli *c, uint64_t index, struct buf *entry, struct buf *proof)
 {
-	AUTO(buf) struct buf note;
+	AUTO(buf) struct buf note = {0};
 	AUTO(tile_nodes) struct tile_nodes nodes = {0};
 	const struct tile_reader reader = logview_reader(c);
 	struct proof_file file = {.index = index};

@@ -16,14 +16,13 @@ static void print_row(const struct cli *c, const json_t *row)
 	const char *state = json_text(row, "state");
 	bool open = strcmp(state, "open") == 0;
 
-	(void)printf("%s%.16s%s  %-9s %-10s %-16s %s%s%s\n", cli_bold(c), json_text(row, "request"),
+	(void)printf("%s%.16s%s  %-9s %-10s %-16s %s", cli_bold(c), json_text(row, "request"),
 		     cli_plain(c), open ? json_text(row, "outcome") : state,
 		     json_text(row, "requester"), json_text(row, "key"),
-		     json_string_value(json_array_get(names, 0)),
-		     json_number(row, "items") > 1 ? " and more, files: " : "", "");
+		     json_string_value(json_array_get(names, 0)));
 	if (json_number(row, "items") > 1)
-		(void)printf("                   %" JSON_INTEGER_FORMAT " files\n",
-			     json_number(row, "items"));
+		(void)printf(" and %" JSON_INTEGER_FORMAT " more", json_number(row, "items") - 1);
+	(void)putchar('\n');
 	if (open)
 		(void)printf("                  %s, until %s\n", json_text(row, "text"),
 			     json_text(row, "deadline"));

@@ -213,7 +213,7 @@ static rc try_join(struct cli *c, const char *id, const struct request *wish, bo
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *answer = NULL;
-	AUTO(buf) struct buf bytes;
+	AUTO(buf) struct buf bytes = {0};
 	AUTO(request) struct request old = {0};
 	struct fault f = {0};
 	const char *state;
@@ -262,8 +262,8 @@ static rc find_pending(struct cli *c, const struct request *wish, char out[DIGES
 
 static rc send_request(struct cli *c, struct view statement, json_t **ret)
 {
-	AUTO(buf) struct buf requester;
-	AUTO(buf) struct buf host;
+	AUTO(buf) struct buf requester = {0};
+	AUTO(buf) struct buf host = {0};
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body};
 
@@ -305,7 +305,7 @@ static rc submit(struct cli *c, const struct args *a, json_t **ret)
 {
 	AUTO(batch) struct batch b = {0};
 	AUTO(request) struct request wish = {0};
-	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf statement = {0};
 	const struct api_call get = {.method = "GET"};
 	char pending[DIGEST_HEX];
 	bool found = false;

@@ -61,8 +61,8 @@ static rc read_vkey(struct cli *c, struct vkey *ret)
 
 static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 {
-	AUTO(buf) struct buf text;
-	AUTO(buf) struct buf roots;
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf roots = {0};
 	struct fault f = {0};
 	rc r;
 
@@ -94,8 +94,8 @@ static rc check_file(struct cli *c, struct inputs *in, const struct request_item
 	struct verify_trust trust = {.roots = in->roots.der,
 				     .root_count = in->roots.count,
 				     .when = in->bundle.signed_at};
-	AUTO(buf) struct buf proven;
-	AUTO(buf) struct buf found;
+	AUTO(buf) struct buf proven = {0};
+	AUTO(buf) struct buf found = {0};
 
 	buf_init(&proven, FILE_OBJECT_MAX);
 	buf_init(&found, FILE_OBJECT_MAX);

@@ -182,7 +182,7 @@ static rc store_act(struct keeper *k, struct incoming *in, uint64_t *ret_leaf, s
 				  .rule = in->act.rule,
 				  .given = k->round.now,
 				  .expires = in->act.expires};
-	AUTO(buf) struct buf sigs;
+	AUTO(buf) struct buf sigs = {0};
 
 	buf_init(&sigs, JOURNAL_SIGS_MAX);
 	sigs_put(&sigs, in->m.sig);

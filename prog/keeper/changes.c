@@ -57,7 +57,7 @@ static rc check_quorum(struct keeper *k, const struct change *ch, const struct q
 
 static rc answer_change(struct call *c, const struct change_answer *a)
 {
-	AUTO(buf) struct buf json;
+	AUTO(buf) struct buf json = {0};
 
 	buf_init(&json, KEEPER_STATUS_MAX);
 	change_json(a, &json);

@@ -148,7 +148,7 @@ static rc conf_line(struct conf *c, struct view line, struct fault *f)
 
 rc conf_file(struct conf *c, const char *path, struct fault *f)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	struct view rest;
 	uint64_t number = 0;
 

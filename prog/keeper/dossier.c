@@ -314,7 +314,7 @@ rc dossier_status(struct call *c, uint64_t leaf)
 				  .reason = d->decision.refusal.reason,
 				  .uses_spent = d->row.spent,
 				  .leaf = leaf};
-	AUTO(buf) struct buf json;
+	AUTO(buf) struct buf json = {0};
 
 	buf_init(&json, KEEPER_STATUS_MAX);
 	TRY(status_json(c->k, &json));

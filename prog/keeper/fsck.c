@@ -13,7 +13,7 @@ static rc check_leaves(struct journal *j, const struct journal_head *head, struc
 	struct compact tree;
 	struct digest root;
 	struct digest want = compact_root(&head->tree);
-	AUTO(buf) struct buf body;
+	AUTO(buf) struct buf body = {0};
 
 	buf_init(&body, LEAF_BYTES_MAX);
 	compact_init(&tree);
@@ -58,7 +58,7 @@ static rc check_public(const struct conf *c, struct journal *j, const struct vke
 		       struct fsck_report *ret, struct fault *f)
 {
 	AUTO(fd) int dirfd = -1;
-	AUTO(buf) struct buf note;
+	AUTO(buf) struct buf note = {0};
 	struct compare compare = {.journal = j};
 	struct fsck check = {.log = log, .entry = same_entry, .ctx = &compare};
 	char path[2 * CONF_TEXT];

@@ -31,7 +31,7 @@ AUTO_DEFINE(genesis, struct genesis, genesis_release)
 static rc read_genesis(enum statement_kind kind, const char *path, struct genesis *g,
 		       struct fault *f)
 {
-	AUTO(buf) struct buf file;
+	AUTO(buf) struct buf file = {0};
 	struct document_change doc = {.kind = kind};
 	struct view v;
 
@@ -58,8 +58,8 @@ static rc add_signature(const struct roster *r, const char *path, struct genesis
 			struct fault *f)
 {
 	static const struct sshsig_rules lenient = {.allow_unverified = true, .allow_synced = true};
-	AUTO(buf) struct buf file;
-	AUTO(buf) struct buf blob;
+	AUTO(buf) struct buf file = {0};
+	AUTO(buf) struct buf blob = {0};
 	const struct principal *p;
 	struct sshsig parts;
 
@@ -111,8 +111,8 @@ static rc make_log_key(const struct conf *c, struct journal_identity *id, struct
 	AUTO(token) struct token *t = NULL;
 	AUTO(token_session) struct token_session *session = NULL;
 	AUTO(secret) struct secret secret = {0};
-	AUTO(buf) struct buf text;
-	AUTO(buf) struct buf spki;
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf spki = {0};
 	struct token_wish wish = {.id = log_key_id(id->origin), .alg = KEY_ED25519};
 	struct token_spec spec;
 	struct note_signer signer;

@@ -53,7 +53,7 @@ static rc first_rows(struct journal *j, const struct journal_identity *id, struc
 {
 	struct compact empty;
 	struct digest root = tree_empty_root();
-	AUTO(buf) struct buf tree;
+	AUTO(buf) struct buf tree = {0};
 	sqlite3_stmt *s;
 	int code;
 

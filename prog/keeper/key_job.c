@@ -74,7 +74,7 @@ static rc fill_create(const struct keyring *k, const struct key_change *c, struc
 static rc fill_subject(const struct keyring *k, struct view subject, struct key_job *j,
 		       struct refusal *why)
 {
-	AUTO(buf) struct buf name;
+	AUTO(buf) struct buf name = {0};
 	struct fault f = {.text = "not of the form CN=...,O=..."};
 	const struct key *key = NULL;
 	rc r;

@@ -51,7 +51,7 @@ rc key_row_parse(const struct name *name, struct view v, struct key_row *ret)
 
 rc key_row_store(struct keeper *k, const struct key_row *r, struct fault *f)
 {
-	AUTO(buf) struct buf record;
+	AUTO(buf) struct buf record = {0};
 
 	buf_init(&record, RECORD_MAX);
 	key_row_encode(r, &record);

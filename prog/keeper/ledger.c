@@ -50,7 +50,7 @@ static rc check_guard(struct ledger *l, struct fault *f)
 /* A missing file is made again; one that somebody else signed is not ours to overwrite. */
 static rc check_public(struct ledger *l, struct fault *f)
 {
-	AUTO(buf) struct buf note;
+	AUTO(buf) struct buf note = {0};
 	struct checkpoint c;
 	rc r;
 
@@ -75,7 +75,7 @@ static rc pub_open(struct ledger *l, struct fault *f)
 
 static rc check_identity(struct ledger *l, struct fault *f)
 {
-	AUTO(buf) struct buf vkey;
+	AUTO(buf) struct buf vkey = {0};
 
 	buf_init(&vkey, JOURNAL_VKEY_MAX);
 	vkey_put(&l->signer.key, &vkey);
@@ -157,7 +157,7 @@ static rc recompute(struct ledger *l, struct fault *f)
 	struct compact tree = l->committed.tree;
 	struct digest ours = compact_root(&l->head.tree);
 	struct digest again;
-	AUTO(buf) struct buf body;
+	AUTO(buf) struct buf body = {0};
 
 	buf_init(&body, LEAF_BYTES_MAX);
 	while (tree.size < l->head.tree.size) {

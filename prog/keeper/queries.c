@@ -31,7 +31,7 @@ rc handle_hello(struct call *c)
 
 rc handle_keys(struct call *c)
 {
-	AUTO(buf) struct buf json;
+	AUTO(buf) struct buf json = {0};
 	struct name name;
 	struct view in;
 	rc r = keeper_get_strings(c->body, &in, 1);
@@ -86,8 +86,8 @@ rc handle_document(struct call *c)
 	struct keeper *k = c->k;
 	struct journal_statement st;
 	enum statement_kind kind;
-	AUTO(buf) struct buf body;
-	AUTO(buf) struct buf sigs;
+	AUTO(buf) struct buf body = {0};
+	AUTO(buf) struct buf sigs = {0};
 	rc r = keeper_get_document_request(c->body, &kind);
 
 	buf_init(&body, DOCUMENT_BYTES_MAX);
@@ -103,8 +103,8 @@ rc handle_statement(struct call *c)
 	struct keeper *k = c->k;
 	struct journal_statement st;
 	struct digest id;
-	AUTO(buf) struct buf body;
-	AUTO(buf) struct buf sigs;
+	AUTO(buf) struct buf body = {0};
+	AUTO(buf) struct buf sigs = {0};
 	rc r = keeper_get_digest(c->body, &id);
 
 	buf_init(&body, REQUEST_BYTES_MAX);
@@ -122,7 +122,7 @@ rc handle_statement(struct call *c)
 rc handle_log_proof(struct call *c)
 {
 	struct keeper *k = c->k;
-	AUTO(buf) struct buf proof;
+	AUTO(buf) struct buf proof = {0};
 	uint64_t index;
 	uint64_t size;
 	rc r = keeper_get_proof_request(c->body, &index, &size);

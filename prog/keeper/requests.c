@@ -32,7 +32,7 @@ static rc store_request(struct keeper *k, const struct keeper_submit *m, struct 
 			    .key = d->request.key_fingerprint,
 			    .count = d->request.count};
 	struct journal_statement st = {.kind = STATEMENT_REQUEST, .digest = d->row.digest};
-	AUTO(buf) struct buf sigs;
+	AUTO(buf) struct buf sigs = {0};
 
 	buf_init(&sigs, JOURNAL_SIGS_MAX);
 	sigs_put(&sigs, m->requester_sig);

@@ -254,7 +254,7 @@ static rc load_document(struct keeper *k, enum statement_kind kind, struct fault
 {
 	struct journal_statement st;
 	struct document_change doc;
-	AUTO(buf) struct buf body;
+	AUTO(buf) struct buf body = {0};
 
 	buf_init(&body, DOCUMENT_BYTES_MAX);
 	TRY(journal_document_get(k->journal, kind, &st, &body, NULL, f));

@@ -85,7 +85,7 @@ static rc find_log_key(struct parts *p, struct note_signer *ret, struct fault *f
 {
 	struct journal_identity id;
 	struct digest key_id;
-	AUTO(buf) struct buf spki;
+	AUTO(buf) struct buf spki = {0};
 
 	buf_init(&spki, PKEY_SPKI_MAX);
 	TRY(journal_identity_get(p->journal, &id, f));

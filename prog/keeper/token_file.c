@@ -176,7 +176,7 @@ static rc export_keys(const struct token_file *t, const struct file_key *extra,
 static rc write_file(const struct token_file *t, const struct file_key *extra, struct fault *f)
 {
 	AUTO(secret) struct secret plain = {0};
-	AUTO(buf) struct buf out;
+	AUTO(buf) struct buf out = {0};
 	struct file_spec spec = {.dirfd = t->dirfd, .name = t->base, .mode = 0600, .durable = true};
 	struct seal seal = {.key = &t->key};
 	uint8_t aad[HEADER];
@@ -312,7 +312,7 @@ static rc unseal(struct token_file *t, const struct header *h, struct view file,
 static rc load(struct token_file *t, const struct token_spec *spec, const struct secret *secret,
 	       struct fault *f)
 {
-	AUTO(buf) struct buf file;
+	AUTO(buf) struct buf file = {0};
 	AUTO(secret) struct secret check = {0};
 	struct header h;
 	rc r;

@@ -52,9 +52,9 @@ static rc receipt_of(struct call_ctx *c, const struct digest *request,
 rc post_act(struct call_ctx *c)
 {
 	AUTO(json) json_t *body = NULL;
-	AUTO(buf) struct buf statement;
-	AUTO(buf) struct buf sig;
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf sig = {0};
+	AUTO(buf) struct buf frame = {0};
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	enum statement_kind kind = STATEMENT_APPROVAL;
@@ -92,7 +92,7 @@ rc post_sign(struct call_ctx *c)
 {
 	AUTO(json) json_t *body = NULL;
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	struct keeper_commit m;
 	json_int_t use;

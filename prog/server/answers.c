@@ -70,7 +70,7 @@ rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
 		uint64_t *ret_version)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 
 	buf_init(&frame, 128);
@@ -101,8 +101,8 @@ static rc chain_json(struct call_ctx *c, const struct keeper_result *r, const ch
 {
 	struct store *store = c->server->store;
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
-	AUTO(buf) struct buf all;
+	AUTO(buf) struct buf frame = {0};
+	AUTO(buf) struct buf all = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	const struct view name = view_str(key);
 	struct keeper_certs certs;

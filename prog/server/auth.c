@@ -191,7 +191,7 @@ static rc roster_fetch(struct call_ctx *c)
 {
 	struct server *s = c->server;
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(s->keeper);
 	struct keeper_document doc;
 	struct document_change change;
@@ -244,7 +244,7 @@ static rc verify(struct call_ctx *c, const struct call *call, struct view sig,
 		 const struct roster *roster)
 {
 	static const struct sshsig_rules rules = {.allow_unverified = true, .allow_synced = true};
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	const struct principal *person;
 	const struct sshkey *key;
 	struct sshsig parts;
@@ -271,7 +271,7 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 	unix_time now = clock_now(&clock_system);
 	struct digest body = digest_of(c->body);
 	struct call call = {0};
-	AUTO(buf) struct buf sig;
+	AUTO(buf) struct buf sig = {0};
 	struct roster_ref *roster;
 	struct fault f = {0};
 	enum reason reason;

@@ -105,7 +105,7 @@ rc call_bytes(struct call_ctx *c, const json_t *body, const char *name, struct b
 
 json_t *json_base64(struct view bytes)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 
 	buf_init(&text, base64_size(BASE64_STD, bytes.len) + 1);
 	base64_put(BASE64_STD, bytes, &text);

@@ -43,7 +43,7 @@ static rc try_change(struct call_ctx *c, enum statement_kind kind, const struct 
 		     struct view statement, json_t **ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	struct gathered g = {.message = {.kind = kind, .statement = statement}};
 	uint64_t correlation = keeper_client_id(c->server->keeper);
 	rc r;
@@ -74,7 +74,7 @@ static rc keep(struct call_ctx *c, const struct store_change *row, const json_t 
 		return call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
 	json_array_foreach(list, i, value)
 	{
-		AUTO(buf) struct buf sig;
+		AUTO(buf) struct buf sig = {0};
 		AUTO(json) json_t *one = json_pack("{s:O}", "signature", value);
 
 		buf_init(&sig, KEEPER_SIG_MAX);
@@ -88,7 +88,7 @@ rc post_change(struct call_ctx *c)
 {
 	AUTO(json) json_t *body = NULL;
 	AUTO(json) json_t *answer = NULL;
-	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf statement = {0};
 	enum statement_kind kind = STATEMENT_POLICY;
 	struct store_change row = {.state = "pending", .proposer = c->person};
 	const json_t *sigs;

@@ -106,7 +106,7 @@ static rc load_line(struct conf *c, struct view line, struct fault *f)
 
 rc conf_load(struct conf *c, const char *path, struct fault *f)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	struct view rest;
 	struct view line;
 	unsigned number = 0;

@@ -10,7 +10,7 @@
 static rc hello(struct call_ctx *c, struct keeper_hello *ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 
 	buf_init(&frame, 64);
@@ -130,7 +130,7 @@ static rc answer_document(struct call_ctx *c, const struct keeper_document *doc)
 static rc by_digest(struct call_ctx *c, const struct digest *d)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	struct keeper_document doc;
 
@@ -155,7 +155,7 @@ rc get_statement(struct call_ctx *c)
 static rc document(struct call_ctx *c, enum statement_kind kind)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	struct view named = http_target_param(&c->target, "digest");
 	struct document_change change;

@@ -7,7 +7,7 @@
 static rc keys_json(struct call_ctx *c, struct view name, json_t **ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 
 	buf_init(&frame, 256);
@@ -60,7 +60,7 @@ static rc answer_pem(struct call_ctx *c, struct view der, const char *label)
 rc get_key_csr(struct call_ctx *c)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	struct name name;
 	struct view strings[2];
@@ -79,7 +79,7 @@ rc get_key_csr(struct call_ctx *c)
 rc get_key_certificates(struct call_ctx *c)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	struct keeper_certs certs;
 	struct name name;

@@ -54,7 +54,7 @@ static rc init(const char *data, const char *name, struct digest *ret_pin, struc
 				      .not_before = now - 3600,
 				      .not_after = now + (unix_time)CERT_YEARS * 366 * 86400};
 	AUTO(secret) struct secret key = {0};
-	AUTO(buf) struct buf cert;
+	AUTO(buf) struct buf cert = {0};
 	AUTO(fd) int dirfd = -1;
 
 	buf_init(&cert, PEM_MAX);

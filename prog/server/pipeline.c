@@ -168,7 +168,7 @@ static void submit_frame(const struct stage1_request *s, uint64_t id, enum keepe
 rc stage4_keep(struct call_ctx *c, const struct stage3_inspected *in, struct stage4_kept *ret)
 {
 	uint64_t id = keeper_client_id(c->server->keeper);
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 
 	ret->in = in;
 	submit_frame(in->in->in, id, KEEPER_SUBMIT, &frame);
@@ -191,7 +191,7 @@ rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage
 {
 	const struct stage1_request *s = in->in->in->in;
 	const struct request *r = &s->request;
-	AUTO(buf) struct buf names;
+	AUTO(buf) struct buf names = {0};
 	struct store_request row = {
 		.id = s->id,
 		.created = clock_now(&clock_system),
@@ -236,7 +236,7 @@ rc post_explain(struct call_ctx *c)
 	AUTO(stage1) struct stage1_request request = {0};
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 	struct keeper_status status;
 	json_t *value = NULL;
 

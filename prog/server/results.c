@@ -213,7 +213,7 @@ static rc result_fetch(struct call_ctx *c, const struct digest *request, uint32_
 {
 	const struct keeper_commit m = {.request = *request, .use = use};
 	uint64_t id = keeper_client_id(c->server->keeper);
-	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf frame = {0};
 
 	buf_init(&frame, 128);
 	keeper_put_commit(&frame, id, KEEPER_RESULT, &m);
@@ -274,7 +274,7 @@ static rc build_object(struct call_ctx *c, const struct digest *request, uint64_
 	AUTO(request) struct request r = {0};
 	AUTO(json) json_t *json = NULL;
 	AUTO(x509_chain) struct x509_chain chain = {0};
-	AUTO(buf) struct buf der;
+	AUTO(buf) struct buf der = {0};
 	AUTO(pkey) struct pkey *key = NULL;
 	struct view rest = result->signatures;
 	struct view signature = {0};
@@ -375,7 +375,7 @@ static rc insert(struct call_ctx *c, const struct one_item *item, struct view ob
 rc get_signed(struct call_ctx *c)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf object;
+	AUTO(buf) struct buf object = {0};
 	struct keeper_result result;
 	struct one_item item;
 	struct digest request;

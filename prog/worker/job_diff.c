@@ -7,7 +7,7 @@
 
 static rc read_report(int fd, json_t **ret, struct fault *f)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	json_error_t e;
 
 	buf_init(&text, REPORT_MAX);
