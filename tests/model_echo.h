@@ -41,6 +41,8 @@ MUST static inline rc act_echo(struct view bytes, struct buf *out, struct fault 
 		r = act_parse((enum statement_kind)k, bytes, &a, f);
 		if (rc_is_ok(r))
 			return act_encode(&a, out, f);
+		if (r.code != RC_MISMATCH)
+			return r;
 	}
 	return r;
 }
