@@ -1,5 +1,5 @@
-/* Whatever jcan accepts, its writer gives back byte for byte (as raw, which re-reads it) and jansson
- * would have written. */
+/* Whatever jcan accepts, its writer gives back byte for byte (as raw, which re-reads it) and
+ * jansson would have written. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

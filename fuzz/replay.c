@@ -1,4 +1,5 @@
-/* replay - feeds every file of a corpus directory to a fuzz target, for builds without libFuzzer. */
+/* replay - feeds every file of a corpus directory to a fuzz target, for builds without libFuzzer.
+ */
 #include <dirent.h>
 #include <limits.h>
 #include <stdint.h>

@@ -13,7 +13,7 @@
 /* Seconds since 1970-01-01 UTC; statements and leaves use whole seconds. */
 typedef int64_t unix_time;
 
-#define TIME_TEXT 21               /* "2026-11-23T09:00:00Z" and NUL */
+#define TIME_TEXT 21			   /* "2026-11-23T09:00:00Z" and NUL */
 #define TIME_MAX ((unix_time)253402300799) /* 9999-12-31T23:59:59Z */
 
 struct clock {

@@ -1,7 +1,8 @@
 /* fault - what was wrong, where, and which rule: the words that go with an rc.
  *
  * Owns: one fixed record, filled where an error is found. No allocation.
- * Must not hold secrets or unescaped input: fault_set() replaces bytes outside 0x20..0x7e by '?'. */
+ * Must not hold secrets or unescaped input: fault_set() replaces bytes outside 0x20..0x7e by '?'.
+ */
 #ifndef GS_BASE_FAULT_H
 #define GS_BASE_FAULT_H
 

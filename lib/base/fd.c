@@ -28,7 +28,8 @@ rc fd_read_full(int fd, void *out, size_t n, struct fault *f)
 		if (got < 0)
 			return fault_errno(f, errno, "read");
 		if (got == 0)
-			return fault_set(f, RC_TRUNCATED, 0, "read: end of input, %zu bytes missing", n);
+			return fault_set(f, RC_TRUNCATED, 0,
+					 "read: end of input, %zu bytes missing", n);
 		p += got;
 		n -= (size_t)got;
 	}
@@ -66,7 +67,8 @@ rc fd_pread_full(int fd, void *out, size_t n, uint64_t at, struct fault *f)
 		if (got < 0)
 			return fault_errno(f, errno, "read");
 		if (got == 0)
-			return fault_set(f, RC_TRUNCATED, at, "read: end of file, %zu bytes missing", n);
+			return fault_set(f, RC_TRUNCATED, at,
+					 "read: end of file, %zu bytes missing", n);
 		p += got;
 		at += (uint64_t)got;
 		n -= (size_t)got;
@@ -121,7 +123,8 @@ rc fd_read_all(int fd, struct buf *b, struct fault *f)
 			return OK;
 		buf_put(b, chunk, (size_t)got);
 		if (!rc_is_ok(buf_done(b)))
-			return fault_set(f, buf_done(b).code, b->len, "larger than %zu bytes", b->max);
+			return fault_set(f, buf_done(b).code, b->len, "larger than %zu bytes",
+					 b->max);
 	}
 }
 
@@ -140,8 +143,9 @@ rc file_read(const char *path, struct buf *b, struct fault *f)
 static rc fill_and_rename(const struct file_spec *spec, const char *temp, struct view bytes,
 			  struct fault *f)
 {
-	AUTO(fd) int fd = openat(spec->dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-				 (mode_t)spec->mode);
+	AUTO(fd)
+	int fd = openat(spec->dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			(mode_t)spec->mode);
 
 	if (fd < 0)
 		return fault_errno(f, errno, "%s", temp);
@@ -162,8 +166,12 @@ static rc sync_parent(const struct file_spec *spec, struct fault *f)
 	if (len >= sizeof(dir))
 		return fault_set(f, RC_LIMIT, 0, "path too long");
 	(void)snprintf(dir, sizeof(dir), "%.*s", (int)len, spec->name);
-	AUTO(fd) int fd = openat(spec->dirfd, slash == NULL ? "." : len == 0 ? "/" : dir,
-				 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd)
+	int fd = openat(spec->dirfd,
+			slash == NULL ? "."
+			: len == 0    ? "/"
+				      : dir,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) != 0)
 		return fault_errno(f, errno, "%s: fsync of its directory", spec->name);
 	return OK;

@@ -1,4 +1,5 @@
-/* fd - descriptors and files: whole reads and writes, durable replacement, directories made durable.
+/* fd - descriptors and files: whole reads and writes, durable replacement, directories made
+ * durable.
  *
  * Every descriptor made here is CLOEXEC. EINTR is handled inside. Paths in fault texts are the
  * caller's own, never a peer's. */

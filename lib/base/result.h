@@ -7,32 +7,32 @@
 
 enum rc_code {
 	RC_OK = 0,
-	RC_NOMEM,       /* an allocation failed */
-	RC_IO,          /* the kernel said no; errno is in the fault text */
-	RC_NOSPACE,     /* disk or quota full */
-	RC_TRUNCATED,   /* input ends before the value does */
-	RC_TRAILING,    /* bytes are left over after the value */
-	RC_RANGE,       /* number outside its range, or arithmetic would wrap */
-	RC_LIMIT,       /* a named maximum is exceeded */
-	RC_SYNTAX,      /* input is not of the form its specification demands */
-	RC_NONCANON,    /* understood, but not the one permitted encoding */
-	RC_DUPLICATE,   /* a name or person appears twice */
-	RC_UNKNOWN,     /* unknown field, name or identifier */
+	RC_NOMEM,	/* an allocation failed */
+	RC_IO,		/* the kernel said no; errno is in the fault text */
+	RC_NOSPACE,	/* disk or quota full */
+	RC_TRUNCATED,	/* input ends before the value does */
+	RC_TRAILING,	/* bytes are left over after the value */
+	RC_RANGE,	/* number outside its range, or arithmetic would wrap */
+	RC_LIMIT,	/* a named maximum is exceeded */
+	RC_SYNTAX,	/* input is not of the form its specification demands */
+	RC_NONCANON,	/* understood, but not the one permitted encoding */
+	RC_DUPLICATE,	/* a name or person appears twice */
+	RC_UNKNOWN,	/* unknown field, name or identifier */
 	RC_UNSUPPORTED, /* known to exist, not served here */
-	RC_MISMATCH,    /* two values that must be equal are not */
-	RC_BADSIG,      /* a signature does not verify */
-	RC_NOTFOUND,    /* no such object */
-	RC_EXISTS,      /* the object is there already */
-	RC_DENIED,      /* refused by rule; see the reason code */
-	RC_WAIT,        /* not yet; see the reason code */
-	RC_STATE,       /* the object is in a state that does not permit this */
-	RC_EXPIRED,     /* a deadline or validity period has passed */
-	RC_CRYPTO,      /* the crypto library failed */
-	RC_TOKEN,       /* the key token failed or is absent */
-	RC_PEER,        /* the other process broke the protocol or went away */
-	RC_BUSY,        /* a limit on work in flight is reached; try again */
-	RC_CORRUPT,     /* stored data contradicts itself */
-	RC_USAGE,       /* wrong arguments or configuration */
+	RC_MISMATCH,	/* two values that must be equal are not */
+	RC_BADSIG,	/* a signature does not verify */
+	RC_NOTFOUND,	/* no such object */
+	RC_EXISTS,	/* the object is there already */
+	RC_DENIED,	/* refused by rule; see the reason code */
+	RC_WAIT,	/* not yet; see the reason code */
+	RC_STATE,	/* the object is in a state that does not permit this */
+	RC_EXPIRED,	/* a deadline or validity period has passed */
+	RC_CRYPTO,	/* the crypto library failed */
+	RC_TOKEN,	/* the key token failed or is absent */
+	RC_PEER,	/* the other process broke the protocol or went away */
+	RC_BUSY,	/* a limit on work in flight is reached; try again */
+	RC_CORRUPT,	/* stored data contradicts itself */
+	RC_USAGE,	/* wrong arguments or configuration */
 	RC__COUNT
 };
 

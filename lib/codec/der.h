@@ -33,9 +33,10 @@ enum der_tag {
 	DER_SEQUENCE = 0x30,
 	DER_SET = 0x31,
 };
-#define DER_CONTEXT(n) ((uint8_t)(0x80 | (n)))		   /* [n] IMPLICIT, primitive */
-#define DER_CONTEXT_CONSTRUCTED(n) ((uint8_t)(0xa0 | (n))) /* [n] EXPLICIT, or IMPLICIT SEQUENCE   \
-							    */
+#define DER_CONTEXT(n) ((uint8_t)(0x80 | (n))) /* [n] IMPLICIT, primitive */
+#define DER_CONTEXT_CONSTRUCTED(n)                                                                 \
+	((uint8_t)(0xa0 | (n))) /* [n] EXPLICIT, or IMPLICIT SEQUENCE                              \
+				 */
 
 /* Reading. Each takes one element from the front of *v.
  * RC_TRUNCATED: the bytes end early. RC_NONCANON: BER but not DER. RC_SYNTAX: another tag.

@@ -39,7 +39,7 @@ static const EVP_MD *md_of(enum hash_alg alg)
 
 struct digest digest_of(struct view bytes)
 {
-	struct digest d;
+	struct digest d = {0};
 
 	assert(SHA256(bytes.ptr, bytes.len, d.b) != NULL);
 	return d;

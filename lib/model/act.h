@@ -5,10 +5,10 @@
  *                "origin":TEXT,"rule":HEX},"predicateType":..,"subject":[{"digest":{"sha256":REQUEST},
  *                "name":"request"}]}
  * denial:       predicate {"comment","decision":"deny","nonce","origin","person"}
- * withdrawal:   predicate {"approval":HEX,"comment","decision":"withdraw","nonce","origin","person"}
- * cancellation: predicate {"comment","decision":"cancel","nonce","origin","person"}
- * evidence: digests of inspection reports the approver looked at (0..16).
- * Owns: parse and encode of the four. */
+ * withdrawal:   predicate
+ * {"approval":HEX,"comment","decision":"withdraw","nonce","origin","person"} cancellation:
+ * predicate {"comment","decision":"cancel","nonce","origin","person"} evidence: digests of
+ * inspection reports the approver looked at (0..16). Owns: parse and encode of the four. */
 #ifndef GS_MODEL_ACT_H
 #define GS_MODEL_ACT_H
 

@@ -1,7 +1,7 @@
 /* reason - every reason for which Great Seal waits or refuses: one table, stable ids.
  *
- * Shown by server, CLI and keeper alike; docs/reasons.md is checked against it; every row has a test
- * that provokes it. Owns: ids, one-line texts, remedies. Must not own: the decision. */
+ * Shown by server, CLI and keeper alike; docs/reasons.md is checked against it; every row has a
+ * test that provokes it. Owns: ids, one-line texts, remedies. Must not own: the decision. */
 #ifndef GS_MODEL_REASON_H
 #define GS_MODEL_REASON_H
 
@@ -91,8 +91,7 @@
 	X(STATE_UNKNOWN, "state.unknown", "the keeper does not know this request",                 \
 	  "submit it first")                                                                       \
 	X(STATE_DENIED, "state.denied", "the request was denied", "submit a new request")          \
-	X(STATE_CANCELLED, "state.cancelled", "the request was cancelled",                         \
-	  "submit a new request")                                                                  \
+	X(STATE_CANCELLED, "state.cancelled", "the request was cancelled", "submit a new request") \
 	X(STATE_EXPIRED, "state.expired", "the request has expired", "submit a new request")       \
 	X(STATE_COMMITTED, "state.committed", "too late: the request is being signed",             \
 	  "lock the key if the signature must not be used")                                        \
@@ -114,9 +113,10 @@
 	  "upload it; greatseal submit does so")                                                   \
 	X(ARTIFACT_DIGEST, "artifact.digest", "an uploaded file differs from the request",         \
 	  "build, hash and submit again")                                                          \
-	X(ARTIFACT_CONTENT, "artifact.content-digest", "the content digest is not what the file gives", \
-	  "submit with a current command line")                                                    \
-	X(ARTIFACT_FORMAT, "artifact.format", "the file is not of this format", "choose another format") \
+	X(ARTIFACT_CONTENT, "artifact.content-digest",                                             \
+	  "the content digest is not what the file gives", "submit with a current command line")   \
+	X(ARTIFACT_FORMAT, "artifact.format", "the file is not of this format",                    \
+	  "choose another format")                                                                 \
 	/* access to the server */                                                                 \
 	X(CALL_AUTH, "call.auth", "the call is not signed by a key of the roster",                 \
 	  "greatseal init-client")                                                                 \
@@ -141,7 +141,7 @@ enum reason {
 #define REASON_ENUM(suffix, id, what, remedy) REASON_##suffix,
 	REASON_TABLE(REASON_ENUM)
 #undef REASON_ENUM
-	REASON__COUNT
+		REASON__COUNT
 };
 
 /* All three never NULL. */
@@ -161,8 +161,8 @@ struct refusal {
 	char text[REASON_TEXT];
 };
 
-/* Fills *ret (may be NULL) and returns RC(RC_WAIT) if reason_is_wait(r), else RC(RC_DENIED). The text
- * is cut at REASON_TEXT - 1 bytes; bytes outside 0x20..0x7e become '?'. */
+/* Fills *ret (may be NULL) and returns RC(RC_WAIT) if reason_is_wait(r), else RC(RC_DENIED). The
+ * text is cut at REASON_TEXT - 1 bytes; bytes outside 0x20..0x7e become '?'. */
 rc refuse(struct refusal *ret, enum reason r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

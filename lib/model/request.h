@@ -26,13 +26,13 @@
 #define ORIGIN_MAX 253
 
 struct request_item {
-	struct view name_json;  /* the string with quotes and escapes as in the statement */
+	struct view name_json; /* the string with quotes and escapes as in the statement */
 	struct name product;
 	uint64_t size;
-	struct digest sha256;   /* of the whole file */
+	struct digest sha256; /* of the whole file */
 	char format[16];
-	struct hash content;    /* the format's content digest */
-	struct view params;     /* canonical JSON object */
+	struct hash content; /* the format's content digest */
+	struct view params;  /* canonical JSON object */
 };
 
 struct request {
@@ -58,8 +58,9 @@ struct digest request_id(struct view bytes);
  * borrows from bytes. Refuses: form (as jcan.h), counts and sizes over the maxima above (RC_LIMIT),
  * no item, not_before > deadline or uses 0 (RC_RANGE), a name, format, origin or text of another
  * shape (RC_SYNTAX), items and subject that differ in number, or a statement of another kind
- * (RC_MISMATCH), two items with the same name (RC_DUPLICATE), RC_NOMEM. format: [a-z0-9][a-z0-9.-]*;
- * origin the same; reason: prose_check of field.h, lines permitted. 100 items take about 60 us. */
+ * (RC_MISMATCH), two items with the same name (RC_DUPLICATE), RC_NOMEM. format:
+ * [a-z0-9][a-z0-9.-]*; origin the same; reason: prose_check of field.h, lines permitted. 100 items
+ * take about 60 us. */
 MUST rc request_parse(struct view bytes, struct request *ret, struct fault *f);
 void request_release(struct request *r);
 AUTO_DEFINE(request, struct request, request_release)

@@ -11,8 +11,8 @@
 #include "lib/crypt/digest.h"
 
 enum statement_kind {
-	STATEMENT_REQUEST,      /* signed by the requester */
-	STATEMENT_HOST,         /* the same bytes as the request, signed by the host key */
+	STATEMENT_REQUEST, /* signed by the requester */
+	STATEMENT_HOST,	   /* the same bytes as the request, signed by the host key */
 	STATEMENT_APPROVAL,
 	STATEMENT_DENIAL,
 	STATEMENT_WITHDRAWAL,
@@ -20,21 +20,22 @@ enum statement_kind {
 	STATEMENT_POLICY,
 	STATEMENT_ROSTER,
 	STATEMENT_KEYADMIN,
-	STATEMENT_CALL,         /* one HTTP call to the server; never reaches the keeper */
+	STATEMENT_CALL, /* one HTTP call to the server; never reaches the keeper */
 	STATEMENT__COUNT
 };
 
 #define STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define REQUEST_BYTES_MAX (8u << 20)
 #define DOCUMENT_BYTES_MAX (1u << 20) /* policy and roster statements */
-/* Worst cases: a comment of ACT_COMMENT_MAX bytes that are all escaped as \u00XX, every list full. */
+/* Worst cases: a comment of ACT_COMMENT_MAX bytes that are all escaped as \u00XX, every list full.
+ */
 #define ACT_BYTES_MAX 12288u
 #define KEYADMIN_BYTES_MAX (160u << 10)
 #define CALL_BYTES_MAX 16384u
 
 struct statement_info {
-	const char *name;           /* "request" */
-	const char *ns;             /* SSHSIG namespace "request.v1@greatseal" */
+	const char *name;	    /* "request" */
+	const char *ns;		    /* SSHSIG namespace "request.v1@greatseal" */
 	const char *predicate_type; /* "urn:greatseal:request:v1" */
 	size_t max_bytes;
 };

@@ -24,7 +24,7 @@ static rc read_upload(sqlite3_stmt *st, struct store_upload *u)
 rc aside_upload_get(struct store *s, const struct digest *sha256, struct store_upload *ret,
 		    struct fault *f)
 {
-	struct store_upload u;
+	struct store_upload u = {0};
 	sqlite3_stmt *st;
 	bool row = false;
 	rc r;

@@ -1,8 +1,8 @@
 /* items - the small trees inside one request: many files, one log entry, and a proof for each file.
  *
- * Leaf i of the items tree is the artifact's SHA-256 and its content digest; leaf i of the signatures
- * tree is the same and the SHA-256 of the signature value (lib/model/leaf.h).
- * Owns: these two trees. Must not own: the log's own tree (tree.h). */
+ * Leaf i of the items tree is the artifact's SHA-256 and its content digest; leaf i of the
+ * signatures tree is the same and the SHA-256 of the signature value (lib/model/leaf.h). Owns:
+ * these two trees. Must not own: the log's own tree (tree.h). */
 #ifndef GS_TLOG_ITEMS_H
 #define GS_TLOG_ITEMS_H
 

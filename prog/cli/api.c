@@ -176,7 +176,8 @@ static rc send(struct cli *c, struct api *a, const struct outgoing *o, struct ht
 	return r;
 }
 
-static rc make_target(struct cli *c, char out[API_TARGET_MAX], const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static rc make_target(struct cli *c, char out[API_TARGET_MAX],
+							    const char *fmt, va_list ap)
 {
 	int n = vsnprintf(out, API_TARGET_MAX, fmt, ap);
 

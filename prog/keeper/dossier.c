@@ -204,6 +204,14 @@ static void put_hex(struct jcan_out *w, const char *key, const struct digest *d)
 	jcan_out_hex(w, digest_view(d));
 }
 
+static void put_time(struct jcan_out *w, const char *key, unix_time t)
+{
+	char text[TIME_TEXT] = "";
+
+	rc_ignore(time_format(t, text), "statements hold no other times");
+	put_text(w, key, text);
+}
+
 static void put_approvals(const struct keeper *k, struct jcan_out *w)
 {
 	const struct dossier *d = &k->dossier;
@@ -219,8 +227,8 @@ static void put_approvals(const struct keeper *k, struct jcan_out *w)
 		if (dead == REASON_NONE && !digest_is_equal(&a->rule, &d->decision.rule_digest))
 			dead = REASON_APPROVE_RULE;
 		jcan_out_object(w);
-		put_u64(w, "expires", (uint64_t)a->expires);
-		put_u64(w, "given", (uint64_t)a->given);
+		put_time(w, "expires", a->expires);
+		put_time(w, "given", a->given);
 		put_u64(w, "leaf", a->leaf);
 		jcan_out_key(w, "live");
 		jcan_out_bool(w, dead == REASON_NONE);

@@ -254,7 +254,7 @@ static rc head_set(struct journal *j, const struct journal_head *h, const struct
 rc journal_commit(struct journal *j, const struct journal_head *head,
 		  const struct tree_head *before, struct fault *f)
 {
-	struct fault local;
+	struct fault local = {0};
 	rc r;
 
 	f = f != NULL ? f : &local;

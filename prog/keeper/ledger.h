@@ -6,7 +6,7 @@
  *	ledger_publish                      guard durable, then tiles, then checkpoint
  *
  * Owns: the head in memory, the log's signature, inclusion proofs. Must not own: what leaves say.
-*/
+ */
 #ifndef GS_KEEPER_LEDGER_H
 #define GS_KEEPER_LEDGER_H
 

@@ -411,8 +411,11 @@ static void uses_are_counted(void **state)
 	assert_int_equal(fx_commit(&fx, &q, 2), KEEPER_R_RESULT);
 	fx_check_result(&fx, &q);
 	refused(REASON_STATE_USES, fx_commit(&fx, &q, 3));
-	refused(REASON_STATE_USES, fx_commit(&fx, &q, 0));
 	refused(REASON_STATE_USES, fx_approve(&fx, "carol", &q, true));
+	refused(REASON_FORM_MESSAGE, fx_commit(&fx, &q, 0));
+	/* The keeper hangs up on who breaks the protocol. */
+	(void)close(fx.fd);
+	fx.fd = fx_connect(&fx);
 }
 
 static void nothing_after_the_end(void **state)

@@ -167,12 +167,9 @@ static void faults_are_printable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(view_reads_in_bounds),
-		cmocka_unit_test(buf_is_sticky),
-		cmocka_unit_test(numbers_are_checked),
-		cmocka_unit_test(time_text_is_exact),
-		cmocka_unit_test(secrets_compare),
-		cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(view_reads_in_bounds), cmocka_unit_test(buf_is_sticky),
+		cmocka_unit_test(numbers_are_checked),	cmocka_unit_test(time_text_is_exact),
+		cmocka_unit_test(secrets_compare),	cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(faults_are_printable),
 	};
 

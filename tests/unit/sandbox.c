@@ -161,6 +161,7 @@ static int try_harden(const char *arg)
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return 3;
 	/* A hardened process leaves no core even when it is told to die with one. */
+	(void)signal(SIGQUIT, SIG_DFL); /* a background shell has it ignored */
 	(void)raise(SIGQUIT);
 	return 4;
 }
