@@ -71,7 +71,7 @@ void digest_hex(const struct digest *d, char out[DIGEST_HEX])
 
 rc digest_parse(struct view hex, struct digest *ret)
 {
-	struct digest d;
+	struct digest d = {0};
 
 	TRY(hex_parse(hex, d.b, DIGEST_SIZE));
 	*ret = d;

@@ -281,7 +281,7 @@ static rc build_object(struct call_ctx *c, const struct digest *request, uint64_
 	struct tbs_input in = {.when = result->signed_at};
 	const struct format_tbs *format;
 	struct tbs_key certs;
-	struct x509 leaf;
+	struct x509 leaf = {0};
 	const json_t *row;
 	struct fault f = {0};
 	size_t i;

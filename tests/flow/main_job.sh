@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# The main job over the real programs: submit, inspect, compare, two approvals, fetch, verify by us and by
+# others, and what must be refused. Needs no network: the Windows program is mono's compiler.
+set -euo pipefail
+work=$(mktemp -d "${TMPDIR:-/tmp}/greatseal-flow.XXXXXX")
+pids=()
+clean() {
+	local code=$?
+	((code == 0)) || { tail -n 20 "$work"/*.log || true; }
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+	rm -rf "$work"
+	exit "$code"
+}
+trap clean EXIT
+cd "$work"
+export PATH=$BUILD/prog/cli:$BUILD/prog/server:$BUILD/prog/keeper:$BUILD/prog/worker:$PATH
+export GREATSEAL_WORKER=$BUILD/prog/worker/greatseal-worker
+checks=0
+ok() {
+	checks=$((checks + 1))
+	echo "ok $checks - $*"
+}
+die() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+as() {
+	local who=$1
+	shift
+	GREATSEAL_CONFIG=$work/$who.json greatseal "$@"
+}
+# refused CODE REASON command...: exit code and reason id are both checked.
+refused() {
+	local want=$1 reason=$2 code=0
+	shift 2
+	"$@" >refused.log 2>&1 || code=$?
+	((code == want)) || die "exit $code instead of $want: $*: $(cat refused.log)"
+	grep -qF "$reason" refused.log || die "no '$reason' in: $(cat refused.log)"
+	ok "refused with $reason: ${*:2}"
+}
+
+for who in alice bob carol dave mallory build-07; do ssh-keygen -q -t ed25519 -N '' -C "$who" -f "$who"; done
+public() { cut -d' ' -f1,2 "$1.pub"; }
+roster() {
+	jq -ncS --arg a "$(public alice)" --arg b "$(public bob)" --arg c "$(public carol)" --arg d "$(public dave)" \
+		--arg h "$(public build-07)" --argjson v "$1" '{version: $v, hosts: [{name: "build-07", groups: ["farm"], keys: [$h]}],
+		people: [{name: "alice", groups: ["release"], keys: [$a]}, {name: "bob", groups: ["release"], keys: [$b]},
+		{name: "carol", groups: ["engineers"], keys: [$c]}, {name: "dave", groups: ["security"], keys: [$d]}]}' | tr -d '\n'
+}
+policy() {
+	jq -ncS --argjson v "$1" '{version: $v, admin: {approve: ["1 of security"]}, unlock: {approve: ["1 of release", "1 of security"]},
+		change: {approve: ["1 of release", "1 of security"]},
+		rules: [{name: "release", keys: ["release"], formats: ["pe", "cms"], request: ["group:engineers"], from: ["group:farm"],
+		approve: ["1 of release", "1 of security"], max_uses: 2}]}' | tr -d '\n'
+}
+roster 1 >roster.json
+policy 1 >policy.json
+(umask 077 && echo "a passphrase for a test" >passphrase)
+token=file:main,passphrase=$work/passphrase,scrypt=10
+greatseal-keeper init --state "$work/keeper" --guard "$work/guard" --origin log.example --policy "$work/policy.json" \
+	--roster "$work/roster.json" --token "$token" 2>init.log
+start_keeper() {
+	greatseal-keeper run --state "$work/keeper" --guard "$work/guard" --socket "$work/k.sock" --token "$token" \
+		--self-sign yes 2>>keeper.log &
+	keeper=$!
+	pids+=("$keeper")
+}
+start_keeper
+pin=$(greatseald init --data "$work/server")
+greatseald run --data "$work/server" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" \
+	--worker "$GREATSEAL_WORKER" --listen 127.0.0.1:0 2>server.log &
+pids+=($!)
+wait_ready() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		address=$(sed -n 's/.*listening on \([^,]*\),.*/\1/p' server.log)
+		[[ -n $address ]] && curl -skf "https://$address/readyz" >/dev/null && return
+		sleep 0.05 # polls a condition; nothing depends on how long it is
+	done
+	die "not ready"
+}
+wait_ready
+for who in alice bob carol dave; do
+	as "$who" init-client --server "https://$address" --pin "$pin" --person "$who" --key "$work/$who" \
+		--host build-07 --host-key "$work/build-07" >/dev/null
+done
+ok "keeper, server and four clients"
+refused 1 "the server's key" env HOME="$work" greatseal init-client --config x.json --server "https://$address" --person alice \
+	--key "$work/alice" --pin "sha256:$(printf '%064d' 0)"
+
+as dave key create release --token main --algorithm rsa-3072 >/dev/null
+as dave key self-sign release --subject "CN=Flow Test" >/dev/null
+[[ $(as carol key show release --json | jq -r .certificate.subject) == "CN=Flow Test" ]] || die "key show"
+ok "a key with a certificate"
+
+mkdir one two
+cp /usr/lib/mono/4.5/mcs.exe one/app.exe
+cp /usr/lib/mono/4.5/mcs.exe two/app.exe
+printf 'appended by the second version' >>two/app.exe
+mkdir tree && echo hello >tree/a
+tar -czf one/tool-1.0.tgz tree
+echo changed >tree/a && echo new >tree/b
+tar -czf two/tool-1.1.tgz tree
+submit() { as carol submit --key release -m "version $1" "${@:2}" --json --quiet | jq -r .request; }
+first=$(submit one one/app.exe one/tool-1.0.tgz)
+as alice inbox --json | jq -e --arg r "$first" '.requests[0].request == $r' >/dev/null || die "alice's inbox"
+as carol inbox --json | jq -e '.requests == []' >/dev/null || die "the requester's inbox is empty"
+ok "the request is in the inbox of those who can approve"
+[[ $(submit one one/app.exe one/tool-1.0.tgz) == "$first" ]] || die "the same wish must join the request"
+ok "a re-run joins the pending request"
+refused 4 who.self as carol approve "$first" --yes
+as alice approve "$first" --yes --inspect >approve.log 2>&1
+grep -q 'the log holds it as entry' approve.log
+ok "alice inspected and approved"
+refused 4 approve.duplicate as alice approve "$first" --yes
+as bob approve "$first" --yes >/dev/null
+as carol explain "$first" --json | jq -e '.outcome == "wait" and .missing == ["1 of security"]' >/dev/null || die explain
+ok "two release managers do not fill the seat of security"
+as bob withdraw "$first" >/dev/null
+as dave approve "$first" --yes >/dev/null
+as carol fetch "$first" -o signed1 2>/dev/null
+ok "quorum, signature, fetch"
+vkey=$(jq -r .vkey carol.json)
+jq -r '.certificates[0]' signed1/app.exe.greatseal | base64 -d | openssl x509 -inform DER -out cert.pem
+osslsigncode verify -in signed1/app.exe -CAfile cert.pem >/dev/null
+openssl cms -verify -binary -inform DER -in signed1/tool-1.0.tgz.p7s -content one/tool-1.0.tgz -CAfile cert.pem -purpose any -out /dev/null 2>/dev/null
+ok "osslsigncode and openssl accept"
+cp one/tool-1.0.tgz signed1/
+for f in app.exe tool-1.0.tgz; do
+	GREATSEAL_CONFIG=/nonexistent greatseal verify "signed1/$f" --vkey "$vkey" --roots cert.pem --json | jq -e .verified >/dev/null
+done
+ok "offline verification, log inclusion included"
+jq -r '.approvals[0].statement' signed1/app.exe.greatseal | base64 -d >approval.json
+{ echo '-----BEGIN SSH SIGNATURE-----'; jq -r '.approvals[0].signature' signed1/app.exe.greatseal | base64 -d | base64 -w 70; echo '-----END SSH SIGNATURE-----'; } >approval.sig
+who=$(jq -r .predicate.approver approval.json)
+echo "$who $(public "$who")" >allowed
+ssh-keygen -Y verify -f allowed -I "$who" -n approval.v1@greatseal -s approval.sig <approval.json >/dev/null
+ok "stock ssh-keygen accepts an approval"
+cp signed1/app.exe bad.exe
+printf x | dd of=bad.exe bs=1 seek=900000 conv=notrunc status=none
+refused 5 "NOT VERIFIED" env GREATSEAL_CONFIG=/nonexistent greatseal verify bad.exe --vkey "$vkey" --bundle signed1/app.exe.greatseal
+for field in signature requester_signature host_signature issue_entry authorize_entry request; do
+	jq --arg f "$field" '.[$f] |= ((.[0:40] + (if .[40:41] == "A" then "B" else "A" end) + .[41:]))' signed1/app.exe.greatseal >forged.json
+	refused 5 "NOT VERIFIED" env GREATSEAL_CONFIG=/nonexistent greatseal verify signed1/app.exe --vkey "$vkey" --bundle forged.json
+done
+
+second=$(submit two two/app.exe two/tool-1.1.tgz)
+as alice diff "$second" --json --item 2 | jq -e '[.[0].files.added[].path] | any(endswith("b"))' >/dev/null || die "the diff shows the new file"
+ok "the diff against the last signed version"
+as bob init-client --config "$work/forger.json" --server "https://$address" --pin "$pin" --person alice --key "$work/bob" >/dev/null
+refused 4 sig.approver as forger approve "$second" --yes
+as bob init-client --config "$work/nobody.json" --server "https://$address" --pin "$pin" --person mallory --key "$work/mallory" >/dev/null
+refused 1 call.auth as nobody inbox
+as alice deny "$second" --yes -m no >/dev/null
+refused 4 state.denied as dave approve "$second" --yes
+third=$(submit three one/tool-1.0.tgz)
+as carol cancel "$third" >/dev/null
+as carol show "$third" --json | jq -e '.status.state == "closed"' >/dev/null || die cancelled
+ok "denied and cancelled requests are closed"
+
+# The keeper dies and comes back; nothing acknowledged is lost.
+fourth=$(submit four one/tool-1.0.tgz)
+as alice approve "$fourth" --yes >/dev/null
+kill -9 "$keeper"
+wait "$keeper" 2>/dev/null || true
+refused 1 keeper.unavailable as dave show "$fourth"
+start_keeper
+wait_ready
+as dave approve "$fourth" --yes >/dev/null
+as carol fetch "$fourth" -o signed4 2>/dev/null
+ok "kill -9 of the keeper: the approval before it counts"
+
+# Policy changes need the quorum that is in force.
+policy 2 | jq -cS '.rules[0].approve = ["1 of security"]' | tr -d '\n' >policy2.json
+change=$(as alice policy propose policy2.json --json 2>/dev/null | jq -r .id || true)
+as alice policy show --json | jq -e '.version == 1' >/dev/null || die "one signature must not change the policy"
+as dave policy sign "$change" --yes >/dev/null
+as alice policy show --json | jq -e '.version == 2' >/dev/null || die "the quorum changes the policy"
+ok "policy 2 in force after both signatures"
+as dave key lock release -m test >/dev/null
+as carol submit --key release -m locked one/app.exe --json | jq -e '.reason == "key.locked"' >/dev/null || die "a locked key"
+ok "a locked key signs nothing"
+as carol log fsck >/dev/null
+kill -TERM "$keeper" && wait "$keeper"
+greatseal-keeper fsck --state "$work/keeper" --guard "$work/guard" --token "$token" >fsck.log 2>&1 || die "fsck: $(cat fsck.log)"
+ok "the log and the journal are whole"
+echo "$checks checks passed"
