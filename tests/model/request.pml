@@ -1,0 +1,136 @@
+/* request - the life of one request in the keeper, for spin: open -> committed -> done, and closed from open.
+ *
+ * Two uses are granted. Person 0 is the requester, who is also a member of the group; 1..3 may approve, and
+ * two of them are needed. Everybody acts at any moment; the policy changes once; the clock passes
+ * not_before and the deadline; the power fails, and then only the journal is left. Every variable is
+ * bounded: one power cut and approvers 1 and 2, with FULL two cuts and all (8.8 million states).
+ * BUG=1..4 seeds an error that the assertions must find; BUG=5 asserts that nothing is ever finished, which must
+ * fail too, or the model would prove nothing. LIVE adds: a committed request is finished in the end. */
+#ifndef BUG
+#define BUG 0
+#endif
+#define USES 2
+#ifdef FULL
+#define CUTS 2
+#else
+#define CUTS 1
+#endif
+
+mtype = { NONE, OPEN, COMMITTED, DONE, CLOSED };
+
+/* In the journal. An approval that is old names a former version of the rule. */
+mtype st = NONE;
+byte spent, done;
+bool ap[4], old[4];
+
+/* Lost in a power cut: a job in the signing pool. */
+bool signing;
+
+bool up = true;
+bool early = true, late;
+
+/* What only the model knows. */
+byte submitted, commits, made;
+
+#define live(i) (ap[i] && (!old[i] || BUG == 1))
+#if BUG == 2
+#define QUORUM (live(0) + live(1) + live(2) + live(3) >= 2)
+#else
+#define QUORUM (live(1) + live(2) + live(3) >= 2)
+#endif
+#define READY (st == OPEN && !early && !late && QUORUM)
+/* The truth, written apart from QUORUM. */
+#define RIGHT (((ap[1] && !old[1]) + (ap[2] && !old[2]) + (ap[3] && !old[3])) >= 2)
+
+inline commit()
+{
+	assert(st == OPEN && RIGHT && !early && !late && spent == done);
+	st = COMMITTED;
+	spent++;
+	commits++;
+	assert(commits <= USES)
+}
+
+active proctype requester()
+{
+	byte n;
+
+	do
+	:: atomic { n < 2 && up -> n++; if :: st == NONE -> st = OPEN; submitted++ :: else fi; assert(submitted == 1) }
+	:: atomic { up && st == OPEN -> st = CLOSED }; break	/* cancel */
+	:: break
+	od
+}
+
+proctype person(byte i)
+{
+	byte n;
+
+	do
+	:: atomic { n < 2 && up && st == OPEN && !ap[i] -> n++; ap[i] = true; old[i] = false }
+	:: atomic { n < 2 && up && st == OPEN && ap[i] -> n++; ap[i] = false }	/* withdraw */
+	:: atomic { up && st == OPEN && i != 0 -> st = CLOSED }; break		/* deny */
+	:: break
+	od
+}
+
+active proctype policy()
+{
+	atomic { up -> old[0] = true; old[1] = true; old[2] = true; old[3] = true }
+}
+
+active proctype clock()
+{
+	early = false;
+	late = true
+}
+
+active proctype keeper()
+{
+end:	do
+	:: atomic { up && late && st == OPEN -> st = CLOSED }	/* expire */
+#if BUG == 3
+	:: up && READY -> atomic { up -> commit() }		/* look, then act: two steps */
+#else
+	:: atomic { up && READY -> commit() }
+#endif
+	:: atomic { up && st == COMMITTED && !signing -> signing = true }
+	:: atomic { up && signing ->
+		signing = false; made++; done++;
+		assert(st == COMMITTED && spent == done && made <= USES);
+		if :: done == USES -> st = DONE :: else -> st = OPEN fi
+#if BUG == 5
+		; assert(st != DONE)
+#endif
+	   }
+	od
+}
+
+active proctype power()
+{
+	byte n;
+
+	do
+	:: atomic { n < CUTS && up -> n++; up = false; signing = false };
+	   atomic { up = true;
+#if BUG == 4
+		if :: st == COMMITTED -> st = OPEN; spent-- :: else fi	/* the journal was not durable */
+#endif
+	   }
+	:: break
+	od
+}
+
+init
+{
+	atomic {
+		run person(0); run person(1); run person(2)
+#ifdef FULL
+		; run person(3)
+#endif
+	}
+}
+
+#ifdef LIVE
+ltl finished { [] ((st == COMMITTED) -> <> (st != COMMITTED)) }
+#endif
