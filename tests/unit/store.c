@@ -1,0 +1,500 @@
+/* Unit tests of lib/store: every function of the table, every refusal of its header. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/store/store.h"
+
+#define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
+
+struct box {
+	char dir[200];
+	char path[260];
+	struct store *s;
+};
+
+static struct store *reopen(struct box *b)
+{
+	if (b->s != NULL)
+		b->s->api->close(b->s);
+	b->s = NULL;
+	assert_rc(RC_OK, store_sqlite_open(b->path, &b->s, NULL));
+	return b->s;
+}
+
+static int setup(void **state)
+{
+	struct box *b = (struct box *)calloc(1, sizeof(*b));
+	char prefix[150];
+
+	assert_non_null(b);
+	(void)snprintf(prefix, sizeof(prefix), "%s/store-",
+		       getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+	assert_rc(RC_OK, dir_temp(prefix, b->dir, sizeof(b->dir), NULL));
+	(void)snprintf(b->path, sizeof(b->path), "%s/store.db", b->dir);
+	(void)reopen(b);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	struct box *b = (struct box *)*state;
+	char path[300];
+
+	if (b->s != NULL)
+		b->s->api->close(b->s);
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", b->path, ends[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(b->dir), 0);
+	free(b);
+	return 0;
+}
+
+static struct name name_of(const char *s)
+{
+	struct name n;
+
+	assert_rc(RC_OK, name_parse(view_str(s), &n));
+	return n;
+}
+
+static struct digest digest_n(unsigned n)
+{
+	return digest_of(view_of(&n, sizeof(n)));
+}
+
+/* Request n, of two files: n * 10 and n * 10 + 1. */
+static void put(struct store *s, unsigned n, const char *who, const char *product)
+{
+	struct store_item items[2] = {{.n = 0}, {.n = 1}};
+	struct store_request r = {
+		.id = digest_n(n),
+		.created = 1000 + n,
+		.requester = name_of(who),
+		.host = name_of("build1"),
+		.key = name_of(n % 2 == 0 ? "even" : "odd"),
+		.not_before = 5000,
+		.deadline = 9000,
+		.items = 2,
+		.uses = 1,
+		.statement = view_str("{statement}"),
+		.requester_sig = view_str("sig1"),
+		.host_sig = view_str("sig2"),
+		.names = view_str("[\"a\"]"),
+		.state = "open",
+		.reason = "approve.quorum",
+		.missing = view_str("[\"1 of security\"]"),
+		.approvers = view_str("[]"),
+		.status = view_str("{}"),
+	};
+
+	for (unsigned i = 0; i < 2; i++) {
+		items[i].sha256 = digest_n(n * 10 + i);
+		items[i].content = hash_of(HASH_SHA256, view_of(&items[i].sha256, 32));
+		items[i].size = 77;
+		items[i].product = name_of(product);
+		items[i].name = view_str("file.bin");
+		(void)strcpy(items[i].format, "cms");
+	}
+	assert_rc(RC_OK, s->api->request_put(s, &r, items, NULL));
+}
+
+struct seen {
+	size_t count;
+	uint64_t seq[300];
+	struct store_request last;
+	char status[100];
+	rc answer;
+};
+
+static rc see(void *ctx, const struct store_request *row)
+{
+	struct seen *seen = (struct seen *)ctx;
+
+	seen->seq[seen->count++] = row->seq;
+	seen->last = *row;
+	(void)snprintf(seen->status, sizeof(seen->status), "%.*s", (int)row->status.len,
+		       (const char *)row->status.ptr);
+	assert_true(view_is(row->statement, "{statement}"));
+	assert_true(view_is(row->host_sig, "sig2"));
+	return seen->answer;
+}
+
+static rc count_digest(void *ctx, const struct digest *d)
+{
+	(void)d;
+	++*(size_t *)ctx;
+	return OK;
+}
+
+static void requests_and_lists(void **state)
+{
+	struct box *b = (struct box *)*state;
+	struct store *s = b->s;
+	struct store_filter filter = {.limit = 3};
+	struct seen seen = {0};
+	struct digest id = digest_n(4), none = digest_n(99);
+	struct name who = name_of("alice"), key = name_of("odd"), product = name_of("p2");
+
+	for (unsigned n = 1; n <= 8; n++)
+		put(s, n, n < 5 ? "alice" : "bob", n == 2 || n == 7 ? "p2" : "p1");
+	put(s, 3, "alice", "p1"); /* again: nothing new */
+	s = reopen(b);
+	assert_rc(RC_OK, s->api->request_get(s, &id, see, &seen, NULL));
+	assert_true(name_is(&seen.last.requester, "alice"));
+	assert_int_equal(seen.last.version, 1);
+	assert_rc(RC_NOTFOUND, s->api->request_get(s, &none, see, &seen, NULL));
+	/* Pages: newest first, none twice. */
+	seen.count = 0;
+	for (int page = 0; page < 3; page++) {
+		assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+		filter.before = seen.seq[seen.count - 1];
+	}
+	assert_int_equal(seen.count, 8);
+	for (size_t i = 1; i < seen.count; i++)
+		assert_true(seen.seq[i] < seen.seq[i - 1]);
+	filter = (struct store_filter){.limit = 100, .requester = &who, .key = &key};
+	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 2); /* 1 and 3 */
+	filter = (struct store_filter){.limit = 100, .product = &product};
+	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 2); /* 2 and 7 */
+	filter.requester = &who;
+	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 1);
+	filter = (struct store_filter){.limit = 100, .state = "closed"};
+	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 0);
+	filter = (struct store_filter){.limit = 0};
+	assert_rc(RC_RANGE, s->api->request_list(s, &filter, see, &seen, NULL));
+	filter.limit = STORE_LIST_MAX + 1;
+	assert_rc(RC_RANGE, s->api->request_list(s, &filter, see, &seen, NULL));
+	/* A visitor's word ends the list and is returned. */
+	filter.limit = 5;
+	seen = (struct seen){.answer = RC(RC_STATE)};
+	assert_rc(RC_STATE, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 1);
+}
+
+static rc see_item(void *ctx, const struct store_item *row)
+{
+	*(struct store_item *)ctx = *row;
+	assert_true(view_is(row->name, "file.bin"));
+	return OK;
+}
+
+static void items_and_search(void **state)
+{
+	struct store *s = ((struct box *)*state)->s;
+	struct digest id = digest_n(1), none = digest_n(99), artifact = digest_n(11);
+	struct store_filter filter = {.limit = 10, .artifact = &artifact};
+	struct digest content;
+	struct store_item item;
+	struct seen seen = {0};
+
+	put(s, 1, "alice", "p1");
+	put(s, 2, "alice", "p1");
+	assert_rc(RC_OK, s->api->item_list(s, &id, see_item, &item, NULL));
+	assert_int_equal(item.n, 1);
+	assert_false(item.has_report);
+	assert_rc(RC_OK, s->api->item_get(s, &id, 1, see_item, &item, NULL));
+	assert_true(digest_is_equal(&item.sha256, &artifact));
+	assert_rc(RC_NOTFOUND, s->api->item_get(s, &id, 2, see_item, &item, NULL));
+	assert_rc(RC_NOTFOUND, s->api->item_get(s, &none, 0, see_item, &item, NULL));
+	item.has_report = item.has_diff = true;
+	item.report = digest_n(500);
+	item.diff = digest_n(501);
+	assert_rc(RC_OK, s->api->item_report(s, &id, &item, NULL));
+	assert_rc(RC_NOTFOUND, s->api->item_report(s, &none, &item, NULL));
+	memset(&item, 0, sizeof(item));
+	assert_rc(RC_OK, s->api->item_get(s, &id, 1, see_item, &item, NULL));
+	assert_true(item.has_report && item.has_diff && !item.has_previous);
+	/* By file digest and by content digest. */
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 1);
+	assert_true(digest_is_equal(&seen.last.id, &id));
+	memcpy(content.b, item.content.b, 32);
+	filter.artifact = &content;
+	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 1);
+	filter.artifact = &none;
+	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 0);
+}
+
+static void status_and_versions(void **state)
+{
+	struct store *s = ((struct box *)*state)->s;
+	struct digest id = digest_n(1), none = digest_n(99);
+	struct store_status st = {.state = "open",
+				  .reason = "time.not-before",
+				  .missing = view_str("[]"),
+				  .approvers = view_str("[\"bob\"]"),
+				  .status = view_str("{\"a\":1}")};
+	uint64_t version = 0;
+	struct seen seen = {0};
+	size_t due = 0;
+
+	put(s, 1, "alice", "p1");
+	assert_rc(RC_NOTFOUND, s->api->request_status(s, &none, &st, &version, NULL));
+	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
+	assert_int_equal(version, 2);
+	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
+	assert_int_equal(version, 2);
+	/* Not due without the wish to sign, and not before its time. */
+	assert_rc(RC_OK, s->api->request_due(s, 6000, 10, count_digest, &due, NULL));
+	assert_int_equal(due, 0);
+	{
+		struct store_request again = {.id = id, .sign = true};
+
+		assert_rc(RC_OK, s->api->request_put(s, &again, NULL, NULL));
+	}
+	assert_rc(RC_OK, s->api->request_due(s, 4999, 10, count_digest, &due, NULL));
+	assert_int_equal(due, 0);
+	assert_rc(RC_OK, s->api->request_due(s, 5000, 10, count_digest, &due, NULL));
+	assert_int_equal(due, 1);
+	due = 0;
+	assert_rc(RC_OK, s->api->request_unfinished(s, count_digest, &due, NULL));
+	assert_int_equal(due, 1);
+	st.state = "done";
+	st.uses_done = 1;
+	st.status = view_str("{\"a\":2}");
+	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
+	assert_int_equal(version, 3);
+	due = 0;
+	assert_rc(RC_OK, s->api->request_unfinished(s, count_digest, &due, NULL));
+	assert_int_equal(due, 0);
+	assert_rc(RC_OK, s->api->request_get(s, &id, see, &seen, NULL));
+	assert_string_equal(seen.last.state, "done");
+	assert_string_equal(seen.status, "{\"a\":2}");
+	assert_int_equal(seen.last.uses_done, 1);
+	assert_true(seen.last.sign);
+}
+
+static rc see_result(void *ctx, const struct store_result *row)
+{
+	*(struct store_result *)ctx = *row;
+	return OK;
+}
+
+static rc see_bytes(void *ctx, struct view bytes)
+{
+	size_t *count = (size_t *)ctx;
+
+	*count += bytes.len;
+	return OK;
+}
+
+static void results_products_certificates(void **state)
+{
+	struct store *s = ((struct box *)*state)->s;
+	struct digest id = digest_n(1);
+	struct store_result r = {.use = 2,
+				 .signed_at = 50,
+				 .authorize_leaf = 7,
+				 .issue_leaf = 9,
+				 .cert = digest_n(3)};
+	struct store_result got = {0};
+	struct name product = name_of("p1");
+	struct store_last last = {digest_n(1), digest_n(2), digest_n(3)}, back;
+	size_t bytes = 0;
+
+	assert_rc(RC_OK, s->api->result_put(s, &id, &r, NULL));
+	assert_rc(RC_OK, s->api->result_put(s, &id, &r, NULL));
+	assert_rc(RC_OK, s->api->result_list(s, &id, see_result, &got, NULL));
+	assert_memory_equal(&got.cert, &r.cert, sizeof(r.cert));
+	assert_int_equal(got.issue_leaf, 9);
+	assert_rc(RC_NOTFOUND, s->api->last_get(s, &product, &back, NULL));
+	assert_rc(RC_OK, s->api->last_set(s, &product, &last, NULL));
+	last.artifact = digest_n(4);
+	assert_rc(RC_OK, s->api->last_set(s, &product, &last, NULL));
+	assert_rc(RC_OK, s->api->last_get(s, &product, &back, NULL));
+	assert_memory_equal(&back, &last, sizeof(last));
+	assert_rc(RC_NOTFOUND, s->api->certs_get(s, &id, see_bytes, &bytes, NULL));
+	assert_rc(RC_OK, s->api->certs_put(s, &id, view_str("chain"), NULL));
+	assert_rc(RC_OK, s->api->certs_get(s, &id, see_bytes, &bytes, NULL));
+	assert_int_equal(bytes, 5);
+}
+
+static void uploads(void **state)
+{
+	struct store *s = ((struct box *)*state)->s;
+	struct store_upload u = {.sha256 = digest_n(1), .size = 100, .created = 10, .touched = 10},
+			    back;
+	uint64_t pending = 1;
+	size_t stale = 0;
+
+	u.owner = name_of("alice");
+	assert_rc(RC_NOTFOUND, s->api->upload_get(s, &u.sha256, &back, NULL));
+	assert_rc(RC_OK, s->api->upload_pending(s, &pending, NULL));
+	assert_int_equal(pending, 0);
+	assert_rc(RC_OK, s->api->upload_put(s, &u, NULL));
+	assert_rc(RC_OK, s->api->upload_get(s, &u.sha256, &back, NULL));
+	assert_memory_equal(&back, &u, sizeof(u));
+	assert_rc(RC_OK, s->api->upload_pending(s, &pending, NULL));
+	assert_int_equal(pending, 100);
+	assert_rc(RC_OK, s->api->upload_stale(s, 10, count_digest, &stale, NULL));
+	assert_int_equal(stale, 0);
+	assert_rc(RC_OK, s->api->upload_stale(s, 11, count_digest, &stale, NULL));
+	assert_int_equal(stale, 1);
+	u.complete = true;
+	assert_rc(RC_OK, s->api->upload_put(s, &u, NULL));
+	stale = 0;
+	assert_rc(RC_OK, s->api->upload_stale(s, 11, count_digest, &stale, NULL));
+	assert_int_equal(stale, 0);
+	assert_rc(RC_OK, s->api->upload_drop(s, &u.sha256, NULL));
+	assert_rc(RC_NOTFOUND, s->api->upload_get(s, &u.sha256, &back, NULL));
+}
+
+static rc see_change(void *ctx, const struct store_change *row)
+{
+	char *out = (char *)ctx;
+
+	(void)snprintf(out, 100, "%s %s %.*s %.*s", row->kind, row->state, (int)row->statement.len,
+		       (const char *)row->statement.ptr, (int)row->answer.len,
+		       (const char *)row->answer.ptr);
+	return OK;
+}
+
+static void changes(void **state)
+{
+	struct store *s = ((struct box *)*state)->s;
+	struct store_change c = {.id = digest_n(1),
+				 .kind = "policy",
+				 .state = "pending",
+				 .created = 1,
+				 .expires = 2,
+				 .statement = view_str("{x}")};
+	struct digest none = digest_n(2);
+	char text[100] = "";
+	size_t bytes = 0;
+
+	c.proposer = name_of("erin");
+	assert_rc(RC_OK, s->api->change_put(s, &c, NULL));
+	assert_rc(RC_EXISTS, s->api->change_put(s, &c, NULL));
+	assert_rc(RC_OK, s->api->change_sign(s, &c.id, view_str("one"), NULL));
+	assert_rc(RC_OK, s->api->change_sign(s, &c.id, view_str("one"), NULL));
+	assert_rc(RC_OK, s->api->change_sign(s, &c.id, view_str("three"), NULL));
+	assert_rc(RC_OK, s->api->change_sigs(s, &c.id, see_bytes, &bytes, NULL));
+	assert_int_equal(bytes, 8);
+	assert_rc(RC_OK, s->api->change_state(s, &c.id, "done", view_str("[]"), NULL));
+	assert_rc(RC_NOTFOUND, s->api->change_state(s, &none, "done", view_str("[]"), NULL));
+	assert_rc(RC_OK, s->api->change_get(s, &c.id, see_change, text, NULL));
+	assert_string_equal(text, "policy done {x} []");
+	assert_rc(RC_NOTFOUND, s->api->change_get(s, &none, see_change, text, NULL));
+	text[0] = '\0';
+	assert_rc(RC_OK, s->api->change_list(s, "pending", see_change, text, NULL));
+	assert_string_equal(text, "");
+	assert_rc(RC_OK, s->api->change_list(s, NULL, see_change, text, NULL));
+	assert_string_equal(text, "policy done {x} []");
+}
+
+static void batches(void **state)
+{
+	struct box *b = (struct box *)*state;
+	struct store_filter filter = {.limit = 100};
+	struct seen seen = {0};
+
+	assert_rc(RC_OK, b->s->api->batch_begin(b->s, NULL));
+	for (unsigned n = 1; n <= 50; n++)
+		put(b->s, n, "alice", "p1");
+	assert_rc(RC_OK, b->s->api->batch_end(b->s, NULL));
+	(void)reopen(b);
+	assert_rc(RC_OK, b->s->api->request_list(b->s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 50);
+}
+
+struct hand {
+	struct store *s;
+	unsigned from;
+};
+
+static void *put_many(void *ctx)
+{
+	const struct hand *h = (const struct hand *)ctx;
+
+	for (unsigned n = h->from; n < h->from + 40; n++)
+		put(h->s, n, "alice", "p1");
+	return NULL;
+}
+
+static void many_threads(void **state)
+{
+	struct box *b = (struct box *)*state;
+	struct store_filter filter = {.limit = 200};
+	struct hand hands[4];
+	pthread_t threads[4];
+	struct seen seen = {0};
+
+	for (unsigned i = 0; i < 4; i++) {
+		hands[i] = (struct hand){.s = b->s, .from = i * 20}; /* halves overlap */
+		assert_int_equal(pthread_create(&threads[i], NULL, put_many, &hands[i]), 0);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_rc(RC_OK, b->s->api->request_list(b->s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 100);
+}
+
+static void strange_files(void **state)
+{
+	struct box *b = (struct box *)*state;
+	struct store *other = NULL;
+	struct fault f = {0};
+	char path[300];
+	char command[400];
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0600};
+
+	(void)snprintf(path, sizeof(path), "%s/other.db", b->dir);
+	assert_rc(RC_OK, file_replace(&spec,
+				      view_str("this is no database, and long enough to tell"
+					       " from an empty one, as it has a header"),
+				      NULL));
+	assert_rc(RC_CORRUPT, store_sqlite_open(path, &other, &f));
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/none/other.db", b->dir);
+	assert_rc(RC_IO, store_sqlite_open(path, &other, &f));
+	/* Written by a later version. */
+	b->s->api->close(b->s);
+	b->s = NULL;
+	(void)snprintf(command, sizeof(command), "sqlite3 '%s' 'PRAGMA user_version = 99'",
+		       b->path);
+	assert_int_equal(system(command), 0);
+	assert_rc(RC_UNSUPPORTED, store_sqlite_open(b->path, &other, &f));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(requests_and_lists, setup, teardown),
+		cmocka_unit_test_setup_teardown(items_and_search, setup, teardown),
+		cmocka_unit_test_setup_teardown(status_and_versions, setup, teardown),
+		cmocka_unit_test_setup_teardown(results_products_certificates, setup, teardown),
+		cmocka_unit_test_setup_teardown(uploads, setup, teardown),
+		cmocka_unit_test_setup_teardown(changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(batches, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(strange_files, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
