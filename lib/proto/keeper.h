@@ -39,7 +39,8 @@ enum keeper_type {
 	KEEPER_KEYS = 8,       /* {string name or empty} -> R_JSON */
 	KEEPER_CSR = 9,	       /* {string key name, string subject} -> R_BYTES (DER) */
 	KEEPER_DOCUMENT = 10,  /* {u8 kind: policy or roster} -> R_DOCUMENT */
-	KEEPER_STATEMENT = 11, /* struct digest -> R_DOCUMENT: any statement the journal holds */
+	KEEPER_STATEMENT = 11, /* struct digest -> R_DOCUMENT: any statement the journal holds, by
+			       its digest or by that of the policy or roster inside */
 	KEEPER_EXPLAIN =
 		12, /* struct keeper_submit, nothing stored, signatures may be empty -> R_STATUS */
 	KEEPER_CERTS = 13,     /* {string key name} -> R_CERTS: leaf and chain, DER */

@@ -151,7 +151,9 @@ static rc apply_document(struct call *c, struct change *ch, const struct documen
 	admin_leaf(k, ch, policy ? "policy" : "roster", &leaf);
 	leaf.object = doc->digest;
 	TRY(store_change(k, ch, &leaf, &a.leaf));
-	TRY(journal_document_add(k->journal, doc->kind, version, a.leaf, &k->round.fault));
+	TRY(journal_document_add(
+		k->journal, &(struct journal_document){doc->kind, version, a.leaf, doc->digest},
+		&k->round.fault));
 	k->round.full = true;
 	return answer_change(c, &a);
 }

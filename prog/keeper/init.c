@@ -155,7 +155,9 @@ static rc store_genesis(struct keeper *k, const struct genesis *g, uint64_t vers
 	memcpy(leaf.approvals, g->sig_digest, g->sig_count * sizeof(leaf.approvals[0]));
 	TRY(ledger_append(&k->ledger, &leaf, &st.leaf, f));
 	TRY(journal_statement_add(k->journal, &st, buf_view(&g->statement), buf_view(&g->sigs), f));
-	return journal_document_add(k->journal, g->doc.kind, version, st.leaf, f);
+	return journal_document_add(
+		k->journal,
+		&(struct journal_document){g->doc.kind, version, st.leaf, g->doc.digest}, f);
 }
 
 /* Opens what was made as `run` does, and writes the first leaves. */

@@ -169,9 +169,18 @@ MUST rc journal_result_get(struct journal *j, uint64_t issue, struct buf *signat
 
 /* ---- Documents, keys
  * ---------------------------------------------------------------------------*/
-/* Policy or roster; leaf is that of the statement which brought it. */
-MUST rc journal_document_add(struct journal *j, enum statement_kind kind, uint64_t version,
-			     uint64_t leaf, struct fault *f);
+/* Policy or roster: its own digest, and the leaf of the statement that brought it. */
+struct journal_document {
+	enum statement_kind kind;
+	uint64_t version;
+	uint64_t leaf;
+	struct digest digest;
+};
+MUST rc journal_document_add(struct journal *j, const struct journal_document *d, struct fault *f);
+/* As journal_statement_get, by the digest of the document inside: any version that was in force. */
+MUST rc journal_document_find(struct journal *j, const struct digest *document,
+			      struct journal_statement *ret, struct buf *body, struct buf *sigs,
+			      struct fault *f);
 /* The newest one's statement and signatures, appended. RC_NOTFOUND. */
 MUST rc journal_document_get(struct journal *j, enum statement_kind kind,
 			     struct journal_statement *ret, struct buf *body, struct buf *sigs,

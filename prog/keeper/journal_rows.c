@@ -298,31 +298,45 @@ rc journal_result_get(struct journal *j, uint64_t issue, struct buf *signatures,
 /* ---- Documents, keys
  * ---------------------------------------------------------------------------*/
 
-rc journal_document_add(struct journal *j, enum statement_kind kind, uint64_t version,
-			uint64_t leaf, struct fault *f)
+rc journal_document_add(struct journal *j, const struct journal_document *d, struct fault *f)
 {
 	sqlite3_stmt *s = journal_use_stmt(j, SQL_DOCUMENT_ADD);
 
-	bind_u64(s, 1, kind);
-	bind_u64(s, 2, version);
-	bind_u64(s, 3, leaf);
+	bind_u64(s, 1, d->kind);
+	bind_u64(s, 2, d->version);
+	bind_u64(s, 3, d->leaf);
+	bind_digest(s, 4, &d->digest);
 	return journal_run(j, SQL_DOCUMENT_ADD, f);
+}
+
+/* The one row of a prepared statement whose columns are a statement's. */
+static rc statement_row(struct journal *j, enum journal_sql id, struct journal_statement *ret,
+			struct buf *body, struct buf *sigs, struct fault *f)
+{
+	struct journal_statement st = {0};
+	rc r;
+
+	TRY(journal_row(j, id, f));
+	r = statement_columns(j->stmt[id], &st, body, sigs, f);
+	journal_done(j, id);
+	TRY(r);
+	*ret = st;
+	return OK;
 }
 
 rc journal_document_get(struct journal *j, enum statement_kind kind, struct journal_statement *ret,
 			struct buf *body, struct buf *sigs, struct fault *f)
 {
-	sqlite3_stmt *s = journal_use_stmt(j, SQL_DOCUMENT_GET);
-	struct journal_statement st = {0};
-	rc r;
+	bind_u64(journal_use_stmt(j, SQL_DOCUMENT_GET), 1, kind);
+	return statement_row(j, SQL_DOCUMENT_GET, ret, body, sigs, f);
+}
 
-	bind_u64(s, 1, kind);
-	TRY(journal_row(j, SQL_DOCUMENT_GET, f));
-	r = statement_columns(s, &st, body, sigs, f);
-	journal_done(j, SQL_DOCUMENT_GET);
-	TRY(r);
-	*ret = st;
-	return OK;
+rc journal_document_find(struct journal *j, const struct digest *document,
+			 struct journal_statement *ret, struct buf *body, struct buf *sigs,
+			 struct fault *f)
+{
+	bind_digest(journal_use_stmt(j, SQL_DOCUMENT_FIND), 1, document);
+	return statement_row(j, SQL_DOCUMENT_FIND, ret, body, sigs, f);
 }
 
 rc journal_key_put(struct journal *j, const struct name *name, struct view record, struct fault *f)

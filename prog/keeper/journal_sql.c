@@ -37,7 +37,8 @@ const char journal_schema[] =
 	"CREATE INDEX use_pending ON use(authorize) WHERE issue IS NULL;"
 	"CREATE TABLE result(issue INTEGER PRIMARY KEY, signatures BLOB NOT NULL) STRICT;"
 	"CREATE TABLE document(kind INTEGER NOT NULL, version INTEGER NOT NULL,"
-	" leaf INTEGER NOT NULL, PRIMARY KEY(kind,version)) STRICT, WITHOUT ROWID;"
+	" leaf INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY(kind,version)) STRICT,"
+	" WITHOUT ROWID;"
 	"CREATE TABLE key(name TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 #define APPEND_ONLY(table)                                                                         \
 	"CREATE TRIGGER " table "_no_update BEFORE UPDATE ON " table                               \

@@ -50,7 +50,9 @@
 	X(USE_DONE, "UPDATE use SET issue=? WHERE authorize=? AND issue IS NULL")                  \
 	X(RESULT_ADD, "INSERT INTO result(issue,signatures) VALUES(?,?)")                          \
 	X(RESULT_GET, "SELECT signatures FROM result WHERE issue=?")                               \
-	X(DOCUMENT_ADD, "INSERT INTO document(kind,version,leaf) VALUES(?,?,?)")                   \
+	X(DOCUMENT_ADD, "INSERT INTO document(kind,version,leaf,digest) VALUES(?,?,?,?)")          \
+	X(DOCUMENT_FIND, "SELECT s.leaf,s.digest,s.kind,s.sigs,s.body FROM document d"             \
+			 " JOIN statement s ON s.leaf=d.leaf WHERE d.digest=?")                    \
 	X(DOCUMENT_GET,                                                                            \
 	  "SELECT s.leaf,s.digest,s.kind,s.sigs,s.body FROM document d"                            \
 	  " JOIN statement s ON s.leaf=d.leaf WHERE d.kind=? ORDER BY d.version DESC LIMIT 1")     \

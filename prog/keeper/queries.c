@@ -112,6 +112,9 @@ rc handle_statement(struct call *c)
 	if (!rc_is_ok(r))
 		return malformed(c, r);
 	r = journal_statement_get(k->journal, &id, &st, &body, &sigs, &k->round.fault);
+	/* The log's entries name policies and rosters by the document's own digest. */
+	if (r.code == RC_NOTFOUND)
+		r = journal_document_find(k->journal, &id, &st, &body, &sigs, &k->round.fault);
 	if (r.code == RC_NOTFOUND)
 		return refuse(&c->why, REASON_CALL_NOTFOUND, "%s", "no such statement");
 	TRY(r);

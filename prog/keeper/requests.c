@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/tlog/items.h"
+
 /* A dossier for a statement that the journal does not hold (yet). */
 static rc read_submission(struct call *c, struct view statement)
 {

@@ -5,38 +5,11 @@
 #include <string.h>
 
 #include "lib/format/tbs.h"
-#include "lib/tlog/tree.h"
+#include "lib/tlog/items.h"
 
 /* Items a thread takes at once: one where a signature takes milliseconds. */
 #define CHUNK_RSA 1
 #define CHUNK_EC 32
-
-static void item_text(const struct request_item *i, struct buf *out)
-{
-	buf_put_view(out, digest_view(&i->sha256));
-	buf_put_view(out, hash_view(&i->content));
-}
-
-#define ITEM_TEXT_MAX (DIGEST_SIZE + HASH_MAX_SIZE + DIGEST_SIZE)
-
-rc items_root(const struct request *r, struct digest *ret)
-{
-	struct compact c;
-
-	compact_init(&c);
-	for (size_t i = 0; i < r->count; i++) {
-		uint8_t mem[ITEM_TEXT_MAX];
-		struct digest leaf;
-		struct buf b;
-
-		buf_init_fixed(&b, mem, sizeof(mem));
-		item_text(&r->items[i], &b);
-		leaf = tree_leaf_hash(buf_view(&b));
-		TRY(compact_append(&c, &leaf));
-	}
-	*ret = compact_root(&c);
-	return OK;
-}
 
 size_t sign_job_bytes(const struct request *r, size_t statement_len, enum key_alg alg)
 {
@@ -104,14 +77,8 @@ static rc pack(struct sign_job *j)
 	compact_init(&c);
 	for (size_t i = 0; i < j->request.count; i++) {
 		struct view value = view_of(j->values + i * j->slot_size, j->sizes[i]);
-		struct digest d = digest_of(value);
-		uint8_t mem[ITEM_TEXT_MAX];
-		struct buf b;
+		struct digest d = items_signature_leaf(&j->request.items[i], value);
 
-		buf_init_fixed(&b, mem, sizeof(mem));
-		item_text(&j->request.items[i], &b);
-		buf_put_view(&b, digest_view(&d));
-		d = tree_leaf_hash(buf_view(&b));
 		TRY(compact_append(&c, &d));
 		buf_put_string(&j->signatures, value);
 	}

@@ -47,7 +47,4 @@ void sign_job_free(struct sign_job *j);
 /* For another try after a failure. */
 void sign_job_reset(struct sign_job *j);
 
-/* Root of the items (lib/model/leaf.h): what request and authorize leaves name. */
-MUST rc items_root(const struct request *r, struct digest *ret);
-
 #endif

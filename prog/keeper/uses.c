@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/tlog/items.h"
 
 /* ---- Commit --------------------------------------------------------------------------------*/
 

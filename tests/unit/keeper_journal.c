@@ -153,6 +153,7 @@ static void rows_come_back(void **state)
 	struct journal_act a = {.leaf = 1, .kind = STATEMENT_APPROVAL, .given = 5, .expires = 9};
 	struct journal_use u = {.authorize = 2, .request = 0, .use = 1, .signed_at = 50};
 	struct journal_act acts[2];
+	struct journal_document doc = {.kind = STATEMENT_POLICY, .version = 7, .leaf = 0};
 	struct journal_use got;
 	size_t count;
 	AUTO(buf) struct buf body;
@@ -172,8 +173,15 @@ static void rows_come_back(void **state)
 	r.spent = 1;
 	assert_rc(RC_OK, journal_request_set(j, &r, NULL));
 	assert_rc(RC_OK, journal_use_add(j, &u, NULL));
+	doc.digest = digest_n(3);
+	assert_rc(RC_OK, journal_document_add(j, &doc, NULL));
 	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
 	reopen();
+	/* By the document's own digest, which is not the statement's. */
+	assert_rc(RC_NOTFOUND, journal_document_find(j, &st.digest, &st, NULL, NULL, NULL));
+	assert_rc(RC_OK, journal_document_find(j, &doc.digest, &st, &body, NULL, NULL));
+	assert_true(view_is(buf_view(&body), "body") && digest_is_equal(&st.digest, &r.digest));
+	buf_clear(&body);
 	assert_rc(RC_OK, journal_statement_get(j, &st.digest, &st, &body, &sigs, NULL));
 	assert_true(view_is(buf_view(&body), "body") && view_is(buf_view(&sigs), "sigs"));
 	assert_rc(RC_NOTFOUND, journal_statement_get(j, &a.digest, &st, NULL, NULL, NULL));
