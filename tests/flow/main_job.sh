@@ -66,6 +66,7 @@ start_keeper() {
 	keeper=$!
 	pids+=("$keeper")
 }
+touch server.log keeper.log # the children may be slower than the first look
 start_keeper
 pin=$(greatseald init --data "$work/server")
 greatseald run --data "$work/server" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" \
@@ -182,6 +183,8 @@ as dave key lock release -m test >/dev/null
 as carol submit --key release -m locked one/app.exe --json | jq -e '.reason == "key.locked"' >/dev/null || die "a locked key"
 ok "a locked key signs nothing"
 as carol log fsck >/dev/null
+"$SRCDIR/tests/interop/tlogcheck/run" "$work/keeper/public" "$vkey" >/dev/null
+ok "Go's sumdb/tlog and note accept the log"
 kill -TERM "$keeper" && wait "$keeper"
 greatseal-keeper fsck --state "$work/keeper" --guard "$work/guard" --token "$token" >fsck.log 2>&1 || die "fsck: $(cat fsck.log)"
 ok "the log and the journal are whole"
