@@ -249,8 +249,17 @@ static rc decode(const struct jcan *j, struct view inner, char *out, size_t cap,
 	while (inner.len > 0) {
 		uint8_t utf8[4];
 		uint32_t code = 0;
-		size_t n;
+		size_t n = 0;
 
+		/* Runs of plain characters at once; looking no further than there is room. */
+		while (n < inner.len && n < cap - len && jcan_char_is_plain(inner.ptr[n]))
+			n++;
+		if (n > 0 && n < cap - len) {
+			memcpy(out + len, inner.ptr, n);
+			inner = view_of(inner.ptr + n, inner.len - n);
+			len += n;
+			continue;
+		}
 		TRY(jcan_char_next(&inner, &code));
 		n = utf8_put(code, utf8);
 		if (cap - len <= n)

@@ -121,9 +121,12 @@ static bool is_hidden(uint32_t c)
 rc prose_check(struct view utf8, bool lines)
 {
 	while (utf8.len > 0) {
-		uint32_t c;
+		uint32_t c = utf8.ptr[0];
 
-		TRY(utf8_next(&utf8, &c));
+		if (c < 0x80)
+			utf8 = view_of(utf8.ptr + 1, utf8.len - 1);
+		else
+			TRY(utf8_next(&utf8, &c));
 		if (lines && (c == '\n' || c == '\t'))
 			continue;
 		if (c < 0x20 || (c >= 0x7f && c < 0xa0) || is_hidden(c))
