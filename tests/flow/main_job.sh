@@ -14,8 +14,10 @@ clean() {
 }
 trap clean EXIT
 cd "$work"
-export PATH=$BUILD/prog/cli:$BUILD/prog/server:$BUILD/prog/keeper:$BUILD/prog/worker:$PATH
-export GREATSEAL_WORKER=$BUILD/prog/worker/greatseal-worker
+# Sandboxed programs may come from another build than the rest, which may then have sanitizers.
+boxed=${SANDBOXED_BUILD:-$BUILD}
+export PATH=$BUILD/prog/cli:$BUILD/prog/server:$boxed/prog/keeper:$boxed/prog/worker:$PATH
+export GREATSEAL_WORKER=$boxed/prog/worker/greatseal-worker
 checks=0
 ok() {
 	checks=$((checks + 1))
