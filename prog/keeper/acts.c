@@ -58,7 +58,8 @@ static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *
 	if (rule == NULL)
 		return refuse(why, REASON_APPROVE_RULE, "%s", a->person.s);
 	if (!quorum_holds_seat(&rule->approve, in->person))
-		return refuse(why, REASON_WHO_SEAT, "%s, rule %s", a->person.s, rule->name.s);
+		return refuse(why, REASON_WHO_SEAT, "%s holds no seat of rule %s", a->person.s,
+			      rule->name.s);
 	for (size_t i = 0; i < d->act_count; i++) {
 		const struct journal_act *old = &d->acts[i];
 
@@ -66,7 +67,8 @@ static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *
 		    name_is_equal(&old->person, &a->person) &&
 		    digest_is_equal(&old->rule, &a->rule) &&
 		    k->round.now < old->given + (unix_time)rule->approval_lifetime)
-			return refuse(why, REASON_APPROVE_DUPLICATE, "%s", a->person.s);
+			return refuse(why, REASON_APPROVE_DUPLICATE, "%s has approved already",
+				      a->person.s);
 	}
 	return check_seen(k, a, why);
 }
@@ -84,7 +86,8 @@ static rc check_denial(struct keeper *k, struct incoming *in, struct refusal *wh
 			    quorum_holds_seat(&rule->approve, in->person))
 				return OK;
 	}
-	return refuse(why, REASON_WHO_SEAT, "%s", in->act.person.s);
+	return refuse(why, REASON_WHO_SEAT, "%s holds no seat of a rule for this key",
+		      in->act.person.s);
 }
 
 static rc check_withdrawal(struct keeper *k, struct incoming *in, struct refusal *why)
@@ -101,7 +104,8 @@ static rc check_withdrawal(struct keeper *k, struct incoming *in, struct refusal
 			return OK;
 		}
 	}
-	return refuse(why, REASON_STATE_NO_APPROVAL, "%s", in->act.person.s);
+	return refuse(why, REASON_STATE_NO_APPROVAL, "%s has no such approval to withdraw",
+		      in->act.person.s);
 }
 
 static rc check_cancellation(struct keeper *k, struct incoming *in, struct refusal *why)
@@ -160,7 +164,8 @@ static rc verify_act(struct call *c, struct incoming *in)
 	TRY(check_origin(k, in->act.origin, &c->why));
 	in->person = roster_person(k->roster, &in->act.person);
 	if (in->person == NULL)
-		return refuse(&c->why, REASON_WHO_PERSON, "%s", in->act.person.s);
+		return refuse(&c->why, REASON_WHO_PERSON, "%s is not in the roster",
+			      in->act.person.s);
 	return verify_by(k, in->person, in->m.kind, in->m.statement, in->m.sig, REASON_SIG_APPROVER,
 			 &in->signer, &c->why);
 }

@@ -64,9 +64,9 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 	const struct principal *host = roster_host(k->roster, &q->host);
 
 	if (person == NULL)
-		return refuse(why, REASON_WHO_PERSON, "%s", q->requester.s);
+		return refuse(why, REASON_WHO_PERSON, "%s is not in the roster", q->requester.s);
 	if (host == NULL)
-		return refuse(why, REASON_WHO_HOST, "%s", q->host.s);
+		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
 	TRY(verify_by(k, person, STATEMENT_REQUEST, m->statement, m->requester_sig,
 		      REASON_SIG_REQUESTER, NULL, why));
 	return verify_by(k, host, STATEMENT_HOST, m->statement, m->host_sig, REASON_SIG_HOST, NULL,
@@ -79,11 +79,12 @@ static rc verify_key(struct keeper *k, struct refusal *why)
 	const struct key *key = keyring_find(k->keyring, &q->key);
 
 	if (key == NULL)
-		return refuse(why, REASON_KEY_UNKNOWN, "%s", q->key.s);
+		return refuse(why, REASON_KEY_UNKNOWN, "there is no key %s", q->key.s);
 	if (!digest_is_equal(key_fingerprint(key), &q->key_fingerprint))
-		return refuse(why, REASON_KEY_FINGERPRINT, "%s", q->key.s);
+		return refuse(why, REASON_KEY_FINGERPRINT, "key %s has another fingerprint",
+			      q->key.s);
 	if (key_tbs(key) == NULL)
-		return refuse(why, REASON_KEY_NO_CERT, "%s", q->key.s);
+		return refuse(why, REASON_KEY_NO_CERT, "key %s has no certificate", q->key.s);
 	return OK;
 }
 
