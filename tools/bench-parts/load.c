@@ -1,0 +1,356 @@
+/* load - many clients that ask one greatseald for signatures as fast as they get them.
+ *
+ * Every client is a thread with one kept-alive connection. For each request it makes what
+ * `greatseal submit --no-upload --new` makes: fresh content digests, a statement with a nonce, the
+ * requester's and the host's signature over it, and the signature over the call; nothing is made in
+ * advance. An answer counts when it holds one signature for every item. Prints one JSON object.
+ * Owns: the clock of the measurement. Must not own: what is compared with what (tools/bench). */
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/num.h"
+#include "lib/codec/base64.h"
+#include "lib/crypt/sshpriv.h"
+#include "lib/crypt/sshsig.h"
+#include "lib/model/call.h"
+#include "lib/model/statement.h"
+#include "lib/net/https_client.h"
+
+#define CLIENTS_MAX 256u
+#define SAMPLES_MAX 200000u
+#define DEADLINE 3600
+
+struct plan {
+	const char *server, *pin, *origin, *person, *person_key, *host, *host_key, *key, *print;
+	uint64_t clients, items, seconds, count;
+};
+
+struct run {
+	struct plan plan;
+	struct digest pin, fingerprint;
+	struct sshpriv *person, *host;
+	int64_t end_ns;
+	uint64_t left; /* requests that may still begin; atomic */
+};
+
+struct client {
+	const struct run *run;
+	struct run *shared;
+	pthread_t thread;
+	struct https_client *https;
+	struct request request;
+	char (*text)[64];
+	const char **names;
+	uint32_t *sample_us;
+	size_t samples;
+	uint64_t done;
+	int64_t last_ns;
+	struct fault fault;
+	bool failed;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static rc statement_make(struct client *c, struct buf *out)
+{
+	struct request *r = &c->request;
+
+	r->not_before = clock_now(&clock_system);
+	r->deadline = r->not_before + DEADLINE;
+	TRY(rng_fill(&rng_system, r->nonce, sizeof(r->nonce)));
+	for (size_t i = 0; i < r->count; i++) {
+		struct request_item *item = &r->items[i];
+		uint8_t content[64];
+
+		TRY(rng_fill(&rng_system, content, sizeof(content)));
+		item->sha256 = digest_of(view_of(content, sizeof(content)));
+		item->content = hash_of(HASH_SHA256, view_of(content, sizeof(content)));
+	}
+	return request_encode(r, c->names, out, &c->fault);
+}
+
+static void put_base64(struct buf *out, const char *name, struct view bytes)
+{
+	buf_put_str(out, name);
+	base64_put(BASE64_STD, bytes, out);
+	buf_put_str(out, "\"");
+}
+
+static rc body_make(struct client *c, struct buf *out)
+{
+	const struct run *run = c->run;
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf requester = {0};
+	AUTO(buf) struct buf host = {0};
+
+	buf_init(&statement, REQUEST_BYTES_MAX);
+	buf_init(&requester, SSHSIG_BLOB_MAX);
+	buf_init(&host, SSHSIG_BLOB_MAX);
+	TRY(statement_make(c, &statement));
+	TRY(sshpriv_sign(run->person, statement_info(STATEMENT_REQUEST)->ns, buf_view(&statement),
+			 &requester, &c->fault));
+	TRY(sshpriv_sign(run->host, statement_info(STATEMENT_HOST)->ns, buf_view(&statement), &host,
+			 &c->fault));
+	put_base64(out, "{\"host_signature\":\"", buf_view(&host));
+	put_base64(out, ",\"requester_signature\":\"", buf_view(&requester));
+	buf_put_str(out, ",\"sign\":true");
+	put_base64(out, ",\"statement\":\"", buf_view(&statement));
+	buf_put_str(out, "}");
+	return buf_done(out);
+}
+
+static rc header_make(struct client *c, struct view body, struct buf *out)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf sig = {0};
+	struct call call = {.method = view_str("POST"),
+			    .target = view_str("/v1/requests"),
+			    .has_body_digest = true,
+			    .body = digest_of(body),
+			    .time = clock_now(&clock_system),
+			    .pin = c->run->pin};
+
+	buf_init(&text, CALL_TARGET_MAX + 1024);
+	buf_init(&sig, SSHSIG_BLOB_MAX);
+	TRY(rng_fill(&rng_system, call.nonce, sizeof(call.nonce)));
+	TRY(call_text(&call, &text));
+	TRY(sshpriv_sign(c->run->person, statement_info(STATEMENT_CALL)->ns, buf_view(&text), &sig,
+			 &c->fault));
+	buf_put_str(out, "Authorization: ");
+	TRY(call_header_encode(&call, buf_view(&sig), out));
+	(void)buf_cstr(out);
+	return OK;
+}
+
+/* One signature for every item, or the words of the refusal. */
+static rc answer_check(struct client *c, const struct https_answer *a)
+{
+	json_t *root = json_loadb((const char *)a->body.ptr, a->body.len, 0, NULL);
+	const json_t *list = json_object_get(json_object_get(root, "result"), "signatures");
+	bool good = a->status / 100 == 2 && json_array_size(list) == c->request.count;
+
+	json_decref(root);
+	return good ? OK
+		    : fault_set(&c->fault, RC_PEER, 0, "status %u: %.*s", a->status,
+				(int)(a->body.len < 150 ? a->body.len : 150),
+				(const char *)a->body.ptr);
+}
+
+static rc one(struct client *c)
+{
+	AUTO(https_answer) struct https_answer answer = {0};
+	AUTO(buf) struct buf body = {0};
+	AUTO(buf) struct buf header = {0};
+	struct https_request q = {.method = "POST",
+				  .target = "/v1/requests",
+				  .answer_max = (size_t)64 << 20,
+				  .patience = 120};
+	int64_t before = now_ns();
+
+	buf_init(&body, 2 * REQUEST_BYTES_MAX);
+	buf_init(&header, CALL_HEADER_MAX + 64);
+	TRY(body_make(c, &body));
+	TRY(header_make(c, buf_view(&body), &header));
+	q.body = buf_view(&body);
+	q.headers[0] = (const char *)header.ptr;
+	q.headers[1] = "Content-Type: application/json";
+	TRY(https_call(c->https, &q, &answer, &c->fault));
+	TRY(answer_check(c, &answer));
+	c->last_ns = now_ns();
+	c->done++;
+	if (c->samples < SAMPLES_MAX)
+		c->sample_us[c->samples++] = (uint32_t)((c->last_ns - before) / 1000);
+	return OK;
+}
+
+static void *client_main(void *arg)
+{
+	struct client *c = arg;
+
+	while (!c->failed && now_ns() < c->run->end_ns &&
+	       __atomic_fetch_sub(&c->shared->left, 1, __ATOMIC_RELAXED) - 1 < UINT64_MAX / 2) {
+		rc r = one(c);
+
+		c->failed = !rc_is_ok(r);
+		if (c->failed && c->fault.code == RC_OK)
+			rc_ignore(fault_set(&c->fault, r.code, 0, "%s", rc_name(r)), "the code");
+	}
+	return NULL;
+}
+
+static rc client_init(struct client *c, struct run *run)
+{
+	const struct plan *p = &run->plan;
+	const struct https_client_spec spec = {
+		.base_url = p->server, .has_pin = true, .pin = run->pin};
+	struct request *r = &c->request;
+
+	c->run = c->shared = run;
+	(void)snprintf(r->origin, sizeof(r->origin), "%s", p->origin);
+	(void)snprintf(r->key.s, sizeof(r->key.s), "%s", p->key);
+	(void)snprintf(r->requester.s, sizeof(r->requester.s), "%s", p->person);
+	(void)snprintf(r->host.s, sizeof(r->host.s), "%s", p->host);
+	(void)snprintf(r->reason, sizeof(r->reason), "load");
+	r->key_fingerprint = run->fingerprint;
+	r->uses = 1;
+	r->count = p->items;
+	r->items = calloc(p->items, sizeof(*r->items));
+	c->text = calloc(p->items, sizeof(*c->text));
+	c->names = calloc(p->items, sizeof(*c->names));
+	c->sample_us = calloc(SAMPLES_MAX, sizeof(*c->sample_us));
+	if (r->items == NULL || c->text == NULL || c->names == NULL || c->sample_us == NULL)
+		return fault_set(&c->fault, RC_NOMEM, 0, "no memory");
+	for (size_t i = 0; i < p->items; i++) {
+		struct request_item *item = &r->items[i];
+
+		(void)snprintf(c->text[i], sizeof(c->text[i]), "file-%zu.bin", i);
+		c->names[i] = c->text[i];
+		(void)snprintf(item->product.s, sizeof(item->product.s), "file");
+		(void)snprintf(item->format, sizeof(item->format), "cms");
+		item->size = 64;
+		item->params = view_str("{\"digest\":\"sha256\"}");
+	}
+	return https_client_new(&spec, &c->https, &c->fault);
+}
+
+static rc key_load(const char *path, struct sshpriv **ret, struct fault *f)
+{
+	AUTO(buf) struct buf text = {0};
+
+	buf_init(&text, SSHPRIV_FILE_MAX);
+	TRY(file_read(path, &text, f));
+	return sshpriv_parse(buf_view(&text), ret, f);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int report(const struct run *run, struct client *clients, int64_t begin)
+{
+	uint32_t *all = calloc((size_t)run->plan.clients * SAMPLES_MAX, sizeof(*all));
+	struct rusage used = {0};
+	int64_t last = begin;
+	uint64_t done = 0;
+	size_t n = 0;
+
+	if (all == NULL)
+		return 1;
+	for (size_t i = 0; i < run->plan.clients; i++) {
+		struct client *c = &clients[i];
+
+		if (c->failed) {
+			(void)fprintf(stderr, "load: client %zu: %s\n", i, c->fault.text);
+			return 1;
+		}
+		memcpy(all + n, c->sample_us, c->samples * sizeof(*all));
+		n += c->samples;
+		done += c->done;
+		last = c->last_ns > last ? c->last_ns : last;
+	}
+	if (n == 0)
+		return 1;
+	qsort(all, n, sizeof(*all), by_value);
+	(void)getrusage(RUSAGE_SELF, &used);
+	(void)printf("{\"requests\":%llu,\"signatures\":%llu,\"seconds\":%.3f,\"p50_us\":%u,"
+		     "\"p99_us\":%u,\"max_us\":%u,\"cpu_seconds\":%.3f}\n",
+		     (unsigned long long)done, (unsigned long long)(done * run->plan.items),
+		     (double)(last - begin) / 1e9, all[n / 2], all[n * 99 / 100], all[n - 1],
+		     (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+			     (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
+	free(all);
+	return 0;
+}
+
+static rc run_init(struct run *run, struct fault *f)
+{
+	const struct plan *p = &run->plan;
+
+	TRY(digest_parse(view_str(p->pin), &run->pin));
+	TRY(digest_parse(view_str(p->print), &run->fingerprint));
+	TRY(key_load(p->person_key, &run->person, f));
+	TRY(key_load(p->host_key, &run->host, f));
+	run->left = p->count == 0 ? UINT64_MAX / 2 : p->count;
+	return https_setup();
+}
+
+static rc plan_read(struct plan *p, int argc, char **argv)
+{
+	const struct {
+		const char *name;
+		const char **text;
+		uint64_t *number;
+	} table[] = {
+		{"--server", &p->server, NULL},		{"--pin", &p->pin, NULL},
+		{"--origin", &p->origin, NULL},		{"--person", &p->person, NULL},
+		{"--person-key", &p->person_key, NULL}, {"--host", &p->host, NULL},
+		{"--host-key", &p->host_key, NULL},	{"--key", &p->key, NULL},
+		{"--fingerprint", &p->print, NULL},	{"--clients", NULL, &p->clients},
+		{"--items", NULL, &p->items},		{"--seconds", NULL, &p->seconds},
+		{"--count", NULL, &p->count},
+	};
+	const size_t rows = sizeof(table) / sizeof(table[0]);
+
+	for (int i = 1; i < argc; i += 2) {
+		size_t at = 0;
+
+		while (at < rows && strcmp(table[at].name, argv[i]) != 0)
+			at++;
+		if (at == rows || i + 1 == argc)
+			return RC(RC_USAGE);
+		if (table[at].text != NULL)
+			*table[at].text = argv[i + 1];
+		else
+			TRY(num_parse_u64(argv[i + 1], strlen(argv[i + 1]), UINT32_MAX,
+					  table[at].number));
+	}
+	for (size_t i = 0; i < rows; i++)
+		if (table[i].text != NULL && *table[i].text == NULL)
+			return RC(RC_USAGE);
+	return p->clients == 0 || p->clients > CLIENTS_MAX || p->items == 0 ||
+			       p->items > REQUEST_ITEMS_MAX
+		       ? RC(RC_USAGE)
+		       : OK;
+}
+
+int main(int argc, char **argv)
+{
+	static struct client clients[CLIENTS_MAX];
+	struct run run = {.plan = {.clients = 16, .items = 1, .seconds = 5}};
+	struct fault f = {0};
+	int64_t begin;
+
+	if (!rc_is_ok(plan_read(&run.plan, argc, argv)) || !rc_is_ok(run_init(&run, &f))) {
+		(void)fprintf(stderr, "load: bad arguments %s\n", f.text);
+		return 2;
+	}
+	for (size_t i = 0; i < run.plan.clients; i++)
+		if (!rc_is_ok(client_init(&clients[i], &run))) {
+			(void)fprintf(stderr, "load: %s\n", clients[i].fault.text);
+			return 2;
+		}
+	begin = now_ns();
+	run.end_ns = begin + (int64_t)run.plan.seconds * 1000000000;
+	for (size_t i = 0; i < run.plan.clients; i++)
+		if (pthread_create(&clients[i].thread, NULL, client_main, &clients[i]) != 0)
+			return 2;
+	for (size_t i = 0; i < run.plan.clients; i++)
+		(void)pthread_join(clients[i].thread, NULL);
+	return report(&run, clients, begin);
+}
