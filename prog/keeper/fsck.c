@@ -7,8 +7,9 @@
 #include "lib/base/fd.h"
 #include "lib/tlog/fsck.h"
 
-/* Every leaf again, from its body. */
-static rc check_leaves(struct journal *j, const struct journal_head *head, struct fault *f)
+/* Every leaf again, from its body; seen is a head that the tree must have gone through. */
+static rc check_leaves(struct journal *j, const struct journal_head *head,
+		       const struct tree_head *seen, struct fault *f)
 {
 	struct compact tree;
 	struct digest root;
@@ -30,6 +31,11 @@ static rc check_leaves(struct journal *j, const struct journal_head *head, struc
 			return fault_set(f, RC_CORRUPT, 0, "journal: hash of leaf %llu",
 					 (unsigned long long)tree.size);
 		TRY(compact_append(&tree, &hash));
+		if (tree.size != seen->size)
+			continue;
+		root = compact_root(&tree);
+		if (!digest_is_equal(&root, &seen->root))
+			return fault_set(f, RC_STATE, 0, "head.guard has seen another log");
 	}
 	root = compact_root(&tree);
 	return digest_is_equal(&root, &want)
@@ -94,10 +100,10 @@ rc keeper_fsck(const struct conf *c, uint64_t *ret_entries, struct fault *f)
 	TRY(journal_identity_get(j, &id, f));
 	TRY(journal_head_get(j, &head, f));
 	TRY(vkey_parse(view_str(id.vkey), &log, f));
-	TRY(check_leaves(j, &head, f));
 	TRY(guard_open(c->guard, &g, f));
 	if (guard_mark(g)->epoch != id.epoch || guard_mark(g)->head.size > head.tree.size)
 		return fault_set(f, RC_STATE, 0, "head.guard is ahead of the journal");
+	TRY(check_leaves(j, &head, &guard_mark(g)->head, f));
 	TRY(check_public(c, j, &log, &report, f));
 	if (report.checkpoint.head.size > head.tree.size)
 		return fault_set(f, RC_STATE, 0, "public/ is ahead of the journal");
