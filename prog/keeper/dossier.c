@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/codec/jcan.h"
+#include "lib/crypt/sshsig.h"
 
 void dossier_clear(struct dossier *d)
 {
@@ -12,21 +13,45 @@ void dossier_clear(struct dossier *d)
 	memset(d, 0, sizeof(*d));
 }
 
+/* Whether the stored signature was made by a key that p still has. It was verified when it came;
+ * what may have changed since is the roster. */
+static bool signer_stays(const struct principal *p, struct view *sigs)
+{
+	struct sshsig parts;
+	struct view sig;
+
+	return p != NULL && rc_is_ok(view_string(sigs, KEEPER_SIG_MAX, &sig)) &&
+	       rc_is_ok(sshsig_parse(sig, &parts, NULL)) &&
+	       principal_key(p, parts.key_blob) != NULL;
+}
+
+static bool signers_stay(const struct keeper *k, struct view sigs)
+{
+	const struct request *q = &k->dossier.request;
+
+	/* The order in which store_request() wrote them. */
+	return signer_stays(roster_person(k->roster, &q->requester), &sigs) &&
+	       signer_stays(roster_host(k->roster, &q->host), &sigs);
+}
+
 rc dossier_load_row(struct keeper *k, const struct journal_request *row)
 {
 	struct dossier *d = &k->dossier;
 	struct journal_request copy = *row;
 	struct journal_statement st;
 	struct fault *f = &k->round.fault;
+	AUTO(buf) struct buf sigs = {0};
 
 	dossier_clear(d);
 	d->row = copy;
 	d->known = true;
 	buf_init(&d->mem, REQUEST_BYTES_MAX);
-	TRY(journal_statement_get(k->journal, &copy.digest, &st, &d->mem, NULL, f));
+	buf_init(&sigs, JOURNAL_SIGS_MAX);
+	TRY(journal_statement_get(k->journal, &copy.digest, &st, &d->mem, &sigs, f));
 	d->statement = buf_view(&d->mem);
 	if (!rc_is_ok(request_parse(d->statement, &d->request, f)))
 		return fault_set(f, RC_CORRUPT, 0, "journal: a stored request does not parse");
+	d->signers_left = !signers_stay(k, buf_view(&sigs));
 	return journal_act_list(k->journal, copy.leaf, d->acts, JOURNAL_ACTS_MAX, &d->act_count, f);
 }
 
@@ -133,6 +158,11 @@ static void apply_state(struct keeper *k)
 		return;
 	case STATE_OPEN:
 		break;
+	}
+	if (d->signers_left && d->decision.outcome != OUTCOME_DENY) {
+		overrule(&d->decision, OUTCOME_DENY, REASON_SIG_REQUESTER,
+			 "the key of the requester or of the host was taken away since");
+		return;
 	}
 	if (d->decision.outcome != OUTCOME_ALLOW || d->key == NULL)
 		return;

@@ -85,6 +85,7 @@ struct dossier {
 	struct request request; /* views into statement */
 	struct view statement;
 	struct buf mem; /* holds the statement if it came from the journal */
+	bool signers_left; /* the requester's or the host's key is no longer theirs */
 	const struct key *key;
 	struct journal_act acts[JOURNAL_ACTS_MAX];
 	size_t act_count;

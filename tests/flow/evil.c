@@ -637,6 +637,34 @@ static void key_taken_away(void **state)
 	new_roster();
 }
 
+/* What the requester or the host signed with a key that was taken away since is not signed. */
+static void signer_taken_away(struct fx_who *who)
+{
+	const struct fx_key kept = who->key[0];
+
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
+	fx_key_new(&who->key[0], true);
+	new_roster();
+	waits(REASON_SIG_REQUESTER, fx_approve(&fx, "bob", &q, true));
+	assert_int_not_equal(fx_commit(&fx, &q, 1), KEEPER_R_RESULT);
+	who->key[0] = kept;
+	new_roster();
+	fx_request_release(&q);
+	fx_request_new(&fx, "release", 1, &q);
+}
+
+static void requester_key_taken_away(void **state)
+{
+	(void)state;
+	signer_taken_away(fx_person(&fx, "alice"));
+}
+
+static void host_key_taken_away(void **state)
+{
+	(void)state;
+	signer_taken_away(fx_host(&fx, "build1"));
+}
+
 /* ---- Keys ----------------------------------------------------------------------------------*/
 
 static void key_changes(void **state)
@@ -781,6 +809,8 @@ int main(void)
 		CASE(approval_of_an_older_policy),
 		CASE(approver_left),
 		CASE(key_taken_away),
+		CASE(requester_key_taken_away),
+		CASE(host_key_taken_away),
 		CASE(key_changes),
 		CASE(broken_frames),
 		CASE(interleaved_frames),
