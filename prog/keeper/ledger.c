@@ -47,7 +47,7 @@ static rc check_guard(struct ledger *l, struct fault *f)
 	return check_prefix(l, &m->head, "head.guard", f);
 }
 
-/* A missing file is made again; one that somebody else signed is not ours to overwrite. */
+/* A missing or torn file is made again; one that somebody else signed is not ours to overwrite. */
 static rc check_public(struct ledger *l, struct fault *f)
 {
 	AUTO(buf) struct buf note = {0};
@@ -60,6 +60,11 @@ static rc check_public(struct ledger *l, struct fault *f)
 		return OK;
 	TRY(r);
 	r = checkpoint_open(buf_view(&note), &l->signer.key, &c, f);
+	/* The file is written without fsync, so power loss can leave a torn one. It is no checkpoint that
+	 * anybody was shown, and the journal makes it again (P9). */
+	if (r.code == RC_SYNTAX || r.code == RC_NONCANON || r.code == RC_TRUNCATED ||
+	    r.code == RC_TRAILING)
+		return OK;
 	if (!rc_is_ok(r))
 		return fault_wrap(f, RC(RC_STATE), "public/checkpoint");
 	return check_prefix(l, &c.head, "public/checkpoint", f);

@@ -335,6 +335,17 @@ static void results_products_certificates(void **state)
 	assert_int_equal(bytes, 5);
 }
 
+/* Field by field: the bytes between fields are nobody's. */
+static void assert_upload(const struct store_upload *a, const struct store_upload *b)
+{
+	assert_true(digest_is_equal(&a->sha256, &b->sha256));
+	assert_int_equal(a->size, b->size);
+	assert_int_equal(a->complete, b->complete);
+	assert_int_equal(a->created, b->created);
+	assert_int_equal(a->touched, b->touched);
+	assert_string_equal(a->owner.s, b->owner.s);
+}
+
 static void uploads(void **state)
 {
 	struct store *s = ((struct box *)*state)->s;
@@ -349,7 +360,7 @@ static void uploads(void **state)
 	assert_int_equal(pending, 0);
 	assert_rc(RC_OK, s->api->upload_put(s, &u, NULL));
 	assert_rc(RC_OK, s->api->upload_get(s, &u.sha256, &back, NULL));
-	assert_memory_equal(&back, &u, sizeof(u));
+	assert_upload(&back, &u);
 	assert_rc(RC_OK, s->api->upload_pending(s, &pending, NULL));
 	assert_int_equal(pending, 100);
 	assert_rc(RC_OK, s->api->upload_stale(s, 10, count_digest, &stale, NULL));
