@@ -39,6 +39,8 @@ static const struct setting {
 		"accept security keys that were touched without PIN or finger"),
 	SETTING("read-path", TYPE_LIST, read_paths, false, NULL,
 		"path that a token module may read after start; may be repeated"),
+	SETTING("write-path", TYPE_LIST, write_paths, false, NULL,
+		"path that a token module may write too (SoftHSM's tokens); may be repeated"),
 	SETTING("origin", TYPE_TEXT, origin, true, NULL, "init: the log's name, a host name"),
 	SETTING("policy", TYPE_PATH, policy, true, NULL, "init: policy document or statement"),
 	SETTING("roster", TYPE_PATH, roster, true, NULL, "init: roster document or statement"),

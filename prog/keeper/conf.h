@@ -33,6 +33,7 @@ struct conf {
 	struct conf_list tokens;
 	struct conf_list web_origins;
 	struct conf_list read_paths;
+	struct conf_list write_paths;
 	bool self_sign;
 	bool synced_passkeys;
 	bool touch_only;

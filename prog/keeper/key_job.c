@@ -226,6 +226,7 @@ static rc failed(const struct key_job *j, struct refusal *why)
 		return j->result;
 	case RC_TOKEN:
 	case RC_BUSY:
+	case RC_NOTFOUND: /* the key was there once: the token lost it */
 		return refuse(why, REASON_KEY_TOKEN, "%s", text);
 	case RC_DENIED:
 	case RC_EXISTS:

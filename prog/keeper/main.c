@@ -211,7 +211,7 @@ static rc signals(int *ret_fd, struct fault *f)
 /* Paths that are used after the start: state and guard, file tokens elsewhere, a module's files. */
 static rc confine_paths(const struct conf *c, const struct parts *p, struct fault *f)
 {
-	struct sandbox_path paths[2 + KEYRING_TOKENS_MAX + CONF_LIST_MAX];
+	struct sandbox_path paths[2 + KEYRING_TOKENS_MAX + 2 * CONF_LIST_MAX];
 	char dir[KEYRING_TOKENS_MAX][TOKEN_PATH_MAX + 1];
 	size_t n = 0;
 	int abi;
@@ -232,6 +232,8 @@ static rc confine_paths(const struct conf *c, const struct parts *p, struct faul
 	}
 	for (size_t i = 0; i < c->read_paths.count; i++)
 		paths[n++] = (struct sandbox_path){.path = c->read_paths.text[i]};
+	for (size_t i = 0; i < c->write_paths.count; i++)
+		paths[n++] = (struct sandbox_path){.path = c->write_paths.text[i], .write = true};
 	TRY(sandbox_paths(paths, n, &abi, f));
 	if (abi == 0)
 		log_warn("this kernel has no Landlock: paths are not confined");

@@ -6,11 +6,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/base/log.h"
 
 #define LANES_MAX KEYRING_TOKENS_MAX
+#define PROBE_SECONDS 2 /* between two questions to a token that is absent */
 
 struct queue {
 	struct work *head;
@@ -22,6 +25,8 @@ struct lane {
 	struct token *token;
 	pthread_cond_t wake;
 	struct queue queue;
+	bool probing;	       /* a thread of the lane looks after the absent token */
+	enum rc_code answered; /* the last probe; a thread that is probing owns it */
 };
 
 struct pool {
@@ -85,6 +90,44 @@ static struct work *take_part(struct lane *lane, size_t *ret_part)
 	return w;
 }
 
+static void probe(struct lane *lane)
+{
+	struct fault f = {0};
+	rc r = token_probe(lane->token, &f);
+
+	if (rc_is_ok(r))
+		log_info("token %s: ready", token_name(lane->token)->s);
+	else if (r.code != lane->answered)
+		log_err("%s", f.text);
+	lane->answered = r.code;
+}
+
+/* With the mutex held. Waits for work. One idle thread of each lane looks at the token now and then
+ * and, while it is absent, asks for it: whoever found it gone (the log's key has no thread here).
+ */
+static void idle(struct lane *lane)
+{
+	struct pool *p = lane->pool;
+	struct timespec until = {0};
+	int e;
+
+	if (lane->probing) {
+		(void)pthread_cond_wait(&lane->wake, &p->mutex);
+		return;
+	}
+	lane->probing = true;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PROBE_SECONDS;
+	e = pthread_cond_timedwait(&lane->wake, &p->mutex, &until);
+	if (e == ETIMEDOUT && !p->stop && lane->queue.head == NULL &&
+	    !token_is_ready(lane->token)) {
+		(void)pthread_mutex_unlock(&p->mutex);
+		probe(lane);
+		(void)pthread_mutex_lock(&p->mutex);
+	}
+	lane->probing = false;
+}
+
 static void *thread_main(void *arg)
 {
 	const struct start *start = (const struct start *)arg;
@@ -98,7 +141,7 @@ static void *thread_main(void *arg)
 		bool last;
 
 		while (!p->stop && lane->queue.head == NULL)
-			(void)pthread_cond_wait(&lane->wake, &p->mutex);
+			idle(lane);
 		if (p->stop)
 			break;
 		w = take_part(lane, &part);
@@ -139,6 +182,19 @@ static rc start_threads(struct pool *p, struct lane *lane, struct fault *f)
 	return OK;
 }
 
+/* Waits by the monotonic clock: a wall clock that is set must not move a probe. */
+static void lane_init(struct lane *lane, struct pool *p, struct token *token)
+{
+	pthread_condattr_t attr;
+
+	lane->pool = p;
+	lane->token = token;
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&lane->wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
+}
+
 static void pool_autorelease(struct pool **p)
 {
 	pool_free(*p);
@@ -162,13 +218,9 @@ rc pool_new(struct token *const *tokens, size_t count, struct pool **ret, struct
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (size_t i = 0; i < count && rc_is_ok(r); i++) {
-		struct lane *lane = &p->lane[i];
-
-		lane->pool = p;
-		lane->token = tokens[i];
-		(void)pthread_cond_init(&lane->wake, NULL);
+		lane_init(&p->lane[i], p, tokens[i]);
 		p->lanes++;
-		r = start_threads(p, lane, f);
+		r = start_threads(p, &p->lane[i], f);
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	TRY(r);

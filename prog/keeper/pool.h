@@ -2,7 +2,8 @@
  *
  * Work is cut into parts; a free thread takes the next part of the next work in turn, so that one
  * batch of thousands does not hold up the others. Work that is finished comes back through a list
- * and an eventfd. Owns: threads and queues. Must not own: what is signed, the journal. */
+ * and an eventfd. While a token is absent, one of its idle threads asks for it every two seconds.
+ * Owns: threads and queues. Must not own: what is signed, the journal. */
 #ifndef GS_KEEPER_POOL_H
 #define GS_KEEPER_POOL_H
 

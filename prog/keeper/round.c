@@ -87,7 +87,10 @@ static void forget_key_work(struct keeper *k, const struct key_work *w)
  * told. */
 static void put_off(struct keeper *k, struct sign_job *j)
 {
-	enum reason reason = j->fault.code == RC_TOKEN ? REASON_KEY_TOKEN : REASON_KEEPER_INTERNAL;
+	/* A key that is not found was there when the keyring took it: an HSM that lost its store. */
+	bool token = j->fault.code == RC_TOKEN || j->fault.code == RC_BUSY ||
+		     j->fault.code == RC_NOTFOUND;
+	enum reason reason = token ? REASON_KEY_TOKEN : REASON_KEEPER_INTERNAL;
 	char id[DIGEST_HEX];
 
 	digest_hex(&j->request_id, id);
@@ -286,6 +289,7 @@ rc keeper_load(struct keeper *k, struct fault *f)
 
 void keeper_unload(struct keeper *k)
 {
+	k->round.waiters = k->waiter_count; /* those of the last round are answered */
 	drop(k);
 	for (size_t i = 0; i < k->job_count; i++)
 		sign_job_free(k->jobs[i]);
