@@ -17,7 +17,7 @@
 const struct inspect_limits inspect_limits_default = {
 	.expanded = 4ULL << 30,
 	.ratio = 250,
-	.report = 96ULL << 20,
+	.report = 256ULL << 20,
 	.entries = 200000,
 	.findings = 1000,
 	.script_text = 65536,

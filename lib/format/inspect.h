@@ -31,7 +31,7 @@ struct inspect_limits {
 	uint32_t findings;    /* further ones are counted, not listed */
 	uint32_t script_text; /* bytes of one script that are shown */
 };
-/* 4 GiB, 250, 96 MiB, 200,000, 1,000, 65,536. */
+/* 4 GiB, 250, 256 MiB, 200,000, 1,000, 65,536. */
 extern const struct inspect_limits inspect_limits_default;
 
 /* Inspects the regular file behind fd (its position does not matter and is changed). name is the

@@ -10,7 +10,7 @@
 
 #define BLOCK 65536
 #define RATIO_FLOOR (64ULL << 20) /* small files may expand this far whatever the ratio */
-#define ENTRY_COST 1500		  /* bytes of memory for one entry object beside its strings */
+#define ENTRY_COST 1200		  /* bytes of memory for one entry object beside its strings */
 #define OWNER_MAX 128
 
 const struct tree_kind tree_plain = {0};
@@ -170,7 +170,7 @@ static rc header_facts(struct tree *t, struct archive_entry *e, struct view path
 	TRY(mode_findings(t->in, path, type, mode));
 	if (target == NULL)
 		return OK;
-	TRY(report_spend(t->in, strlen(target)));
+	TRY(report_spend(t->in, 4 * strlen(target)));
 	TRY(report_set_text(o, "target", view_str(target), INSPECT_PATH_MAX));
 	return link_check(t->in, path, view_str(target), strcmp(type, "hardlink") == 0);
 }
@@ -206,7 +206,8 @@ static rc one_entry(struct tree *t, struct archive_entry *e, bool *ret_fatal, st
 		(void)view_skip(&path, 2).code;
 	if (++t->in->entries > t->in->limits->entries)
 		return stop(t, "too-many-entries", NO_PATH, "more members than are read");
-	if (!rc_is_ok(report_spend(t->in, ENTRY_COST + path.len)))
+	/* Four: a control character becomes \xNN. */
+	if (!rc_is_ok(report_spend(t->in, ENTRY_COST + 4 * path.len)))
 		return stop(t, "report-too-large", NO_PATH, "more members than a report holds");
 	if (name == NULL)
 		TRY(finding(t->in, SEVERITY_ERROR, "unreadable-name", NO_PATH,
@@ -287,6 +288,9 @@ static rc reader_new(const char *type, struct archive **ret)
 		    strcmp(type, "member") != 0 && worst == ARCHIVE_OK)
 			worst = archive_read_support_format_raw(a);
 	}
+	/* Members behind a tar's end mark are shown too: some readers unpack them. */
+	if (worst == ARCHIVE_OK)
+		(void)archive_read_set_option(a, "tar", "read_concatenated_archives", "1");
 	if (worst != ARCHIVE_OK)
 		return RC(RC_NOMEM);
 	*ret = a;
@@ -340,7 +344,20 @@ static rc kind_of(struct tree *t, const char *type)
 	return report_set(t->facts, "members", t->entries);
 }
 
-static rc walk_file(struct tree *t, struct fault *f)
+/* Bytes that no reader looked at: behind a compressed stream, or behind the last member of an ar.
+ */
+static rc trailing_check(struct tree *t)
+{
+	la_int64_t used = archive_filter_bytes(t->archive, -1);
+
+	if (!t->in->complete || used < 0 || (uint64_t)used >= t->in->size)
+		return OK;
+	return finding(t->in, SEVERITY_WARNING, "trailing-data", NO_PATH,
+		       "%llu bytes behind the end of the archive",
+		       (unsigned long long)(t->in->size - (uint64_t)used));
+}
+
+static rc walk_file(struct tree *t, const char *type, struct fault *f)
 {
 	rc r;
 
@@ -349,7 +366,10 @@ static rc walk_file(struct tree *t, struct fault *f)
 	if (archive_read_open_fd(t->archive, t->in->fd, BLOCK) != ARCHIVE_OK)
 		return damaged(t, NO_PATH);
 	r = tree_walk(t, f);
-	return r.code == RC_LIMIT && t->in->stopped ? OK : r;
+	if (r.code == RC_LIMIT && t->in->stopped)
+		return OK;
+	TRY(r);
+	return strcmp(type, "zip") == 0 ? zip_ends_check(t->in, f) : trailing_check(t);
 }
 
 rc archive_inspect(struct inspection *in, const char *type, struct fault *f)
@@ -368,7 +388,7 @@ rc archive_inspect(struct inspection *in, const char *type, struct fault *f)
 	TRY(kind_of(&t, type));
 	TRY(reader_new(type, &a));
 	t.archive = a;
-	TRY(walk_file(&t, f));
+	TRY(walk_file(&t, type, f));
 	if (archive_format_name(a) != NULL)
 		TRY(report_set_text(o, "format", view_str(archive_format_name(a)), 100));
 	TRY(report_set_u64(o, "count", in->entries));

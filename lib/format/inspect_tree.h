@@ -49,6 +49,9 @@ MUST rc tree_walk(struct tree *t, struct fault *f);
 /* Walks the archive that is the current member of outer, with what inner says. */
 MUST rc tree_walk_member(struct tree *outer, struct tree *inner, struct fault *f);
 
+/* Bytes of a zip before its first member or behind its end record (inspect_zip.c). */
+MUST rc zip_ends_check(struct inspection *in, struct fault *f);
+
 /* Findings about one path as it is stored (inspect_paths.c). */
 MUST rc path_check(struct inspection *in, struct view path);
 /* A link whose target leaves the tree. */

@@ -419,6 +419,68 @@ static void damage(void **state)
 	json_decref(r);
 }
 
+/* Bytes where no unpacker looks, and members where only some look. */
+static void hidden_bytes(void **state)
+{
+	static const char *const formats[] = {"zip", "ustar", "arsvr4"};
+	static const char *const codes[] = {"trailing-data", "archive-damaged", "trailing-data"};
+	struct made m, behind;
+	json_t *r;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		m = make(formats[i], ARCHIVE_FILTER_NONE);
+		put(&m, (struct spec){.path = "a", .content = "xx"});
+		assert_int_equal(archive_write_close(m.a), ARCHIVE_OK);
+		assert_rc(RC_OK, fd_write_full(m.fd, "hidden bytes", 12, NULL));
+		r = finish(&m, "a", NULL);
+		assert_non_null(found(r, codes[i]));
+		json_decref(r);
+	}
+	m = make("raw", ARCHIVE_FILTER_GZIP);
+	put(&m, (struct spec){.path = "a", .content = "xx"});
+	assert_int_equal(archive_write_close(m.a), ARCHIVE_OK);
+	assert_rc(RC_OK, fd_write_full(m.fd, "hidden bytes", 12, NULL));
+	r = finish(&m, "a.gz", NULL);
+	assert_non_null(found(r, "trailing-data"));
+	json_decref(r);
+
+	m = make("ustar", ARCHIVE_FILTER_NONE);
+	put(&m, (struct spec){.path = "a", .content = "x"});
+	assert_int_equal(archive_write_close(m.a), ARCHIVE_OK);
+	behind = (struct made){.a = archive_write_new(), .fd = m.fd};
+	assert_int_equal(archive_write_set_format_ustar(behind.a), ARCHIVE_OK);
+	assert_int_equal(archive_write_open_fd(behind.a, behind.fd), ARCHIVE_OK);
+	put(&behind, (struct spec){.path = "behind", .content = "x"});
+	archive_write_free(m.a);
+	r = finish(&behind, "a.tar", NULL);
+	assert_string_equal(text(entry(r, 1), "path"), "behind");
+	json_decref(r);
+}
+
+/* A program in front of a zip is still a zip for some. */
+static void bytes_in_front(void **state)
+{
+	struct made m = make("zip", ARCHIVE_FILTER_NONE);
+	AUTO(fd) int fd = memfd_create("front", MFD_CLOEXEC);
+	uint8_t bytes[4096];
+	uint64_t size;
+	json_t *r;
+
+	(void)state;
+	put(&m, (struct spec){.path = "a", .content = "xx"});
+	assert_int_equal(archive_write_close(m.a), ARCHIVE_OK);
+	archive_write_free(m.a);
+	assert_rc(RC_OK, fd_size(m.fd, &size, NULL));
+	assert_rc(RC_OK, fd_pread_full(m.fd, bytes, size, 0, NULL));
+	(void)close(m.fd);
+	assert_rc(RC_OK, fd_write_full(fd, "PK\003\004 not a member", 18, NULL));
+	assert_rc(RC_OK, fd_write_full(fd, bytes, size, NULL));
+	r = inspect(fd, "a.zip", NULL);
+	assert_true(found(r, "leading-data") != NULL || found(r, "archive-damaged") != NULL);
+	json_decref(r);
+}
+
 static void compressed_file(void **state)
 {
 	struct made m = make("raw", ARCHIVE_FILTER_GZIP);
@@ -565,6 +627,8 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(damage),
 		cmocka_unit_test(compressed_file),
+		cmocka_unit_test(hidden_bytes),
+		cmocka_unit_test(bytes_in_front),
 		cmocka_unit_test(npm_package),
 		cmocka_unit_test(debian_package),
 		cmocka_unit_test(debian_oddities),

@@ -39,9 +39,9 @@ static int in_child(int (*fn)(const char *arg), const char *arg)
 }
 #define KILLED (1000 + SIGSYS)
 
-static const char *const few[] = {"read", "write",	  "close", "exit_group",
-				  "exit", "rt_sigreturn", "mmap",  "munmap",
-				  "brk",  "mprotect",	  "futex", "no_such_call_anywhere"};
+static const char *const few[] = {
+	"read",	  "write", "close",    "exit_group", "exit",	    "rt_sigreturn",	    "mmap",
+	"munmap", "brk",   "mprotect", "futex",	     "sigaltstack", "no_such_call_anywhere"};
 static const char *const probes[] = {"open", "openat", "socket"};
 
 static int filtered(bool refuse, bool soft)
