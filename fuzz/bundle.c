@@ -1,0 +1,26 @@
+/* Proof files come with signed files from anywhere: reading one, and all that is recomputed from
+ * it. */
+#include "prog/cli/bundle.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char key[] =
+		"log.example+aec1f33f+AevZ6MNB0YmYjcHdhhKi5k+juyOIdWlK+l48XzBuag8b";
+	AUTO(bundle) struct bundle b;
+	AUTO(bundle_report) struct bundle_report report = {0};
+	AUTO(buf) struct buf object = {0};
+	struct vkey log;
+
+	bundle_init(&b);
+	buf_init(&object, 1u << 20);
+	if (!rc_is_ok(bundle_parse(view_of(data, size), &b, NULL)))
+		return 0;
+	if (rc_is_ok(vkey_parse(view_str(key), &log, NULL)))
+		rc_ignore(bundle_prove(&b, &log, &report, &(struct fault){0}),
+			  "any answer is right");
+	if (report.item != NULL)
+		rc_ignore(bundle_object(&b, report.item, &object, &(struct fault){0}), "any");
+	return 0;
+}
