@@ -1,0 +1,73 @@
+/* front - a running greatseald in front of a fixture's keeper, and calls to it as its people.
+ *
+ * Owns: one server process with its data directory inside the fixture's, one HTTPS connection.
+ * Every failure ends the test program (fx_check). */
+#ifndef GS_TESTS_FRONT_H
+#define GS_TESTS_FRONT_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "lib/model/call.h"
+#include "lib/net/https_client.h"
+#include "tests/lib/fixture.h"
+
+struct front {
+	struct fixture *fx;
+	pid_t pid;
+	char data[240];
+	char address[64]; /* of the running server */
+	struct digest pin;
+	struct https_client *client;
+	/* last answer */
+	unsigned status;
+	char content_type[96];
+	struct buf body;
+	json_t *json; /* borrowed from here; NULL if the body is not JSON */
+};
+
+/* init and run. */
+void front_start(struct front *s, struct fixture *fx);
+void front_run(struct front *s);  /* after front_stop or front_kill */
+void front_stop(struct front *s); /* SIGTERM; checks status 0 */
+void front_kill(struct front *s);
+void front_end(struct front *s); /* stops; the fixture removes the data */
+
+/* How a call is signed; zero is the right way. */
+struct front_call {
+	const char *method;
+	const char *target;
+	struct view body;
+	bool upload;		 /* signed without a body digest */
+	long skew;		 /* seconds */
+	const char *sign_target; /* NULL: target */
+	struct view sign_body;	 /* ptr NULL: body */
+	const struct digest *pin;
+	const struct fx_key *key;  /* NULL: the person's first */
+	const char *authorization; /* sent instead; "" for none */
+};
+/* Makes the value of the Authorization header (without its name). */
+void front_authorize(struct front *s, const char *person, const struct front_call *c,
+		     struct buf *out);
+/* One call; the answer's status, 0 if the connection was cut. */
+unsigned front_send(struct front *s, const char *person, const struct front_call *c);
+/* Short forms; the body is JSON text or empty. */
+unsigned front_get(struct front *s, const char *person, const char *target);
+unsigned front_post(struct front *s, const char *person, const char *target, json_t *body);
+unsigned front_patch(struct front *s, const char *person, const char *target, struct view bytes);
+
+/* "error.code" of the last answer, or "". */
+const char *front_reason(const struct front *s);
+/* A string or number by path: "status.state". "" or -1 if it is not there. */
+const char *front_text(const struct front *s, const char *path);
+json_int_t front_number(const struct front *s, const char *path);
+
+/* POST /v1/requests (or another target) with q signed by its requester and host. */
+unsigned front_submit(struct front *s, const char *target, const struct fx_request *q, bool sign);
+/* An act of person on q. */
+unsigned front_act(struct front *s, enum statement_kind kind, const char *person,
+		   const struct fx_request *q);
+/* Uploads the bytes whole. */
+void front_upload(struct front *s, const char *person, struct view bytes);
+
+#endif
