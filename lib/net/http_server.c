@@ -247,6 +247,17 @@ static enum MHD_Result run_next(struct http_exchange *x)
 	return wait_or_send(x);
 }
 
+/* Reads a small body off first, so that the peer sees the answer and the connection lives on. A
+ * long one is cut. */
+static enum MHD_Result refuse_body(struct http_exchange *x)
+{
+	if (x->fault != 0 || x->body_size > HTTP_DRAIN_MAX)
+		return send_answer(x);
+	x->phase = PHASE_BODY;
+	http_conn_arm(x->conn, x->server->spec.body_seconds);
+	return MHD_YES;
+}
+
 /* The function deferred in begin() has its turn: it may still ask for the body. */
 static enum MHD_Result run_begin_deferred(struct http_exchange *x)
 {
@@ -257,7 +268,9 @@ static enum MHD_Result run_begin_deferred(struct http_exchange *x)
 	atomic_store(&x->state, EXCHANGE_RUNNING);
 	x->next = NULL;
 	fn(x, x->next_ctx);
-	if (x->answered || x->next != NULL || x->mode == BODY_NONE)
+	if (x->answered)
+		return refuse_body(x);
+	if (x->next != NULL || x->mode == BODY_NONE)
 		return wait_or_send(x);
 	x->phase = PHASE_BODY;
 	return MHD_YES;
@@ -273,15 +286,8 @@ static enum MHD_Result begin(struct http_exchange *x)
 	http_conn_disarm(x->conn);
 	x->phase = PHASE_BODY;
 	s->handler->begin(s->handler->ctx, x);
-	if (x->answered) {
-		/* Read a small body off first, so that the peer sees the answer and the connection
-		 * lives on. A long one is cut. */
-		if (x->fault == 0 && x->body_size <= HTTP_DRAIN_MAX) {
-			http_conn_arm(x->conn, s->spec.body_seconds);
-			return MHD_YES;
-		}
-		return send_answer(x);
-	}
+	if (x->answered)
+		return refuse_body(x);
 	if (x->next != NULL) {
 		x->phase = PHASE_BEGIN_DEFERRED;
 		return wait_or_send(x);

@@ -77,6 +77,7 @@ rc post_act(struct call_ctx *c)
 		return call_refuse(c, REASON_FORM_STATEMENT, "%s", f.text);
 	if (!digest_is_equal(&act.request, &request))
 		return call_refuse(c, REASON_CALL_FORM, "the statement is about another request");
+	TRY(request_known(c, &request));
 	m = (struct keeper_act){.kind = kind,
 				.statement = buf_view(&statement),
 				.sig = buf_view(&sig),
@@ -103,6 +104,7 @@ rc post_sign(struct call_ctx *c)
 	use = json_integer_value(json_object_get(body, "use"));
 	if (use < 1 || use > (json_int_t)REQUEST_USES_MAX)
 		return call_refuse(c, REASON_CALL_FORM, "use must be a number from 1");
+	TRY(request_known(c, &m.request));
 	m.use = (uint32_t)use;
 	keeper_put_commit(&frame, id, KEEPER_COMMIT, &m);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_STATUS, KEEPER_R_RESULT, &reply));

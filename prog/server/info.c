@@ -79,6 +79,28 @@ static bool is_log_path(struct view path)
 	return view_is(path, "checkpoint") || rc_is_ok(tile_path_parse(path, &id));
 }
 
+/* The proof that entry index is in the tree of that size (0: the newest checkpoint). */
+rc get_log_proof(struct call_ctx *c)
+{
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	AUTO(buf) struct buf frame = {0};
+	uint64_t id = keeper_client_id(c->server->keeper);
+	uint64_t index;
+	uint64_t size;
+
+	TRY(call_number(c, "index", UINT64_MAX >> 1, UINT64_MAX, &index));
+	TRY(call_number(c, "size", UINT64_MAX >> 1, 0, &size));
+	if (index == UINT64_MAX)
+		return call_refuse(c, REASON_CALL_FORM, "index is missing");
+	buf_init(&frame, 128);
+	keeper_put_proof_request(&frame, id, index, size);
+	TRY(call_keeper(c, id, &frame, KEEPER_R_PROOF, KEEPER_R_PROOF, &reply));
+	buf_put_view(&c->out, buf_view(&reply.body));
+	c->status = 200;
+	c->content_type = "text/plain; charset=utf-8";
+	return buf_done(&c->out);
+}
+
 rc get_log_file(struct call_ctx *c)
 {
 	static const char prefix[] = "/v1/log/";

@@ -128,28 +128,34 @@ static rc inspect_item(struct call_ctx *c, const struct request_item *item, size
 	return OK;
 }
 
+rc item_rows(const struct request *r, struct store_item **ret)
+{
+	struct store_item *rows = calloc(r->count, sizeof(*rows));
+
+	if (rows == NULL)
+		return RC(RC_NOMEM);
+	for (size_t i = 0; i < r->count; i++) {
+		rows[i].n = (uint32_t)i;
+		rows[i].sha256 = r->items[i].sha256;
+		rows[i].content = r->items[i].content;
+		rows[i].size = r->items[i].size;
+		rows[i].product = r->items[i].product;
+		memcpy(rows[i].format, r->items[i].format, sizeof(rows[i].format));
+		rows[i].name = r->items[i].name_json;
+	}
+	*ret = rows;
+	return OK;
+}
+
 rc stage3_inspect(struct call_ctx *c, const struct stage2_authenticated *in,
 		  struct stage3_inspected *ret)
 {
 	const struct request *r = &in->in->request;
 
 	ret->in = in;
-	ret->items = calloc(r->count, sizeof(*ret->items));
-	if (ret->items == NULL)
-		return RC(RC_NOMEM);
-	for (size_t i = 0; i < r->count; i++) {
-		struct store_item *row = &ret->items[i];
-
-		row->n = (uint32_t)i;
-		row->sha256 = r->items[i].sha256;
-		row->content = r->items[i].content;
-		row->size = r->items[i].size;
-		row->product = r->items[i].product;
-		memcpy(row->format, r->items[i].format, sizeof(row->format));
-		row->name = r->items[i].name_json;
-		if (r->upload)
-			TRY(inspect_item(c, &r->items[i], i, row));
-	}
+	TRY(item_rows(r, &ret->items));
+	for (size_t i = 0; r->upload && i < r->count; i++)
+		TRY(inspect_item(c, &r->items[i], i, &ret->items[i]));
 	return OK;
 }
 
@@ -187,9 +193,9 @@ static void first_names(const struct request *r, struct buf *out)
 	buf_put_str(out, "]");
 }
 
-rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage5_projected *ret)
+rc project_request(struct call_ctx *c, const struct stage1_request *s,
+		   const struct store_item *items, struct fault *f)
 {
-	const struct stage1_request *s = in->in->in->in;
 	const struct request *r = &s->request;
 	AUTO(buf) struct buf names = {0};
 	struct store_request row = {
@@ -212,13 +218,18 @@ rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage
 		.approvers = view_str("[]"),
 		.status = view_str("{}"),
 	};
-	struct fault f = {0};
 
 	buf_init(&names, 4096);
 	first_names(r, &names);
 	row.names = buf_view(&names);
-	if (!rc_is_ok(
-		    c->server->store->api->request_put(c->server->store, &row, in->in->items, &f)))
+	return c->server->store->api->request_put(c->server->store, &row, items, f);
+}
+
+rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage5_projected *ret)
+{
+	struct fault f = {0};
+
+	if (!rc_is_ok(project_request(c, in->in->in->in, in->in->items, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT,
 				   "the keeper has the request, but the server's store failed: %s",
 				   f.text);

@@ -58,6 +58,15 @@ MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
 
 /* ---- shared with acts and results ---- */
 
+/* What the store keeps of a request's files; the caller frees *ret. Names borrow from r. */
+MUST rc item_rows(const struct request *r, struct store_item **ret);
+/* Into the store, if it is new there. */
+MUST rc project_request(struct call_ctx *c, const struct stage1_request *s,
+			const struct store_item *items, struct fault *f);
+/* Makes sure the store has a request that the keeper knows: a lost store fills again as requests
+ * are asked for. Refuses with state.unknown. */
+MUST rc request_known(struct call_ctx *c, const struct digest *id);
+
 /* Answers {"status","result"?} for an R_STATUS or R_RESULT, and brings the store up to date. extra
  * (may be NULL, taken) is added as "receipt". */
 MUST rc answer_reply(struct call_ctx *c, const struct digest *request,

@@ -247,13 +247,12 @@ rc get_request(struct call_ctx *c)
 	(void)json_object_set_new(o, "reports", reports);
 	r = call_digest(c, 2, &id);
 	if (rc_is_ok(r))
+		r = request_known(c, &id);
+	if (rc_is_ok(r))
 		r = status_fetch(c, &id, &status, &version);
 	if (rc_is_ok(r)) {
 		(void)json_object_set_new(o, "status", status);
 		r = s->api->request_get(s, &id, take_row, o, NULL);
-		if (r.code == RC_NOTFOUND)
-			r = call_refuse(c, REASON_CALL_NOTFOUND,
-					"the keeper knows this request, this server does not");
 	}
 	if (rc_is_ok(r))
 		r = s->api->item_list(s, &id, take_item, reports, NULL);
@@ -276,6 +275,7 @@ rc get_request_wait(struct call_ctx *c)
 	TRY(call_digest(c, 2, &id));
 	TRY(call_number(c, "since", UINT64_MAX >> 1, 0, &since));
 	TRY(call_number(c, "timeout", 60, 25, &timeout));
+	TRY(request_known(c, &id));
 	if (c->until == 0 && !c->parked && c->since == 0) {
 		c->until = now + (unix_time)timeout;
 		c->since = 1; /* the first look has been taken */

@@ -188,6 +188,7 @@ static rc path_item(struct call_ctx *c, struct digest *request, uint64_t *n, str
 	rc r;
 
 	TRY(call_digest(c, 2, request));
+	TRY(request_known(c, request));
 	if (!rc_is_ok(num_parse_u64((const char *)segment.ptr, segment.len, REQUEST_ITEMS_MAX, n)))
 		return call_refuse(c, REASON_CALL_NOTFOUND, "files are counted from 0");
 	r = c->server->store->api->item_get(c->server->store, request, (uint32_t)*n, take_item, ret,

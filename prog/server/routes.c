@@ -13,6 +13,7 @@ const struct route route_table[] = {
 	{"GET", "healthz", ROUTE_OPEN, 0, get_healthz},
 	{"GET", "readyz", ROUTE_OPEN, 0, get_readyz},
 	{"GET", "v1/info", ROUTE_OPEN, 0, get_info},
+	{"GET", "v1/log/proof", ROUTE_OPEN, 0, get_log_proof},
 	{"GET", "v1/log/**", ROUTE_OPEN, 0, get_log_file},
 	{"GET", "v1/policy", 0, 0, get_policy},
 	{"GET", "v1/roster", 0, 0, get_roster},

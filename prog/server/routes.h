@@ -26,6 +26,7 @@ rc get_healthz(struct call_ctx *c); /* info.c */
 rc get_readyz(struct call_ctx *c);
 rc get_info(struct call_ctx *c);
 rc get_log_file(struct call_ctx *c);
+rc get_log_proof(struct call_ctx *c);
 rc get_policy(struct call_ctx *c);
 rc get_roster(struct call_ctx *c);
 rc get_statement(struct call_ctx *c);

@@ -17,6 +17,7 @@
 struct upload_write {
 	struct digest sha256;
 	uint64_t size;
+	uint64_t start; /* where this call began */
 	uint64_t at;
 	int fd; /* the part, locked */
 	struct hasher *hash;
@@ -185,7 +186,13 @@ rc upload_begin(struct call_ctx *c)
 	u = calloc(1, sizeof(*u));
 	if (u == NULL)
 		return RC(RC_NOMEM);
-	*u = (struct upload_write){.sha256 = d, .size = row.size, .at = offset, .fd = -1};
+	if (http_body_size(c->exchange) != UINT64_MAX &&
+	    http_body_size(c->exchange) > row.size - offset) {
+		free(u);
+		return call_refuse(c, REASON_FORM_LIMIT, "more bytes than were announced");
+	}
+	*u = (struct upload_write){
+		.sha256 = d, .size = row.size, .start = offset, .at = offset, .fd = -1};
 	c->upload = u;
 	TRY(hasher_new(HASH_SHA256, &u->hash));
 	return open_part(c, u);
@@ -196,8 +203,12 @@ rc upload_data(struct call_ctx *c, struct view piece)
 	struct upload_write *u = c->upload;
 	struct fault f = {0};
 
-	if (u == NULL || piece.len > u->size - u->at)
+	if (u == NULL || piece.len > u->size - u->at) {
+		/* A chunked body that does not end: nothing of it is the file. */
+		if (u != NULL && ftruncate(u->fd, (off_t)u->start) != 0)
+			log_warn("an upload keeps bytes it should not: %s", strerror(errno));
 		return call_refuse(c, REASON_FORM_LIMIT, "more bytes than were announced");
+	}
 	if (!rc_is_ok(fd_pwrite_full(u->fd, piece.ptr, piece.len, u->at, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
 	if (!rc_is_ok(hasher_update(u->hash, piece)))
@@ -206,11 +217,24 @@ rc upload_data(struct call_ctx *c, struct view piece)
 	return OK;
 }
 
+static void mark_complete(struct call_ctx *c, const struct upload_write *u)
+{
+	struct store *s = c->server->store;
+	struct store_upload row;
+
+	if (!rc_is_ok(s->api->upload_get(s, &u->sha256, &row, NULL)))
+		return;
+	row.complete = true;
+	row.touched = clock_now(&clock_system);
+	rc_ignore(s->api->upload_put(s, &row, NULL), "the file itself says so");
+}
+
 /* All bytes are here: right digest, durable, under its name. */
 static rc finish(struct call_ctx *c, struct upload_write *u)
 {
 	char part[PATH_BYTES];
 	char whole[PATH_BYTES];
+	AUTO(fd) int dir = -1;
 	struct hash sum = {0};
 
 	part_path(&u->sha256, ".part", part);
@@ -221,9 +245,12 @@ static rc finish(struct call_ctx *c, struct upload_write *u)
 		return call_refuse(c, REASON_ARTIFACT_DIGEST,
 				   "the bytes have another SHA-256; discarded");
 	}
+	dir = openat(c->server->data_fd, "artifacts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fdatasync(u->fd) != 0 ||
-	    renameat(c->server->data_fd, part, c->server->data_fd, whole) != 0)
+	    renameat(c->server->data_fd, part, c->server->data_fd, whole) != 0 || dir < 0 ||
+	    fsync(dir) != 0)
 		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", strerror(errno));
+	mark_complete(c, u);
 	return OK;
 }
 
