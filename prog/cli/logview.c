@@ -1,6 +1,7 @@
 #include "prog/cli/logview.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "lib/tlog/fsck.h"
 #include "lib/tlog/proof_file.h"
@@ -108,6 +109,26 @@ rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note)
 	return OK;
 }
 
+/* Under load the files of the log follow what the keeper has released after a moment. */
+#define COVER_TRIES 40
+#define COVER_NS 50000000
+
+static rc follow_to(struct cli *c, uint64_t index, struct checkpoint *ret, struct buf *note)
+{
+	for (unsigned i = 0; i < COVER_TRIES; i++) {
+		const struct timespec pause = {.tv_nsec = COVER_NS};
+
+		buf_clear(note);
+		TRY(logview_follow(c, ret, note));
+		if (ret->head.size > index)
+			return OK;
+		(void)nanosleep(&pause, NULL);
+	}
+	return cli_problem(c, RC_BUSY, "try again",
+			   "the log's checkpoint does not cover entry %llu",
+			   (unsigned long long)index);
+}
+
 rc logview_entry(struct cli *c, uint64_t index, struct buf *entry, struct buf *proof)
 {
 	AUTO(buf) struct buf note = {0};
@@ -121,7 +142,7 @@ rc logview_entry(struct cli *c, uint64_t index, struct buf *entry, struct buf *p
 
 	buf_init(&note, CHECKPOINT_MAX);
 	TRY(logview_vkey(c, &vkey));
-	TRY(logview_follow(c, &head, &note));
+	TRY(follow_to(c, index, &head, &note));
 	CLI_TRY(c, &f, tile_entry(&reader, head.head.size, index, entry, &f));
 	tile_nodes_init(&nodes, &reader, head.head.size);
 	tree = tile_nodes_reader(&nodes);

@@ -184,7 +184,7 @@ static rc first_round(const struct conf *c, const struct genesis *roster,
 	if (rc_is_ok(r))
 		r = ledger_commit(&k->ledger, f);
 	if (rc_is_ok(r))
-		r = ledger_publish(&k->ledger, &fatal, f);
+		r = ledger_publish(&k->ledger, false, &fatal, f);
 	parts_release(p);
 	free(p);
 	return r;

@@ -84,7 +84,7 @@ struct dossier {
 	struct journal_request row;
 	struct request request; /* views into statement */
 	struct view statement;
-	struct buf mem; /* holds the statement if it came from the journal */
+	struct buf mem;	   /* holds the statement if it came from the journal */
 	bool signers_left; /* the requester's or the host's key is no longer theirs */
 	const struct key *key;
 	struct journal_act acts[JOURNAL_ACTS_MAX];
@@ -101,6 +101,7 @@ struct keeper {
 	const struct clock *clock;
 	struct journal *journal;
 	struct ledger ledger;
+	int64_t behind_ms; /* monotonic: since when public/ is behind; 0: it is not */
 	struct keyring *keyring;
 	struct pool *pool;
 	struct policy *policy;

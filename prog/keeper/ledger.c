@@ -108,7 +108,8 @@ rc ledger_open(const struct ledger_config *c, struct ledger *ret, struct fault *
 	if (l->committed.tree.size == 0)
 		return pub_open(l, f);
 	l->lagging = true;
-	return ledger_publish(l, &fatal, f);
+	l->behind = true;
+	return ledger_publish(l, false, &fatal, f);
 }
 
 void ledger_close(struct ledger *l)
@@ -151,6 +152,8 @@ rc ledger_append(struct ledger *l, struct leaf *leaf, uint64_t *ret_index, struc
 	TRY(journal_leaf_add(l->journal, index, &hash, buf_view(&body), f));
 	TRY(compact_append(&l->head.tree, &hash));
 	l->head.time = leaf->time;
+	if (leaf->kind != LEAF_REQUEST && leaf->kind != LEAF_AUTHORIZE && leaf->kind != LEAF_ISSUE)
+		l->urgent = true;
 	*ret_index = index;
 	return OK;
 }
@@ -216,7 +219,7 @@ rc ledger_commit(struct ledger *l, struct fault *f)
 		return r;
 	}
 	if (l->head.tree.size > l->committed.tree.size)
-		l->lagging = true;
+		l->lagging = l->behind = true;
 	l->committed = l->head;
 	nodes_renew(l);
 	return OK;
@@ -230,20 +233,25 @@ void ledger_rollback(struct ledger *l)
 	l->head = l->committed;
 }
 
-rc ledger_publish(struct ledger *l, bool *ret_fatal, struct fault *f)
+rc ledger_publish(struct ledger *l, bool later, bool *ret_fatal, struct fault *f)
 {
 	const struct tree_head head = compact_head(&l->committed.tree);
 	const struct view note = view_of(l->committed.note, l->committed.note_len);
 	rc r;
 
 	*ret_fatal = false;
-	if (!l->lagging)
+	if (!l->behind)
 		return OK;
 	r = guard_advance(l->guard, &head, f);
 	if (!rc_is_ok(r)) {
 		*ret_fatal = true;
 		return r;
 	}
+	if (later && !l->urgent && l->pub != NULL) {
+		l->lagging = false;
+		return OK;
+	}
+	l->lagging = true;
 	if (l->pub == NULL)
 		TRY(pub_open(l, f));
 	r = tile_pub_advance(l->pub, &head, note, f);
@@ -255,7 +263,7 @@ rc ledger_publish(struct ledger *l, bool *ret_fatal, struct fault *f)
 	/* Stored with the next commit; until then a start publishes a little again. */
 	l->committed.published = head;
 	l->head.published = head;
-	l->lagging = false;
+	l->lagging = l->behind = l->urgent = false;
 	return OK;
 }
 

@@ -5,6 +5,8 @@
  *	ledger_commit                       checkpoint signed; durable
  *	ledger_publish                      guard durable, then tiles, then checkpoint
  *
+ * Replies carry their own proofs, so under load public/ may be a moment behind what was released
+ * (LEDGER_LATER_MS); the guard never is: no checkpoint leaves before it.
  * Owns: the head in memory, the log's signature, inclusion proofs. Must not own: what leaves say.
  */
 #ifndef GS_KEEPER_LEDGER_H
@@ -26,7 +28,9 @@ struct ledger {
 	bool open;		       /* a transaction is open */
 	int public_fd;
 	struct tile_pub *pub;	 /* NULL after a failure, until it is opened again */
-	bool lagging;		 /* committed is not yet in public/ */
+	bool lagging;		 /* the guard is behind, or public/ could not be written */
+	bool behind;		 /* public/ is older than committed */
+	bool urgent;		 /* what people wait for to see is not in public/ yet */
 	struct tile_nodes nodes; /* of the committed tree, for proofs */
 };
 
@@ -52,9 +56,14 @@ MUST rc ledger_append(struct ledger *l, struct leaf *leaf, uint64_t *ret_index, 
  * nothing when no transaction is open. */
 MUST rc ledger_commit(struct ledger *l, struct fault *f);
 void ledger_rollback(struct ledger *l);
-/* Guard, then public/. *ret_fatal: the guard could not be written; exit. Otherwise a failure leaves
- * the ledger lagging, nothing of the round may be released, and the call is to be repeated. */
-MUST rc ledger_publish(struct ledger *l, bool *ret_fatal, struct fault *f);
+/* How long public/ may be behind while there is more to do: renaming its files in every round costs
+ * as much as the commit itself. */
+#define LEDGER_LATER_MS 50
+/* Guard, then public/. later: public/ may wait for another call, unless an entry of another kind
+ * than request, authorize or issue is to be seen, or the last attempt failed. *ret_fatal: the guard
+ * could not be written; exit. Otherwise a failure leaves the ledger lagging, nothing of the round
+ * may be released, and the call is to be repeated. */
+MUST rc ledger_publish(struct ledger *l, bool later, bool *ret_fatal, struct fault *f);
 
 /* Appends the .tlog-proof file of entry index under the newest checkpoint. RC_RANGE. */
 MUST rc ledger_proof(struct ledger *l, uint64_t index, struct buf *out, struct fault *f);

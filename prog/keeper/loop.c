@@ -463,6 +463,8 @@ static int wait_for(struct loop *l)
 			events |= POLLOUT;
 		p[n++] = (struct pollfd){.fd = c->fd, .events = events};
 	}
+	if (k->ledger.behind)
+		timeout = LEDGER_LATER_MS;
 	if (l->waits)
 		timeout = 0;
 	else if (retry >= 0 && retry * 1000 < timeout)
@@ -505,6 +507,11 @@ rc loop_run(const struct loop_config *c, struct fault *f)
 		stop_at = stop_at == 0 ? mono_seconds() + STOP_SECONDS : stop_at;
 		if (is_drained(l) || mono_seconds() > stop_at)
 			break;
+	}
+	if (rc_is_ok(r)) {
+		bool fatal;
+
+		r = ledger_publish(&l->k->ledger, false, &fatal, f);
 	}
 	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX; i++)
 		if (l->conn[i].fd >= 0)

@@ -15,6 +15,14 @@ static int64_t mono_seconds(void)
 	return ts.tv_sec;
 }
 
+static int64_t mono_ms(void)
+{
+	struct timespec ts = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 void put_refusal(struct buf *out, uint64_t correlation, const struct refusal *why)
 {
 	struct keeper_error m = {.reason = why->reason};
@@ -185,6 +193,25 @@ static rc apply(struct keeper *k, struct fault *f)
 	return OK;
 }
 
+/* While keys are at work another round follows soon; the files of public/ are then written once for
+ * several rounds. */
+static rc publish(struct keeper *k, bool *ret_fatal, struct fault *f)
+{
+	int64_t now = mono_ms();
+	bool later;
+	rc r;
+
+	if (!k->ledger.behind)
+		return OK;
+	if (k->behind_ms == 0)
+		k->behind_ms = now;
+	later = k->job_count > 0 && now - k->behind_ms < LEDGER_LATER_MS;
+	r = ledger_publish(&k->ledger, later, ret_fatal, f);
+	if (!k->ledger.behind)
+		k->behind_ms = 0;
+	return r;
+}
+
 rc round_end(struct keeper *k, bool *ret_fatal, struct fault *f)
 {
 	rc r;
@@ -207,7 +234,7 @@ rc round_end(struct keeper *k, bool *ret_fatal, struct fault *f)
 		*ret_fatal = true;
 		return r;
 	}
-	return ledger_publish(&k->ledger, ret_fatal, f);
+	return publish(k, ret_fatal, f);
 }
 
 /* ---- Answers -------------------------------------------------------------------------------*/

@@ -135,9 +135,9 @@ static rc result_fill(struct keeper *k, const struct waiter *w, struct keeper_re
 
 	TRY(journal_request_at(k->journal, w->request, &row, f));
 	TRY(journal_use_get(k->journal, w->request, w->use, &use, f));
-	/* Never ahead of what is published (P4). */
-	if (!use.done || use.issue >= k->ledger.committed.published.size)
-		return fault_set(f, RC_STATE, 0, "use %u is not published", w->use);
+	/* Never ahead of the checkpoint that the guard holds (P4, P5). */
+	if (!use.done || use.issue >= guard_mark(k->ledger.guard)->head.size)
+		return fault_set(f, RC_STATE, 0, "use %u is not under a checkpoint", w->use);
 	TRY(journal_result_get(k->journal, use.issue, &mem[0], f));
 	TRY(journal_leaf_get(k->journal, use.issue, NULL, &mem[1], f));
 	TRY(ledger_proof(&k->ledger, use.issue, &mem[2], f));
