@@ -215,9 +215,23 @@ static void sanitizer_options(void)
 	(void)setenv("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1", 0);
 }
 
+/* The clock, and the power switch if the test has made its file. */
+static void preload(const struct fixture *fx)
+{
+	char clock[400], crash[400], both[820], path[300];
+
+	if (access(build_path("tests/libclock-shim.so", clock), R_OK) != 0)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/crash", fx->dir);
+	(void)snprintf(both, sizeof(both), "%s:%s", clock,
+		       build_path("tests/libcrash-shim.so", crash));
+	(void)setenv("GS_CRASH_FILE", path, 1);
+	(void)setenv("LD_PRELOAD", access(path, R_OK) == 0 ? both : clock, 1);
+}
+
 static void exec_keeper(struct fixture *fx, const char *verb, const char *const *extra)
 {
-	char program[400], shim[400], log[300], offset[300], state[300], guard[300], token[700];
+	char program[400], log[300], offset[300], state[300], guard[300], token[700];
 	const char *argv[40];
 	size_t n = 0;
 	int fd;
@@ -248,8 +262,7 @@ static void exec_keeper(struct fixture *fx, const char *verb, const char *const 
 		_exit(99);
 	sanitizer_options();
 	(void)setenv("GS_CLOCK_OFFSET_FILE", offset, 1);
-	if (access(build_path("tests/libclock-shim.so", shim), R_OK) == 0)
-		(void)setenv("LD_PRELOAD", shim, 1);
+	preload(fx);
 	(void)execv(program, (char *const *)(uintptr_t)argv);
 	_exit(98);
 }

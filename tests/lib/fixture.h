@@ -54,7 +54,8 @@ struct fixture {
 	char dir[200];
 	char socket[240];
 	pid_t pid;
-	int fd; /* connection to the keeper */
+	int fd;	      /* connection to the keeper */
+	bool may_die; /* an exchange with a keeper that is gone is of type 0 */
 	uint64_t correlation;
 	uint32_t nonce;			 /* counts, so that every statement is another */
 	long clock;			 /* offset of the keeper's clock and of fx_now */
@@ -69,7 +70,8 @@ struct fixture {
 	struct buf body;
 };
 
-/* Makes keys, documents, directories; runs init and starts the keeper. */
+/* Makes keys, documents, directories; runs init and starts the keeper. A keeper is started with the
+ * crash shim if there is a file "crash" in the fixture's directory (tests/shim/crash.h). */
 void fx_start(struct fixture *fx);
 /* Without init: for restarts after fx_stop or fx_kill. */
 void fx_run(struct fixture *fx);
@@ -101,6 +103,8 @@ void fx_policy_doc(struct fixture *fx, uint64_t version, const char *extra_rules
 /* Sends whole frames, reads one answer into header and body. False if the keeper closed instead. */
 void fx_send(struct fixture *fx, const struct buf *frames);
 bool fx_recv(struct fixture *fx);
+/* Sends one frame, whose correlation id is fx->correlation, and reads its answer. */
+enum keeper_type fx_exchange(struct fixture *fx, struct buf *frame);
 /* The reason of an R_ERROR or R_STATUS answer. */
 enum reason fx_reason(struct fixture *fx);
 /* How often the keeper has logged a refusal for this reason so far. */

@@ -1,0 +1,326 @@
+/* A preloaded power switch: counts the calls by which a process changes its files, and ends the
+ * process at the n-th, with or without what it had not synced. Also a disk that is full.
+ *
+ * Counted: write, pwrite, pwritev on regular files (not stdio), fsync, fdatasync, rename,
+ * ftruncate, unlink, once `at` is set. Undone is what files contain, by a record of each write
+ * since the last sync of its inode; names (rename, unlink, creation) are not undone. The end is
+ * exit_group without anything before it: for files that is what SIGKILL does, and a seccomp filter
+ * lets it through. */
+/* The names are to be defined here, all of them: no redirection to the 64-bit ones. */
+#undef _FILE_OFFSET_BITS
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "tests/shim/crash.h"
+
+#define STATUS 137
+#define FIRST_FD 400 /* our duplicates are out of the way */
+
+/* One file that has unsynced writes. Its duplicate stays open to the end: closing it would drop the
+ * POSIX locks that the process holds on the file. */
+struct file {
+	dev_t dev;
+	ino_t ino;
+	int fd;
+	struct file *next;
+};
+
+struct undo {
+	struct file *file;
+	off_t at;
+	size_t len;  /* bytes that were there */
+	off_t size;  /* of the file, before */
+	size_t want; /* bytes written over them; 0: ftruncate */
+	struct undo *next;
+	unsigned char old[];
+};
+
+static struct crash *crash;
+static struct file *files;
+static struct undo *undos; /* newest first */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+__attribute__((constructor)) static void crash_open(void)
+{
+	const char *path = getenv("GS_CRASH_FILE");
+	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	void *p;
+
+	if (fd < 0)
+		return;
+	p = mmap(NULL, sizeof(*crash), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p != MAP_FAILED)
+		crash = p;
+	(void)close(fd);
+}
+
+static bool is_regular(int fd, struct stat *st)
+{
+	return fd > 2 && fstat(fd, st) == 0 && S_ISREG(st->st_mode);
+}
+
+static void undo_one(const struct undo *u, bool keep_size)
+{
+	size_t done = 0;
+
+	if (!keep_size)
+		(void)syscall(SYS_ftruncate, u->file->fd, u->size);
+	while (done < u->len) {
+		long n = syscall(SYS_pwrite64, u->file->fd, u->old + done, u->len - done,
+				 u->at + (off_t)done);
+
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	/* Blocks that never reached the disk read as zeros. */
+	for (size_t i = u->len; keep_size && i < u->want; i++)
+		(void)syscall(SYS_pwrite64, u->file->fd, "", 1, u->at + (off_t)i);
+}
+
+static void power_loss(bool scatter)
+{
+	unsigned i = 0;
+
+	for (const struct undo *u = undos; u != NULL; u = u->next, i++) {
+		if (scatter && i % 2 == 1)
+			continue;
+		undo_one(u, scatter && u->want > 0);
+		crash->undone++;
+	}
+}
+
+/* Counts one call; true if it is the last. The lock is held. */
+static bool is_last(void)
+{
+	if (crash->at == 0)
+		return false;
+	return ++crash->count == crash->at;
+}
+
+static void end(void)
+{
+	if (crash->mode == CRASH_LOST || crash->mode == CRASH_SCATTER)
+		power_loss(crash->mode == CRASH_SCATTER);
+	(void)syscall(SYS_exit_group, STATUS);
+}
+
+static struct file *file_of(int fd, const struct stat *st)
+{
+	struct file *f;
+
+	for (f = files; f != NULL; f = f->next)
+		if (f->dev == st->st_dev && f->ino == st->st_ino)
+			return f;
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		abort();
+	f->dev = st->st_dev;
+	f->ino = st->st_ino;
+	/* For reading too: a file that was opened to write alone is asked for by its descriptor. */
+	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+	if (f->fd < 0)
+		abort();
+	f->next = files;
+	files = f;
+	return f;
+}
+
+static void remember(int fd, const struct stat *st, off_t at, size_t want)
+{
+	size_t there = at < st->st_size ? (size_t)(st->st_size - at) : 0;
+	size_t len = want != 0 && there > want ? want : there;
+	struct undo *u;
+
+	if (crash->at == 0 || (crash->mode != CRASH_LOST && crash->mode != CRASH_SCATTER))
+		return;
+	u = calloc(1, sizeof(*u) + len);
+	if (u == NULL)
+		abort();
+	u->file = file_of(fd, st);
+	u->at = at;
+	u->size = st->st_size;
+	u->want = want;
+	u->len = len > 0 && pread(fd, u->old, len, at) == (ssize_t)len ? len : 0;
+	/* What cannot be read cannot be given back: a test must not pass by that. */
+	if (u->len != len)
+		abort();
+	u->next = undos;
+	undos = u;
+}
+
+static void forget(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return;
+	for (struct undo **at = &undos; *at != NULL;) {
+		struct undo *u = *at;
+
+		if (u->file->dev == st.st_dev && u->file->ino == st.st_ino) {
+			*at = u->next;
+			free(u);
+		} else {
+			at = &u->next;
+		}
+	}
+}
+
+/* at < 0: at the file's own offset. */
+static ssize_t do_write(int fd, const void *p, size_t n, off_t at)
+{
+	bool own = at < 0;
+	struct stat st;
+	ssize_t r;
+
+	if (crash == NULL || !is_regular(fd, &st))
+		return own ? syscall(SYS_write, fd, p, n) : syscall(SYS_pwrite64, fd, p, n, at);
+	(void)pthread_mutex_lock(&lock);
+	if (own)
+		at = lseek(fd, 0, SEEK_CUR);
+	if (crash->disk == DISK_FULL && at + (off_t)n > st.st_size) {
+		(void)pthread_mutex_unlock(&lock);
+		errno = ENOSPC;
+		return -1;
+	}
+	if (is_last()) {
+		if (crash->mode == CRASH_TORN)
+			(void)syscall(SYS_pwrite64, fd, p, n / 2, at);
+		end();
+	}
+	remember(fd, &st, at, n);
+	r = own ? syscall(SYS_write, fd, p, n) : syscall(SYS_pwrite64, fd, p, n, at);
+	(void)pthread_mutex_unlock(&lock);
+	return r;
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+	return do_write(fd, p, n, -1);
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return do_write(fd, p, n, at);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
+{
+	return do_write(fd, p, n, at);
+}
+
+ssize_t pwritev(int fd, const struct iovec *v, int count, off_t at)
+{
+	ssize_t all = 0;
+
+	for (int i = 0; i < count; i++) {
+		ssize_t n = do_write(fd, v[i].iov_base, v[i].iov_len, at + all);
+
+		if (n < 0)
+			return all > 0 ? all : n;
+		all += n;
+		if ((size_t)n != v[i].iov_len)
+			break;
+	}
+	return all;
+}
+
+static int do_truncate(int fd, off_t size)
+{
+	struct stat st;
+	int r;
+
+	if (crash == NULL || !is_regular(fd, &st))
+		return (int)syscall(SYS_ftruncate, fd, size);
+	(void)pthread_mutex_lock(&lock);
+	if (is_last())
+		end();
+	if (size < st.st_size)
+		remember(fd, &st, size, 0);
+	r = (int)syscall(SYS_ftruncate, fd, size);
+	(void)pthread_mutex_unlock(&lock);
+	return r;
+}
+
+int ftruncate(int fd, off_t size)
+{
+	return do_truncate(fd, size);
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+	return do_truncate(fd, size);
+}
+
+/* Not really done: the records say what would be safe, and nobody cuts the power of the machine. */
+static int do_sync(long call, int fd)
+{
+	if (crash == NULL)
+		return (int)syscall(call, fd);
+	(void)pthread_mutex_lock(&lock);
+	if (is_last())
+		end();
+	if (crash->disk == DISK_BROKEN) {
+		(void)pthread_mutex_unlock(&lock);
+		errno = EIO;
+		return -1;
+	}
+	forget(fd);
+	(void)pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+int fsync(int fd)
+{
+	return do_sync(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	return do_sync(SYS_fdatasync, fd);
+}
+
+static void count_name(void)
+{
+	if (crash == NULL)
+		return;
+	(void)pthread_mutex_lock(&lock);
+	if (is_last())
+		end();
+	(void)pthread_mutex_unlock(&lock);
+}
+
+int rename(const char *from, const char *to)
+{
+	count_name();
+	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int renameat(int fd, const char *from, int to_fd, const char *to)
+{
+	count_name();
+	return (int)syscall(SYS_renameat, fd, from, to_fd, to);
+}
+
+int unlink(const char *path)
+{
+	count_name();
+	return (int)syscall(SYS_unlink, path);
+}
+
+int unlinkat(int fd, const char *path, int flags)
+{
+	count_name();
+	return (int)syscall(SYS_unlinkat, fd, path, flags);
+}
