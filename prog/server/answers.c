@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
+#include "lib/crypt/x509.h"
 #include "prog/server/pipeline.h"
 #include "prog/server/tasks.h"
 
@@ -81,35 +82,47 @@ rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
 
 static rc split_chain(void *ctx, struct view bytes)
 {
+	AUTO(x509_chain) struct x509_chain chain = {0};
 	json_t *list = ctx;
 
-	/* Each certificate is one DER SEQUENCE with a two-byte length. */
-	while (bytes.len > 4) {
-		size_t n = 4 + ((size_t)bytes.ptr[2] << 8 | bytes.ptr[3]);
-		struct view one;
-
-		TRY(view_take(&bytes, n, &one));
-		if (json_array_append_new(list, json_base64(one)) != 0)
+	TRY(x509_chain_read(bytes, &chain, NULL));
+	for (size_t i = 0; i < chain.count; i++)
+		if (json_array_append_new(list, json_base64(chain.der[i])) != 0)
 			return RC(RC_NOMEM);
-	}
 	return OK;
 }
 
-/* The chain of the certificate that was used: remembered, or asked for by the key's name. */
-static rc chain_json(struct call_ctx *c, const struct keeper_result *r, const char *key,
-		     json_t *list)
+static bool is_zero(const struct digest *d)
 {
+	static const struct digest zero;
+
+	return digest_is_equal(d, &zero);
+}
+
+/* The chain of the certificate that was used: remembered, or asked for by the key's name. */
+static rc chain_json(struct call_ctx *c, const struct keeper_result *r, json_t *list)
+{
+	AUTO(json) json_t *status = NULL;
 	struct store *store = c->server->store;
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame = {0};
 	AUTO(buf) struct buf all = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
-	const struct view name = view_str(key);
 	struct keeper_certs certs;
 	struct digest leaf;
+	uint64_t version;
+	const char *key;
+	struct view name;
 
+	if (is_zero(&r->cert))
+		return OK;
 	if (rc_is_ok(store->api->certs_get(store, &r->cert, split_chain, list, NULL)))
 		return OK;
+	TRY(status_fetch(c, &r->request, &status, &version));
+	key = json_string_value(json_object_get(status, "key"));
+	if (key == NULL)
+		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's status names no key");
+	name = view_str(key);
 	buf_init(&frame, 256);
 	buf_init(&all, 1u << 20);
 	keeper_put_strings(&frame, id, KEEPER_CERTS, &name, 1);
@@ -130,13 +143,11 @@ static rc chain_json(struct call_ctx *c, const struct keeper_result *r, const ch
 
 rc result_json(struct call_ctx *c, const struct keeper_result *r, json_t **ret)
 {
-	AUTO(json) json_t *status = NULL;
 	json_t *signatures = json_array();
 	json_t *certs = json_array();
 	struct view rest = r->signatures;
 	char when[TIME_TEXT] = "";
 	char key[DIGEST_HEX];
-	uint64_t version;
 	struct view one;
 
 	*ret = json_pack("{s:o,s:o}", "signatures", signatures, "certificates", certs);
@@ -146,8 +157,7 @@ rc result_json(struct call_ctx *c, const struct keeper_result *r, json_t **ret)
 		TRY(keeper_result_next(&rest, &one));
 		(void)json_array_append_new(signatures, json_base64(one));
 	}
-	TRY(status_fetch(c, &r->request, &status, &version));
-	TRY(chain_json(c, r, json_string_value(json_object_get(status, "key")), certs));
+	TRY(chain_json(c, r, certs));
 	TRY(time_format(r->signed_at, when));
 	digest_hex(&r->key, key);
 	if (json_object_update_new(*ret, json_pack("{s:i,s:s,s:s,s:I,s:I,s:s%,s:s%}", "use",
@@ -191,6 +201,22 @@ static void remember_signed(struct call_ctx *c, const struct digest *request)
 	for (size_t i = 0; i < items.count; i++)
 		rc_ignore(store->api->last_set(store, &items.product[i], &items.last[i], NULL),
 			  "a comparison less");
+}
+
+rc answer_result(struct call_ctx *c, const struct keeper_reply *reply, json_t *status)
+{
+	struct keeper_result r;
+	json_t *result = NULL;
+	rc ok = keeper_get_result(buf_view(&reply->body), &r);
+
+	if (rc_is_ok(ok))
+		ok = result_json(c, &r, &result);
+	if (!rc_is_ok(ok)) {
+		json_decref(result);
+		json_decref(status);
+		return ok;
+	}
+	return call_json(c, 200, json_pack("{s:o,s:o}", "result", result, "status", status));
 }
 
 rc answer_reply(struct call_ctx *c, const struct digest *request, const struct keeper_reply *reply,

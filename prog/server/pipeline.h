@@ -49,7 +49,10 @@ MUST rc stage4_keep(struct call_ctx *c, const struct stage3_inspected *in, struc
 /* stage5: the store can find it. */
 struct stage5_projected {
 	const struct stage4_kept *in;
+	json_t *status; /* of a request that was new and is done; else NULL and asked for */
 };
+void stage5_release(struct stage5_projected *s);
+AUTO_DEFINE(stage5, struct stage5_projected, stage5_release)
 MUST rc stage5_project(struct call_ctx *c, const struct stage4_kept *in,
 		       struct stage5_projected *ret);
 
@@ -60,9 +63,9 @@ MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
 
 /* What the store keeps of a request's files; the caller frees *ret. Names borrow from r. */
 MUST rc item_rows(const struct request *r, struct store_item **ret);
-/* Into the store, if it is new there. */
+/* Into the store, if it is new there. done (may be NULL) is its status, if that is known. */
 MUST rc project_request(struct call_ctx *c, const struct stage1_request *s,
-			const struct store_item *items, struct fault *f);
+			const struct store_item *items, const json_t *done, struct fault *f);
 /* Makes sure the store has a request that the keeper knows: a lost store fills again as requests
  * are asked for. Refuses with state.unknown. */
 MUST rc request_known(struct call_ctx *c, const struct digest *id);
@@ -74,6 +77,10 @@ MUST rc answer_reply(struct call_ctx *c, const struct digest *request,
 /* The status as the keeper sees it now, also into the store; *ret is its JSON. */
 MUST rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
 		     uint64_t *ret_version);
+/* Whether the store has it. */
+bool request_is_stored(struct call_ctx *c, const struct digest *id);
+/* {"status","result"} of a signature just made; status is taken. */
+MUST rc answer_result(struct call_ctx *c, const struct keeper_reply *reply, json_t *status);
 /* RESULT of docs/api.md. */
 MUST rc result_json(struct call_ctx *c, const struct keeper_result *r, json_t **ret);
 /* Inspects an artifact unless that was done before; the digest of its report. */

@@ -13,6 +13,13 @@ static rc is_there(void *ctx, const struct store_request *row)
 	return OK;
 }
 
+bool request_is_stored(struct call_ctx *c, const struct digest *id)
+{
+	struct store *s = c->server->store;
+
+	return rc_is_ok(s->api->request_get(s, id, is_there, NULL, NULL));
+}
+
 /* Reports are made again where the file is still here; without one there is none. */
 static void inspect_again(struct call_ctx *c, const struct request *r, struct store_item *rows)
 {
@@ -72,7 +79,7 @@ rc request_known(struct call_ctx *c, const struct digest *id)
 	TRY(fetch(c, id, &request));
 	TRY(item_rows(&request.request, &rows));
 	inspect_again(c, &request.request, rows);
-	r = project_request(c, &request, rows, &f);
+	r = project_request(c, &request, rows, NULL, &f);
 	free(rows);
 	return rc_is_ok(r) ? OK : call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
 }
