@@ -220,4 +220,9 @@ if command -v strace >/dev/null && strace -o trace -f true 2>/dev/null; then
 	tail -n +"$filter" trace | grep -E 'openat?\(|socket\(|execve\(|clone' && die "calls after the sandbox"
 	: "$first"
 fi
+say "every finding is documented"
+for code in $(grep -ohE '"(pe|path|archive|deb|npm|link|script|report|too|expands|type|compressed|nested|unreadable|world|maintainer|trailing|leading)-[a-z-]+"' \
+	"$SRCDIR"/lib/format/inspect*.c "$SRCDIR"/lib/format/pe_{inspect,tables,resource}.c | tr -d '"' | sort -u); do
+	grep -qw -- "$code" "$SRCDIR/docs/inspection.md" || die "docs/inspection.md: $code"
+done
 echo "worker: all as it should be"
