@@ -60,8 +60,8 @@ static rc check_public(struct ledger *l, struct fault *f)
 		return OK;
 	TRY(r);
 	r = checkpoint_open(buf_view(&note), &l->signer.key, &c, f);
-	/* The file is written without fsync, so power loss can leave a torn one. It is no checkpoint that
-	 * anybody was shown, and the journal makes it again (P9). */
+	/* The file is written without fsync, so power loss can leave a torn one. It is no
+	 * checkpoint that anybody was shown, and the journal makes it again (P9). */
 	if (r.code == RC_SYNTAX || r.code == RC_NONCANON || r.code == RC_TRUNCATED ||
 	    r.code == RC_TRAILING)
 		return OK;

@@ -95,7 +95,8 @@ static void forget_key_work(struct keeper *k, const struct key_work *w)
  * told. */
 static void put_off(struct keeper *k, struct sign_job *j)
 {
-	/* A key that is not found was there when the keyring took it: an HSM that lost its store. */
+	/* A key that is not found was there when the keyring took it: an HSM that lost its store.
+	 */
 	bool token = j->fault.code == RC_TOKEN || j->fault.code == RC_BUSY ||
 		     j->fault.code == RC_NOTFOUND;
 	enum reason reason = token ? REASON_KEY_TOKEN : REASON_KEEPER_INTERNAL;
