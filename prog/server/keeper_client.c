@@ -8,11 +8,15 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
 
-#define RECONNECT_MS 200
+#define RECONNECT_MS 100
+#define ANSWER_SECONDS 120 /* a keeper that is silent for so long is as good as gone */
+#define SEND_SECONDS 30	   /* of a keeper that does not read */
+#define RETRY_SECONDS 3	   /* how long a call waits for the keeper to come back */
 
 struct waiter {
 	struct waiter *next;
@@ -26,6 +30,8 @@ struct waiter {
 struct keeper_client {
 	pthread_mutex_t lock; /* fd, waiting, next_id, stopping */
 	pthread_mutex_t send; /* one frame at a time; taken before lock */
+	pthread_cond_t up;    /* fd has become >= 0, or stopping */
+	pthread_condattr_t monotonic;
 	pthread_t reader;
 	struct waiter *waiting;
 	uint64_t next_id;
@@ -37,11 +43,13 @@ struct keeper_client {
 
 static int connect_now(const struct keeper_client *k)
 {
+	const struct timeval patience = {.tv_sec = SEND_SECONDS};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)&k->address, sizeof(k->address)) != 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ||
+	    connect(fd, (const struct sockaddr *)&k->address, sizeof(k->address)) != 0)
 		fd_close(&fd);
 	return fd;
 }
@@ -126,6 +134,8 @@ static void *reader_main(void *ctx)
 			fd = connect_now(k);
 			(void)pthread_mutex_lock(&k->lock);
 			k->fd = fd;
+			if (fd >= 0)
+				(void)pthread_cond_broadcast(&k->up);
 			(void)pthread_mutex_unlock(&k->lock);
 		}
 		if (!wait_readable(k, fd, fd < 0 ? RECONNECT_MS : -1))
@@ -143,6 +153,7 @@ static void *reader_main(void *ctx)
 	(void)pthread_mutex_lock(&k->lock);
 	k->fd = -1;
 	k->stopping = true;
+	(void)pthread_cond_broadcast(&k->up);
 	fail_all(k);
 	(void)pthread_mutex_unlock(&k->lock);
 	fd_close(&fd);
@@ -167,6 +178,9 @@ rc keeper_client_start(const char *path, struct keeper_client **ret, struct faul
 	memcpy(k->address.sun_path, path, strlen(path) + 1);
 	(void)pthread_mutex_init(&k->lock, NULL);
 	(void)pthread_mutex_init(&k->send, NULL);
+	(void)pthread_condattr_init(&k->monotonic);
+	(void)pthread_condattr_setclock(&k->monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&k->up, &k->monotonic);
 	if (pthread_create(&k->reader, NULL, reader_main, k) != 0) {
 		fd_close(&k->stop);
 		free(k);
@@ -186,6 +200,8 @@ void keeper_client_stop(struct keeper_client *k)
 	(void)pthread_join(k->reader, NULL);
 	(void)pthread_mutex_destroy(&k->lock);
 	(void)pthread_mutex_destroy(&k->send);
+	(void)pthread_cond_destroy(&k->up);
+	(void)pthread_condattr_destroy(&k->monotonic);
 	fd_close(&k->stop);
 	free(k);
 }
@@ -224,22 +240,35 @@ static rc send_frame(struct keeper_client *k, const struct buf *frame)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			/* Half a frame may be out: nothing more can be said on this connection. */
+			(void)shutdown(fd, SHUT_RDWR);
 			return RC(RC_PEER);
+		}
 		p += n;
 		left -= (size_t)n;
 	}
 	return fd < 0 ? RC(RC_PEER) : OK;
 }
 
-rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *frame,
-		      struct keeper_reply *ret)
+static struct timespec after(time_t seconds)
 {
-	struct waiter w = {.id = id, .reply = ret, .woken = PTHREAD_COND_INITIALIZER};
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += seconds;
+	return t;
+}
+
+static rc call_once(struct keeper_client *k, uint64_t id, const struct buf *frame,
+		    struct keeper_reply *ret)
+{
+	const struct timespec until = after(ANSWER_SECONDS);
+	struct waiter w = {.id = id, .reply = ret};
 	rc r;
 
-	TRY(buf_done(frame));
 	*ret = (struct keeper_reply){0};
+	(void)pthread_cond_init(&w.woken, &k->monotonic);
 	/* `send` is held from queueing to the last byte, so that a break of the connection either
 	 * finds the waiter in the list or has not begun. */
 	(void)pthread_mutex_lock(&k->send);
@@ -255,11 +284,59 @@ rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *fr
 		w.done = true;
 		w.result = r;
 	}
-	while (!w.done)
-		(void)pthread_cond_wait(&w.woken, &k->lock);
+	while (!w.done) {
+		if (pthread_cond_timedwait(&w.woken, &k->lock, &until) != ETIMEDOUT || w.done)
+			continue;
+		(void)take_waiter(k, id); /* an answer after this is nobody's */
+		w.done = true;
+		w.result = RC(RC_BUSY);
+	}
 	(void)pthread_mutex_unlock(&k->lock);
 	(void)pthread_cond_destroy(&w.woken);
 	return w.result;
+}
+
+/* The same bytes again have the same effect (docs/protocol/keeper.md, "Meaning"). A change is not
+ * among them: the second time it is based on an old version. Questions are left out so that health
+ * checks answer at once. */
+static bool is_repeatable(const struct buf *frame)
+{
+	static const enum keeper_type types[] = {KEEPER_SUBMIT, KEEPER_ACT, KEEPER_COMMIT,
+						 KEEPER_SHOW, KEEPER_RESULT};
+	struct keeper_header h;
+
+	if (!rc_is_ok(keeper_header_parse(view_of(frame->ptr, KEEPER_HEADER), &h)))
+		return false;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i] == h.type)
+			return true;
+	return false;
+}
+
+static bool wait_until_up(struct keeper_client *k)
+{
+	const struct timespec until = after(RETRY_SECONDS);
+	bool up;
+
+	(void)pthread_mutex_lock(&k->lock);
+	while (k->fd < 0 && !k->stopping &&
+	       pthread_cond_timedwait(&k->up, &k->lock, &until) != ETIMEDOUT)
+		continue;
+	up = k->fd >= 0;
+	(void)pthread_mutex_unlock(&k->lock);
+	return up;
+}
+
+rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *frame,
+		      struct keeper_reply *ret)
+{
+	rc r;
+
+	TRY(buf_done(frame));
+	r = call_once(k, id, frame, ret);
+	if (r.code == RC_PEER && is_repeatable(frame) && wait_until_up(k))
+		r = call_once(k, id, frame, ret);
+	return r;
 }
 
 void keeper_reply_release(struct keeper_reply *r)

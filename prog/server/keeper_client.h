@@ -2,8 +2,9 @@
  * when it breaks.
  *
  * Owns: the socket, correlation ids, a reader thread. Must not own: what messages mean.
- * Threads: every function from any thread. A call in flight when the connection breaks fails with
- * RC_PEER; all keeper messages are idempotent, so the caller may repeat it. */
+ * Threads: every function from any thread. A call in flight when the connection breaks is repeated
+ * once if its message may be (docs/protocol/keeper.md) and the keeper is back within seconds; else
+ * it fails with RC_PEER. */
 #ifndef GS_SERVER_KEEPER_CLIENT_H
 #define GS_SERVER_KEEPER_CLIENT_H
 
@@ -24,7 +25,8 @@ struct keeper_reply {
 	struct buf body;
 };
 /* Sends one whole frame made with id and waits for its answer; *ret->body is initialised here and
- * the caller's to release. An R_ERROR is an answer, too. RC_PEER: the keeper is away. */
+ * the caller's to release. An R_ERROR is an answer, too. RC_PEER: the keeper is
+ * away; RC_BUSY: it has said nothing for two minutes. */
 MUST rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *frame,
 			   struct keeper_reply *ret);
 void keeper_reply_release(struct keeper_reply *r);

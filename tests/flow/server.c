@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -346,9 +347,7 @@ static void many_upload_the_same(void **state)
 	}
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
-		https_client_free(hands[i].front.client);
-		json_decref(hands[i].front.json);
-		buf_release(&hands[i].front.body);
+		front_clone_end(&hands[i].front);
 	}
 	answers(200, front_get(&s, "bob", path_of(&d, "/v1/artifacts/%s")));
 	assert_true(view_is_equal(buf_view(&s.body), view_of(bytes, sizeof(bytes))));
@@ -603,6 +602,67 @@ static void keeper_dies_and_comes_back(void **state)
 	fx_request_release(&q);
 }
 
+/* fx_request_new asks the keeper over the fixture's own connection, so the thread copies one. */
+static struct fx_request robot_pattern;
+
+static void robot_request(struct fx_request *q)
+{
+	*q = robot_pattern;
+	q->r.items = q->items;
+	q->items[0].params = view_str(q->params[0]);
+	buf_init(&q->statement, REQUEST_BYTES_MAX);
+	fx_ok(rng_fill(&rng_system, q->r.nonce, sizeof(q->r.nonce)));
+	fx_request_encode(q);
+}
+
+struct robot {
+	struct front front;
+	atomic_bool stop;
+	unsigned good;
+	unsigned other;
+};
+
+/* Submits one request after the other over a connection of its own. */
+static void *robot_hand(void *ctx)
+{
+	struct robot *r = (struct robot *)ctx;
+
+	while (!atomic_load(&r->stop)) {
+		struct fx_request q;
+
+		robot_request(&q);
+		if (front_submit(&r->front, "/v1/requests", &q, true) == 200 &&
+		    strcmp(front_text(&r->front, "status.state"), "done") == 0)
+			r->good++;
+		else
+			r->other++;
+		fx_request_release(&q);
+	}
+	return NULL;
+}
+
+/* What is in flight when the keeper is killed is asked again when it is back: nobody notices. */
+static void keeper_restarts_under_load(void **state)
+{
+	static struct robot r;
+	pthread_t thread;
+
+	(void)state;
+	fx_request_new(&fx, "nightly", 1, &robot_pattern);
+	front_clone(&r.front, &s);
+	assert_int_equal(pthread_create(&thread, NULL, robot_hand, &r), 0);
+	for (int i = 0; i < 3; i++) {
+		fx_kill(&fx);
+		fx_run(&fx);
+	}
+	atomic_store(&r.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	front_clone_end(&r.front);
+	fx_request_release(&robot_pattern);
+	assert_int_equal(r.other, 0);
+	assert_true(r.good > 0);
+}
+
 /* The store is a projection: without it nothing that the keeper knows is lost. */
 static void store_is_lost(void **state)
 {
@@ -681,6 +741,7 @@ int main(void)
 		cmocka_unit_test(scheduled),
 		cmocka_unit_test(keys_and_documents),
 		cmocka_unit_test(keeper_dies_and_comes_back),
+		cmocka_unit_test(keeper_restarts_under_load),
 		cmocka_unit_test(store_is_lost),
 		cmocka_unit_test(long_poll_is_answered_at_the_end),
 	};

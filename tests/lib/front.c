@@ -144,6 +144,21 @@ void front_end(struct front *s)
 	buf_release(&s->body);
 }
 
+void front_clone(struct front *to, const struct front *from)
+{
+	*to = *from;
+	to->client = NULL;
+	to->json = NULL;
+	buf_init(&to->body, ANSWER_MAX);
+	connect_client(to);
+}
+
+void front_clone_end(struct front *s)
+{
+	s->pid = 0;
+	front_end(s);
+}
+
 /* ---- Calls ---------------------------------------------------------------------------------*/
 
 void front_authorize(struct front *s, const char *person, const struct front_call *c,

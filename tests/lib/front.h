@@ -33,6 +33,10 @@ void front_stop(struct front *s); /* SIGTERM; checks status 0 */
 void front_kill(struct front *s);
 void front_end(struct front *s); /* stops; the fixture removes the data */
 
+/* A second connection to the same server, for a thread of its own. */
+void front_clone(struct front *to, const struct front *from);
+void front_clone_end(struct front *s);
+
 /* How a call is signed; zero is the right way. */
 struct front_call {
 	const char *method;
