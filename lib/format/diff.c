@@ -21,7 +21,7 @@ struct diff {
 	bool complete;
 };
 
-/* Appends v (taken) unless the list is full; what does not fit is counted in "left_off" of o. */
+/* Appends v (taken) unless the list is full; what does not fit makes the comparison incomplete. */
 static rc list_add(struct diff *d, json_t *list, json_t *v)
 {
 	if (json_array_size(list) < DIFF_LIST_MAX)
