@@ -328,18 +328,28 @@ static rc change_key(struct call *c, struct change *ch, bool repeated)
 	return change_fast(c, ch, &o);
 }
 
-/* A self-signing that a crash cut off has its leaf but not its certificate: it is run once more. */
-static bool unfinished(struct keeper *k, const struct change *ch)
+/* A self-signing has its leaf before its certificate (P4); where a crash or the token came between,
+ * it is run once more. Not over another certificate: that may have come later. */
+static rc check_unfinished(struct keeper *k, const struct change *ch, bool *ret,
+			   struct refusal *why)
 {
 	struct key_change change;
 	const struct key *key;
 
+	*ret = false;
 	if (ch->m.kind != STATEMENT_KEYADMIN ||
 	    !rc_is_ok(key_change_parse(ch->m.statement, &change, NULL)) ||
 	    change.action != KEY_SELF_SIGN)
-		return false;
+		return OK;
 	key = keyring_find(k->keyring, &change.key);
-	return key != NULL && key_tbs(key) == NULL;
+	if (key == NULL || key_is_self_signed_by(key, &ch->id))
+		return OK;
+	if (key_tbs(key) != NULL)
+		return refuse(why, REASON_CHANGE_INVALID,
+			      "key %s has another certificate: this order failed or was replaced",
+			      change.key.s);
+	*ret = true;
+	return OK;
 }
 
 rc handle_change(struct call *c)
@@ -347,6 +357,7 @@ rc handle_change(struct call *c)
 	struct keeper *k = c->k;
 	AUTO(change) struct change ch = {0};
 	struct journal_statement known;
+	bool unfinished = false;
 	rc r = keeper_get_change(c->body, &ch.m);
 
 	if (!rc_is_ok(r))
@@ -358,7 +369,9 @@ rc handle_change(struct call *c)
 	r = journal_statement_get(k->journal, &ch.id, &known, NULL, NULL, &k->round.fault);
 	if (!rc_is_ok(r) && r.code != RC_NOTFOUND)
 		return r;
-	if (rc_is_ok(r) && !unfinished(k, &ch)) {
+	if (rc_is_ok(r))
+		TRY(check_unfinished(k, &ch, &unfinished, &c->why));
+	if (rc_is_ok(r) && !unfinished) {
 		struct change_answer a = {.kind = known.kind, .id = ch.id, .leaf = known.leaf};
 
 		return answer_change(c, &a);

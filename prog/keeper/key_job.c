@@ -178,10 +178,19 @@ void key_job_free(struct key_job *j)
 /* ---- Running --------------------------------------------------------------------------------- */
 
 /* 16 bytes of the statement's digest, made positive: the same statement, the same serial number. */
-static void serial_of(const struct key_job *j, uint8_t out[SERIAL])
+static void serial_of(const struct digest *statement, uint8_t out[SERIAL])
 {
-	memcpy(out, j->statement.b, SERIAL);
+	memcpy(out, statement->b, SERIAL);
 	out[0] = (uint8_t)((out[0] & 0x3f) | 0x40);
+}
+
+bool key_is_self_signed_by(const struct key *k, const struct digest *statement)
+{
+	uint8_t element[2 + SERIAL] = {0x02, SERIAL}; /* INTEGER */
+
+	serial_of(statement, element + 2);
+	return k->chain.count == 1 &&
+	       view_is_equal(k->cert.serial, view_of(element, sizeof(element)));
 }
 
 static rc run_x509(struct key_job *j)
@@ -201,7 +210,7 @@ static rc run_x509(struct key_job *j)
 	m.hash = pkey_alg(pub) == KEY_P384 ? HASH_SHA384 : HASH_SHA256;
 	if (j->kind == JOB_CSR)
 		return x509_csr(&m, &j->out, &j->fault);
-	serial_of(j, serial);
+	serial_of(&j->statement, serial);
 	v.not_after = j->now + (unix_time)j->days * 86400;
 	return x509_self_signed(&m, &v, &j->out, &j->fault);
 }

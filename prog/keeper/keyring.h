@@ -154,6 +154,8 @@ void key_job_run(struct key_job *j);
  * changed meanwhile: key.exists, key.locked, key.retired. RC_STATE before key_job_run; RC_NOMEM. */
 MUST rc key_job_finish(struct key_job *j, struct key_row *ret_row, struct buf *ret_csr,
 		       struct refusal *why);
+/* Whether the key's certificate is the one that this self-sign statement ordered. */
+bool key_is_self_signed_by(const struct key *k, const struct digest *statement);
 /* Decision thread; accepts NULL. Releases the reservation. */
 void key_job_free(struct key_job *j);
 

@@ -410,6 +410,7 @@ static void self_signed_certificate(void **state)
 {
 	struct key_order o = order_self_sign(30, "CN=Ours,O=Example");
 	const struct key *k;
+	struct digest other;
 	struct key_job *j = NULL;
 
 	(void)state;
@@ -428,6 +429,9 @@ static void self_signed_certificate(void **state)
 	assert_rc(RC_OK, keyring_put(x.ring, &x.row, NULL));
 	k = keyring_find(x.ring, &x.row.name);
 	assert_rc(RC_OK, key_check_use(k, true, NOW + 29 * DAY, &x.why));
+	other = digest_of(view_str("another statement"));
+	assert_true(key_is_self_signed_by(k, &o.statement));
+	assert_false(key_is_self_signed_by(k, &other));
 	/* The key is locked while the job runs: its result is not used. */
 	plan_and_put(KEY_LOCK, "a");
 	assert_refused(REASON_KEY_LOCKED, key_job_finish(j, &x.row, NULL, &x.why));
