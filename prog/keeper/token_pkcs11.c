@@ -193,6 +193,20 @@ static rc ask(struct token_p11 *t, struct fault *f)
 	return p11_result(rv, t->name.s, "C_GetTokenInfo", f);
 }
 
+/* A key that is not found may mean that the whole token is gone: SoftHSM finds nothing in a store
+ * that vanished. */
+static rc doubt(struct token_p11 *t, rc r, struct fault *f)
+{
+	rc there;
+
+	if (r.code != RC_NOTFOUND)
+		return r;
+	(void)pthread_mutex_lock(&t->connect_lock);
+	there = ask(t, NULL);
+	(void)pthread_mutex_unlock(&t->connect_lock);
+	return rc_is_ok(there) ? r : absent(t, f);
+}
+
 /* After a call under `connection` found the token gone. */
 static rc recover(struct token_p11 *t, uint64_t connection, struct fault *f)
 {
@@ -254,7 +268,7 @@ static rc run_once(struct token_p11 *t, const struct task *k, struct fault *f)
 static rc run(struct token_p11 *t, const struct task *k, struct fault *f)
 {
 	uint64_t connection = t->connection;
-	rc r = run_once(t, k, f);
+	rc r = doubt(t, run_once(t, k, f), f);
 
 	if (r.code != RC_TOKEN || !t->ready)
 		return r;
@@ -434,7 +448,7 @@ static rc p11_sign(void *p, const struct sign_input *in, struct buf *out, struct
 {
 	struct session_p11 *s = (struct session_p11 *)p;
 	uint64_t connection = s->token->connection;
-	rc r = sign_once(s, in, out, f);
+	rc r = doubt(s->token, sign_once(s, in, out, f), f);
 
 	if (r.code != RC_TOKEN || !s->token->ready)
 		return r;

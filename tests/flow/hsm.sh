@@ -58,7 +58,8 @@ printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR
 	"$work/hsm/tokens" >"$SOFTHSM2_CONF"
 (umask 077 && echo "a passphrase for a test" >passphrase && echo 271828 >pin)
 softhsm2-util --init-token --free --label signing --so-pin 314159 --pin "$(cat pin)" >softhsm.log
-# A label that begins with ours: it must not be taken for ours.
+slot=$(sed -n 's/.*reassigned to slot //p' softhsm.log)
+# A label that begins with ours: it must not be taken for ours (pkcs11-tool --token-label would).
 softhsm2-util --init-token --free --label "signing two" --so-pin 314159 --pin 111111 >>softhsm.log
 
 vanish() { mv hsm/tokens hsm/away && mkdir hsm/tokens; }
@@ -108,10 +109,8 @@ as dave key create hsm-ec --token hsm --algorithm ecdsa-p256 >/dev/null
 as carol key list --json | jq -e '[.keys[]? // .[] | "\(.name) \(.token) \(.token_state)"] | sort ==
 	["disk main ready", "hsm-ec hsm ready", "hsm-rsa hsm ready"]' >/dev/null || die "key list: $(as carol key list --json)"
 ok "keys in both tokens"
-p11() { pkcs11-tool --module "$module" --token-label signing --login --pin "$(cat pin)" "$@" 2>p11.log; }
-# SoftHSM's C_Initialize fails now and then beside another process that uses the same store.
-list() { p11 --list-objects --type privkey >objects; }
-until_true list
+p11() { pkcs11-tool --module "$module" --slot "$slot" --login --pin "$(cat pin)" "$@" 2>p11.log; }
+p11 --list-objects --type privkey >objects
 (($(grep -c '^Private Key Object' objects) == 2)) || die "two private keys: $(cat objects)"
 (($(grep -c 'Access:.*sensitive, always sensitive, never extract' objects) == 2)) || die "unsafe: $(cat objects)"
 ok "pkcs11-tool: sensitive, never extractable"
