@@ -62,6 +62,11 @@ struct store_status {
 	struct view status;
 };
 
+struct store_version {
+	uint64_t version;
+	bool grew;
+};
+
 struct store_item {
 	uint32_t n; /* 0-based place in the request */
 	struct digest sha256;
@@ -140,9 +145,10 @@ struct store_api {
 	 * fields of r are kept for a new row. */
 	rc (*request_put)(struct store *s, const struct store_request *r,
 			  const struct store_item *items, struct fault *f);
-	/* RC_NOTFOUND. *ret_version is the version now; it grew if the status differs. */
+	/* RC_NOTFOUND. ret->version is the version now; it grew if the status differs. */
 	rc (*request_status)(struct store *s, const struct digest *id,
-			     const struct store_status *st, uint64_t *ret_version, struct fault *f);
+			     const struct store_status *st, struct store_version *ret,
+			     struct fault *f);
 	/* RC_NOTFOUND, or what visit returns. */
 	rc (*request_get)(struct store *s, const struct digest *id, store_visit_request visit,
 			  void *ctx, struct fault *f);

@@ -132,10 +132,14 @@ static rc read_version(struct sqlite_db *db, const struct digest *id, uint64_t *
 }
 
 static rc status_inside(struct sqlite_db *db, const struct digest *id,
-			const struct store_status *status, uint64_t *ret_version, struct fault *f)
+			const struct store_status *status, struct store_version *ret,
+			struct fault *f)
 {
+	struct store_version v;
 	sqlite3_stmt *st;
+	uint64_t before;
 
+	TRY(read_version(db, id, &before, f));
 	TRY(db_begin(db, SQL_REQUEST_STATUS, &st, f));
 	bind_digest(st, 1, id);
 	bind_text(st, 2, status->state);
@@ -145,16 +149,19 @@ static rc status_inside(struct sqlite_db *db, const struct digest *id,
 	bind_text_view(st, 6, status->approvers);
 	bind_text_view(st, 7, status->status);
 	TRY(db_run(db, st, f));
-	return read_version(db, id, ret_version, f);
+	TRY(read_version(db, id, &v.version, f));
+	v.grew = v.version != before;
+	*ret = v;
+	return OK;
 }
 
 static rc request_status(struct store *s, const struct digest *id, const struct store_status *st,
-			 uint64_t *ret_version, struct fault *f)
+			 struct store_version *ret, struct fault *f)
 {
 	struct sqlite_db *db = db_of(s);
 
 	TRY(db_transaction(db, f));
-	return db_transaction_end(db, status_inside(db, id, st, ret_version, f), f);
+	return db_transaction_end(db, status_inside(db, id, st, ret, f), f);
 }
 
 static rc read_request(sqlite3_stmt *st, struct store_request *r)

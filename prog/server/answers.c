@@ -22,7 +22,7 @@ static char *live_approvers(const json_t *status)
 
 /* Brings the store up to date; its failure costs only the lists. */
 static rc project(struct call_ctx *c, const struct digest *id, const json_t *status,
-		  const struct keeper_status *k, uint64_t *ret_version)
+		  const struct keeper_status *k, struct store_version *ret)
 {
 	const char *state = json_string_value(json_object_get(status, "state"));
 	char *missing = json_dumps(json_object_get(status, "missing"), JSON_COMPACT);
@@ -44,26 +44,27 @@ static rc project(struct call_ctx *c, const struct digest *id, const json_t *sta
 			.approvers = view_str(approvers),
 			.status = view_str(text),
 		};
-		r = c->server->store->api->request_status(c->server->store, id, &row, ret_version,
-							  NULL);
+		r = c->server->store->api->request_status(c->server->store, id, &row, ret, NULL);
 	}
 	free(missing);
 	free(approvers);
 	free(text);
-	tasks_changed(c->server);
+	if (rc_is_ok(r) && ret->grew)
+		tasks_changed(c->server, id);
 	return r;
 }
 
 static rc take_status(struct call_ctx *c, const struct digest *id, const struct keeper_reply *reply,
 		      json_t **ret, uint64_t *ret_version)
 {
+	struct store_version version = {0};
 	struct keeper_status status;
 
-	*ret_version = 0;
 	if (!rc_is_ok(keeper_get_status(buf_view(&reply->body), &status)))
 		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's status cannot be read");
 	TRY(call_parse(c, status.json, ret));
-	rc_ignore(project(c, id, *ret, &status, ret_version), "the store is a projection");
+	rc_ignore(project(c, id, *ret, &status, &version), "the store is a projection");
+	*ret_version = version.version;
 	return OK;
 }
 

@@ -269,7 +269,6 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 {
 	const char *header = http_header(c->exchange, "Authorization");
 	unix_time now = clock_now(&clock_system);
-	struct digest body = digest_of(c->body);
 	struct call call = {0};
 	AUTO(buf) struct buf sig = {0};
 	struct roster_ref *roster;
@@ -285,9 +284,10 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 	call.method = view_str(c->method);
 	call.target = http_raw_target(c->exchange);
 	call.pin = c->server->pin;
-	if (call.has_body_digest == upload ||
-	    (call.has_body_digest && !digest_is_equal(&call.body, &body)))
-		return call_refuse(c, REASON_CALL_AUTH, "the signature is over another body");
+	if (call.has_body_digest == upload)
+		return call_refuse(c, REASON_CALL_AUTH,
+				   "the signature is over another kind of body");
+	c->signed_body = call.body;
 	if (call.time > now + CALL_SKEW || call.time < now - CALL_SKEW)
 		return call_refuse(c, REASON_CALL_TIME,
 				   "the call's time differs by more than %d seconds", CALL_SKEW);
@@ -297,4 +297,16 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 	TRY(r);
 	reason = nonce_use(n, call.nonce, call.time, now);
 	return reason == REASON_NONE ? OK : call_refuse(c, reason, "%s", "");
+}
+
+rc auth_body(struct call_ctx *c, bool upload)
+{
+	struct digest body;
+
+	if (upload)
+		return OK; /* the path names the digest of the whole */
+	body = digest_of(c->body);
+	if (!digest_is_equal(&c->signed_body, &body))
+		return call_refuse(c, REASON_CALL_AUTH, "the signature is over another body");
+	return OK;
 }

@@ -12,9 +12,11 @@ struct nonces;
 MUST rc nonces_open(int data_fd, unix_time now, struct nonces **ret, struct fault *f);
 void nonces_free(struct nonces *n);
 
-/* Fills c->person. Refuses with call.auth, call.time, call.replay, keeper.unavailable. body is what
- * the signature's body digest must be over; upload routes are signed without one. */
+/* Fills c->person and c->signed_body from the headers alone. Refuses with call.auth, call.time,
+ * call.replay, keeper.unavailable. Upload routes are signed without a body digest. */
 MUST rc auth_check(struct call_ctx *c, struct nonces *n, bool upload);
+/* The body is the one that was signed. Refuses with call.auth. */
+MUST rc auth_body(struct call_ctx *c, bool upload);
 /* The roster in force; give it back with roster_drop. Refuses with keeper.unavailable. */
 MUST rc roster_take(struct call_ctx *c, struct roster_ref **ret);
 void roster_drop(struct server *s, struct roster_ref *r);

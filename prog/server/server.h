@@ -27,6 +27,7 @@ struct conf {
 	uint64_t upload_max;
 	uint64_t threads;
 	uint64_t tasks;
+	uint64_t workers;
 	uint64_t connections;
 };
 
@@ -74,7 +75,12 @@ struct call_ctx {
 	int file;
 	bool has_file;
 	uint64_t file_size;
-	bool parked; /* the answer comes later */
+	bool parked;		   /* the answer comes later */
+	struct digest waits_for;   /* the request whose change unparks it */
+	struct digest signed_body; /* the digest that the call's signature covers */
+	bool headers_only;	   /* the body has not been read yet */
+	bool wants_slow;	   /* to be run again where slow calls run */
+	bool in_slow;
 	struct upload_write *upload;
 };
 

@@ -13,32 +13,44 @@
 #define ANSWER_BYTES_MAX ((size_t)96 << 20)
 #define PARK_TICK_MS 250
 
-struct tasks {
-	pthread_mutex_t lock;
+/* Calls in order of arrival, and the threads that take them. */
+struct queue {
+	struct server *server;
 	pthread_cond_t work;
 	struct call_ctx *head;
 	struct call_ctx *tail;
 	size_t queued;
-	struct call_ctx *parked;
-	size_t parked_count;
-	bool changed;
-	bool stopping;
-	struct nonces *nonces;
+	size_t max;
 	pthread_t *threads;
 	size_t thread_count;
+};
+
+struct tasks {
+	pthread_mutex_t lock;
+	struct queue quick;
+	struct queue slow; /* calls that run the worker: they never hold up the others */
+	struct call_ctx *parked;
+	size_t parked_count;
+	bool stopping;
+	struct nonces *nonces;
+	bool has_ticker;
 	pthread_t ticker;
 };
 
-static void push(struct tasks *t, struct call_ctx *c)
+/* The lock is held. False if the queue is full. */
+static bool push(struct queue *q, struct call_ctx *c)
 {
+	if (q->queued >= q->max || q->server->tasks->stopping)
+		return false;
 	c->next = NULL;
-	if (t->tail != NULL)
-		t->tail->next = c;
+	if (q->tail != NULL)
+		q->tail->next = c;
 	else
-		t->head = c;
-	t->tail = c;
-	t->queued++;
-	(void)pthread_cond_signal(&t->work);
+		q->head = c;
+	q->tail = c;
+	q->queued++;
+	(void)pthread_cond_signal(&q->work);
+	return true;
 }
 
 /* In an HTTP thread: the task has filled the answer. */
@@ -63,30 +75,40 @@ static void send_answer(struct http_exchange *x, void *ctx)
 static void enqueue(struct call_ctx *c, void (*fn)(struct http_exchange *x, void *ctx))
 {
 	struct tasks *t = c->server->tasks;
-	bool full;
+	bool room;
 
 	http_defer(c->exchange, fn, c);
 	(void)pthread_mutex_lock(&t->lock);
-	full = t->queued >= TASKS_QUEUE_MAX || t->stopping;
-	if (!full)
-		push(t, c);
+	room = push(&t->quick, c);
 	(void)pthread_mutex_unlock(&t->lock);
-	if (!full)
+	if (room)
 		return;
 	rc_ignore(call_refuse(c, REASON_CALL_LIMIT, "too many calls are waiting"),
 		  "it is the answer");
 	http_wake(c->exchange);
 }
 
-/* After the signature of an upload was checked: take the body, or refuse. */
-static void begin_upload(struct http_exchange *x, void *ctx)
+/* After the signature over the headers was checked: take the body, or refuse. */
+static void begin_body(struct http_exchange *x, void *ctx)
 {
 	struct call_ctx *c = ctx;
 
 	if (c->status != 0)
 		send_answer(x, c);
-	else
+	else if ((c->route->flags & ROUTE_UPLOAD) != 0)
 		http_expect_stream(x);
+	else
+		http_expect_memory(x, c->route->body_max);
+}
+
+/* Large bodies are read from people of the roster only: the signature covers the body's digest, so
+ * it can be checked before the body is here. Small ones save the detour. */
+static bool is_signed_first(const struct call_ctx *c)
+{
+	if ((c->route->flags & ROUTE_UPLOAD) != 0)
+		return true;
+	return (c->route->flags & ROUTE_OPEN) == 0 && c->route->body_max > BODY_SMALL &&
+	       http_body_size(c->exchange) > BODY_SMALL;
 }
 
 static void refuse_now(struct http_exchange *x, struct call_ctx *c, enum reason r, const char *text)
@@ -124,9 +146,10 @@ static void on_begin(void *ctx, struct http_exchange *x)
 	if (c->route == NULL)
 		refuse_now(x, c, REASON_CALL_NOTFOUND,
 			   path ? "this path has no such method" : "there is no such path");
-	else if ((c->route->flags & ROUTE_UPLOAD) != 0)
-		enqueue(c, begin_upload);
-	else
+	else if (is_signed_first(c)) {
+		c->headers_only = true;
+		enqueue(c, begin_body);
+	} else
 		http_expect_memory(x, c->route->body_max);
 }
 
@@ -178,19 +201,29 @@ struct http_handler tasks_handler(struct server *s)
 
 /* ---- Task threads ---- */
 
+/* Who calls, once for each call. */
+static rc authenticate(struct call_ctx *c, struct nonces *nonces)
+{
+	bool upload = (c->route->flags & ROUTE_UPLOAD) != 0;
+
+	if ((c->route->flags & ROUTE_OPEN) != 0)
+		return OK;
+	if (c->person.s[0] != '\0')
+		return auth_body(c, upload);
+	TRY(auth_check(c, nonces, upload));
+	if (!c->headers_only)
+		return auth_body(c, upload);
+	return upload ? upload_begin(c) : OK;
+}
+
 /* Runs the handler; an rc that left no answer becomes one. */
 static void run_call(struct call_ctx *c, struct nonces *nonces)
 {
-	bool upload = (c->route->flags & ROUTE_UPLOAD) != 0;
-	rc r = OK;
+	rc r = authenticate(c, nonces);
 
-	if (c->person.s[0] == '\0' && (c->route->flags & ROUTE_OPEN) == 0) {
-		r = auth_check(c, nonces, upload);
-		if (rc_is_ok(r) && upload) {
-			r = upload_begin(c);
-			if (rc_is_ok(r))
-				return;
-		}
+	if (rc_is_ok(r) && c->headers_only) {
+		c->headers_only = false;
+		return;
 	}
 	if (rc_is_ok(r))
 		r = c->route->run(c);
@@ -204,20 +237,46 @@ static void run_call(struct call_ctx *c, struct nonces *nonces)
 			 c->status);
 }
 
-static struct call_ctx *pop(struct tasks *t)
+static struct call_ctx *pop(struct queue *q)
 {
 	struct call_ctx *c;
 
-	while (t->head == NULL && !t->stopping)
-		(void)pthread_cond_wait(&t->work, &t->lock);
-	c = t->head;
+	while (q->head == NULL && !q->server->tasks->stopping)
+		(void)pthread_cond_wait(&q->work, &q->server->tasks->lock);
+	c = q->head;
 	if (c == NULL)
 		return NULL;
-	t->head = c->next;
-	if (t->head == NULL)
-		t->tail = NULL;
-	t->queued--;
+	q->head = c->next;
+	if (q->head == NULL)
+		q->tail = NULL;
+	q->queued--;
 	return c;
+}
+
+bool task_is_slow(struct call_ctx *c)
+{
+	if (c->in_slow)
+		return false;
+	c->wants_slow = true;
+	return true;
+}
+
+/* The call is run again by a thread that may take its time; false if the answer is there. */
+static bool move_to_slow(struct tasks *t, struct call_ctx *c)
+{
+	bool room;
+
+	if (!c->wants_slow || c->status != 0)
+		return false;
+	c->wants_slow = false;
+	c->in_slow = true;
+	(void)pthread_mutex_lock(&t->lock);
+	room = push(&t->slow, c);
+	(void)pthread_mutex_unlock(&t->lock);
+	if (!room)
+		rc_ignore(call_refuse(c, REASON_CALL_LIMIT, "too many files wait for inspection"),
+			  "it is the answer");
+	return room;
 }
 
 /* Keeps a call that waits; false if there is no room. */
@@ -238,14 +297,14 @@ static bool park(struct tasks *t, struct call_ctx *c)
 
 static void *task_main(void *ctx)
 {
-	struct server *s = ctx;
-	struct tasks *t = s->tasks;
+	struct queue *q = ctx;
+	struct tasks *t = q->server->tasks;
 
 	for (;;) {
 		struct call_ctx *c;
 
 		(void)pthread_mutex_lock(&t->lock);
-		c = pop(t);
+		c = pop(q);
 		(void)pthread_mutex_unlock(&t->lock);
 		if (c == NULL)
 			return NULL;
@@ -259,25 +318,31 @@ static void *task_main(void *ctx)
 			c->parked = false;
 			run_call(c, t->nonces);
 		}
-		http_wake(c->exchange);
+		if (!move_to_slow(t, c))
+			http_wake(c->exchange);
 	}
 }
 
-/* Moves parked calls back to the queue when something changed or their time is over. */
-static void unpark(struct tasks *t, unix_time now, bool all)
+/* Moves parked calls back to the queue: those that wait for this request (all, if id is NULL), or
+ * whose time is over. The lock is held. */
+static void unpark(struct tasks *t, unix_time now, bool all, const struct digest *id)
 {
 	struct call_ctx **at = &t->parked;
 
 	while (*at != NULL) {
 		struct call_ctx *c = *at;
 
-		if (!all && now < c->until) {
+		if (!all && now < c->until && (id == NULL || !digest_is_equal(id, &c->waits_for))) {
 			at = &c->next;
 			continue;
 		}
 		*at = c->next;
+		if (!push(&t->quick, c)) {
+			c->next = *at;
+			*at = c;
+			return; /* tried again at the next tick */
+		}
 		t->parked_count--;
-		push(t, c);
 	}
 }
 
@@ -291,18 +356,42 @@ static void *ticker_main(void *ctx)
 		(void)nanosleep(&tick, NULL);
 		(void)pthread_mutex_lock(&t->lock);
 		stopping = t->stopping;
-		unpark(t, clock_now(&clock_system), t->changed || stopping);
-		t->changed = false;
+		if (!stopping)
+			unpark(t, clock_now(&clock_system), false, NULL);
 		(void)pthread_mutex_unlock(&t->lock);
 	}
 	return NULL;
 }
 
-void tasks_changed(struct server *s)
+void tasks_changed(struct server *s, const struct digest *id)
 {
 	(void)pthread_mutex_lock(&s->tasks->lock);
-	s->tasks->changed = true;
+	unpark(s->tasks, 0, false, id);
 	(void)pthread_mutex_unlock(&s->tasks->lock);
+}
+
+static rc queue_start(struct server *s, struct queue *q, size_t threads, size_t max,
+		      struct fault *f)
+{
+	q->server = s;
+	q->max = max;
+	(void)pthread_cond_init(&q->work, NULL);
+	q->threads = calloc(threads, sizeof(*q->threads));
+	if (q->threads == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	for (size_t i = 0; i < threads; i++) {
+		if (pthread_create(&q->threads[i], NULL, task_main, q) != 0)
+			return fault_set(f, RC_NOMEM, 0, "no thread");
+		q->thread_count++;
+	}
+	return OK;
+}
+
+static void queue_stop(struct queue *q)
+{
+	for (size_t i = 0; i < q->thread_count; i++)
+		(void)pthread_join(q->threads[i], NULL);
+	free(q->threads);
 }
 
 rc tasks_start(struct server *s, struct nonces *nonces, struct fault *f)
@@ -311,19 +400,14 @@ rc tasks_start(struct server *s, struct nonces *nonces, struct fault *f)
 
 	if (t == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory");
-	t->threads = calloc(s->conf.tasks, sizeof(*t->threads));
 	t->nonces = nonces;
 	(void)pthread_mutex_init(&t->lock, NULL);
-	(void)pthread_cond_init(&t->work, NULL);
 	s->tasks = t;
-	if (t->threads == NULL || pthread_create(&t->ticker, NULL, ticker_main, s) != 0)
-		return fault_set(f, RC_NOMEM, 0, "no memory or thread");
-	for (size_t i = 0; i < s->conf.tasks; i++) {
-		if (pthread_create(&t->threads[i], NULL, task_main, s) != 0)
-			return fault_set(f, RC_NOMEM, 0, "no thread");
-		t->thread_count++;
-	}
-	return OK;
+	if (pthread_create(&t->ticker, NULL, ticker_main, s) != 0)
+		return fault_set(f, RC_NOMEM, 0, "no thread");
+	t->has_ticker = true;
+	TRY(queue_start(s, &t->quick, s->conf.tasks, TASKS_QUEUE_MAX, f));
+	return queue_start(s, &t->slow, s->conf.workers, TASKS_SLOW_MAX, f);
 }
 
 void tasks_stop(struct server *s)
@@ -333,14 +417,21 @@ void tasks_stop(struct server *s)
 	if (t == NULL)
 		return;
 	(void)pthread_mutex_lock(&t->lock);
+	unpark(t, 0, true, NULL);
 	t->stopping = true;
-	unpark(t, 0, true);
-	(void)pthread_cond_broadcast(&t->work);
+	if (t->quick.server != NULL)
+		(void)pthread_cond_broadcast(&t->quick.work);
+	if (t->slow.server != NULL)
+		(void)pthread_cond_broadcast(&t->slow.work);
 	(void)pthread_mutex_unlock(&t->lock);
-	(void)pthread_join(t->ticker, NULL);
-	for (size_t i = 0; i < t->thread_count; i++)
-		(void)pthread_join(t->threads[i], NULL);
-	free(t->threads);
-	free(t);
+	if (t->has_ticker)
+		(void)pthread_join(t->ticker, NULL);
+	queue_stop(&t->quick);
+	queue_stop(&t->slow);
+}
+
+void tasks_free(struct server *s)
+{
+	free(s->tasks);
 	s->tasks = NULL;
 }

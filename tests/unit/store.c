@@ -250,16 +250,18 @@ static void status_and_versions(void **state)
 				  .missing = view_str("[]"),
 				  .approvers = view_str("[\"bob\"]"),
 				  .status = view_str("{\"a\":1}")};
-	uint64_t version = 0;
+	struct store_version version = {0};
 	struct seen seen = {0};
 	size_t due = 0;
 
 	put(s, 1, "alice", "p1");
 	assert_rc(RC_NOTFOUND, s->api->request_status(s, &none, &st, &version, NULL));
 	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
-	assert_int_equal(version, 2);
+	assert_int_equal(version.version, 2);
+	assert_true(version.grew);
 	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
-	assert_int_equal(version, 2);
+	assert_int_equal(version.version, 2);
+	assert_false(version.grew);
 	/* Not due without the wish to sign, and not before its time. */
 	assert_rc(RC_OK, s->api->request_due(s, 6000, 10, count_digest, &due, NULL));
 	assert_int_equal(due, 0);
@@ -279,7 +281,7 @@ static void status_and_versions(void **state)
 	st.uses_done = 1;
 	st.status = view_str("{\"a\":2}");
 	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
-	assert_int_equal(version, 3);
+	assert_int_equal(version.version, 3);
 	due = 0;
 	assert_rc(RC_OK, s->api->request_unfinished(s, count_digest, &due, NULL));
 	assert_int_equal(due, 0);
