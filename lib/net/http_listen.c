@@ -148,7 +148,7 @@ bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connecti
 /* ---- Listening -----------------------------------------------------------------------------*/
 
 /* "HOST:PORT" or "[HOST]:PORT" with a numeric host. */
-static rc listen_on(const char *text, int *ret_fd, struct fault *f)
+rc http_listen(const char *text, int *ret_fd, struct fault *f)
 {
 	AUTO(fd) int fd = -1;
 	const char *colon = strrchr(text, ':');
@@ -254,9 +254,10 @@ static rc start_reaper(struct http_server *s, struct fault *f)
 
 static rc start(struct http_server *s, const struct http_server_spec *spec, struct fault *f)
 {
-	AUTO(fd) int fd = -1;
+	AUTO(fd) int fd = spec->has_fd ? spec->fd : -1;
 
-	TRY(listen_on(spec->address, &fd, f));
+	if (!spec->has_fd)
+		TRY(http_listen(spec->address, &fd, f));
 	TRY(name_address(fd, s->address, sizeof(s->address), f));
 	s->daemon = start_daemon(s, spec, fd);
 	if (s->daemon == NULL)

@@ -40,6 +40,10 @@ struct http_handler {
 
 struct http_server_spec {
 	const char *address; /* "127.0.0.1:8443", "[::1]:8443"; port 0 is any free one */
+	/* A socket from http_listen, taken over also on failure; else has_fd is false and address
+	 * is used. */
+	bool has_fd;
+	int fd;
 	const char *key_pem; /* texts, not paths */
 	const char *cert_pem;
 	const char *client_ca_pem; /* NULL: no client certificates are asked for */
@@ -52,6 +56,10 @@ struct http_server_spec {
 	uint64_t body_memory;	      /* bytes of all bodies in memory together */
 	const struct http_handler *handler;
 };
+
+/* Binds and listens: for programs that give up the right to bind before they make threads. *ret_fd
+ * is the caller's. RC_USAGE: address; RC_IO. */
+MUST rc http_listen(const char *address, int *ret_fd, struct fault *f);
 
 /* Listens and serves from here on. The spec's strings are not kept; its handler is.
  * RC_USAGE: address; RC_IO: cannot listen; RC_CRYPTO: key or certificate refused; RC_NOMEM. */

@@ -40,6 +40,8 @@ static const struct {
 	NUMBER_ROW("tasks", tasks, 1, 512, "32", "threads that wait for the keeper"),
 	NUMBER_ROW("workers", workers, 1, 64, "2", "files inspected or finished at a time"),
 	NUMBER_ROW("connections", connections, 4, 65536, "4096", "connections in all"),
+	NUMBER_ROW("connections-address", connections_address, 0, 65536, "1024",
+		   "connections from one address; 0: no limit of its own"),
 };
 #define ROWS (sizeof(table) / sizeof(table[0]))
 

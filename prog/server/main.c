@@ -159,16 +159,18 @@ static rc open_store(struct server *s, struct fault *f)
 	return store_sqlite_open(path, &s->store, f);
 }
 
-static rc start_http(struct server *s, struct files *t, const struct http_handler *handler,
+static rc start_http(struct server *s, struct files *t, int fd, const struct http_handler *handler,
 		     struct fault *f)
 {
 	const struct http_server_spec spec = {
-		.address = s->conf.listen,
+		.has_fd = true,
+		.fd = fd,
 		.key_pem = (const char *)t->key.ptr,
 		.cert_pem = buf_cstr(&t->cert),
 		.client_ca_pem = t->ca.len > 0 ? buf_cstr(&t->ca) : NULL,
 		.threads = (unsigned)s->conf.threads,
 		.connections = (unsigned)s->conf.connections,
+		.connections_address = (unsigned)s->conf.connections_address,
 		.idle_seconds = 75,
 		.header_seconds = 10,
 		.body_seconds = 120,
@@ -197,9 +199,41 @@ static void notify(const char *text)
 			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
 }
 
+/* What the process may open from here on: its data, the log's files, and what starting the worker
+ * takes (the worker locks itself in further). No new listening sockets, no outgoing connections but
+ * the keeper's. */
+static rc lock_in(struct server *s, struct fault *f)
+{
+	static const char *const loader[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64",
+					     "/usr/local/lib"};
+	static const char *const readable[] = {"/etc/ld.so.cache", "/proc/self"};
+	struct sandbox_path paths[16] = {{.path = s->conf.data, .write = true},
+					 {.path = s->conf.worker, .execute = true},
+					 {.path = "/dev/null", .write = true}};
+	size_t n = 3;
+	int abi = 0;
+
+	for (size_t i = 0; i < sizeof(loader) / sizeof(loader[0]); i++)
+		if (access(loader[i], F_OK) == 0)
+			paths[n++] = (struct sandbox_path){.path = loader[i], .execute = true};
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
+		if (access(readable[i], R_OK) == 0)
+			paths[n++] = (struct sandbox_path){.path = readable[i]};
+	if (access(s->conf.public_log, X_OK) == 0)
+		paths[n++] = (struct sandbox_path){.path = s->conf.public_log};
+	else
+		log_warn("%s is not there: the log is not served until the next start",
+			 s->conf.public_log);
+	TRY(sandbox_paths(paths, n, &abi, f));
+	if (abi == 0)
+		log_warn("this kernel has no Landlock: going on without");
+	return OK;
+}
+
 /* Serves until SIGTERM or SIGINT. */
 static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 {
+	AUTO(fd) int fd = -1;
 	struct http_handler handler = tasks_handler(s);
 	AUTO(files) struct files tls = {0};
 	struct nonces *nonces = NULL;
@@ -209,6 +243,8 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 	rc r;
 
 	TRY(read_tls(s, &tls, f));
+	TRY(http_listen(s->conf.listen, &fd, f));
+	TRY(lock_in(s, f));
 	TRY(uploads_setup(s, f));
 	TRY(open_store(s, f));
 	TRY(nonces_open(s->data_fd, clock_now(&clock_system), &nonces, f));
@@ -217,8 +253,10 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 		r = tasks_start(s, nonces, f);
 	if (rc_is_ok(r))
 		r = timer_start(s, &timer, f);
-	if (rc_is_ok(r))
-		r = start_http(s, &tls, &handler, f);
+	if (rc_is_ok(r)) {
+		r = start_http(s, &tls, fd, &handler, f);
+		fd = -1; /* the HTTP server's */
+	}
 	if (rc_is_ok(r)) {
 		digest_hex(&s->pin, hex);
 		log_info("listening on %s, pin sha256:%s", http_server_address(s->http), hex);

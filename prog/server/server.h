@@ -29,6 +29,7 @@ struct conf {
 	uint64_t tasks;
 	uint64_t workers;
 	uint64_t connections;
+	uint64_t connections_address;
 };
 
 struct tasks;
