@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -277,6 +278,18 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 	return r;
 }
 
+/* One descriptor per connection and some: the soft limit is a default for other programs. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		log_warn("the limit of open files stays as it is: %s", strerror(errno));
+}
+
 static int cmd_run(int argc, char **argv, bool only_test)
 {
 	struct server s = {.data_fd = -1, .public_fd = -1};
@@ -297,6 +310,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 	(void)sigaddset(&ends, SIGINT);
 	(void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	raise_files();
 	(void)pthread_mutex_init(&s.lock, NULL);
 	r = sandbox_harden(&f);
 	if (rc_is_ok(r))
