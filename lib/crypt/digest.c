@@ -2,7 +2,7 @@
 
 #include <assert.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,25 +23,31 @@ struct hasher {
 	enum hash_alg alg;
 };
 
-/* EVP_sha256() and its kind need no fetch per call and are always built in. */
+/* libcrypto's algorithms, fetched once and never changed afterwards: looking one up again for each
+ * call, as SHA256() and EVP_sha256() do, takes longer than hashing a tree node. They are always
+ * built in; without memory for them nothing can be hashed and nothing goes on. */
+static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
+static EVP_MD *fetched[HASH_SHA512 + 1];
+
+static void fetch_all(void)
+{
+	for (size_t i = HASH_SHA256; i <= HASH_SHA512; i++) {
+		fetched[i] = EVP_MD_fetch(NULL, algs[i].name, NULL);
+		assert(fetched[i] != NULL);
+	}
+}
+
 static const EVP_MD *md_of(enum hash_alg alg)
 {
-	switch (alg) {
-	case HASH_SHA256:
-		return EVP_sha256();
-	case HASH_SHA384:
-		return EVP_sha384();
-	case HASH_SHA512:
-		return EVP_sha512();
-	}
-	return NULL;
+	(void)pthread_once(&fetch_once, fetch_all);
+	return fetched[alg];
 }
 
 struct digest digest_of(struct view bytes)
 {
 	struct digest d = {0};
 
-	assert(SHA256(bytes.ptr, bytes.len, d.b) != NULL);
+	assert(EVP_Digest(bytes.ptr, bytes.len, d.b, NULL, md_of(HASH_SHA256), NULL) == 1);
 	return d;
 }
 
@@ -49,7 +55,7 @@ struct digest digest_of_parts(const struct view *parts, size_t n)
 {
 	struct digest d;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, md_of(HASH_SHA256), NULL) == 1;
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) == 1;
