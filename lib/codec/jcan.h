@@ -143,6 +143,8 @@ void jcan_out_key_view(struct jcan_out *w, struct view name);
 void jcan_out_string(struct jcan_out *w, const char *s);
 void jcan_out_view(struct jcan_out *w, struct view utf8);
 void jcan_out_hex(struct jcan_out *w, struct view bytes);
+/* A string: the bytes in base64 with padding (RFC 4648 4). */
+void jcan_out_base64(struct jcan_out *w, struct view bytes);
 void jcan_out_u64(struct jcan_out *w, uint64_t n);
 void jcan_out_bool(struct jcan_out *w, bool b);
 /* One value that is canonical already (RC_SYNTAX or RC_NONCANON if not: it is checked). */

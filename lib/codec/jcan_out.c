@@ -1,6 +1,7 @@
 /* The writing half of jcan.h. */
 #include "lib/codec/jcan.h"
 
+#include "lib/codec/base64.h"
 #include "lib/codec/hex.h"
 #include "lib/codec/jcan_char.h"
 #include "lib/codec/utf8.h"
@@ -187,6 +188,15 @@ void jcan_out_hex(struct jcan_out *w, struct view bytes)
 		return;
 	buf_put_u8(w->buf, '"');
 	hex_put(w->buf, bytes);
+	buf_put_u8(w->buf, '"');
+}
+
+void jcan_out_base64(struct jcan_out *w, struct view bytes)
+{
+	if (!out_value(w))
+		return;
+	buf_put_u8(w->buf, '"');
+	base64_put(BASE64_STD, bytes, w->buf);
 	buf_put_u8(w->buf, '"');
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_MS 5000
 
 static const char schema[] =
@@ -22,14 +22,13 @@ static const char schema[] =
 	"CREATE INDEX request_state ON request(state, seq);"
 	"CREATE INDEX request_requester ON request(requester, seq);"
 	"CREATE INDEX request_key ON request(key, seq);"
-	"CREATE TABLE item("
+	/* One short row for each request, so that a search reads little: half of each digest. */
+	"CREATE TABLE find("
+	" request INTEGER PRIMARY KEY REFERENCES request(seq), digests BLOB NOT NULL,"
+	" products TEXT NOT NULL);"
+	"CREATE TABLE note("
 	" request INTEGER NOT NULL REFERENCES request(seq), n INTEGER NOT NULL,"
-	" sha256 BLOB NOT NULL, content BLOB NOT NULL, alg INTEGER NOT NULL, size INTEGER NOT NULL,"
-	" product TEXT NOT NULL, format TEXT NOT NULL, name TEXT NOT NULL,"
-	" report BLOB, diff BLOB, previous BLOB, PRIMARY KEY(request, n)) WITHOUT ROWID;"
-	"CREATE INDEX item_sha256 ON item(sha256);"
-	"CREATE INDEX item_content ON item(content);"
-	"CREATE INDEX item_product ON item(product, request);"
+	" report BLOB NOT NULL, diff BLOB, previous BLOB, PRIMARY KEY(request, n)) WITHOUT ROWID;"
 	"CREATE TABLE result("
 	" request BLOB NOT NULL, use INTEGER NOT NULL, signed_at INTEGER NOT NULL,"
 	" authorize_leaf INTEGER NOT NULL, issue_leaf INTEGER NOT NULL, cert BLOB NOT NULL,"
@@ -57,7 +56,6 @@ static const char schema[] =
 #define REQUEST_WHERE                                                                              \
 	" (?1 IS NULL OR r.state = ?1) AND (?2 IS NULL OR r.requester = ?2)"                       \
 	" AND (?3 IS NULL OR r.key = ?3) AND (?4 = 0 OR r.seq < ?4)"
-#define ITEM_COLUMNS "n, sha256, content, alg, size, product, format, name, report, diff, previous"
 #define CHANGE_COLUMNS "id, kind, state, created, expires, proposer, statement, answer"
 
 static const char *const sql_text[] = {
@@ -80,29 +78,22 @@ static const char *const sql_text[] = {
 	[SQL_REQUEST_GET] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE r.id = ?1",
 	[SQL_REQUEST_LIST] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE" REQUEST_WHERE
 			     " ORDER BY r.seq DESC LIMIT ?5",
-	[SQL_REQUEST_LIST_ITEM] =
-		"SELECT " REQUEST_COLUMNS " FROM request r WHERE" REQUEST_WHERE
-		" AND r.seq IN (SELECT request FROM item WHERE sha256 = ?7"
-		" UNION SELECT request FROM item WHERE content = ?7"
-		" UNION SELECT request FROM item WHERE product = ?6)"
-		" AND (?6 IS NULL OR r.seq IN (SELECT request FROM item WHERE product = ?6))"
-		" AND (?7 IS NULL OR r.seq IN (SELECT request FROM item WHERE sha256 = ?7"
-		" UNION SELECT request FROM item WHERE content = ?7))"
-		" ORDER BY r.seq DESC LIMIT ?5",
+	[SQL_REQUEST_FIND] =
+		"SELECT " REQUEST_COLUMNS " FROM find i CROSS JOIN request r ON r.seq = i.request"
+		" WHERE" REQUEST_WHERE " AND (?6 IS NULL OR instr(i.products, ?6) > 0)"
+		" AND (?7 IS NULL OR has_digest(i.digests, ?7)) AND (?4 = 0 OR i.request < ?4)"
+		" ORDER BY i.request DESC LIMIT ?5",
 	[SQL_REQUEST_DUE] =
 		"SELECT id FROM request WHERE state = 'open' AND sign = 1 AND not_before <= ?1"
 		" AND reason IN ('time.not-before', 'key.token', 'keeper.busy', 'ok')"
 		" ORDER BY seq LIMIT ?2",
 	[SQL_REQUEST_UNFINISHED] =
 		"SELECT id FROM request WHERE state IN ('open', 'committed') ORDER BY seq",
-	[SQL_ITEM_INSERT] = "INSERT INTO item(request, " ITEM_COLUMNS ")"
-			    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
-	[SQL_ITEM_LIST] = "SELECT " ITEM_COLUMNS " FROM item"
+	[SQL_FIND_INSERT] = "INSERT INTO find(request, digests, products) VALUES(?1,?2,?3)",
+	[SQL_NOTE_INSERT] =
+		"INSERT INTO note(request, n, report, diff, previous) VALUES(?1,?2,?3,?4,?5)",
+	[SQL_NOTE_LIST] = "SELECT n, report, diff, previous FROM note"
 			  " WHERE request = (SELECT seq FROM request WHERE id = ?1) ORDER BY n",
-	[SQL_ITEM_GET] = "SELECT " ITEM_COLUMNS " FROM item"
-			 " WHERE request = (SELECT seq FROM request WHERE id = ?1) AND n = ?2",
-	[SQL_ITEM_REPORT] = "UPDATE item SET report = ?3, diff = ?4, previous = ?5"
-			    " WHERE request = (SELECT seq FROM request WHERE id = ?1) AND n = ?2",
 	[SQL_RESULT_PUT] = "INSERT INTO result(request, use, signed_at, authorize_leaf, issue_leaf,"
 			   " cert) VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT DO NOTHING",
 	[SQL_RESULT_LIST] = "SELECT use, signed_at, authorize_leaf, issue_leaf, cert FROM result"
@@ -187,6 +178,20 @@ static rc prepare_schema(struct sqlite_db *db, struct fault *f)
 	return execute(db, sql, f);
 }
 
+/* has_digest(find.digests, the first half of a digest) */
+static void has_digest(sqlite3_context *ctx, int count, sqlite3_value **args)
+{
+	const uint8_t *all = sqlite3_value_blob(args[0]);
+	const uint8_t *one = sqlite3_value_blob(args[1]);
+	size_t len = (size_t)sqlite3_value_bytes(args[0]);
+	int found = 0;
+
+	(void)count;
+	for (size_t at = 0; found == 0 && len - at >= FIND_BYTES; at += FIND_BYTES)
+		found = memcmp(all + at, one, FIND_BYTES) == 0;
+	sqlite3_result_int(ctx, found);
+}
+
 rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
 {
 	pthread_mutexattr_t attr;
@@ -196,6 +201,8 @@ rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
 	(void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	(void)pthread_mutex_init(&db->lock, &attr);
 	(void)pthread_mutexattr_destroy(&attr);
+	(void)pthread_mutex_init(&db->queue_lock, NULL);
+	db->queue_end = &db->queue;
 	code = sqlite3_open_v2(path, &db->handle,
 			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 				       SQLITE_OPEN_EXRESCODE,
@@ -203,6 +210,11 @@ rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
 	if (code != SQLITE_OK)
 		return db_fault(db, code, f);
 	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
+	code = sqlite3_create_function(db->handle, "has_digest", 2,
+				       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
+				       has_digest, NULL, NULL);
+	if (code != SQLITE_OK)
+		return db_fault(db, code, f);
 	/* NORMAL: the projection may lose its newest rows with the power, never its shape. */
 	TRY(execute(db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
@@ -218,6 +230,7 @@ void db_close(struct sqlite_db *db)
 		(void)sqlite3_finalize(db->prepared[i]);
 	(void)sqlite3_close(db->handle);
 	(void)pthread_mutex_destroy(&db->lock);
+	(void)pthread_mutex_destroy(&db->queue_lock);
 }
 
 rc db_begin(struct sqlite_db *db, enum sql_id id, sqlite3_stmt **ret, struct fault *f)

@@ -8,6 +8,8 @@
 
 #include "lib/store/store.h"
 
+#define FIND_BYTES (DIGEST_SIZE / 2) /* of each digest that can be searched for */
+
 /* Every statement there is; the texts are in sqlite_db.c. */
 enum sql_id {
 	SQL_BEGIN,
@@ -19,13 +21,12 @@ enum sql_id {
 	SQL_REQUEST_VERSION,
 	SQL_REQUEST_GET,
 	SQL_REQUEST_LIST,
-	SQL_REQUEST_LIST_ITEM,
+	SQL_REQUEST_FIND,
 	SQL_REQUEST_DUE,
 	SQL_REQUEST_UNFINISHED,
-	SQL_ITEM_INSERT,
-	SQL_ITEM_LIST,
-	SQL_ITEM_GET,
-	SQL_ITEM_REPORT,
+	SQL_FIND_INSERT,
+	SQL_NOTE_INSERT,
+	SQL_NOTE_LIST,
 	SQL_RESULT_PUT,
 	SQL_RESULT_LIST,
 	SQL_LAST_GET,
@@ -46,12 +47,26 @@ enum sql_id {
 	SQL__COUNT
 };
 
+/* A request_put that waits for a transaction; lives on its caller's stack. */
+struct put_call {
+	struct put_call *next;
+	const struct store_request *request;
+	const struct store_note *notes;
+	size_t note_count;
+	bool done;
+	rc result;
+	struct fault fault;
+};
+
 struct sqlite_db {
 	struct store store; /* first: a struct store * is a struct sqlite_db * */
 	sqlite3 *handle;
 	sqlite3_stmt *prepared[SQL__COUNT];
 	pthread_mutex_t lock; /* recursive: a batch holds it over the calls inside */
 	unsigned depth;
+	pthread_mutex_t queue_lock; /* over the two below; never held while SQLite works */
+	struct put_call *queue;
+	struct put_call **queue_end;
 };
 
 /* Opens, sets pragmas, makes or checks the schema. */

@@ -43,6 +43,9 @@ struct store_request {
 	struct view requester_sig;
 	struct view host_sig;
 	struct view names; /* JSON array: the first three file names */
+	/* What lists look for; not given to visitors: */
+	struct view digests;  /* file digests and SHA-256 content digests, 32 bytes each */
+	struct view products; /* names, each with a line feed before and behind it */
 	/* From the status: */
 	char state[16];		    /* "open", "committed", "done", "closed" */
 	char reason[STORE_ID_TEXT]; /* reason id */
@@ -67,16 +70,11 @@ struct store_version {
 	bool grew;
 };
 
-struct store_item {
-	uint32_t n; /* 0-based place in the request */
-	struct digest sha256;
-	struct hash content;
-	uint64_t size;
-	struct name product;
-	char format[16];
-	struct view name; /* UTF-8 */
-	bool has_report, has_diff, has_previous;
+/* What inspection added to one file of a request; everything else about it is in the statement. */
+struct store_note {
+	uint32_t n;		/* 0-based place in the request */
 	struct digest report;	/* of the inspection report */
+	bool has_diff;		/* both or none: */
 	struct digest diff;	/* of the report of differences ... */
 	struct digest previous; /* ... to this artifact, signed before for the same product */
 };
@@ -86,7 +84,7 @@ struct store_filter {
 	const struct name *requester; /* NULL: any */
 	const struct name *key;
 	const struct name *product;
-	const struct digest *artifact; /* file digest or SHA-256 content digest of an item */
+	const struct digest *artifact; /* file digest or SHA-256 content digest of a file */
 	uint64_t before;	       /* only rows with a smaller seq; 0: from the newest */
 	uint32_t limit;		       /* 1..STORE_LIST_MAX */
 };
@@ -126,7 +124,7 @@ struct store_last {
 };
 
 typedef rc (*store_visit_request)(void *ctx, const struct store_request *row);
-typedef rc (*store_visit_item)(void *ctx, const struct store_item *row);
+typedef rc (*store_visit_note)(void *ctx, const struct store_note *row);
 typedef rc (*store_visit_result)(void *ctx, const struct store_result *row);
 typedef rc (*store_visit_change)(void *ctx, const struct store_change *row);
 typedef rc (*store_visit_bytes)(void *ctx, struct view bytes);
@@ -141,10 +139,10 @@ struct store_api {
 	rc (*batch_begin)(struct store *s, struct fault *f);
 	rc (*batch_end)(struct store *s, struct fault *f);
 
-	/* Keeps the row and its items if they are new; a known request only gains sign. The status
-	 * fields of r are kept for a new row. */
+	/* Keeps the row and its notes if they are new; a known request only gains sign. The status
+	 * fields of r are kept for a new row. Calls that meet share one transaction. */
 	rc (*request_put)(struct store *s, const struct store_request *r,
-			  const struct store_item *items, struct fault *f);
+			  const struct store_note *notes, size_t note_count, struct fault *f);
 	/* RC_NOTFOUND. ret->version is the version now; it grew if the status differs. */
 	rc (*request_status)(struct store *s, const struct digest *id,
 			     const struct store_status *st, struct store_version *ret,
@@ -163,14 +161,9 @@ struct store_api {
 	rc (*request_unfinished)(struct store *s, store_visit_digest visit, void *ctx,
 				 struct fault *f);
 
-	rc (*item_list)(struct store *s, const struct digest *request, store_visit_item visit,
+	/* In the order of n. An unknown request has none. */
+	rc (*note_list)(struct store *s, const struct digest *request, store_visit_note visit,
 			void *ctx, struct fault *f);
-	/* RC_NOTFOUND. */
-	rc (*item_get)(struct store *s, const struct digest *request, uint32_t n,
-		       store_visit_item visit, void *ctx, struct fault *f);
-	/* Sets report, diff, previous of item->n. RC_NOTFOUND. */
-	rc (*item_report)(struct store *s, const struct digest *request,
-			  const struct store_item *item, struct fault *f);
 
 	rc (*result_put)(struct store *s, const struct digest *request,
 			 const struct store_result *r, struct fault *f);

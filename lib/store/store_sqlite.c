@@ -1,6 +1,7 @@
-/* store_sqlite - requests, items, results and products in SQLite; the table of the whole store.
+/* store_sqlite - requests, notes, results and products in SQLite; the table of the whole store.
  *
  * Uploads, certificates and changes are in store_sqlite_aside.c; SQL and schema in sqlite_db.c. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,30 +64,41 @@ static rc insert_request(struct sqlite_db *db, const struct store_request *r, bo
 	return OK;
 }
 
-static rc insert_item(struct sqlite_db *db, uint64_t request, const struct store_item *item,
+static rc insert_find(struct sqlite_db *db, uint64_t seq, const struct store_request *r,
+		      struct fault *f)
+{
+	size_t count = r->digests.len / DIGEST_SIZE;
+	AUTO(buf) struct buf halves = {0};
+	sqlite3_stmt *st;
+
+	buf_init(&halves, count * FIND_BYTES + 1);
+	for (size_t i = 0; i < count; i++)
+		buf_put(&halves, r->digests.ptr + i * DIGEST_SIZE, FIND_BYTES);
+	TRY(buf_done(&halves));
+	TRY(db_begin(db, SQL_FIND_INSERT, &st, f));
+	bind_u64(st, 1, seq);
+	bind_blob(st, 2, buf_view(&halves));
+	bind_text_view(st, 3, r->products);
+	return db_run(db, st, f);
+}
+
+static rc insert_note(struct sqlite_db *db, uint64_t seq, const struct store_note *note,
 		      struct fault *f)
 {
 	sqlite3_stmt *st;
 
-	TRY(db_begin(db, SQL_ITEM_INSERT, &st, f));
-	bind_u64(st, 1, request);
-	bind_u64(st, 2, item->n);
-	bind_digest(st, 3, &item->sha256);
-	bind_blob(st, 4, hash_view(&item->content));
-	bind_u64(st, 5, item->content.alg);
-	bind_u64(st, 6, item->size);
-	bind_text(st, 7, item->product.s);
-	bind_text(st, 8, item->format);
-	bind_text_view(st, 9, item->name);
-	bind_digest(st, 10, item->has_report ? &item->report : NULL);
-	bind_digest(st, 11, item->has_diff ? &item->diff : NULL);
-	bind_digest(st, 12, item->has_previous ? &item->previous : NULL);
+	TRY(db_begin(db, SQL_NOTE_INSERT, &st, f));
+	bind_u64(st, 1, seq);
+	bind_u64(st, 2, note->n);
+	bind_digest(st, 3, &note->report);
+	bind_digest(st, 4, note->has_diff ? &note->diff : NULL);
+	bind_digest(st, 5, note->has_diff ? &note->previous : NULL);
 	return db_run(db, st, f);
 }
 
-static rc put_inside(struct sqlite_db *db, const struct store_request *r,
-		     const struct store_item *items, struct fault *f)
+static rc put_inside(struct sqlite_db *db, const struct put_call *call, struct fault *f)
 {
+	const struct store_request *r = call->request;
 	sqlite3_stmt *st;
 	bool is_new = false;
 	uint64_t seq;
@@ -100,18 +112,69 @@ static rc put_inside(struct sqlite_db *db, const struct store_request *r,
 		return db_run(db, st, f);
 	}
 	seq = (uint64_t)sqlite3_last_insert_rowid(db->handle);
-	for (uint32_t i = 0; i < r->items; i++)
-		TRY(insert_item(db, seq, &items[i], f));
+	TRY(insert_find(db, seq, r, f));
+	for (size_t i = 0; i < call->note_count; i++)
+		TRY(insert_note(db, seq, &call->notes[i], f));
 	return OK;
 }
 
+static struct put_call *take_queue(struct sqlite_db *db)
+{
+	struct put_call *all;
+
+	(void)pthread_mutex_lock(&db->queue_lock);
+	all = db->queue;
+	db->queue = NULL;
+	db->queue_end = &db->queue;
+	(void)pthread_mutex_unlock(&db->queue_lock);
+	return all;
+}
+
+/* One call in a transaction of its own. */
+static rc put_alone(struct sqlite_db *db, struct put_call *call)
+{
+	TRY(db_transaction(db, &call->fault));
+	return db_transaction_end(db, put_inside(db, call, &call->fault), &call->fault);
+}
+
+/* All in one transaction, or, if that fails, each in its own, so that nobody pays for another's
+ * failure. The lock is held: every call belongs to a thread that waits for it. */
+static void put_together(struct sqlite_db *db, struct put_call *all)
+{
+	bool together = all->next != NULL && rc_is_ok(db_transaction(db, NULL));
+	struct put_call *next;
+	rc r = OK;
+
+	if (together) {
+		for (const struct put_call *c = all; c != NULL && rc_is_ok(r); c = c->next)
+			r = put_inside(db, c, NULL);
+		together = rc_is_ok(db_transaction_end(db, r, NULL));
+	}
+	for (struct put_call *c = all; c != NULL; c = next) {
+		next = c->next; /* c is its caller's again as soon as the lock is free */
+		c->result = together ? OK : put_alone(db, c);
+		c->done = true;
+	}
+}
+
 static rc request_put(struct store *s, const struct store_request *r,
-		      const struct store_item *items, struct fault *f)
+		      const struct store_note *notes, size_t note_count, struct fault *f)
 {
 	struct sqlite_db *db = db_of(s);
+	struct put_call call = {.request = r, .notes = notes, .note_count = note_count};
 
-	TRY(db_transaction(db, f));
-	return db_transaction_end(db, put_inside(db, r, items, f), f);
+	(void)pthread_mutex_lock(&db->queue_lock);
+	*db->queue_end = &call;
+	db->queue_end = &call.next;
+	(void)pthread_mutex_unlock(&db->queue_lock);
+	/* Whoever gets the lock first writes for all who wait for it by then. */
+	(void)pthread_mutex_lock(&db->lock);
+	if (!call.done)
+		put_together(db, take_queue(db));
+	(void)pthread_mutex_unlock(&db->lock);
+	if (!rc_is_ok(call.result) && f != NULL)
+		*f = call.fault;
+	return call.result;
 }
 
 static rc read_version(struct sqlite_db *db, const struct digest *id, uint64_t *ret,
@@ -234,21 +297,24 @@ static rc request_get(struct store *s, const struct digest *id, store_visit_requ
 static rc request_list(struct store *s, const struct store_filter *filter,
 		       store_visit_request visit, void *ctx, struct fault *f)
 {
-	bool by_item = filter->artifact != NULL || filter->product != NULL;
+	bool find = filter->artifact != NULL || filter->product != NULL;
+	char product[NAME_MAX_LEN + 3];
 	sqlite3_stmt *st;
 
 	if (filter->limit == 0 || filter->limit > STORE_LIST_MAX)
 		return fault_set(f, RC_RANGE, 0, "store: page of %u rows", filter->limit);
-	TRY(db_begin(db_of(s), by_item ? SQL_REQUEST_LIST_ITEM : SQL_REQUEST_LIST, &st, f));
+	TRY(db_begin(db_of(s), find ? SQL_REQUEST_FIND : SQL_REQUEST_LIST, &st, f));
 	bind_text(st, 1, filter->state);
 	bind_text(st, 2, filter->requester == NULL ? NULL : filter->requester->s);
 	bind_text(st, 3, filter->key == NULL ? NULL : filter->key->s);
 	bind_u64(st, 4, filter->before);
 	bind_u64(st, 5, filter->limit);
-	if (by_item) {
-		bind_text(st, 6, filter->product == NULL ? NULL : filter->product->s);
-		bind_digest(st, 7, filter->artifact);
+	if (filter->product != NULL) {
+		(void)snprintf(product, sizeof(product), "\n%s\n", filter->product->s);
+		bind_text(st, 6, product);
 	}
+	if (filter->artifact != NULL)
+		bind_blob(st, 7, view_of(filter->artifact->b, FIND_BYTES));
 	return visit_requests(db_of(s), st, visit, ctx, NULL, f);
 }
 
@@ -294,102 +360,39 @@ static rc request_unfinished(struct store *s, store_visit_digest visit, void *ct
 
 /* ---- Items ---------------------------------------------------------------------------------*/
 
-static rc optional_digest(sqlite3_stmt *st, int at, bool *ret_has, struct digest *ret)
+static rc read_note(sqlite3_stmt *st, struct store_note *note)
 {
-	*ret_has = sqlite3_column_type(st, at) != SQLITE_NULL;
-	return *ret_has ? column_digest(st, at, ret) : OK;
+	*note = (struct store_note){.n = (uint32_t)column_u64(st, 0)};
+	TRY(column_digest(st, 1, &note->report));
+	note->has_diff = column_view(st, 2).len > 0;
+	if (!note->has_diff)
+		return OK;
+	TRY(column_digest(st, 2, &note->diff));
+	return column_digest(st, 3, &note->previous);
 }
 
-static rc read_item(sqlite3_stmt *st, struct store_item *item)
+static rc note_list(struct store *s, const struct digest *request, store_visit_note visit,
+		    void *ctx, struct fault *f)
 {
-	struct view content;
-
-	memset(item, 0, sizeof(*item));
-	item->n = (uint32_t)column_u64(st, 0);
-	TRY(column_digest(st, 1, &item->sha256));
-	content = column_view(st, 2);
-	item->content.alg = (enum hash_alg)column_u64(st, 3);
-	if (content.len == 0 || content.len > HASH_MAX_SIZE)
-		return RC(RC_CORRUPT);
-	item->content.size = (uint8_t)content.len;
-	memcpy(item->content.b, content.ptr, content.len);
-	item->size = column_u64(st, 4);
-	TRY(column_name(st, 5, &item->product));
-	column_text(st, 6, item->format, sizeof(item->format));
-	item->name = column_view(st, 7);
-	TRY(optional_digest(st, 8, &item->has_report, &item->report));
-	TRY(optional_digest(st, 9, &item->has_diff, &item->diff));
-	return optional_digest(st, 10, &item->has_previous, &item->previous);
-}
-
-static rc visit_items(struct sqlite_db *db, sqlite3_stmt *st, store_visit_item visit, void *ctx,
-		      size_t *ret_count, struct fault *f)
-{
-	struct store_item item;
-	size_t count = 0;
+	struct sqlite_db *db = db_of(s);
+	struct store_note note;
+	sqlite3_stmt *st;
 	bool more = false;
 	rc r;
 
+	TRY(db_begin(db, SQL_NOTE_LIST, &st, f));
+	bind_digest(st, 1, request);
 	for (;;) {
 		r = db_step(db, st, &more, f);
 		if (!rc_is_ok(r) || !more)
 			break;
-		r = read_item(st, &item);
+		r = read_note(st, &note);
 		if (rc_is_ok(r))
-			r = visit(ctx, &item);
+			r = visit(ctx, &note);
 		if (!rc_is_ok(r))
 			break;
-		count++;
 	}
 	db_end(db, st);
-	*ret_count = count;
-	return r;
-}
-
-static rc item_list(struct store *s, const struct digest *request, store_visit_item visit,
-		    void *ctx, struct fault *f)
-{
-	sqlite3_stmt *st;
-	size_t count;
-
-	TRY(db_begin(db_of(s), SQL_ITEM_LIST, &st, f));
-	bind_digest(st, 1, request);
-	return visit_items(db_of(s), st, visit, ctx, &count, f);
-}
-
-static rc item_get(struct store *s, const struct digest *request, uint32_t n,
-		   store_visit_item visit, void *ctx, struct fault *f)
-{
-	sqlite3_stmt *st;
-	size_t count = 0;
-
-	TRY(db_begin(db_of(s), SQL_ITEM_GET, &st, f));
-	bind_digest(st, 1, request);
-	bind_u64(st, 2, n);
-	TRY(visit_items(db_of(s), st, visit, ctx, &count, f));
-	return count == 0 ? RC(RC_NOTFOUND) : OK;
-}
-
-static rc item_report(struct store *s, const struct digest *request, const struct store_item *item,
-		      struct fault *f)
-{
-	struct sqlite_db *db = db_of(s);
-	sqlite3_stmt *st;
-	rc r;
-
-	(void)pthread_mutex_lock(&db->lock);
-	r = db_begin(db, SQL_ITEM_REPORT, &st, f);
-	if (rc_is_ok(r)) {
-		bind_digest(st, 1, request);
-		bind_u64(st, 2, item->n);
-		bind_digest(st, 3, item->has_report ? &item->report : NULL);
-		bind_digest(st, 4, item->has_diff ? &item->diff : NULL);
-		bind_digest(st, 5, item->has_previous ? &item->previous : NULL);
-		r = db_run(db, st, f);
-		if (rc_is_ok(r) && db_changes(db) == 0)
-			r = RC(RC_NOTFOUND);
-	}
-	(void)pthread_mutex_unlock(&db->lock);
 	return r;
 }
 
@@ -486,9 +489,7 @@ static const struct store_api sqlite_api = {
 	.request_list = request_list,
 	.request_due = request_due,
 	.request_unfinished = request_unfinished,
-	.item_list = item_list,
-	.item_get = item_get,
-	.item_report = item_report,
+	.note_list = note_list,
 	.result_put = result_put,
 	.result_list = result_list,
 	.last_get = last_get,

@@ -33,7 +33,7 @@ static rc project(struct call_ctx *c, const struct digest *id, const json_t *sta
 	rc r = RC(RC_NOMEM);
 
 	(void)json_object_del(plain, "leaf");
-	text = json_dumps(plain, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	text = json_text(plain);
 	if (missing != NULL && approvers != NULL && text != NULL) {
 		row = (struct store_status){
 			.state = state == NULL ? "open" : state,
@@ -81,16 +81,10 @@ rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
 	return take_status(c, request, &reply, ret, ret_version);
 }
 
-static rc split_chain(void *ctx, struct view bytes)
+static rc take_chain(void *ctx, struct view bytes)
 {
-	AUTO(x509_chain) struct x509_chain chain = {0};
-	json_t *list = ctx;
-
-	TRY(x509_chain_read(bytes, &chain, NULL));
-	for (size_t i = 0; i < chain.count; i++)
-		if (json_array_append_new(list, json_base64(chain.der[i])) != 0)
-			return RC(RC_NOMEM);
-	return OK;
+	buf_put_view(ctx, bytes);
+	return buf_done(ctx);
 }
 
 static bool is_zero(const struct digest *d)
@@ -100,14 +94,13 @@ static bool is_zero(const struct digest *d)
 	return digest_is_equal(d, &zero);
 }
 
-/* The chain of the certificate that was used: remembered, or asked for by the key's name. */
-static rc chain_json(struct call_ctx *c, const struct keeper_result *r, json_t *list)
+/* Asks the keeper for the chain of the key that signed, and remembers it. */
+static rc chain_fetch(struct call_ctx *c, const struct keeper_result *r, struct buf *der)
 {
-	AUTO(json) json_t *status = NULL;
 	struct store *store = c->server->store;
+	AUTO(json) json_t *status = NULL;
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame = {0};
-	AUTO(buf) struct buf all = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	struct keeper_certs certs;
 	struct digest leaf;
@@ -115,141 +108,178 @@ static rc chain_json(struct call_ctx *c, const struct keeper_result *r, json_t *
 	const char *key;
 	struct view name;
 
-	if (is_zero(&r->cert))
-		return OK;
-	if (rc_is_ok(store->api->certs_get(store, &r->cert, split_chain, list, NULL)))
-		return OK;
 	TRY(status_fetch(c, &r->request, &status, &version));
 	key = json_string_value(json_object_get(status, "key"));
 	if (key == NULL)
 		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's status names no key");
 	name = view_str(key);
 	buf_init(&frame, 256);
-	buf_init(&all, 1u << 20);
 	keeper_put_strings(&frame, id, KEEPER_CERTS, &name, 1);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_CERTS, KEEPER_R_CERTS, &reply));
 	if (!rc_is_ok(keeper_get_certs(buf_view(&reply.body), &certs)) || certs.count == 0)
 		return call_refuse(c, REASON_KEEPER_INTERNAL,
 				   "the keeper's certificates cannot be read");
 	for (size_t i = 0; i < certs.count; i++)
-		buf_put_view(&all, certs.certs[i]);
-	TRY(buf_done(&all));
+		buf_put_view(der, certs.certs[i]);
+	TRY(buf_done(der));
 	leaf = digest_of(certs.certs[0]);
-	rc_ignore(store->api->certs_put(store, &leaf, buf_view(&all), NULL),
+	rc_ignore(store->api->certs_put(store, &leaf, buf_view(der), NULL),
 		  "it is asked for again");
 	if (!digest_is_equal(&leaf, &r->cert))
 		return call_refuse(c, REASON_KEY_CERT, "the certificate has been replaced since");
-	return split_chain(list, buf_view(&all));
-}
-
-rc result_json(struct call_ctx *c, const struct keeper_result *r, json_t **ret)
-{
-	json_t *signatures = json_array();
-	json_t *certs = json_array();
-	struct view rest = r->signatures;
-	char when[TIME_TEXT] = "";
-	char key[DIGEST_HEX];
-	struct view one;
-
-	*ret = json_pack("{s:o,s:o}", "signatures", signatures, "certificates", certs);
-	if (*ret == NULL)
-		return RC(RC_NOMEM);
-	for (uint32_t i = 0; i < r->count; i++) {
-		TRY(keeper_result_next(&rest, &one));
-		(void)json_array_append_new(signatures, json_base64(one));
-	}
-	TRY(chain_json(c, r, certs));
-	TRY(time_format(r->signed_at, when));
-	digest_hex(&r->key, key);
-	if (json_object_update_new(*ret, json_pack("{s:i,s:s,s:s,s:I,s:I,s:s%,s:s%}", "use",
-						   (int)r->use, "signed_at", when, "key", key,
-						   "authorize_leaf", (json_int_t)r->authorize_leaf,
-						   "issue_leaf", (json_int_t)r->issue_leaf, "leaf",
-						   (const char *)r->leaf.ptr, r->leaf.len, "proof",
-						   (const char *)r->proof.ptr, r->proof.len)) != 0)
-		return RC(RC_NOMEM);
 	return OK;
 }
 
-/* Remembers each file as the last signed one of its product. */
-struct signed_items {
-	struct call_ctx *c;
-	const struct digest *request;
-	struct name product[64];
-	struct store_last last[64];
+rc result_chain(struct call_ctx *c, const struct keeper_result *r, struct buf *der)
+{
+	struct store *store = c->server->store;
+
+	if (is_zero(&r->cert) ||
+	    rc_is_ok(store->api->certs_get(store, &r->cert, take_chain, der, NULL)))
+		return OK;
+	buf_clear(der);
+	return chain_fetch(c, r, der);
+}
+
+rc result_put(struct call_ctx *c, const struct keeper_result *r, struct jcan_out *w)
+{
+	AUTO(x509_chain) struct x509_chain chain = {0};
+	AUTO(buf) struct buf der = {0};
+	struct view rest = r->signatures;
+	char when[TIME_TEXT] = "";
+	struct view one;
+
+	buf_init(&der, RESULT_CHAIN_MAX);
+	TRY(result_chain(c, r, &der));
+	if (der.len > 0)
+		TRY(x509_chain_read(buf_view(&der), &chain, NULL));
+	TRY(time_format(r->signed_at, when));
+	jcan_out_object(w);
+	jcan_out_key(w, "authorize_leaf");
+	jcan_out_u64(w, r->authorize_leaf);
+	jcan_out_key(w, "certificates");
+	jcan_out_array(w);
+	for (size_t i = 0; i < chain.count; i++)
+		jcan_out_base64(w, chain.der[i]);
+	jcan_out_array_end(w);
+	jcan_out_key(w, "issue_leaf");
+	jcan_out_u64(w, r->issue_leaf);
+	jcan_out_key(w, "key");
+	jcan_out_hex(w, digest_view(&r->key));
+	jcan_out_key(w, "leaf");
+	jcan_out_view(w, r->leaf);
+	jcan_out_key(w, "proof");
+	jcan_out_view(w, r->proof);
+	jcan_out_key(w, "signatures");
+	jcan_out_array(w);
+	for (uint32_t i = 0; i < r->count; i++) {
+		TRY(keeper_result_next(&rest, &one));
+		jcan_out_base64(w, one);
+	}
+	jcan_out_array_end(w);
+	jcan_out_key(w, "signed_at");
+	jcan_out_string(w, when);
+	jcan_out_key(w, "use");
+	jcan_out_u64(w, r->use);
+	jcan_out_object_end(w);
+	return buf_done(w->buf);
+}
+
+/* The notes of one request, 64 at the most. */
+struct taken_notes {
+	struct store_note rows[64];
 	size_t count;
 };
 
-static rc note_item(void *ctx, const struct store_item *row)
+static rc take_note(void *ctx, const struct store_note *row)
 {
-	struct signed_items *s = ctx;
+	struct taken_notes *t = ctx;
 
-	if (!row->has_report || s->count == 64)
-		return OK;
-	s->product[s->count] = row->product;
-	s->last[s->count++] = (struct store_last){
-		.artifact = row->sha256, .report = row->report, .request = *s->request};
+	if (t->count < sizeof(t->rows) / sizeof(t->rows[0]))
+		t->rows[t->count++] = *row;
 	return OK;
 }
 
+/* Remembers each inspected file as the last signed one of its product. */
 static void remember_signed(struct call_ctx *c, const struct digest *request)
 {
 	struct store *store = c->server->store;
-	struct signed_items items = {.c = c, .request = request};
+	AUTO(stage1) struct stage1_request stored = {0};
+	struct taken_notes notes = {.count = 0};
+	rc r = store->api->note_list(store, request, take_note, &notes, NULL);
 
-	rc_ignore(store->api->item_list(store, request, note_item, &items, NULL),
-		  "a comparison less");
-	for (size_t i = 0; i < items.count; i++)
-		rc_ignore(store->api->last_set(store, &items.product[i], &items.last[i], NULL),
-			  "a comparison less");
+	if (rc_is_ok(r) && notes.count > 0)
+		r = request_stored(c, request, &stored);
+	for (size_t i = 0; rc_is_ok(r) && i < notes.count; i++) {
+		const struct request_item *item = &stored.request.items[notes.rows[i].n];
+		const struct store_last last = {.artifact = item->sha256,
+						.report = notes.rows[i].report,
+						.request = *request};
+
+		r = store->api->last_set(store, &item->product, &last, NULL);
+	}
+	rc_ignore(r, "a comparison less");
 }
 
-rc answer_result(struct call_ctx *c, const struct keeper_reply *reply, json_t *status)
+/* Into c->out, which holds nothing yet or nothing more after a failure. */
+static rc put_parts(struct call_ctx *c, const struct answer_parts *p)
 {
 	struct keeper_result r;
-	json_t *result = NULL;
-	rc ok = keeper_get_result(buf_view(&reply->body), &r);
+	struct jcan_out w;
 
-	if (rc_is_ok(ok))
-		ok = result_json(c, &r, &result);
-	if (!rc_is_ok(ok)) {
-		json_decref(result);
-		json_decref(status);
-		return ok;
+	jcan_out_init(&w, &c->out);
+	jcan_out_object(&w);
+	if (p->receipt.len > 0) {
+		jcan_out_key(&w, "receipt");
+		jcan_out_raw(&w, p->receipt);
 	}
-	return call_json(c, 200, json_pack("{s:o,s:o}", "result", result, "status", status));
+	if (p->reply->type == KEEPER_R_RESULT) {
+		TRY(keeper_get_result(buf_view(&p->reply->body), &r));
+		jcan_out_key(&w, "result");
+		TRY(result_put(c, &r, &w));
+	}
+	jcan_out_key(&w, "status");
+	jcan_out_raw(&w, p->status);
+	jcan_out_object_end(&w);
+	return jcan_out_done(&w);
+}
+
+rc answer_parts(struct call_ctx *c, const struct answer_parts *p)
+{
+	rc r = put_parts(c, p);
+
+	if (rc_is_ok(r)) {
+		c->status = 200;
+		c->content_type = "application/json";
+	} else if (c->status == 0) {
+		buf_clear(&c->out);
+	}
+	return r;
 }
 
 rc answer_reply(struct call_ctx *c, const struct digest *request, const struct keeper_reply *reply,
 		json_t *extra)
 {
-	json_t *answer = json_object();
-	json_t *status = NULL;
-	json_t *result = NULL;
-	struct keeper_result r;
+	AUTO(json) json_t *receipt = extra;
+	AUTO(json) json_t *status = NULL;
+	AUTO(json_text) char *receipt_text = NULL;
+	AUTO(json_text) char *status_text = NULL;
+	struct answer_parts parts = {.reply = reply};
 	uint64_t version;
-	rc ok;
 
-	if (extra != NULL)
-		(void)json_object_set_new(answer, "receipt", extra);
 	if (reply->type == KEEPER_R_STATUS) {
-		ok = take_status(c, request, reply, &status, &version);
+		TRY(take_status(c, request, reply, &status, &version));
 	} else {
-		ok = keeper_get_result(buf_view(&reply->body), &r);
-		if (rc_is_ok(ok))
-			ok = result_json(c, &r, &result);
-		if (rc_is_ok(ok))
-			ok = status_fetch(c, request, &status, &version);
-		if (result != NULL)
-			(void)json_object_set_new(answer, "result", result);
-		if (rc_is_ok(ok))
-			remember_signed(c, request);
+		TRY(status_fetch(c, request, &status, &version));
+		remember_signed(c, request);
 	}
-	if (!rc_is_ok(ok)) {
-		json_decref(answer);
-		json_decref(status);
-		return ok;
-	}
-	(void)json_object_set_new(answer, "status", status);
-	return call_json(c, 200, answer);
+	status_text = json_text(status);
+	if (receipt != NULL)
+		receipt_text = json_text(receipt);
+	if (status_text == NULL || (receipt != NULL && receipt_text == NULL))
+		return RC(RC_NOMEM);
+	parts.status = view_str(status_text);
+	if (receipt_text != NULL)
+		parts.receipt = view_str(receipt_text);
+	return answer_parts(c, &parts);
 }

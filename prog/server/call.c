@@ -103,6 +103,11 @@ rc call_bytes(struct call_ctx *c, const json_t *body, const char *name, struct b
 	return OK;
 }
 
+char *json_text(const json_t *value)
+{
+	return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+}
+
 json_t *json_base64(struct view bytes)
 {
 	AUTO(buf) struct buf text = {0};

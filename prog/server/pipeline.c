@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/base64.h"
 #include "prog/server/routes.h"
 #include "prog/server/tasks.h"
 #include "prog/server/uploads.h"
+
+#define STATUS_MAX 16384u /* of a request that is done: fixed texts, names and times */
 
 rc post_request(struct call_ctx *c)
 {
@@ -39,19 +42,57 @@ void stage1_release(struct stage1_request *s)
 	buf_release(&s->host_sig);
 }
 
-rc stage1_read(struct call_ctx *c, struct stage1_request *ret)
+static rc read_base64(struct jcan *j, const char *name, struct buf *out)
+{
+	struct view text;
+
+	TRY(jcan_key(j, name));
+	TRY(jcan_text(j, SIZE_MAX, &text));
+	return base64_parse(BASE64_STD, text, out, NULL);
+}
+
+/* A body in the form that our own client sends it, without a tree of values: 100 files are 36 KB.
+ */
+static rc read_canonical(struct view body, struct stage1_request *ret)
+{
+	struct jcan j;
+
+	jcan_init(&j, body, NULL);
+	TRY(jcan_object(&j));
+	TRY(read_base64(&j, "host_signature", &ret->host_sig));
+	TRY(read_base64(&j, "requester_signature", &ret->requester_sig));
+	TRY(jcan_key(&j, "sign"));
+	TRY(jcan_bool(&j, &ret->sign));
+	TRY(read_base64(&j, "statement", &ret->statement));
+	TRY(jcan_object_end(&j));
+	return jcan_end(&j);
+}
+
+/* Any other JSON. */
+static rc read_json(struct call_ctx *c, struct stage1_request *ret)
 {
 	AUTO(json) json_t *body = NULL;
-	struct fault f = {0};
 
-	buf_init(&ret->statement, REQUEST_BYTES_MAX);
-	buf_init(&ret->requester_sig, KEEPER_SIG_MAX);
-	buf_init(&ret->host_sig, KEEPER_SIG_MAX);
+	buf_clear(&ret->statement);
+	buf_clear(&ret->requester_sig);
+	buf_clear(&ret->host_sig);
 	TRY(call_body(c, &body));
 	TRY(call_bytes(c, body, "statement", &ret->statement));
 	TRY(call_bytes(c, body, "requester_signature", &ret->requester_sig));
 	TRY(call_bytes(c, body, "host_signature", &ret->host_sig));
 	ret->sign = json_is_true(json_object_get(body, "sign"));
+	return OK;
+}
+
+rc stage1_read(struct call_ctx *c, struct stage1_request *ret)
+{
+	struct fault f = {0};
+
+	buf_init(&ret->statement, REQUEST_BYTES_MAX);
+	buf_init(&ret->requester_sig, KEEPER_SIG_MAX);
+	buf_init(&ret->host_sig, KEEPER_SIG_MAX);
+	if (!rc_is_ok(read_canonical(c->body, ret)))
+		TRY(read_json(c, ret));
 	ret->id = digest_of(buf_view(&ret->statement));
 	if (!rc_is_ok(request_parse(buf_view(&ret->statement), &ret->request, &f)))
 		return call_refuse(c, REASON_FORM_STATEMENT, "%s", f.text);
@@ -70,8 +111,8 @@ rc stage2_authenticate(struct call_ctx *c, const struct stage1_request *in,
 
 void stage3_release(struct stage3_inspected *s)
 {
-	free(s->items);
-	s->items = NULL;
+	free(s->notes);
+	s->notes = NULL;
 }
 
 /* The worker recomputes what the requester claims. */
@@ -105,7 +146,7 @@ static rc check_content(struct call_ctx *c, const struct request_item *item, int
 }
 
 static rc inspect_item(struct call_ctx *c, const struct request_item *item, size_t at,
-		       struct store_item *row)
+		       struct store_note *note)
 {
 	AUTO(fd) int fd = -1;
 	char name[ITEM_NAME_MAX + 1];
@@ -118,34 +159,15 @@ static rc inspect_item(struct call_ctx *c, const struct request_item *item, size
 		return call_refuse(c, REASON_ARTIFACT_DIGEST, "file %zu has another size", at + 1);
 	TRY(check_content(c, item, fd, at));
 	TRY(request_item_name(item, name));
-	TRY(report_make(c, &item->sha256, name, &row->report));
-	row->has_report = true;
+	TRY(report_make(c, &item->sha256, name, &note->report));
+	note->n = (uint32_t)at;
 	if (rc_is_ok(c->server->store->api->last_get(c->server->store, &item->product, &last,
 						     NULL)) &&
 	    !digest_is_equal(&last.artifact, &item->sha256) &&
-	    rc_is_ok(report_compare(c, &last.report, &row->report, &row->diff))) {
-		row->has_diff = row->has_previous = true;
-		row->previous = last.artifact;
+	    rc_is_ok(report_compare(c, &last.report, &note->report, &note->diff))) {
+		note->has_diff = true;
+		note->previous = last.artifact;
 	}
-	return OK;
-}
-
-rc item_rows(const struct request *r, struct store_item **ret)
-{
-	struct store_item *rows = calloc(r->count, sizeof(*rows));
-
-	if (rows == NULL)
-		return RC(RC_NOMEM);
-	for (size_t i = 0; i < r->count; i++) {
-		rows[i].n = (uint32_t)i;
-		rows[i].sha256 = r->items[i].sha256;
-		rows[i].content = r->items[i].content;
-		rows[i].size = r->items[i].size;
-		rows[i].product = r->items[i].product;
-		memcpy(rows[i].format, r->items[i].format, sizeof(rows[i].format));
-		rows[i].name = r->items[i].name_json;
-	}
-	*ret = rows;
 	return OK;
 }
 
@@ -155,9 +177,13 @@ rc stage3_inspect(struct call_ctx *c, const struct stage2_authenticated *in,
 	const struct request *r = &in->in->request;
 
 	ret->in = in;
-	TRY(item_rows(r, &ret->items));
-	for (size_t i = 0; r->upload && i < r->count; i++)
-		TRY(inspect_item(c, &r->items[i], i, &ret->items[i]));
+	if (!r->upload)
+		return OK;
+	ret->notes = calloc(r->count, sizeof(*ret->notes));
+	if (ret->notes == NULL)
+		return RC(RC_NOMEM);
+	for (size_t i = 0; i < r->count; i++)
+		TRY(inspect_item(c, &r->items[i], i, &ret->notes[i]));
 	return OK;
 }
 
@@ -195,11 +221,37 @@ static void first_names(const struct request *r, struct buf *out)
 	buf_put_str(out, "]");
 }
 
-rc project_request(struct call_ctx *c, const struct stage1_request *s,
-		   const struct store_item *items, const json_t *done, struct fault *f)
+/* What searches look for: each digest once, and each product once as long as neighbours are alike.
+ */
+static rc search_words(const struct request *r, struct buf *digests, struct buf *products)
+{
+	const struct name *last = NULL;
+
+	buf_put_str(products, "\n");
+	for (size_t i = 0; i < r->count; i++) {
+		const struct request_item *item = &r->items[i];
+
+		buf_put_view(digests, digest_view(&item->sha256));
+		if (item->content.alg == HASH_SHA256 &&
+		    !view_is_equal(hash_view(&item->content), digest_view(&item->sha256)))
+			buf_put_view(digests, hash_view(&item->content));
+		if (last == NULL || !name_is_equal(last, &item->product)) {
+			buf_put_str(products, item->product.s);
+			buf_put_str(products, "\n");
+		}
+		last = &item->product;
+	}
+	TRY(buf_done(digests));
+	return buf_done(products);
+}
+
+rc project_request(struct call_ctx *c, const struct stage1_request *s, const struct notes *notes,
+		   struct view done, struct fault *f)
 {
 	const struct request *r = &s->request;
 	AUTO(buf) struct buf names = {0};
+	AUTO(buf) struct buf digests = {0};
+	AUTO(buf) struct buf products = {0};
 	struct store_request row = {
 		.id = s->id,
 		.created = clock_now(&clock_system),
@@ -220,63 +272,103 @@ rc project_request(struct call_ctx *c, const struct stage1_request *s,
 		.approvers = view_str("[]"),
 		.status = view_str("{}"),
 	};
-	char *text = NULL;
-	rc put;
 
 	buf_init(&names, 4096);
+	buf_init(&digests, r->count * 2 * DIGEST_SIZE);
+	buf_init(&products, r->count * (NAME_MAX_LEN + 1) + 1);
 	first_names(r, &names);
+	TRY(search_words(r, &digests, &products));
 	row.names = buf_view(&names);
-	if (done != NULL) {
-		text = json_dumps(done, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-		if (text == NULL)
-			return RC(RC_NOMEM);
-		row.status = view_str(text);
+	row.digests = buf_view(&digests);
+	row.products = buf_view(&products);
+	if (done.len > 0) {
+		row.status = done;
 		row.uses_done = r->uses;
 		(void)snprintf(row.state, sizeof(row.state), "done");
 		(void)snprintf(row.reason, sizeof(row.reason), "%s", reason_id(REASON_STATE_USES));
 	}
-	put = c->server->store->api->request_put(c->server->store, &row, items, f);
-	free(text);
-	return put;
+	return c->server->store->api->request_put(c->server->store, &row, notes->rows, notes->count,
+						  f);
+}
+
+static void put_string(struct jcan_out *w, const char *name, const char *value)
+{
+	jcan_out_key(w, name);
+	jcan_out_string(w, value);
+}
+
+static void put_number(struct jcan_out *w, const char *name, uint64_t value)
+{
+	jcan_out_key(w, name);
+	jcan_out_u64(w, value);
 }
 
 /* The status of a request that was signed at once, without asking the keeper again: what the
  * statement and the result say. Rule and checks are left out; GET /v1/requests/{id} has them. */
-static json_t *done_status(const struct stage1_request *s)
+static rc done_status(const struct stage1_request *s, struct buf *out)
 {
+	static const char *const empty[] = {"approvals", "checks"};
 	const struct request *r = &s->request;
 	char not_before[TIME_TEXT] = "";
 	char deadline[TIME_TEXT] = "";
-	char id[DIGEST_HEX];
+	const struct {
+		const char *name;
+		const char *value;
+	} texts[] = {
+		{"not_before", not_before},
+		{"outcome", "deny"},
+		{"reason", reason_id(REASON_STATE_USES)},
+		{"remedy", reason_remedy(REASON_STATE_USES)},
+	};
+	struct jcan_out w;
 
-	digest_hex(&s->id, id);
-	rc_ignore(time_format(r->not_before, not_before), "parsed from such a text");
-	rc_ignore(time_format(r->deadline, deadline), "parsed from such a text");
-	return json_pack(
-		"{s:[],s:[],s:s,s:s,s:i,s:s,s:[],s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:i}",
-		"approvals", "checks", "deadline", deadline, "host", r->host.s, "items",
-		(int)r->count, "key", r->key.s, "missing", "not_before", not_before, "outcome",
-		"deny", "reason", reason_id(REASON_STATE_USES), "remedy",
-		reason_remedy(REASON_STATE_USES), "request", id, "requester", r->requester.s,
-		"state", "done", "text", reason_what(REASON_STATE_USES), "uses", (int)r->uses,
-		"uses_done", (int)r->uses, "uses_spent", (int)r->uses);
+	TRY(time_format(r->not_before, not_before));
+	TRY(time_format(r->deadline, deadline));
+	jcan_out_init(&w, out);
+	jcan_out_object(&w);
+	for (size_t i = 0; i < 2; i++) {
+		jcan_out_key(&w, empty[i]);
+		jcan_out_array(&w);
+		jcan_out_array_end(&w);
+	}
+	put_string(&w, "deadline", deadline);
+	put_string(&w, "host", r->host.s);
+	put_number(&w, "items", r->count);
+	put_string(&w, "key", r->key.s);
+	jcan_out_key(&w, "missing");
+	jcan_out_array(&w);
+	jcan_out_array_end(&w);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		put_string(&w, texts[i].name, texts[i].value);
+	jcan_out_key(&w, "request");
+	jcan_out_hex(&w, digest_view(&s->id));
+	put_string(&w, "requester", r->requester.s);
+	put_string(&w, "state", "done");
+	put_string(&w, "text", reason_what(REASON_STATE_USES));
+	put_number(&w, "uses", r->uses);
+	put_number(&w, "uses_done", r->uses);
+	put_number(&w, "uses_spent", r->uses);
+	jcan_out_object_end(&w);
+	return jcan_out_done(&w);
 }
 
 void stage5_release(struct stage5_projected *s)
 {
-	json_decref(s->status);
-	s->status = NULL;
+	buf_release(&s->status);
 }
 
 rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage5_projected *ret)
 {
 	const struct stage1_request *s = in->in->in->in;
+	const struct notes notes = {.rows = in->in->notes,
+				    .count = in->in->notes == NULL ? 0 : s->request.count};
 	struct fault f = {0};
 
+	buf_init(&ret->status, STATUS_MAX);
 	if (in->reply.type == KEEPER_R_RESULT && s->request.uses == 1 && !s->request.upload &&
 	    !request_is_stored(c, &s->id))
-		ret->status = done_status(s);
-	if (!rc_is_ok(project_request(c, s, in->in->items, ret->status, &f)))
+		TRY(done_status(s, &ret->status));
+	if (!rc_is_ok(project_request(c, s, &notes, buf_view(&ret->status), &f)))
 		return call_refuse(c, REASON_CALL_LIMIT,
 				   "the keeper has the request, but the server's store failed: %s",
 				   f.text);
@@ -286,8 +378,11 @@ rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage
 
 rc stage6_release(struct call_ctx *c, const struct stage5_projected *in)
 {
-	if (in->status != NULL)
-		return answer_result(c, &in->in->reply, json_incref(in->status));
+	const struct answer_parts parts = {.reply = &in->in->reply,
+					   .status = buf_view(&in->status)};
+
+	if (in->status.len > 0)
+		return answer_parts(c, &parts);
 	return answer_reply(c, &in->in->in->in->in->id, &in->in->reply, NULL);
 }
 

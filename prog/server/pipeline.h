@@ -6,6 +6,8 @@
 #ifndef GS_SERVER_PIPELINE_H
 #define GS_SERVER_PIPELINE_H
 
+#include "lib/codec/jcan.h"
+#include "lib/crypt/x509.h"
 #include "prog/server/server.h"
 
 /* stage1: the statement is canonical and within limits. */
@@ -32,7 +34,7 @@ MUST rc stage2_authenticate(struct call_ctx *c, const struct stage1_request *in,
  * inspected; without upload there is nothing to look at. */
 struct stage3_inspected {
 	const struct stage2_authenticated *in;
-	struct store_item *items; /* with reports and diffs */
+	struct store_note *notes; /* one for each file; NULL without upload */
 };
 void stage3_release(struct stage3_inspected *s);
 AUTO_DEFINE(stage3, struct stage3_inspected, stage3_release)
@@ -49,7 +51,7 @@ MUST rc stage4_keep(struct call_ctx *c, const struct stage3_inspected *in, struc
 /* stage5: the store can find it. */
 struct stage5_projected {
 	const struct stage4_kept *in;
-	json_t *status; /* of a request that was new and is done; else NULL and asked for */
+	struct buf status; /* of a request that was new and is done; else empty and asked for */
 };
 void stage5_release(struct stage5_projected *s);
 AUTO_DEFINE(stage5, struct stage5_projected, stage5_release)
@@ -61,11 +63,16 @@ MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
 
 /* ---- shared with acts and results ---- */
 
-/* What the store keeps of a request's files; the caller frees *ret. Names borrow from r. */
-MUST rc item_rows(const struct request *r, struct store_item **ret);
-/* Into the store, if it is new there. done (may be NULL) is its status, if that is known. */
+/* What inspection found, for the store. */
+struct notes {
+	const struct store_note *rows;
+	size_t count;
+};
+/* Into the store, if it is new there. done (may be empty) is its status, if that is known. */
 MUST rc project_request(struct call_ctx *c, const struct stage1_request *s,
-			const struct store_item *items, const json_t *done, struct fault *f);
+			const struct notes *notes, struct view done, struct fault *f);
+/* The request as the store has it: statement, signatures, id, parsed. RC_NOTFOUND. */
+MUST rc request_stored(struct call_ctx *c, const struct digest *id, struct stage1_request *ret);
 /* Makes sure the store has a request that the keeper knows: a lost store fills again as requests
  * are asked for. Refuses with state.unknown. */
 MUST rc request_known(struct call_ctx *c, const struct digest *id);
@@ -79,10 +86,19 @@ MUST rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **
 		     uint64_t *ret_version);
 /* Whether the store has it. */
 bool request_is_stored(struct call_ctx *c, const struct digest *id);
-/* {"status","result"} of a signature just made; status is taken. */
-MUST rc answer_result(struct call_ctx *c, const struct keeper_reply *reply, json_t *status);
+/* {"receipt"?,"result"?,"status"}: canonical JSON for two of them, R_RESULT or not for the third.
+ */
+struct answer_parts {
+	struct view receipt; /* empty: none */
+	const struct keeper_reply *reply;
+	struct view status;
+};
+MUST rc answer_parts(struct call_ctx *c, const struct answer_parts *p);
 /* RESULT of docs/api.md. */
-MUST rc result_json(struct call_ctx *c, const struct keeper_result *r, json_t **ret);
+MUST rc result_put(struct call_ctx *c, const struct keeper_result *r, struct jcan_out *w);
+/* Certificates of the key that signed, concatenated, leaf first; nothing if it had none. */
+#define RESULT_CHAIN_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX)
+MUST rc result_chain(struct call_ctx *c, const struct keeper_result *r, struct buf *der);
 /* Inspects an artifact unless that was done before; the digest of its report. */
 MUST rc report_make(struct call_ctx *c, const struct digest *artifact, const char *name,
 		    struct digest *ret);

@@ -20,18 +20,55 @@ bool request_is_stored(struct call_ctx *c, const struct digest *id)
 	return rc_is_ok(s->api->request_get(s, id, is_there, NULL, NULL));
 }
 
-/* Reports are made again where the file is still here; without one there is none. */
-static void inspect_again(struct call_ctx *c, const struct request *r, struct store_item *rows)
+static rc take_stored(void *ctx, const struct store_request *row)
 {
-	char name[ITEM_NAME_MAX + 1];
+	struct stage1_request *s = ctx;
 
+	buf_put_view(&s->statement, row->statement);
+	buf_put_view(&s->requester_sig, row->requester_sig);
+	buf_put_view(&s->host_sig, row->host_sig);
+	s->sign = row->sign;
+	return buf_done(&s->statement);
+}
+
+static void init_parts(struct stage1_request *s, const struct digest *id)
+{
+	buf_init(&s->statement, REQUEST_BYTES_MAX);
+	buf_init(&s->requester_sig, KEEPER_SIG_MAX);
+	buf_init(&s->host_sig, KEEPER_SIG_MAX);
+	s->id = *id;
+}
+
+rc request_stored(struct call_ctx *c, const struct digest *id, struct stage1_request *ret)
+{
+	struct store *s = c->server->store;
+
+	init_parts(ret, id);
+	TRY(s->api->request_get(s, id, take_stored, ret, NULL));
+	return request_parse(buf_view(&ret->statement), &ret->request, NULL);
+}
+
+/* Reports are made again where the file is still here; without one there is none. */
+static rc inspect_again(struct call_ctx *c, const struct request *r, struct store_note **ret,
+			size_t *ret_count)
+{
+	struct store_note *notes = calloc(r->count, sizeof(*notes));
+	char name[ITEM_NAME_MAX + 1];
+	size_t n = 0;
+
+	if (notes == NULL)
+		return RC(RC_NOMEM);
 	for (size_t i = 0; r->upload && i < r->count; i++) {
-		rows[i].has_report =
-			rc_is_ok(request_item_name(&r->items[i], name)) &&
-			rc_is_ok(report_make(c, &rows[i].sha256, name, &rows[i].report));
+		notes[n].n = (uint32_t)i;
+		if (rc_is_ok(request_item_name(&r->items[i], name)) &&
+		    rc_is_ok(report_make(c, &r->items[i].sha256, name, &notes[n].report)))
+			n++;
 		buf_clear(&c->out);
 		c->status = 0;
 	}
+	*ret = notes;
+	*ret_count = n;
+	return OK;
 }
 
 static rc fetch(struct call_ctx *c, const struct digest *id, struct stage1_request *ret)
@@ -42,9 +79,7 @@ static rc fetch(struct call_ctx *c, const struct digest *id, struct stage1_reque
 	struct keeper_document doc;
 
 	buf_init(&frame, 128);
-	buf_init(&ret->statement, REQUEST_BYTES_MAX);
-	buf_init(&ret->requester_sig, KEEPER_SIG_MAX);
-	buf_init(&ret->host_sig, KEEPER_SIG_MAX);
+	init_parts(ret, id);
 	keeper_put_digest(&frame, correlation, KEEPER_STATEMENT, id);
 	TRY(call_keeper(c, correlation, &frame, KEEPER_R_DOCUMENT, KEEPER_R_DOCUMENT, &reply));
 	if (!rc_is_ok(keeper_get_document(buf_view(&reply.body), &doc)))
@@ -56,7 +91,6 @@ static rc fetch(struct call_ctx *c, const struct digest *id, struct stage1_reque
 	buf_put_view(&ret->requester_sig, doc.sigs[0]);
 	buf_put_view(&ret->host_sig, doc.sigs[1]);
 	TRY(buf_done(&ret->statement));
-	ret->id = *id;
 	if (!rc_is_ok(request_parse(buf_view(&ret->statement), &ret->request, NULL)))
 		return call_refuse(c, REASON_KEEPER_INTERNAL,
 				   "the keeper's request cannot be read");
@@ -68,7 +102,8 @@ rc request_known(struct call_ctx *c, const struct digest *id)
 	AUTO(stage1) struct stage1_request request = {0};
 	struct store *s = c->server->store;
 	AUTO(json) json_t *status = NULL;
-	struct store_item *rows = NULL;
+	struct store_note *rows = NULL;
+	struct notes notes = {0};
 	uint64_t version;
 	struct fault f = {0};
 	rc r = s->api->request_get(s, id, is_there, NULL, &f);
@@ -77,9 +112,9 @@ rc request_known(struct call_ctx *c, const struct digest *id)
 		return r;
 	TRY(status_fetch(c, id, &status, &version)); /* refuses with state.unknown */
 	TRY(fetch(c, id, &request));
-	TRY(item_rows(&request.request, &rows));
-	inspect_again(c, &request.request, rows);
-	r = project_request(c, &request, rows, NULL, &f);
+	TRY(inspect_again(c, &request.request, &rows, &notes.count));
+	notes.rows = rows;
+	r = project_request(c, &request, &notes, view_of(NULL, 0), &f);
 	free(rows);
 	return rc_is_ok(r) ? OK : call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
 }

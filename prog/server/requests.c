@@ -221,17 +221,14 @@ static json_t *hex_or_null(bool has, const struct digest *d)
 	return json_string(hex);
 }
 
-static rc take_item(void *ctx, const struct store_item *row)
+static rc take_note(void *ctx, const struct store_note *row)
 {
-	if (!row->has_report)
-		return OK;
-	return json_array_append_new(ctx,
-				     json_pack("{s:i,s:o,s:o,s:o}", "item", (int)row->n, "report",
-					       hex_or_null(true, &row->report), "diff",
-					       hex_or_null(row->has_diff, &row->diff), "previous",
-					       hex_or_null(row->has_previous, &row->previous))) == 0
-		       ? OK
-		       : RC(RC_NOMEM);
+	json_t *o = json_pack("{s:i,s:o,s:o,s:o}", "item", (int)row->n, "report",
+			      hex_or_null(true, &row->report), "diff",
+			      hex_or_null(row->has_diff, &row->diff), "previous",
+			      hex_or_null(row->has_diff, &row->previous));
+
+	return json_array_append_new(ctx, o) == 0 ? OK : RC(RC_NOMEM);
 }
 
 rc get_request(struct call_ctx *c)
@@ -255,7 +252,7 @@ rc get_request(struct call_ctx *c)
 		r = s->api->request_get(s, &id, take_row, o, NULL);
 	}
 	if (rc_is_ok(r))
-		r = s->api->item_list(s, &id, take_item, reports, NULL);
+		r = s->api->note_list(s, &id, take_note, reports, NULL);
 	if (!rc_is_ok(r)) {
 		json_decref(o);
 		return r;

@@ -63,7 +63,7 @@ static void report_path(const struct digest *d, char out[PATH_BYTES])
 /* Keeps the canonical bytes under their digest. */
 static rc report_keep(struct call_ctx *c, const json_t *report, struct digest *ret)
 {
-	char *text = json_dumps(report, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	char *text = json_text(report);
 	char path[PATH_BYTES];
 	struct file_spec spec = {.dirfd = c->server->data_fd, .name = path, .mode = 0600};
 	struct fault f = {0};
@@ -166,46 +166,31 @@ rc get_artifact(struct call_ctx *c)
 	return answer_artifact(c, &d);
 }
 
-/* The item that the path names. */
-struct one_item {
-	struct digest sha256;
-	struct hash content;
-	char format[16];
-};
-
-static rc take_item(void *ctx, const struct store_item *row)
-{
-	struct one_item *i = ctx;
-
-	i->sha256 = row->sha256;
-	i->content = row->content;
-	memcpy(i->format, row->format, sizeof(i->format));
-	return OK;
-}
-
-static rc path_item(struct call_ctx *c, struct digest *request, uint64_t *n, struct one_item *ret)
+/* The request and the file of it that the path names. */
+static rc path_item(struct call_ctx *c, struct stage1_request *ret, uint64_t *ret_n)
 {
 	struct view segment = c->target.segments[4];
-	rc r;
+	struct digest request;
+	uint64_t n;
 
-	TRY(call_digest(c, 2, request));
-	TRY(request_known(c, request));
-	if (!rc_is_ok(num_parse_u64((const char *)segment.ptr, segment.len, REQUEST_ITEMS_MAX, n)))
+	TRY(call_digest(c, 2, &request));
+	TRY(request_known(c, &request));
+	if (!rc_is_ok(num_parse_u64((const char *)segment.ptr, segment.len, REQUEST_ITEMS_MAX, &n)))
 		return call_refuse(c, REASON_CALL_NOTFOUND, "files are counted from 0");
-	r = c->server->store->api->item_get(c->server->store, request, (uint32_t)*n, take_item, ret,
-					    NULL);
-	return rc_is_ok(r) ? r
-			   : call_refuse(c, REASON_CALL_NOTFOUND, "the request has no such file");
+	TRY(request_stored(c, &request, ret));
+	if (n >= ret->request.count)
+		return call_refuse(c, REASON_CALL_NOTFOUND, "the request has no such file");
+	*ret_n = n;
+	return OK;
 }
 
 rc get_item_artifact(struct call_ctx *c)
 {
-	struct one_item item;
-	struct digest request;
-	uint64_t n;
+	AUTO(stage1) struct stage1_request stored = {0};
+	uint64_t n = 0;
 
-	TRY(path_item(c, &request, &n, &item));
-	return answer_artifact(c, &item.sha256);
+	TRY(path_item(c, &stored, &n));
+	return answer_artifact(c, &stored.request.items[n].sha256);
 }
 
 /* ---- Results ---- */
@@ -239,94 +224,63 @@ rc get_result(struct call_ctx *c)
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	struct keeper_result result;
 	struct digest request;
-	json_t *value = NULL;
-	uint32_t use;
-	rc r;
+	struct jcan_out w;
+	uint32_t use = 0;
 
 	TRY(call_digest(c, 2, &request));
 	TRY(use_param(c, &use));
 	TRY(result_fetch(c, &request, use, &reply, &result));
-	r = result_json(c, &result, &value);
-	if (!rc_is_ok(r)) {
-		json_decref(value);
-		return r;
-	}
-	return call_json(c, 200, value);
+	jcan_out_init(&w, &c->out);
+	TRY(result_put(c, &result, &w));
+	TRY(jcan_out_done(&w));
+	c->status = 200;
+	c->content_type = "application/json";
+	return OK;
 }
 
 /* ---- Finished files ---- */
 
-struct request_bytes {
-	struct buf statement;
-};
-
-static rc take_statement(void *ctx, const struct store_request *row)
+/* The signature object of a file: the same pure code as keeper and clients use. */
+static rc make_object(const struct request_item *item, struct view chain_der,
+		      const struct keeper_result *result, struct view signature, struct buf *out)
 {
-	struct request_bytes *b = ctx;
+	const struct format_tbs *format = format_tbs_find(view_str(item->format));
+	AUTO(x509_chain) struct x509_chain chain = {0};
+	AUTO(pkey) struct pkey *key = NULL;
+	struct tbs_key certs;
+	struct tbs_input in = {.content = item->content,
+			       .params = item->params,
+			       .when = result->signed_at,
+			       .key = &certs};
+	struct x509 leaf;
 
-	buf_put_view(&b->statement, row->statement);
-	return buf_done(&b->statement);
+	if (format == NULL)
+		return RC(RC_UNKNOWN);
+	TRY(x509_chain_read(chain_der, &chain, NULL));
+	TRY(x509_parse(chain.der[0], &leaf, NULL));
+	TRY(pkey_from_spki(leaf.spki, &key, NULL));
+	TRY(tbs_key_init(&certs, pkey_alg(key), chain.der[0], chain.der + 1, chain.count - 1,
+			 NULL));
+	return format->finish(&in, signature, out, NULL);
 }
 
-/* The signature object of item n: the same pure code as keeper and clients use. */
-static rc build_object(struct call_ctx *c, const struct digest *request, uint64_t n,
+static rc build_object(struct call_ctx *c, const struct request *request, uint64_t n,
 		       const struct keeper_result *result, struct buf *out)
 {
-	struct request_bytes bytes;
-	AUTO(request) struct request r = {0};
-	AUTO(json) json_t *json = NULL;
-	AUTO(x509_chain) struct x509_chain chain = {0};
 	AUTO(buf) struct buf der = {0};
-	AUTO(pkey) struct pkey *key = NULL;
 	struct view rest = result->signatures;
 	struct view signature = {0};
-	struct tbs_input in = {.when = result->signed_at};
-	const struct format_tbs *format;
-	struct tbs_key certs;
-	struct x509 leaf = {0};
-	const json_t *row;
-	struct fault f = {0};
-	size_t i;
-	rc ok;
+	rc r = OK;
 
-	buf_init(&bytes.statement, REQUEST_BYTES_MAX);
-	buf_init(&der, (size_t)X509_CHAIN_MAX * X509_DER_MAX);
-	ok = c->server->store->api->request_get(c->server->store, request, take_statement, &bytes,
-						NULL);
-	if (rc_is_ok(ok))
-		ok = request_parse(buf_view(&bytes.statement), &r, &f);
-	if (rc_is_ok(ok))
-		ok = result_json(c, result, &json);
-	for (uint64_t k = 0; rc_is_ok(ok) && k <= n; k++)
-		ok = keeper_result_next(&rest, &signature);
-	json_array_foreach(json_object_get(json, "certificates"), i, row)
-	{
-		AUTO(json) json_t *one = json_pack("{s:O}", "c", row);
-
-		if (rc_is_ok(ok))
-			ok = call_bytes(c, one, "c", &der);
-	}
-	if (rc_is_ok(ok))
-		ok = x509_chain_read(buf_view(&der), &chain, &f);
-	if (rc_is_ok(ok))
-		ok = x509_parse(chain.der[0], &leaf, &f);
-	if (rc_is_ok(ok))
-		ok = pkey_from_spki(leaf.spki, &key, &f);
-	if (rc_is_ok(ok))
-		ok = tbs_key_init(&certs, pkey_alg(key), chain.der[0], chain.der + 1,
-				  chain.count - 1, &f);
-	if (rc_is_ok(ok) && n < r.count) {
-		in.content = r.items[n].content;
-		in.params = r.items[n].params;
-		in.key = &certs;
-		format = format_tbs_find(view_str(r.items[n].format));
-		ok = format == NULL ? RC(RC_UNKNOWN) : format->finish(&in, signature, out, &f);
-	}
-	buf_release(&bytes.statement);
-	if (!rc_is_ok(ok) && c->status == 0)
-		return call_refuse(c, REASON_CALL_LIMIT, "the signature object cannot be built: %s",
-				   f.text);
-	return ok;
+	buf_init(&der, RESULT_CHAIN_MAX);
+	TRY(result_chain(c, result, &der));
+	for (uint64_t k = 0; rc_is_ok(r) && k <= n; k++)
+		r = keeper_result_next(&rest, &signature);
+	if (rc_is_ok(r))
+		r = make_object(&request->items[n], buf_view(&der), result, signature, out);
+	return rc_is_ok(r) ? OK
+			   : call_refuse(c, REASON_CALL_LIMIT,
+					 "the signature object cannot be built: %s", rc_name(r));
 }
 
 /* An unnamed file of the data directory that holds the bytes. */
@@ -346,7 +300,7 @@ static rc scratch(struct call_ctx *c, struct view bytes, int *ret)
 }
 
 /* The worker inserts the object, verifies the result and compares what is left with the input. */
-static rc insert(struct call_ctx *c, const struct one_item *item, struct view object)
+static rc insert(struct call_ctx *c, const struct request_item *item, struct view object)
 {
 	const char *args[] = {"insert",	  "--format", item->format, "--in", "3",
 			      "--object", "4",	      "--out",	    "5"};
@@ -376,23 +330,24 @@ static rc insert(struct call_ctx *c, const struct one_item *item, struct view ob
 
 rc get_signed(struct call_ctx *c)
 {
+	AUTO(stage1) struct stage1_request stored = {0};
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf object = {0};
+	const struct request_item *item;
 	struct keeper_result result;
-	struct one_item item;
-	struct digest request;
-	uint64_t n;
-	uint32_t use;
+	uint64_t n = 0;
+	uint32_t use = 0;
 
 	buf_init(&object, OBJECT_MAX);
-	TRY(path_item(c, &request, &n, &item));
+	TRY(path_item(c, &stored, &n));
 	TRY(use_param(c, &use));
-	if (strcmp(item.format, "cms") != 0 && task_is_slow(c))
+	item = &stored.request.items[n];
+	if (strcmp(item->format, "cms") != 0 && task_is_slow(c))
 		return OK;
-	TRY(result_fetch(c, &request, use, &reply, &result));
-	TRY(build_object(c, &request, n, &result, &object));
-	if (strcmp(item.format, "cms") != 0)
-		return insert(c, &item, buf_view(&object));
+	TRY(result_fetch(c, &stored.id, use, &reply, &result));
+	TRY(build_object(c, &stored.request, n, &result, &object));
+	if (strcmp(item->format, "cms") != 0)
+		return insert(c, item, buf_view(&object));
 	buf_put_view(&c->out, buf_view(&object));
 	c->status = 200;
 	c->content_type = "application/pkcs7-signature";

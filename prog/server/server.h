@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "lib/base/clock.h"
 #include "lib/model/reason.h"
@@ -108,6 +109,12 @@ MUST rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, en
 MUST rc call_parse(struct call_ctx *c, struct view bytes, json_t **ret);
 json_t *json_base64(struct view bytes);
 
+/* Canonical text of a value (lib/codec/jcan.h); the caller frees it. NULL without memory. */
+char *json_text(const json_t *value);
+static inline void json_text_autorelease(char **text)
+{
+	free(*text);
+}
 static inline void json_autorelease(json_t **j)
 {
 	json_decref(*j);

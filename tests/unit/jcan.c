@@ -280,6 +280,8 @@ static void fill_good(struct jcan_out *w)
 	jcan_out_array_end(w);
 	jcan_out_key(w, "ab");
 	jcan_out_hex(w, view_str("\x01\xfe"));
+	jcan_out_key(w, "b");
+	jcan_out_base64(w, view_str("\xff\xfe"));
 	jcan_out_key(w, "\xc3\xa9");
 	jcan_out_raw(w, view_str("{\"x\":null}"));
 	jcan_out_key(w, "\xf0\x9f\x98\x80");
@@ -381,9 +383,10 @@ static void the_writer_cannot_be_misled(void **state)
 {
 	(void)state;
 	assert_int_equal(RC_OK,
-			 written(fill_good, "{\"a\\n\":[0,9007199254740991,false],\"ab\":\"01fe\","
-					    "\"\\u00E9\":{\"x\":null},\"\\uD83D\\uDE00\":"
-					    "\"\\\"\\\\\\b\\u001F/\x7f\\uD83D\\uDE00\"}"));
+			 written(fill_good,
+				 "{\"a\\n\":[0,9007199254740991,false],\"ab\":\"01fe\","
+				 "\"b\":\"//4=\",\"\\u00E9\":{\"x\":null},\"\\uD83D\\uDE00\":"
+				 "\"\\\"\\\\\\b\\u001F/\x7f\\uD83D\\uDE00\"}"));
 	assert_int_equal(RC_STATE, written(fill_order, ""));
 	assert_int_equal(RC_STATE, written(fill_twice, ""));
 	assert_int_equal(RC_STATE, written(fill_open, ""));

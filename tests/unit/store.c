@@ -79,7 +79,9 @@ static struct digest digest_n(unsigned n)
 /* Request n, of two files: n * 10 and n * 10 + 1. */
 static void put(struct store *s, unsigned n, const char *who, const char *product)
 {
-	struct store_item items[2] = {{.n = 0}, {.n = 1}};
+	const struct digest digests[2] = {digest_n(n * 10), digest_n(n * 10 + 1)};
+	struct store_note note = {.n = 1, .report = digest_n(n * 10 + 5)};
+	char products[80];
 	struct store_request r = {
 		.id = digest_n(n),
 		.created = 1000 + n,
@@ -101,15 +103,10 @@ static void put(struct store *s, unsigned n, const char *who, const char *produc
 		.status = view_str("{}"),
 	};
 
-	for (unsigned i = 0; i < 2; i++) {
-		items[i].sha256 = digest_n(n * 10 + i);
-		items[i].content = hash_of(HASH_SHA256, view_of(&items[i].sha256, 32));
-		items[i].size = 77;
-		items[i].product = name_of(product);
-		items[i].name = view_str("file.bin");
-		(void)strcpy(items[i].format, "cms");
-	}
-	assert_rc(RC_OK, s->api->request_put(s, &r, items, NULL));
+	(void)snprintf(products, sizeof(products), "\nother\n%s\n", product);
+	r.digests = view_of(digests, sizeof(digests));
+	r.products = view_str(products);
+	assert_rc(RC_OK, s->api->request_put(s, &r, &note, n % 2, NULL));
 }
 
 struct seen {
@@ -193,50 +190,69 @@ static void requests_and_lists(void **state)
 	assert_int_equal(seen.count, 1);
 }
 
-static rc see_item(void *ctx, const struct store_item *row)
+struct seen_notes {
+	size_t count;
+	struct store_note last;
+};
+
+static rc see_note(void *ctx, const struct store_note *row)
 {
-	*(struct store_item *)ctx = *row;
-	assert_true(view_is(row->name, "file.bin"));
+	struct seen_notes *seen = (struct seen_notes *)ctx;
+
+	seen->count++;
+	seen->last = *row;
 	return OK;
 }
 
-static void items_and_search(void **state)
+static void notes_and_search(void **state)
 {
 	struct store *s = ((struct box *)*state)->s;
 	struct digest id = digest_n(1), none = digest_n(99), artifact = digest_n(11);
 	struct store_filter filter = {.limit = 10, .artifact = &artifact};
-	struct digest content;
-	struct store_item item;
+	struct store_note notes[2] = {{.n = 3, .report = digest_n(500)},
+				      {.n = 1,
+				       .report = digest_n(501),
+				       .has_diff = true,
+				       .diff = digest_n(502),
+				       .previous = digest_n(503)}};
+	struct store_request more = {.id = digest_n(700),
+				     .requester = name_of("alice"),
+				     .host = name_of("h"),
+				     .key = name_of("k"),
+				     .statement = view_str("{statement}"),
+				     .requester_sig = view_str("s"),
+				     .host_sig = view_str("sig2"),
+				     .state = "open"};
+	struct name part = name_of("the");
+	struct seen_notes seen_notes = {0};
 	struct seen seen = {0};
 
 	put(s, 1, "alice", "p1");
 	put(s, 2, "alice", "p1");
-	assert_rc(RC_OK, s->api->item_list(s, &id, see_item, &item, NULL));
-	assert_int_equal(item.n, 1);
-	assert_false(item.has_report);
-	assert_rc(RC_OK, s->api->item_get(s, &id, 1, see_item, &item, NULL));
-	assert_true(digest_is_equal(&item.sha256, &artifact));
-	assert_rc(RC_NOTFOUND, s->api->item_get(s, &id, 2, see_item, &item, NULL));
-	assert_rc(RC_NOTFOUND, s->api->item_get(s, &none, 0, see_item, &item, NULL));
-	item.has_report = item.has_diff = true;
-	item.report = digest_n(500);
-	item.diff = digest_n(501);
-	assert_rc(RC_OK, s->api->item_report(s, &id, &item, NULL));
-	assert_rc(RC_NOTFOUND, s->api->item_report(s, &none, &item, NULL));
-	memset(&item, 0, sizeof(item));
-	assert_rc(RC_OK, s->api->item_get(s, &id, 1, see_item, &item, NULL));
-	assert_true(item.has_report && item.has_diff && !item.has_previous);
-	/* By file digest and by content digest. */
+	assert_rc(RC_OK, s->api->note_list(s, &id, see_note, &seen_notes, NULL));
+	assert_int_equal(seen_notes.count, 1);
+	assert_int_equal(seen_notes.last.n, 1);
+	assert_false(seen_notes.last.has_diff);
+	assert_rc(RC_OK, s->api->note_list(s, &none, see_note, &seen_notes, NULL));
+	assert_int_equal(seen_notes.count, 1);
+	/* Ordered, and what is there comes back. */
+	assert_rc(RC_OK, s->api->request_put(s, &more, notes, 2, NULL));
+	assert_rc(RC_OK, s->api->note_list(s, &more.id, see_note, &seen_notes, NULL));
+	assert_int_equal(seen_notes.count, 3);
+	assert_int_equal(seen_notes.last.n, 3);
+	assert_true(digest_is_equal(&seen_notes.last.report, &notes[0].report));
+	/* A search finds the second of two digests, and nothing that only begins or ends alike. */
 	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
 	assert_int_equal(seen.count, 1);
 	assert_true(digest_is_equal(&seen.last.id, &id));
-	memcpy(content.b, item.content.b, 32);
-	filter.artifact = &content;
-	seen.count = 0;
-	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
-	assert_int_equal(seen.count, 1);
 	filter.artifact = &none;
 	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 0);
+	filter = (struct store_filter){.limit = 10, .product = &part};
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 0);
+	filter = (struct store_filter){.limit = 1, .artifact = &artifact, .before = 1};
 	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
 	assert_int_equal(seen.count, 0);
 }
@@ -268,7 +284,7 @@ static void status_and_versions(void **state)
 	{
 		struct store_request again = {.id = id, .sign = true};
 
-		assert_rc(RC_OK, s->api->request_put(s, &again, NULL, NULL));
+		assert_rc(RC_OK, s->api->request_put(s, &again, NULL, 0, NULL));
 	}
 	assert_rc(RC_OK, s->api->request_due(s, 4999, 10, count_digest, &due, NULL));
 	assert_int_equal(due, 0);
@@ -450,20 +466,38 @@ static void *put_many(void *ctx)
 	return NULL;
 }
 
+/* A request with the same note twice, which the store refuses. */
+static void *put_refused(void *ctx)
+{
+	const struct hand *h = (const struct hand *)ctx;
+	const struct store_note twice[2] = {{.n = 1}, {.n = 1}};
+
+	for (unsigned n = h->from; n < h->from + 40; n++) {
+		struct store_request r = {.id = digest_n(n), .state = "open"};
+
+		assert_rc(RC_CORRUPT, h->s->api->request_put(h->s, &r, twice, 2, NULL));
+	}
+	return NULL;
+}
+
 static void many_threads(void **state)
 {
 	struct box *b = (struct box *)*state;
+	struct hand refused = {.s = b->s, .from = 1000};
+	pthread_t other;
 	struct store_filter filter = {.limit = 200};
 	struct hand hands[4];
 	pthread_t threads[4];
 	struct seen seen = {0};
 
+	assert_int_equal(pthread_create(&other, NULL, put_refused, &refused), 0);
 	for (unsigned i = 0; i < 4; i++) {
 		hands[i] = (struct hand){.s = b->s, .from = i * 20}; /* halves overlap */
 		assert_int_equal(pthread_create(&threads[i], NULL, put_many, &hands[i]), 0);
 	}
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(pthread_join(other, NULL), 0);
 	assert_rc(RC_OK, b->s->api->request_list(b->s, &filter, see, &seen, NULL));
 	assert_int_equal(seen.count, 100);
 }
@@ -499,7 +533,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(requests_and_lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(items_and_search, setup, teardown),
+		cmocka_unit_test_setup_teardown(notes_and_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(status_and_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(results_products_certificates, setup, teardown),
 		cmocka_unit_test_setup_teardown(uploads, setup, teardown),
