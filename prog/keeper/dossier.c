@@ -5,12 +5,22 @@
 
 #include "lib/codec/jcan.h"
 #include "lib/crypt/sshsig.h"
+#include "lib/tlog/items.h"
 
 void dossier_clear(struct dossier *d)
 {
 	request_release(&d->request);
 	buf_release(&d->mem);
 	memset(d, 0, sizeof(*d));
+}
+
+rc dossier_items(struct dossier *d, struct digest *ret)
+{
+	if (!d->has_items_root)
+		TRY(items_root(&d->request, &d->items_root));
+	d->has_items_root = true;
+	*ret = d->items_root;
+	return OK;
 }
 
 /* Whether the stored signature was made by a key that p still has. It was verified when it came;

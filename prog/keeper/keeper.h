@@ -83,6 +83,8 @@ struct dossier {
 	bool known; /* in the journal */
 	struct journal_request row;
 	struct request request; /* views into statement */
+	struct digest items_root;
+	bool has_items_root;
 	struct view statement;
 	struct buf mem;	   /* holds the statement if it came from the journal */
 	bool signers_left; /* the requester's or the host's key is no longer theirs */
@@ -139,6 +141,8 @@ void dossier_clear(struct dossier *d);
 /* Loads request and acts. RC_DENIED state.unknown; else storage errors. */
 MUST rc dossier_load(struct keeper *k, const struct digest *id, struct refusal *why);
 MUST rc dossier_load_row(struct keeper *k, const struct journal_request *row);
+/* Root of the tree over the request's items, computed once. RC_LIMIT. */
+MUST rc dossier_items(struct dossier *d, struct digest *ret);
 /* Evaluates policy, roster, key and time now. Storage errors and RC_NOMEM only. */
 MUST rc dossier_decide(struct keeper *k);
 /* Appends R_STATUS. leaf: UINT64_MAX for none. */

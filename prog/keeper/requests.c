@@ -3,10 +3,8 @@
 
 #include <string.h>
 
-#include "lib/tlog/items.h"
-
 /* A dossier for a statement that the journal does not hold (yet). */
-static rc read_submission(struct call *c, struct view statement)
+static rc read_submission(struct call *c, struct view statement, const struct digest *id)
 {
 	struct dossier *d = &c->k->dossier;
 	struct fault f = {0};
@@ -18,7 +16,7 @@ static rc read_submission(struct call *c, struct view statement)
 	r = request_parse(statement, &d->request, &f);
 	if (!rc_is_ok(r))
 		return refuse_form(&c->why, r, &f);
-	d->row = (struct journal_request){.digest = digest_of(statement),
+	d->row = (struct journal_request){.digest = *id,
 					  .uses = d->request.uses,
 					  .deadline = d->request.deadline,
 					  .closed = REASON_NONE};
@@ -40,7 +38,7 @@ static rc store_request(struct keeper *k, const struct keeper_submit *m, struct 
 	sigs_put(&sigs, m->requester_sig);
 	sigs_put(&sigs, m->host_sig);
 	TRY(buf_done(&sigs));
-	TRY(items_root(&d->request, &leaf.items));
+	TRY(dossier_items(d, &leaf.items));
 	TRY(ledger_append(&k->ledger, &leaf, &d->row.leaf, f));
 	st.leaf = d->row.leaf;
 	TRY(journal_statement_add(k->journal, &st, m->statement, buf_view(&sigs), f));
@@ -88,7 +86,7 @@ rc handle_submit(struct call *c)
 	}
 	if (r.code != RC_NOTFOUND)
 		return r;
-	TRY(read_submission(c, m.statement));
+	TRY(read_submission(c, m.statement, &id));
 	TRY(verify_submission(k, &m, true, &c->why));
 	TRY(dossier_decide(k));
 	if (k->dossier.decision.outcome == OUTCOME_DENY) {
@@ -104,13 +102,15 @@ rc handle_explain(struct call *c)
 {
 	struct keeper *k = c->k;
 	struct keeper_submit m;
+	struct digest id;
 	bool signatures;
 	rc r = keeper_get_submit(c->body, &m);
 
 	if (!rc_is_ok(r))
 		return malformed(c, r);
 	signatures = m.requester_sig.len > 0 || m.host_sig.len > 0;
-	TRY(read_submission(c, m.statement));
+	id = digest_of(m.statement);
+	TRY(read_submission(c, m.statement, &id));
 	TRY(verify_submission(k, &m, signatures, &c->why));
 	TRY(dossier_decide(k));
 	return dossier_status(c, UINT64_MAX);

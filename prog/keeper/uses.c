@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "lib/tlog/items.h"
 
 /* ---- Commit --------------------------------------------------------------------------------*/
 
@@ -22,7 +21,7 @@ static bool room_for(const struct keeper *k, size_t bytes)
 
 static rc authorize_leaf(struct keeper *k, uint32_t use, struct leaf *leaf)
 {
-	const struct dossier *d = &k->dossier;
+	struct dossier *d = &k->dossier;
 
 	*leaf = (struct leaf){.kind = LEAF_AUTHORIZE,
 			      .time = k->round.now,
@@ -36,7 +35,7 @@ static rc authorize_leaf(struct keeper *k, uint32_t use, struct leaf *leaf)
 			      .approval_count = d->decision.counted_count};
 	memcpy(leaf->approvals, d->decision.counted,
 	       d->decision.counted_count * sizeof(leaf->approvals[0]));
-	return items_root(&d->request, &leaf->items);
+	return dossier_items(d, &leaf->items);
 }
 _Static_assert(QUORUM_PEOPLE_MAX <= LEAF_APPROVALS_MAX, "every counted approval fits the leaf");
 
