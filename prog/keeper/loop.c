@@ -14,6 +14,7 @@
 
 #define IDLE_MS 1000	/* wake-up for the clock and the WAL */
 #define STOP_SECONDS 30 /* jobs in flight have this long at the end */
+#define GATHER_MS 8	/* a round waits for company so long, while the keys have work without it */
 
 struct conn {
 	int fd; /* -1: free slot */
@@ -483,6 +484,18 @@ static int wait_for(struct loop *l)
 	return ready;
 }
 
+/* Under load a round costs more than what it decides: two syncs, a checkpoint. It therefore waits
+ * for more messages and results as long as the keys are busy without it; when they are not, never.
+ */
+static void gather(const struct loop *l)
+{
+	struct pollfd p = {.fd = l->signal_fd, .events = POLLIN};
+
+	for (int ms = 0; ms < GATHER_MS && pool_is_loaded(l->k->pool); ms++)
+		if (poll(&p, 1, 1) != 0)
+			return;
+}
+
 rc loop_run(const struct loop_config *c, struct fault *f)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -500,6 +513,8 @@ rc loop_run(const struct loop_config *c, struct fault *f)
 	while (rc_is_ok(r)) {
 		if (wait_for(l) == 0 && !l->waits)
 			journal_idle(l->k->journal);
+		else if (!l->waits && !l->stop)
+			gather(l);
 		r = run_round(l, f);
 		expire_large(l);
 		if (!l->stop)

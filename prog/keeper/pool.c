@@ -254,6 +254,17 @@ int pool_fd(const struct pool *p)
 	return p->event;
 }
 
+bool pool_is_loaded(struct pool *p)
+{
+	bool loaded = false;
+
+	(void)pthread_mutex_lock(&p->mutex);
+	for (size_t i = 0; i < p->lanes; i++)
+		loaded = loaded || p->lane[i].queue.head != NULL;
+	(void)pthread_mutex_unlock(&p->mutex);
+	return loaded;
+}
+
 void pool_submit(struct pool *p, struct work *w)
 {
 	struct lane *lane = NULL;

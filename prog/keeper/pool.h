@@ -34,6 +34,8 @@ struct pool;
 
 /* Starts the threads, all signals blocked. RC_LIMIT, RC_NOMEM, RC_IO. */
 MUST rc pool_new(struct token *const *tokens, size_t count, struct pool **ret, struct fault *f);
+/* Whether work waits for a thread: every thread of some token has enough to do. */
+bool pool_is_loaded(struct pool *p);
 /* Ends the threads after the parts they are in; queued work is forgotten, not freed. NULL
  * permitted. */
 void pool_free(struct pool *p);

@@ -1,12 +1,14 @@
 /* load - many clients that ask one greatseald for signatures as fast as they get them.
  *
- * Every client is a thread with one kept-alive connection. For each request it makes what
- * `greatseal submit --no-upload --new` makes: fresh content digests, a statement with a nonce, the
- * requester's and the host's signature over it, and the signature over the call; nothing is made in
- * advance. An answer counts when it holds one signature for every item. Prints one JSON object.
- * Owns: the clock of the measurement. Must not own: what is compared with what (tools/bench). */
+ * Every client is a thread with one kept-alive connection. A request is what `greatseal submit
+ * --no-upload --new` makes: fresh content digests, a statement with a nonce, the requester's and
+ * the host's signature over it, and the signature over the call. --prepared N: so many in all are
+ * made before the clock starts, and the run ends when a client has none left; without it each is
+ * made when it is sent. An answer counts when it holds one signature for every item. Prints one
+ * JSON object; cpu_seconds is what the clients used while the clock ran, made_us what making one
+ * took. Owns: the clock of the measurement. Must not own: what is compared with what (tools/bench).
+ */
 #include <errno.h>
-#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
 #include "lib/codec/base64.h"
+#include "lib/codec/jcan.h"
 #include "lib/crypt/sshpriv.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/call.h"
@@ -29,7 +32,13 @@
 
 struct plan {
 	const char *server, *pin, *origin, *person, *person_key, *host, *host_key, *key, *print;
-	uint64_t clients, items, seconds, count;
+	uint64_t clients, items, seconds, count, prepared;
+};
+
+/* One request as it goes over the wire. */
+struct message {
+	struct buf body;
+	struct buf header;
 };
 
 struct run {
@@ -38,6 +47,7 @@ struct run {
 	struct sshpriv *person, *host;
 	int64_t end_ns;
 	uint64_t left; /* requests that may still begin; atomic */
+	bool dry;      /* a client has sent all that it had prepared; atomic */
 };
 
 struct client {
@@ -48,6 +58,8 @@ struct client {
 	struct request request;
 	char (*text)[64];
 	const char **names;
+	struct message *prepared;
+	size_t prepared_count, next;
 	uint32_t *sample_us;
 	size_t samples;
 	uint64_t done;
@@ -73,11 +85,14 @@ static rc statement_make(struct client *c, struct buf *out)
 	TRY(rng_fill(&rng_system, r->nonce, sizeof(r->nonce)));
 	for (size_t i = 0; i < r->count; i++) {
 		struct request_item *item = &r->items[i];
-		uint8_t content[64];
+		uint8_t content[64] = {0};
 
-		TRY(rng_fill(&rng_system, content, sizeof(content)));
+		memcpy(content, r->nonce, sizeof(r->nonce));
+		memcpy(content + sizeof(r->nonce), &i, sizeof(i));
 		item->sha256 = digest_of(view_of(content, sizeof(content)));
-		item->content = hash_of(HASH_SHA256, view_of(content, sizeof(content)));
+		/* Of a file signed with cms the content digest is the file's. */
+		item->content = (struct hash){.alg = HASH_SHA256, .size = DIGEST_SIZE};
+		memcpy(item->content.b, item->sha256.b, DIGEST_SIZE);
 	}
 	return request_encode(r, c->names, out, &c->fault);
 }
@@ -135,45 +150,100 @@ static rc header_make(struct client *c, struct view body, struct buf *out)
 	return OK;
 }
 
+/* Counts the signatures of {"result":{..."signatures":[...]...},...}. */
+static rc count_signatures(struct view body, size_t *ret)
+{
+	struct view result, signatures, one;
+	bool more = true;
+	struct jcan j;
+
+	*ret = 0;
+	jcan_init(&j, body, NULL);
+	TRY(jcan_object(&j));
+	TRY(jcan_peek(&j, "result", &result));
+	jcan_init(&j, result, NULL);
+	TRY(jcan_object(&j));
+	TRY(jcan_peek(&j, "signatures", &signatures));
+	jcan_init(&j, signatures, NULL);
+	TRY(jcan_array(&j));
+	while (more) {
+		TRY(jcan_next(&j, &more));
+		if (more)
+			TRY(jcan_text(&j, 2048, &one));
+		*ret += more;
+	}
+	return jcan_end(&j);
+}
+
 /* One signature for every item, or the words of the refusal. */
 static rc answer_check(struct client *c, const struct https_answer *a)
 {
-	json_t *root = json_loadb((const char *)a->body.ptr, a->body.len, 0, NULL);
-	const json_t *list = json_object_get(json_object_get(root, "result"), "signatures");
-	bool good = a->status / 100 == 2 && json_array_size(list) == c->request.count;
+	size_t count = 0;
 
-	json_decref(root);
-	return good ? OK
-		    : fault_set(&c->fault, RC_PEER, 0, "status %u: %.*s", a->status,
-				(int)(a->body.len < 150 ? a->body.len : 150),
-				(const char *)a->body.ptr);
+	if (a->status / 100 == 2 && rc_is_ok(count_signatures(buf_view(&a->body), &count)) &&
+	    count == c->request.count)
+		return OK;
+	return fault_set(&c->fault, RC_PEER, 0, "status %u: %.*s", a->status,
+			 (int)(a->body.len < 150 ? a->body.len : 150), (const char *)a->body.ptr);
 }
 
-static rc one(struct client *c)
+static void message_release(struct message *m)
+{
+	buf_release(&m->body);
+	buf_release(&m->header);
+}
+
+static rc message_make(struct client *c, struct message *m)
+{
+	buf_init(&m->body, 2 * REQUEST_BYTES_MAX);
+	buf_init(&m->header, CALL_HEADER_MAX + 64);
+	TRY(body_make(c, &m->body));
+	return header_make(c, buf_view(&m->body), &m->header);
+}
+
+static rc send_one(struct client *c, const struct message *m, int64_t begun)
 {
 	AUTO(https_answer) struct https_answer answer = {0};
-	AUTO(buf) struct buf body = {0};
-	AUTO(buf) struct buf header = {0};
-	struct https_request q = {.method = "POST",
-				  .target = "/v1/requests",
-				  .answer_max = (size_t)64 << 20,
-				  .patience = 120};
-	int64_t before = now_ns();
+	const struct https_request q = {
+		.method = "POST",
+		.target = "/v1/requests",
+		.body = buf_view(&m->body),
+		.headers = {(const char *)m->header.ptr, "Content-Type: application/json"},
+		.answer_max = (size_t)64 << 20,
+		.patience = 120};
 
-	buf_init(&body, 2 * REQUEST_BYTES_MAX);
-	buf_init(&header, CALL_HEADER_MAX + 64);
-	TRY(body_make(c, &body));
-	TRY(header_make(c, buf_view(&body), &header));
-	q.body = buf_view(&body);
-	q.headers[0] = (const char *)header.ptr;
-	q.headers[1] = "Content-Type: application/json";
 	TRY(https_call(c->https, &q, &answer, &c->fault));
 	TRY(answer_check(c, &answer));
 	c->last_ns = now_ns();
 	c->done++;
 	if (c->samples < SAMPLES_MAX)
-		c->sample_us[c->samples++] = (uint32_t)((c->last_ns - before) / 1000);
+		c->sample_us[c->samples++] = (uint32_t)((c->last_ns - begun) / 1000);
 	return OK;
+}
+
+static rc one(struct client *c)
+{
+	int64_t begun = now_ns();
+	struct message m = {0};
+	rc r;
+
+	if (c->prepared_count > 0) {
+		if (c->next + 1 == c->prepared_count)
+			__atomic_store_n(&c->shared->dry, true, __ATOMIC_RELAXED);
+		return send_one(c, &c->prepared[c->next++], begun);
+	}
+	r = message_make(c, &m);
+	if (rc_is_ok(r))
+		r = send_one(c, &m, begun);
+	message_release(&m);
+	return r;
+}
+
+static void note_failure(struct client *c, rc r)
+{
+	c->failed = !rc_is_ok(r);
+	if (c->failed && c->fault.code == RC_OK)
+		rc_ignore(fault_set(&c->fault, r.code, 0, "%s", rc_name(r)), "the code");
 }
 
 static void *client_main(void *arg)
@@ -181,13 +251,18 @@ static void *client_main(void *arg)
 	struct client *c = arg;
 
 	while (!c->failed && now_ns() < c->run->end_ns &&
-	       __atomic_fetch_sub(&c->shared->left, 1, __ATOMIC_RELAXED) - 1 < UINT64_MAX / 2) {
-		rc r = one(c);
+	       !__atomic_load_n(&c->shared->dry, __ATOMIC_RELAXED) &&
+	       __atomic_fetch_sub(&c->shared->left, 1, __ATOMIC_RELAXED) - 1 < UINT64_MAX / 2)
+		note_failure(c, one(c));
+	return NULL;
+}
 
-		c->failed = !rc_is_ok(r);
-		if (c->failed && c->fault.code == RC_OK)
-			rc_ignore(fault_set(&c->fault, r.code, 0, "%s", rc_name(r)), "the code");
-	}
+static void *client_prepare(void *arg)
+{
+	struct client *c = arg;
+
+	for (size_t i = 0; i < c->prepared_count && !c->failed; i++)
+		note_failure(c, message_make(c, &c->prepared[i]));
 	return NULL;
 }
 
@@ -211,7 +286,10 @@ static rc client_init(struct client *c, struct run *run)
 	c->text = calloc(p->items, sizeof(*c->text));
 	c->names = calloc(p->items, sizeof(*c->names));
 	c->sample_us = calloc(SAMPLES_MAX, sizeof(*c->sample_us));
-	if (r->items == NULL || c->text == NULL || c->names == NULL || c->sample_us == NULL)
+	c->prepared_count = (p->prepared + p->clients - 1) / p->clients;
+	c->prepared = calloc(c->prepared_count + 1, sizeof(*c->prepared));
+	if (c->prepared == NULL || r->items == NULL || c->text == NULL || c->names == NULL ||
+	    c->sample_us == NULL)
 		return fault_set(&c->fault, RC_NOMEM, 0, "no memory");
 	for (size_t i = 0; i < p->items; i++) {
 		struct request_item *item = &r->items[i];
@@ -242,11 +320,26 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int report(const struct run *run, struct client *clients, int64_t begin)
+/* Processor microseconds of this process so far. */
+static int64_t used_us(void)
+{
+	struct rusage used = {0};
+
+	(void)getrusage(RUSAGE_SELF, &used);
+	return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
+	       used.ru_stime.tv_usec;
+}
+
+struct times {
+	int64_t begin_ns;
+	int64_t used_us;
+	int64_t made_us;
+};
+
+static int report(const struct run *run, struct client *clients, const struct times *t)
 {
 	uint32_t *all = calloc((size_t)run->plan.clients * SAMPLES_MAX, sizeof(*all));
-	struct rusage used = {0};
-	int64_t last = begin;
+	int64_t last = t->begin_ns;
 	uint64_t done = 0;
 	size_t n = 0;
 
@@ -267,13 +360,11 @@ static int report(const struct run *run, struct client *clients, int64_t begin)
 	if (n == 0)
 		return 1;
 	qsort(all, n, sizeof(*all), by_value);
-	(void)getrusage(RUSAGE_SELF, &used);
 	(void)printf("{\"requests\":%llu,\"signatures\":%llu,\"seconds\":%.3f,\"p50_us\":%u,"
-		     "\"p99_us\":%u,\"max_us\":%u,\"cpu_seconds\":%.3f}\n",
+		     "\"p99_us\":%u,\"max_us\":%u,\"cpu_seconds\":%.3f,\"made_us\":%lld}\n",
 		     (unsigned long long)done, (unsigned long long)(done * run->plan.items),
-		     (double)(last - begin) / 1e9, all[n / 2], all[n * 99 / 100], all[n - 1],
-		     (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-			     (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
+		     (double)(last - t->begin_ns) / 1e9, all[n / 2], all[n * 99 / 100], all[n - 1],
+		     (double)t->used_us / 1e6, (long long)t->made_us);
 	free(all);
 	return 0;
 }
@@ -303,7 +394,7 @@ static rc plan_read(struct plan *p, int argc, char **argv)
 		{"--host-key", &p->host_key, NULL},	{"--key", &p->key, NULL},
 		{"--fingerprint", &p->print, NULL},	{"--clients", NULL, &p->clients},
 		{"--items", NULL, &p->items},		{"--seconds", NULL, &p->seconds},
-		{"--count", NULL, &p->count},
+		{"--count", NULL, &p->count},		{"--prepared", NULL, &p->prepared},
 	};
 	const size_t rows = sizeof(table) / sizeof(table[0]);
 
@@ -329,12 +420,25 @@ static rc plan_read(struct plan *p, int argc, char **argv)
 		       : OK;
 }
 
+/* Runs fn in a thread for each client and waits for all. */
+static bool run_all(const struct run *run, struct client *clients, void *(*fn)(void *))
+{
+	size_t started = 0;
+
+	while (started < run->plan.clients &&
+	       pthread_create(&clients[started].thread, NULL, fn, &clients[started]) == 0)
+		started++;
+	for (size_t i = 0; i < started; i++)
+		(void)pthread_join(clients[i].thread, NULL);
+	return started == run->plan.clients;
+}
+
 int main(int argc, char **argv)
 {
 	static struct client clients[CLIENTS_MAX];
 	struct run run = {.plan = {.clients = 16, .items = 1, .seconds = 5}};
+	struct times times = {0};
 	struct fault f = {0};
-	int64_t begin;
 
 	if (!rc_is_ok(plan_read(&run.plan, argc, argv)) || !rc_is_ok(run_init(&run, &f))) {
 		(void)fprintf(stderr, "load: bad arguments %s\n", f.text);
@@ -345,12 +449,17 @@ int main(int argc, char **argv)
 			(void)fprintf(stderr, "load: %s\n", clients[i].fault.text);
 			return 2;
 		}
-	begin = now_ns();
-	run.end_ns = begin + (int64_t)run.plan.seconds * 1000000000;
-	for (size_t i = 0; i < run.plan.clients; i++)
-		if (pthread_create(&clients[i].thread, NULL, client_main, &clients[i]) != 0)
-			return 2;
-	for (size_t i = 0; i < run.plan.clients; i++)
-		(void)pthread_join(clients[i].thread, NULL);
-	return report(&run, clients, begin);
+	times.used_us = used_us();
+	if (!run_all(&run, clients, client_prepare))
+		return 2;
+	times.made_us = run.plan.prepared == 0
+				? 0
+				: (used_us() - times.used_us) / (int64_t)run.plan.prepared;
+	times.begin_ns = now_ns();
+	times.used_us = used_us();
+	run.end_ns = times.begin_ns + (int64_t)run.plan.seconds * 1000000000;
+	if (!run_all(&run, clients, client_main))
+		return 2;
+	times.used_us = used_us() - times.used_us;
+	return report(&run, clients, &times);
 }
