@@ -46,8 +46,7 @@ static rc string_token(const struct jcan *j, size_t *at, struct view *ret_inner,
 		uint32_t ignored;
 		rc r;
 
-		while (pos < j->in.len && jcan_char_is_plain(j->in.ptr[pos]))
-			pos++;
+		pos += jcan_plain_run(view_of(j->in.ptr + pos, j->in.len - pos));
 		if (sees(j, pos, '"'))
 			break;
 		*ret_escaped = true;
@@ -232,12 +231,13 @@ rc jcan_key(struct jcan *j, const char *name)
 	size_t after = 0;
 
 	TRY(name_ahead(j, &found, &after));
+	if (found.ptr != NULL && view_is(found, name)) {
+		name_take(j, found, after);
+		return OK;
+	}
 	if (found.ptr == NULL || jcan_name_order(view_str(name), found) < 0)
 		return REFUSE(j, j->at, RC_SYNTAX, "field \"%s\" is missing", name);
-	if (!view_is(found, name))
-		return REFUSE(j, j->at, RC_UNKNOWN, "unknown field \"%.*s\"", SHOW(found));
-	name_take(j, found, after);
-	return OK;
+	return REFUSE(j, j->at, RC_UNKNOWN, "unknown field \"%.*s\"", SHOW(found));
 }
 
 /* Decodes the inside of a string. */

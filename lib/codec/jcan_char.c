@@ -118,18 +118,19 @@ rc jcan_char_next(struct view *v, uint32_t *ret)
 
 int jcan_name_order(struct view a, struct view b)
 {
+	size_t least = a.len < b.len ? a.len : b.len;
 	uint32_t ca = 0;
 	uint32_t cb = 0;
+	size_t n = 0;
 
+	/* Nearly all names are plain, and plain characters are their own code points. */
+	while (n < least && a.ptr[n] == b.ptr[n] && jcan_char_is_plain(a.ptr[n]))
+		n++;
+	if (n < least && jcan_char_is_plain(a.ptr[n]) && jcan_char_is_plain(b.ptr[n]))
+		return a.ptr[n] < b.ptr[n] ? -1 : 1;
+	a = view_of(a.ptr + n, a.len - n);
+	b = view_of(b.ptr + n, b.len - n);
 	while (a.len > 0 && b.len > 0) {
-		/* Nearly all names are plain, and plain characters are their own code points. */
-		if (jcan_char_is_plain(a.ptr[0]) && jcan_char_is_plain(b.ptr[0])) {
-			if (a.ptr[0] != b.ptr[0])
-				return a.ptr[0] < b.ptr[0] ? -1 : 1;
-			a = view_of(a.ptr + 1, a.len - 1);
-			b = view_of(b.ptr + 1, b.len - 1);
-			continue;
-		}
 		/* Both were checked when they were read or written. */
 		bool ok = rc_is_ok(jcan_char_next(&a, &ca)) && rc_is_ok(jcan_char_next(&b, &cb));
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/base/result.h"
 #include "lib/base/view.h"
@@ -14,6 +15,29 @@
 static inline bool jcan_char_is_plain(uint8_t c)
 {
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* How many characters at the beginning stand for themselves; eight are looked at together (a byte
+ * of `odd` has its top bit set if that of the word, or one before it, is no plain one). */
+static inline size_t jcan_plain_run(struct view v)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	const uint64_t tops = ones << 7;
+	size_t n = 0;
+
+	for (; v.len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+		uint64_t w, quote, slash, odd;
+
+		memcpy(&w, v.ptr + n, sizeof(w));
+		quote = w ^ ones * '"';
+		slash = w ^ ones * '\\';
+		odd = w | (w - ones * 0x20) | (quote - ones) | (slash - ones);
+		if ((odd & tops) != 0)
+			break;
+	}
+	while (n < v.len && jcan_char_is_plain(v.ptr[n]))
+		n++;
+	return n;
 }
 
 /* The letter after the backslash for a code point that has a short escape, or 0. */

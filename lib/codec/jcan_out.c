@@ -118,11 +118,9 @@ static void put_quoted(struct buf *b, struct view utf8)
 {
 	buf_put_u8(b, '"');
 	while (utf8.len > 0) {
-		size_t run = 0;
+		size_t run = jcan_plain_run(utf8);
 		uint32_t code;
 
-		while (run < utf8.len && jcan_char_is_plain(utf8.ptr[run]))
-			run++;
 		buf_put(b, utf8.ptr, run);
 		utf8 = view_of(utf8.ptr + run, utf8.len - run);
 		if (utf8.len == 0)

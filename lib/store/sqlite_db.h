@@ -51,8 +51,8 @@ enum sql_id {
 struct put_call {
 	struct put_call *next;
 	const struct store_request *request;
-	const struct store_note *notes;
-	size_t note_count;
+	const struct store_notes *notes;
+	bool is_new;
 	bool done;
 	rc result;
 	struct fault fault;

@@ -79,6 +79,11 @@ struct store_note {
 	struct digest previous; /* ... to this artifact, signed before for the same product */
 };
 
+struct store_notes {
+	const struct store_note *rows;
+	size_t count;
+};
+
 struct store_filter {
 	const char *state;	      /* NULL: any */
 	const struct name *requester; /* NULL: any */
@@ -140,9 +145,10 @@ struct store_api {
 	rc (*batch_end)(struct store *s, struct fault *f);
 
 	/* Keeps the row and its notes if they are new; a known request only gains sign. The status
-	 * fields of r are kept for a new row. Calls that meet share one transaction. */
+	 * fields of r are kept for a new row. Calls that meet share one transaction. ret_new may be
+	 * NULL. */
 	rc (*request_put)(struct store *s, const struct store_request *r,
-			  const struct store_note *notes, size_t note_count, struct fault *f);
+			  const struct store_notes *notes, bool *ret_new, struct fault *f);
 	/* RC_NOTFOUND. ret->version is the version now; it grew if the status differs. */
 	rc (*request_status)(struct store *s, const struct digest *id,
 			     const struct store_status *st, struct store_version *ret,

@@ -96,15 +96,14 @@ static rc insert_note(struct sqlite_db *db, uint64_t seq, const struct store_not
 	return db_run(db, st, f);
 }
 
-static rc put_inside(struct sqlite_db *db, const struct put_call *call, struct fault *f)
+static rc put_inside(struct sqlite_db *db, struct put_call *call, struct fault *f)
 {
 	const struct store_request *r = call->request;
 	sqlite3_stmt *st;
-	bool is_new = false;
 	uint64_t seq;
 
-	TRY(insert_request(db, r, &is_new, f));
-	if (!is_new) {
+	TRY(insert_request(db, r, &call->is_new, f));
+	if (!call->is_new) {
 		if (!r->sign)
 			return OK;
 		TRY(db_begin(db, SQL_REQUEST_WISH, &st, f));
@@ -113,8 +112,8 @@ static rc put_inside(struct sqlite_db *db, const struct put_call *call, struct f
 	}
 	seq = (uint64_t)sqlite3_last_insert_rowid(db->handle);
 	TRY(insert_find(db, seq, r, f));
-	for (size_t i = 0; i < call->note_count; i++)
-		TRY(insert_note(db, seq, &call->notes[i], f));
+	for (size_t i = 0; i < call->notes->count; i++)
+		TRY(insert_note(db, seq, &call->notes->rows[i], f));
 	return OK;
 }
 
@@ -146,7 +145,7 @@ static void put_together(struct sqlite_db *db, struct put_call *all)
 	rc r = OK;
 
 	if (together) {
-		for (const struct put_call *c = all; c != NULL && rc_is_ok(r); c = c->next)
+		for (struct put_call *c = all; c != NULL && rc_is_ok(r); c = c->next)
 			r = put_inside(db, c, NULL);
 		together = rc_is_ok(db_transaction_end(db, r, NULL));
 	}
@@ -158,10 +157,10 @@ static void put_together(struct sqlite_db *db, struct put_call *all)
 }
 
 static rc request_put(struct store *s, const struct store_request *r,
-		      const struct store_note *notes, size_t note_count, struct fault *f)
+		      const struct store_notes *notes, bool *ret_new, struct fault *f)
 {
 	struct sqlite_db *db = db_of(s);
-	struct put_call call = {.request = r, .notes = notes, .note_count = note_count};
+	struct put_call call = {.request = r, .notes = notes};
 
 	(void)pthread_mutex_lock(&db->queue_lock);
 	*db->queue_end = &call;
@@ -174,6 +173,8 @@ static rc request_put(struct store *s, const struct store_request *r,
 	(void)pthread_mutex_unlock(&db->lock);
 	if (!rc_is_ok(call.result) && f != NULL)
 		*f = call.fault;
+	else if (ret_new != NULL)
+		*ret_new = call.is_new;
 	return call.result;
 }
 

@@ -153,6 +153,7 @@ static rc verify_act(struct call *c, struct incoming *in)
 {
 	struct keeper *k = c->k;
 	struct fault f = {0};
+	struct hashed statement;
 	rc r;
 
 	if (in->m.statement.len > ACT_BYTES_MAX)
@@ -166,7 +167,8 @@ static rc verify_act(struct call *c, struct incoming *in)
 	if (in->person == NULL)
 		return refuse(&c->why, REASON_WHO_PERSON, "%s is not in the roster",
 			      in->act.person.s);
-	return verify_by(k, in->person, in->m.kind, in->m.statement, in->m.sig, REASON_SIG_APPROVER,
+	statement = (struct hashed){.bytes = in->m.statement};
+	return verify_by(k, in->person, in->m.kind, &statement, in->m.sig, REASON_SIG_APPROVER,
 			 &in->signer, &c->why);
 }
 

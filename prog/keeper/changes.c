@@ -22,6 +22,8 @@ AUTO_DEFINE(change, struct change, change_release)
 /* Every signature must be good, by another person each; one bad apple refuses the lot. */
 static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal *why)
 {
+	struct hashed statement = {.bytes = ch->m.statement};
+
 	buf_init(&ch->sigs, JOURNAL_SIGS_MAX);
 	for (size_t i = 0; i < ch->m.sig_count; i++) {
 		const struct principal *p;
@@ -34,8 +36,8 @@ static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal 
 		if (p == NULL)
 			return refuse(why, REASON_SIG_ADMIN,
 				      "signature %zu is by a key that the roster does not list", i);
-		TRY(verify_by(k, p, ch->m.kind, ch->m.statement, ch->m.sigs[i], REASON_SIG_ADMIN,
-			      NULL, why));
+		TRY(verify_by(k, p, ch->m.kind, &statement, ch->m.sigs[i], REASON_SIG_ADMIN, NULL,
+			      why));
 		for (size_t n = 0; n < i; n++)
 			if (name_is_equal(&ch->people[n], &p->name))
 				return refuse(why, REASON_APPROVE_DUPLICATE, "%s signed twice",

@@ -149,10 +149,17 @@ MUST rc dossier_decide(struct keeper *k);
 MUST rc dossier_status(struct call *c, uint64_t leaf);
 
 /* ---- verify.c ------------------------------------------------------------------------------*/
+/* A statement whose signatures are to be verified: hashed once for all of them that agree on how.
+ */
+struct hashed {
+	struct view bytes;
+	struct hash hash;
+	bool done;
+};
 /* sig is a raw SSHSIG by one of p's keys over statement in kind's namespace. RC_DENIED with reason
  * `which`. ret_signer (may be NULL): fingerprint of the key. */
 MUST rc verify_by(const struct keeper *k, const struct principal *p, enum statement_kind kind,
-		  struct view statement, struct view sig, enum reason which,
+		  struct hashed *statement, struct view sig, enum reason which,
 		  struct digest *ret_signer, struct refusal *why);
 /* Turns a parser's rc and fault into a refusal: form.kind, form.limit, form.statement. */
 rc refuse_form(struct refusal *why, rc r, const struct fault *f);

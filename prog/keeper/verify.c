@@ -29,9 +29,17 @@ rc check_origin(const struct keeper *k, const char *origin, struct refusal *why)
 	return OK;
 }
 
+static const struct hash *hash_for(struct hashed *h, enum hash_alg alg)
+{
+	if (!h->done || h->hash.alg != alg)
+		h->hash = hash_of(alg, h->bytes);
+	h->done = true;
+	return &h->hash;
+}
+
 rc verify_by(const struct keeper *k, const struct principal *p, enum statement_kind kind,
-	     struct view statement, struct view sig, enum reason which, struct digest *ret_signer,
-	     struct refusal *why)
+	     struct hashed *statement, struct view sig, enum reason which,
+	     struct digest *ret_signer, struct refusal *why)
 {
 	const struct sshkey *key;
 	struct fault f = {0};
@@ -47,7 +55,8 @@ rc verify_by(const struct keeper *k, const struct principal *p, enum statement_k
 	if (key == NULL)
 		return refuse(why, which, "%s: signed by a key that the roster does not list",
 			      p->name.s);
-	r = sshsig_verify(key, statement_info(kind)->ns, statement, sig, &k->sig_rules, NULL, &f);
+	r = sshsig_verify_hash(key, statement_info(kind)->ns, hash_for(statement, parts.hash), sig,
+			       &k->sig_rules, NULL, &f);
 	if (r.code == RC_NOMEM)
 		return r;
 	if (!rc_is_ok(r))
@@ -62,14 +71,15 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 	const struct request *q = &k->dossier.request;
 	const struct principal *person = roster_person(k->roster, &q->requester);
 	const struct principal *host = roster_host(k->roster, &q->host);
+	struct hashed statement = {.bytes = m->statement};
 
 	if (person == NULL)
 		return refuse(why, REASON_WHO_PERSON, "%s is not in the roster", q->requester.s);
 	if (host == NULL)
 		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
-	TRY(verify_by(k, person, STATEMENT_REQUEST, m->statement, m->requester_sig,
+	TRY(verify_by(k, person, STATEMENT_REQUEST, &statement, m->requester_sig,
 		      REASON_SIG_REQUESTER, NULL, why));
-	return verify_by(k, host, STATEMENT_HOST, m->statement, m->host_sig, REASON_SIG_HOST, NULL,
+	return verify_by(k, host, STATEMENT_HOST, &statement, m->host_sig, REASON_SIG_HOST, NULL,
 			 why);
 }
 

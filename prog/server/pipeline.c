@@ -245,8 +245,8 @@ static rc search_words(const struct request *r, struct buf *digests, struct buf 
 	return buf_done(products);
 }
 
-rc project_request(struct call_ctx *c, const struct stage1_request *s, const struct notes *notes,
-		   struct view done, struct fault *f)
+rc project_request(struct call_ctx *c, const struct stage1_request *s, struct projection *p,
+		   struct fault *f)
 {
 	const struct request *r = &s->request;
 	AUTO(buf) struct buf names = {0};
@@ -281,14 +281,13 @@ rc project_request(struct call_ctx *c, const struct stage1_request *s, const str
 	row.names = buf_view(&names);
 	row.digests = buf_view(&digests);
 	row.products = buf_view(&products);
-	if (done.len > 0) {
-		row.status = done;
+	if (p->done.len > 0) {
+		row.status = p->done;
 		row.uses_done = r->uses;
 		(void)snprintf(row.state, sizeof(row.state), "done");
 		(void)snprintf(row.reason, sizeof(row.reason), "%s", reason_id(REASON_STATE_USES));
 	}
-	return c->server->store->api->request_put(c->server->store, &row, notes->rows, notes->count,
-						  f);
+	return c->server->store->api->request_put(c->server->store, &row, &p->notes, &p->is_new, f);
 }
 
 static void put_string(struct jcan_out *w, const char *name, const char *value)
@@ -360,18 +359,20 @@ void stage5_release(struct stage5_projected *s)
 rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage5_projected *ret)
 {
 	const struct stage1_request *s = in->in->in->in;
-	const struct notes notes = {.rows = in->in->notes,
-				    .count = in->in->notes == NULL ? 0 : s->request.count};
+	struct projection p = {.notes = {.rows = in->in->notes,
+					 .count = in->in->notes == NULL ? 0 : s->request.count}};
 	struct fault f = {0};
 
 	buf_init(&ret->status, STATUS_MAX);
-	if (in->reply.type == KEEPER_R_RESULT && s->request.uses == 1 && !s->request.upload &&
-	    !request_is_stored(c, &s->id))
+	if (in->reply.type == KEEPER_R_RESULT && s->request.uses == 1 && !s->request.upload)
 		TRY(done_status(s, &ret->status));
-	if (!rc_is_ok(project_request(c, s, &notes, buf_view(&ret->status), &f)))
+	p.done = buf_view(&ret->status);
+	if (!rc_is_ok(project_request(c, s, &p, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT,
 				   "the keeper has the request, but the server's store failed: %s",
 				   f.text);
+	if (!p.is_new)
+		buf_clear(&ret->status); /* approvals may have come since: the keeper is asked */
 	ret->in = in;
 	return OK;
 }

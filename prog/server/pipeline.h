@@ -63,14 +63,15 @@ MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
 
 /* ---- shared with acts and results ---- */
 
-/* What inspection found, for the store. */
-struct notes {
-	const struct store_note *rows;
-	size_t count;
+/* Into the store, if it is new there. done (may be empty) is its status, if that is known.
+ */
+struct projection {
+	struct store_notes notes;
+	struct view done;
+	bool is_new; /* set by the call */
 };
-/* Into the store, if it is new there. done (may be empty) is its status, if that is known. */
-MUST rc project_request(struct call_ctx *c, const struct stage1_request *s,
-			const struct notes *notes, struct view done, struct fault *f);
+MUST rc project_request(struct call_ctx *c, const struct stage1_request *s, struct projection *p,
+			struct fault *f);
 /* The request as the store has it: statement, signatures, id, parsed. RC_NOTFOUND. */
 MUST rc request_stored(struct call_ctx *c, const struct digest *id, struct stage1_request *ret);
 /* Makes sure the store has a request that the keeper knows: a lost store fills again as requests
@@ -84,8 +85,6 @@ MUST rc answer_reply(struct call_ctx *c, const struct digest *request,
 /* The status as the keeper sees it now, also into the store; *ret is its JSON. */
 MUST rc status_fetch(struct call_ctx *c, const struct digest *request, json_t **ret,
 		     uint64_t *ret_version);
-/* Whether the store has it. */
-bool request_is_stored(struct call_ctx *c, const struct digest *id);
 /* {"receipt"?,"result"?,"status"}: canonical JSON for two of them, R_RESULT or not for the third.
  */
 struct answer_parts {

@@ -13,13 +13,6 @@ static rc is_there(void *ctx, const struct store_request *row)
 	return OK;
 }
 
-bool request_is_stored(struct call_ctx *c, const struct digest *id)
-{
-	struct store *s = c->server->store;
-
-	return rc_is_ok(s->api->request_get(s, id, is_there, NULL, NULL));
-}
-
 static rc take_stored(void *ctx, const struct store_request *row)
 {
 	struct stage1_request *s = ctx;
@@ -103,7 +96,7 @@ rc request_known(struct call_ctx *c, const struct digest *id)
 	struct store *s = c->server->store;
 	AUTO(json) json_t *status = NULL;
 	struct store_note *rows = NULL;
-	struct notes notes = {0};
+	struct projection p = {0};
 	uint64_t version;
 	struct fault f = {0};
 	rc r = s->api->request_get(s, id, is_there, NULL, &f);
@@ -112,9 +105,9 @@ rc request_known(struct call_ctx *c, const struct digest *id)
 		return r;
 	TRY(status_fetch(c, id, &status, &version)); /* refuses with state.unknown */
 	TRY(fetch(c, id, &request));
-	TRY(inspect_again(c, &request.request, &rows, &notes.count));
-	notes.rows = rows;
-	r = project_request(c, &request, &notes, view_of(NULL, 0), &f);
+	TRY(inspect_again(c, &request.request, &rows, &p.notes.count));
+	p.notes.rows = rows;
+	r = project_request(c, &request, &p, &f);
 	free(rows);
 	return rc_is_ok(r) ? OK : call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
 }

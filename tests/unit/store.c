@@ -80,7 +80,8 @@ static struct digest digest_n(unsigned n)
 static void put(struct store *s, unsigned n, const char *who, const char *product)
 {
 	const struct digest digests[2] = {digest_n(n * 10), digest_n(n * 10 + 1)};
-	struct store_note note = {.n = 1, .report = digest_n(n * 10 + 5)};
+	const struct store_note note = {.n = 1, .report = digest_n(n * 10 + 5)};
+	const struct store_notes notes = {.rows = &note, .count = n % 2};
 	char products[80];
 	struct store_request r = {
 		.id = digest_n(n),
@@ -106,7 +107,7 @@ static void put(struct store *s, unsigned n, const char *who, const char *produc
 	(void)snprintf(products, sizeof(products), "\nother\n%s\n", product);
 	r.digests = view_of(digests, sizeof(digests));
 	r.products = view_str(products);
-	assert_rc(RC_OK, s->api->request_put(s, &r, &note, n % 2, NULL));
+	assert_rc(RC_OK, s->api->request_put(s, &r, &notes, NULL, NULL));
 }
 
 struct seen {
@@ -223,7 +224,9 @@ static void notes_and_search(void **state)
 				     .requester_sig = view_str("s"),
 				     .host_sig = view_str("sig2"),
 				     .state = "open"};
+	const struct store_notes both = {.rows = notes, .count = 2};
 	struct name part = name_of("the");
+	bool is_new = false;
 	struct seen_notes seen_notes = {0};
 	struct seen seen = {0};
 
@@ -236,7 +239,10 @@ static void notes_and_search(void **state)
 	assert_rc(RC_OK, s->api->note_list(s, &none, see_note, &seen_notes, NULL));
 	assert_int_equal(seen_notes.count, 1);
 	/* Ordered, and what is there comes back. */
-	assert_rc(RC_OK, s->api->request_put(s, &more, notes, 2, NULL));
+	assert_rc(RC_OK, s->api->request_put(s, &more, &both, &is_new, NULL));
+	assert_true(is_new);
+	assert_rc(RC_OK, s->api->request_put(s, &more, &both, &is_new, NULL));
+	assert_false(is_new);
 	assert_rc(RC_OK, s->api->note_list(s, &more.id, see_note, &seen_notes, NULL));
 	assert_int_equal(seen_notes.count, 3);
 	assert_int_equal(seen_notes.last.n, 3);
@@ -284,7 +290,7 @@ static void status_and_versions(void **state)
 	{
 		struct store_request again = {.id = id, .sign = true};
 
-		assert_rc(RC_OK, s->api->request_put(s, &again, NULL, 0, NULL));
+		assert_rc(RC_OK, s->api->request_put(s, &again, NULL, NULL, NULL));
 	}
 	assert_rc(RC_OK, s->api->request_due(s, 4999, 10, count_digest, &due, NULL));
 	assert_int_equal(due, 0);
@@ -471,11 +477,12 @@ static void *put_refused(void *ctx)
 {
 	const struct hand *h = (const struct hand *)ctx;
 	const struct store_note twice[2] = {{.n = 1}, {.n = 1}};
+	const struct store_notes notes = {.rows = twice, .count = 2};
 
 	for (unsigned n = h->from; n < h->from + 40; n++) {
 		struct store_request r = {.id = digest_n(n), .state = "open"};
 
-		assert_rc(RC_CORRUPT, h->s->api->request_put(h->s, &r, twice, 2, NULL));
+		assert_rc(RC_CORRUPT, h->s->api->request_put(h->s, &r, &notes, NULL, NULL));
 	}
 	return NULL;
 }
