@@ -1,6 +1,7 @@
 /* What changes the keeper itself: policy and roster (P8), keys. */
 #include "prog/keeper/gate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A change on its way in. */
@@ -85,7 +86,7 @@ static void admin_leaf(const struct keeper *k, const struct change *ch, const ch
 			      .statement = ch->id,
 			      .approval_count = ch->m.sig_count};
 	memcpy(leaf->approvals, ch->sig_digests, ch->m.sig_count * sizeof(leaf->approvals[0]));
-	(void)strncpy(leaf->action, action, sizeof(leaf->action) - 1);
+	(void)snprintf(leaf->action, sizeof(leaf->action), "%s", action);
 }
 _Static_assert(CHANGE_SIGNATURES_MAX <= LEAF_APPROVALS_MAX, "every signature fits the leaf");
 
