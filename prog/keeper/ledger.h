@@ -58,7 +58,7 @@ MUST rc ledger_commit(struct ledger *l, struct fault *f);
 void ledger_rollback(struct ledger *l);
 /* How long public/ may be behind while there is more to do: renaming its files in every round costs
  * as much as the commit itself. */
-#define LEDGER_LATER_MS 200
+#define LEDGER_LATER_MS 1000
 /* Guard, then public/. later: public/ may wait for another call, unless an entry of another kind
  * than request, authorize or issue is to be seen, or the last attempt failed. *ret_fatal: the guard
  * could not be written; exit. Otherwise a failure leaves the ledger lagging, nothing of the round
