@@ -84,21 +84,28 @@ rc field_literal(struct jcan *j, const char *key, const char *expected)
 	return jcan_literal(j, expected);
 }
 
+rc token_check(struct view text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.ptr[i];
+		bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+		if (!alnum && (i == 0 || (c != '.' && c != '-')))
+			return RC(RC_SYNTAX);
+	}
+	return text.len == 0 ? RC(RC_SYNTAX) : OK;
+}
+
 rc field_token_value(struct jcan *j, const char *what, char *out, size_t cap)
 {
 	size_t at = j->at;
 	struct view text;
 
 	TRY(jcan_text(j, cap - 1, &text));
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.ptr[i];
-		bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-
-		if (!alnum && (i == 0 || (c != '.' && c != '-')))
-			return refuse_field(j, at, RC_SYNTAX, what, "is not [a-z0-9][a-z0-9.-]*");
-	}
 	if (text.len == 0)
 		return refuse_field(j, at, RC_SYNTAX, what, "is empty");
+	if (!rc_is_ok(token_check(text)))
+		return refuse_field(j, at, RC_SYNTAX, what, "is not [a-z0-9][a-z0-9.-]*");
 	memset(out, 0, cap);
 	memcpy(out, text.ptr, text.len);
 	return OK;

@@ -22,7 +22,9 @@ MUST rc field_hex(struct jcan *j, const char *key, uint8_t *out, size_t n);
 MUST rc field_time(struct jcan *j, const char *key, unix_time *ret);
 MUST rc field_u64(struct jcan *j, const char *key, uint64_t min, uint64_t max, uint64_t *ret);
 MUST rc field_literal(struct jcan *j, const char *key, const char *expected);
-/* [a-z0-9][a-z0-9.-]* into an array of cap bytes: formats, algorithms, actions, origins. */
+/* RC_SYNTAX unless it is [a-z0-9][a-z0-9.-]*: formats, algorithms, actions, origins. */
+MUST rc token_check(struct view text);
+/* Such a text into an array of cap bytes. */
 MUST rc field_token_value(struct jcan *j, const char *what, char *out, size_t cap);
 MUST rc field_token(struct jcan *j, const char *key, char *out, size_t cap);
 /* A text that people read, decoded to UTF-8; see prose_check. */

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/jcan.h"
 #include "lib/crypt/pkey.h"
+#include "lib/model/field.h"
 
 #define GENESIS_EXPIRES                                                                            \
 	(365 * 24 * 3600) /* of a statement that init makes around a bare document */
@@ -18,6 +20,7 @@ struct genesis {
 	struct digest sig_digest[CHANGE_SIGNATURES_MAX];
 	size_t sig_count;
 	struct document_change doc;
+	uint64_t version;
 };
 
 static void genesis_release(struct genesis *g)
@@ -34,6 +37,7 @@ static rc read_genesis(enum statement_kind kind, const char *path, struct genesi
 	AUTO(buf) struct buf file = {0};
 	struct document_change doc = {.kind = kind};
 	struct view v;
+	rc r;
 
 	buf_init(&g->statement, DOCUMENT_BYTES_MAX);
 	buf_init(&g->sigs, JOURNAL_SIGS_MAX);
@@ -46,6 +50,10 @@ static rc read_genesis(enum statement_kind kind, const char *path, struct genesi
 		buf_put_view(&g->statement, v);
 		TRY(buf_done(&g->statement));
 	} else {
+		r = jcan_check(v, f);
+		if (!rc_is_ok(r))
+			return fault_wrap(f, r, "%s: not canonical JSON (jq -cSja . writes it)",
+					  path);
 		doc.document = v;
 		doc.expires = clock_now(&clock_system) + GENESIS_EXPIRES;
 		TRY(document_change_encode(&doc, &g->statement, f));
@@ -93,55 +101,49 @@ static rc add_signature(const struct roster *r, const char *path, struct genesis
 	return fault_set(f, RC_BADSIG, 0, "%s: verifies for neither statement", path);
 }
 
-static rc make_token(const char *text, const char *dir, struct fault *f)
+static rc make_token(const struct unlock *u, size_t i, struct fault *f)
 {
-	AUTO(secret) struct secret secret = {0};
-	struct token_spec spec;
-	rc r;
+	rc r = token_make(&u->spec[i], &u->secret[i], f);
 
-	TRY(token_spec_parse(view_str(text), dir, &spec, f));
-	TRY(token_secret_read(&spec, &secret, f));
-	r = token_make(&spec, &secret, f);
 	/* An HSM's token is made with its vendor's tools. */
 	return r.code == RC_UNSUPPORTED ? OK : r;
 }
 
-static rc make_log_key(const struct conf *c, struct journal_identity *id, struct fault *f)
+/* The token that makes the log's own key: the named one, or the first. */
+static rc find_log_token(const struct conf *c, const struct unlock *u, size_t *ret, struct fault *f)
+{
+	for (size_t i = 0; i < u->count; i++)
+		if (c->log_token[0] == '\0' || name_is(&u->spec[i].name, c->log_token)) {
+			*ret = i;
+			return OK;
+		}
+	return fault_set(f, RC_USAGE, 0, "log-token: no token %s", c->log_token);
+}
+
+static rc make_log_key(const struct unlock *u, size_t at, struct journal_identity *id,
+		       struct fault *f)
 {
 	AUTO(token) struct token *t = NULL;
 	AUTO(token_session) struct token_session *session = NULL;
-	AUTO(secret) struct secret secret = {0};
 	AUTO(buf) struct buf text = {0};
 	AUTO(buf) struct buf spki = {0};
 	struct token_wish wish = {.id = log_key_id(id->origin), .alg = KEY_ED25519};
-	struct token_spec spec;
 	struct note_signer signer;
-	char dir[2 * CONF_TEXT];
-	size_t i = 0;
 
 	buf_init(&text, JOURNAL_VKEY_MAX - 1);
 	buf_init(&spki, PKEY_SPKI_MAX);
-	(void)snprintf(dir, sizeof(dir), "%s/tokens", c->state);
-	for (;; i++) {
-		if (i == c->tokens.count)
-			return fault_set(f, RC_USAGE, 0, "no token %s", c->log_token);
-		TRY(token_spec_parse(view_str(c->tokens.text[i]), dir, &spec, f));
-		if (c->log_token[0] == '\0' || name_is(&spec.name, c->log_token))
-			break;
-	}
-	TRY(token_secret_read(&spec, &secret, f));
-	TRY(token_open(&spec, &secret, &t, f));
+	TRY(token_open(&u->spec[at], &u->secret[at], &t, f));
 	TRY(token_create_key(t, &wish, &spki, f));
 	TRY(log_key_open(t, &wish.id, buf_view(&spki), id->origin, &session, &signer, f));
 	vkey_put(&signer.key, &text);
 	TRY(buf_done(&text));
 	memcpy(id->vkey, text.ptr, text.len);
-	id->token = spec.name;
+	id->token = u->spec[at].name;
 	return OK;
 }
 
-static rc store_genesis(struct keeper *k, const struct genesis *g, uint64_t version,
-			const char *action, struct fault *f)
+static rc store_genesis(struct keeper *k, const struct genesis *g, const char *action,
+			struct fault *f)
 {
 	struct digest id = digest_of(buf_view(&g->statement));
 	struct leaf leaf = {.kind = LEAF_ADMIN,
@@ -157,12 +159,12 @@ static rc store_genesis(struct keeper *k, const struct genesis *g, uint64_t vers
 	TRY(journal_statement_add(k->journal, &st, buf_view(&g->statement), buf_view(&g->sigs), f));
 	return journal_document_add(
 		k->journal,
-		&(struct journal_document){g->doc.kind, version, st.leaf, g->doc.digest}, f);
+		&(struct journal_document){g->doc.kind, g->version, st.leaf, g->doc.digest}, f);
 }
 
 /* Opens what was made as `run` does, and writes the first leaves. */
-static rc first_round(const struct conf *c, const struct genesis *roster,
-		      const struct genesis *policy, const uint64_t version[2], struct fault *f)
+static rc first_round(const struct conf *c, const struct unlock *u, struct genesis *const of[2],
+		      struct fault *f)
 {
 	struct parts *p = calloc(1, sizeof(*p));
 	struct keeper *k;
@@ -172,15 +174,15 @@ static rc first_round(const struct conf *c, const struct genesis *roster,
 	if (p == NULL)
 		return fault_set(f, RC_NOMEM, 0, "init");
 	k = &p->keeper;
-	r = parts_open(c, p, f);
+	r = parts_open(c, u, p, f);
 	if (rc_is_ok(r))
 		r = parts_load_empty(c, p, f);
 	if (rc_is_ok(r)) {
 		round_begin(k);
-		r = store_genesis(k, roster, version[0], "roster", f);
+		r = store_genesis(k, of[0], "roster", f);
 	}
 	if (rc_is_ok(r))
-		r = store_genesis(k, policy, version[1], "policy", f);
+		r = store_genesis(k, of[1], "policy", f);
 	if (rc_is_ok(r))
 		r = ledger_commit(&k->ledger, f);
 	if (rc_is_ok(r))
@@ -202,52 +204,75 @@ static rc make_dirs(const struct conf *c, struct fault *f)
 	return dir_make(path, 0755, f);
 }
 
-static rc check_documents(const struct genesis *roster, const struct genesis *policy,
-			  struct roster **ret, uint64_t version[2], struct fault *f)
+static rc check_documents(struct genesis *roster, struct genesis *policy, struct roster **ret,
+			  struct fault *f)
 {
 	struct policy *p;
+	rc r;
 
 	TRY(roster_parse(roster->doc.document, ret, f));
 	TRY(policy_parse(policy->doc.document, &p, f));
-	version[0] = (*ret)->version;
-	version[1] = p->version;
-	rc r = policy_check(p, *ret, f);
+	roster->version = (*ret)->version;
+	policy->version = p->version;
+	r = policy_check(p, *ret, f);
 	policy_free(p);
 	return r;
 }
 
-rc keeper_init(const struct conf *c, struct fault *f)
+/* Everything that can be refused, before anything is made: what is left behind by an init that
+ * failed half-way keeps the next one from starting. */
+static rc read_all(const struct conf *c, struct genesis *of[2], struct fault *f)
 {
-	AUTO(genesis) struct genesis roster = {0};
-	AUTO(genesis) struct genesis policy = {0};
 	AUTO(roster) struct roster *who = NULL;
-	struct genesis *both[2] = {&roster, &policy};
-	struct journal_identity id = {0};
-	struct guard_mark mark = {0};
-	char path[2 * CONF_TEXT];
-	uint64_t version[2];
 
 	if (strlen(c->origin) > ORIGIN_MAX)
 		return fault_set(f, RC_LIMIT, 0, "origin: at most %d bytes", ORIGIN_MAX);
-	/* Everything that can be refused is read before anything is made. */
-	TRY(read_genesis(STATEMENT_ROSTER, c->roster, &roster, f));
-	TRY(read_genesis(STATEMENT_POLICY, c->policy, &policy, f));
-	TRY(check_documents(&roster, &policy, &who, version, f));
+	if (!rc_is_ok(token_check(view_str(c->origin))))
+		return fault_set(f, RC_SYNTAX, 0,
+				 "origin: \"%s\" is not a host name in lower case "
+				 "([a-z0-9][a-z0-9.-]*)",
+				 c->origin);
+	TRY(read_genesis(STATEMENT_ROSTER, c->roster, of[0], f));
+	TRY(read_genesis(STATEMENT_POLICY, c->policy, of[1], f));
+	TRY(check_documents(of[0], of[1], &who, f));
 	for (size_t i = 0; i < c->signatures.count; i++)
-		TRY(add_signature(who, c->signatures.text[i], both, f));
+		TRY(add_signature(who, c->signatures.text[i], of, f));
+	return OK;
+}
+
+static rc make_all(const struct conf *c, const struct unlock *u, size_t log_token,
+		   struct journal_identity *id, struct fault *f)
+{
+	struct guard_mark mark = {.epoch = id->epoch, .head.root = tree_empty_root()};
+	char path[2 * CONF_TEXT];
+
+	memcpy(mark.origin, id->origin, sizeof(id->origin));
+	TRY(make_dirs(c, f));
+	for (size_t i = 0; i < u->count; i++)
+		TRY(make_token(u, i, f));
+	TRY(make_log_key(u, log_token, id, f));
+	(void)snprintf(path, sizeof(path), "%s/keeper.db", c->state);
+	TRY(journal_create(path, id, f));
+	return guard_create(c->guard, &mark, f);
+}
+
+rc keeper_init(const struct conf *c, struct journal_identity *ret, struct fault *f)
+{
+	AUTO(genesis) struct genesis roster = {0};
+	AUTO(genesis) struct genesis policy = {0};
+	struct genesis *both[2] = {&roster, &policy};
+	AUTO(unlock) struct unlock u = {.count = 0};
+	struct journal_identity id = {0};
+	size_t log_token = 0;
+
+	TRY(read_all(c, both, f));
+	TRY(unlock_read(c, &u, f));
+	TRY(find_log_token(c, &u, &log_token, f));
 	memcpy(id.origin, c->origin, strlen(c->origin) + 1);
-	memcpy(mark.origin, c->origin, strlen(c->origin) + 1);
 	TRY(rng_fill(&rng_system, &id.epoch, sizeof(id.epoch)));
 	id.epoch >>= 1; /* SQLite's integers are signed */
-	mark.epoch = id.epoch;
-	mark.head.root = tree_empty_root();
-	TRY(make_dirs(c, f));
-	(void)snprintf(path, sizeof(path), "%s/tokens", c->state);
-	for (size_t i = 0; i < c->tokens.count; i++)
-		TRY(make_token(c->tokens.text[i], path, f));
-	TRY(make_log_key(c, &id, f));
-	(void)snprintf(path, sizeof(path), "%s/keeper.db", c->state);
-	TRY(journal_create(path, &id, f));
-	TRY(guard_create(c->guard, &mark, f));
-	return first_round(c, &roster, &policy, version, f);
+	TRY(make_all(c, &u, log_token, &id, f));
+	TRY(first_round(c, &u, both, f));
+	*ret = id;
+	return OK;
 }

@@ -265,10 +265,13 @@ static rc confine(const struct conf *c, const struct parts *p, struct fault *f)
 static rc serve(const struct conf *c, struct parts *p, struct fault *f)
 {
 	struct loop_config loop = {.keeper = &p->keeper};
+	AUTO(unlock) struct unlock unlock = {.count = 0};
 	AUTO(fd) int listen_fd = -1;
 	AUTO(fd) int signal_fd = -1;
 
-	TRY(parts_open(c, p, f));
+	TRY(unlock_read(c, &unlock, f));
+	TRY(parts_open(c, &unlock, p, f));
+	unlock_release(&unlock);
 	TRY(signals(&signal_fd, f));
 	TRY(listen_on(c, &listen_fd, f));
 	TRY(confine(c, p, f));
@@ -308,8 +311,11 @@ static rc verb_run(const struct conf *c, struct fault *f)
 
 static rc verb_init(const struct conf *c, struct fault *f)
 {
-	TRY(keeper_init(c, f));
-	log_info("made the log %s", c->origin);
+	struct journal_identity id;
+
+	TRY(keeper_init(c, &id, f));
+	log_info("made the log %s", id.origin);
+	log_info("its key is %s", id.vkey);
 	return OK;
 }
 

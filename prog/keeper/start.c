@@ -13,21 +13,50 @@ static void path_in(const char *dir, const char *name, char out[2 * CONF_TEXT])
 	(void)snprintf(out, 2 * CONF_TEXT, "%s/%s", dir, name);
 }
 
-static rc open_token(const struct conf *c, struct parts *p, size_t i, struct fault *f)
+static rc unlock_fill(const struct conf *c, struct unlock *u, struct fault *f)
 {
-	AUTO(secret) struct secret secret = {0};
-	struct token_spec *spec = &p->spec[i];
 	char dir[2 * CONF_TEXT];
 
 	path_in(c->state, "tokens", dir);
-	TRY(token_spec_parse(view_str(c->tokens.text[i]), dir, spec, f));
-	TRY(token_secret_read(spec, &secret, f));
-	TRY(token_open(spec, &secret, &p->token[i], f));
+	for (size_t i = 0; i < c->tokens.count; i++) {
+		TRY(token_spec_parse(view_str(c->tokens.text[i]), dir, &u->spec[i], f));
+		for (size_t k = 0; k < i; k++)
+			if (name_is_equal(&u->spec[k].name, &u->spec[i].name))
+				return fault_set(f, RC_USAGE, 0, "two tokens are named %s",
+						 u->spec[i].name.s);
+		TRY(token_secret_read(&u->spec[i], &u->secret[i], f));
+		u->count = i + 1;
+	}
+	return OK;
+}
+
+rc unlock_read(const struct conf *c, struct unlock *ret, struct fault *f)
+{
+	rc r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = unlock_fill(c, ret, f);
+	if (!rc_is_ok(r))
+		unlock_release(ret);
+	return r;
+}
+
+void unlock_release(struct unlock *u)
+{
+	for (size_t i = 0; i < u->count; i++)
+		secret_release(&u->secret[i]);
+	u->count = 0;
+}
+
+static rc open_token(const struct unlock *u, struct parts *p, size_t i, struct fault *f)
+{
+	p->spec[i] = u->spec[i];
+	TRY(token_open(&u->spec[i], &u->secret[i], &p->token[i], f));
 	p->token_count = i + 1;
 	return OK;
 }
 
-rc parts_open(const struct conf *c, struct parts *p, struct fault *f)
+rc parts_open(const struct conf *c, const struct unlock *u, struct parts *p, struct fault *f)
 {
 	char path[2 * CONF_TEXT];
 
@@ -37,8 +66,8 @@ rc parts_open(const struct conf *c, struct parts *p, struct fault *f)
 	TRY(guard_open(c->guard, &p->guard, f));
 	path_in(c->state, "keeper.db", path);
 	TRY(journal_open(path, false, &p->journal, f));
-	for (size_t i = 0; i < c->tokens.count; i++)
-		TRY(open_token(c, p, i, f));
+	for (size_t i = 0; i < u->count; i++)
+		TRY(open_token(u, p, i, f));
 	return OK;
 }
 _Static_assert(CONF_LIST_MAX <= KEYRING_TOKENS_MAX, "every configured token has its place");

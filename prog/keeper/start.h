@@ -10,6 +10,19 @@
 
 #define LOG_KEY_PURPOSE "greatseal log key v1\n"
 
+/* The configured tokens and what opens them, read once: a passphrase may come from standard input.
+ */
+struct unlock {
+	struct token_spec spec[KEYRING_TOKENS_MAX];
+	struct secret secret[KEYRING_TOKENS_MAX];
+	size_t count;
+};
+
+/* RC_USAGE a token setting that is not understood or two of one name; else as token_secret_read. */
+MUST rc unlock_read(const struct conf *c, struct unlock *ret, struct fault *f);
+void unlock_release(struct unlock *u);
+AUTO_DEFINE(unlock, struct unlock, unlock_release)
+
 struct parts {
 	int lock_fd;
 	struct token_spec spec[KEYRING_TOKENS_MAX];
@@ -23,8 +36,8 @@ struct parts {
 	bool loaded;
 };
 
-/* Opens tokens (reads their secrets), lock, guard and journal; makes no thread. */
-MUST rc parts_open(const struct conf *c, struct parts *p, struct fault *f);
+/* Opens lock, guard, journal and tokens; makes no thread. */
+MUST rc parts_open(const struct conf *c, const struct unlock *u, struct parts *p, struct fault *f);
 /* Ledger, keyring, documents. After the sandbox: from here on the log may grow. */
 MUST rc parts_load(const struct conf *c, struct parts *p, struct fault *f);
 /* Of these the ledger alone: for init, whose log is empty. */
@@ -43,8 +56,10 @@ MUST rc log_key_open(struct token *t, const struct digest *id, struct view spki,
 /* Keeps the process out of swap, where the limit on locked memory is unlimited (memory.c). */
 void memory_lock(void);
 
-/* Makes state, guard, tokens, the log's key and the log with roster and policy. RC_EXISTS. */
-MUST rc keeper_init(const struct conf *c, struct fault *f);
+/* Makes state, guard, tokens, the log's key and the log with roster and policy; *ret is what
+ * clients compare. RC_EXISTS. What the arguments can have wrong is found before anything is made.
+ */
+MUST rc keeper_init(const struct conf *c, struct journal_identity *ret, struct fault *f);
 /* Offline: journal against its own tree, guard, and public/. Writes nothing. */
 MUST rc keeper_fsck(const struct conf *c, uint64_t *ret_entries, struct fault *f);
 
