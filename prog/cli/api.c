@@ -9,6 +9,7 @@
 #include "lib/model/call.h"
 #include "lib/model/statement.h"
 #include "lib/net/https_client.h"
+#include "prog/cli/shown.h"
 
 #define WAIT_PATIENCE 120
 
@@ -143,6 +144,7 @@ static rc server_problem(struct cli *c, const struct https_answer *answer)
 				   answer->status);
 	(void)cli_problem(c, code, json_text(error, "remedy"), "%s", json_text(error, "text"));
 	(void)snprintf(c->problem.code, sizeof(c->problem.code), "%s", json_text(error, "code"));
+	shown_text(c->problem.code, sizeof(c->problem.code));
 	/* Refusals of signatures and approvals are denials whatever their status. */
 	return RC(code);
 }
@@ -186,7 +188,7 @@ __attribute__((format(printf, 3, 0))) static rc make_target(struct cli *c, char 
 	return OK;
 }
 
-static rc parse_json(struct cli *c, const struct https_answer *answer, json_t **ret)
+static rc parse_json(struct cli *c, const struct https_answer *answer, bool exact, json_t **ret)
 {
 	json_error_t e;
 	json_t *root = json_loadb((const char *)answer->body.ptr, answer->body.len,
@@ -194,6 +196,10 @@ static rc parse_json(struct cli *c, const struct https_answer *answer, json_t **
 
 	if (root == NULL)
 		return cli_problem(c, RC_PEER, "", "the server's answer is not JSON: %s", e.text);
+	if (!exact && !c->json && !rc_is_ok(shown_json(root))) {
+		json_decref(root);
+		return cli_problem(c, RC_PEER, "", "the server's answer cannot be shown");
+	}
 	*ret = root;
 	return OK;
 }
@@ -224,7 +230,7 @@ rc api_json(struct cli *c, const struct api_call *call, json_t **ret, const char
 	r = send(c, a, &o, &q, &answer);
 	free(body);
 	TRY(r);
-	return parse_json(c, &answer, ret);
+	return parse_json(c, &answer, call->exact, ret);
 }
 
 rc api_bytes(struct cli *c, bool open, struct buf *out, const char *fmt, ...)
@@ -379,5 +385,5 @@ rc api_info(struct cli *c, struct api *a, json_t **ret)
 	const struct outgoing o = {.method = "GET", .target = "/v1/info", .open = true};
 
 	TRY(send(c, a, &o, &q, &answer));
-	return parse_json(c, &answer, ret);
+	return parse_json(c, &answer, false, ret);
 }

@@ -21,7 +21,9 @@ void api_close(struct api *a);
 struct api_call {
 	const char *method;
 	const json_t *body;
-	bool open; /* unsigned: /v1/info and the log */
+	bool open;  /* unsigned: /v1/info and the log */
+	bool exact; /* strings are wanted as they are, to be computed with; else, unless with
+		       --json, as shown.h makes them, and they can be printed */
 };
 rc api_json(struct cli *c, const struct api_call *call, json_t **ret, const char *target, ...)
 	__attribute__((format(printf, 4, 5))) MUST;

@@ -7,6 +7,7 @@
 
 #include "prog/cli/api.h"
 #include "prog/cli/config.h"
+#include "prog/cli/shown.h"
 
 extern char **environ;
 
@@ -19,6 +20,8 @@ rc cli_problem(struct cli *c, enum rc_code code, const char *remedy, const char 
 	va_start(ap, fmt);
 	(void)vsnprintf(c->problem.text, sizeof(c->problem.text), fmt, ap);
 	va_end(ap);
+	shown_text(c->problem.text, sizeof(c->problem.text));
+	shown_text(c->problem.remedy, sizeof(c->problem.remedy));
 	return RC(code);
 }
 
@@ -120,7 +123,9 @@ bool cli_print_json(const struct cli *c, const json_t *value)
 {
 	if (!c->json)
 		return false;
-	(void)json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+	/* ASCII alone: what is to be computed with must not steer a terminal either. */
+	(void)json_dumpf(value, stdout,
+			 JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 	(void)putchar('\n');
 	return true;
 }

@@ -71,7 +71,7 @@ void cli_release(struct cli *c);
 /* Opens a signer for a key path with the user's agent and environment. */
 MUST rc cli_open_key(const char *path, struct sshsigner **ret, struct fault *f);
 
-/* Fills c->problem and returns RC(code). */
+/* Fills c->problem and returns RC(code). What the text is made of may come from anybody. */
 rc cli_problem(struct cli *c, enum rc_code code, const char *remedy, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Turns a fault into the problem; returns r. */

@@ -28,7 +28,8 @@ static rc show(struct cli *c, enum statement_kind kind)
 	TRY(api_json(c, &get, &answer, "/v1/%s", name_of(kind)));
 	if (cli_print_json(c, answer))
 		return OK;
-	text = json_dumps(json_object_get(answer, "document"), JSON_INDENT(2) | JSON_SORT_KEYS);
+	text = json_dumps(json_object_get(answer, "document"),
+			  JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	if (text == NULL)
 		return cli_problem(c, RC_PEER, "", "the server's answer has no document");
 	(void)printf("%s\n", text);
@@ -230,8 +231,8 @@ static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
 static void print_statement(const struct buf *statement)
 {
 	json_t *value = json_loadb((const char *)statement->ptr, statement->len, 0, NULL);
-	char *text =
-		json_dumps(json_object_get(value, "predicate"), JSON_INDENT(2) | JSON_SORT_KEYS);
+	char *text = json_dumps(json_object_get(value, "predicate"),
+				JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 
 	(void)printf("%s\n", text == NULL ? "?" : text);
 	free(text);

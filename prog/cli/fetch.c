@@ -139,7 +139,7 @@ static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 
 static rc fetch_finished(struct cli *c, const char *request, uint32_t use, struct finished *d)
 {
-	const struct api_call get = {.method = "GET"};
+	const struct api_call get = {.method = "GET", .exact = true};
 	AUTO(json) json_t *result = NULL;
 	const json_t *sigs;
 	struct bundle *b = &d->common;

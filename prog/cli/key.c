@@ -5,6 +5,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
 #include "lib/codec/base64.h"
+#include "lib/codec/pem.h"
 #include "lib/crypt/x509.h"
 #include "lib/model/change.h"
 #include "prog/cli/api.h"
@@ -85,6 +86,26 @@ static void put_query(struct buf *out, const char *text)
 	}
 }
 
+/* Written anew: what the server sends besides a request does not reach the terminal. */
+static rc print_csr(struct cli *c, struct view pem)
+{
+	static const struct pem_kind kind = {"CERTIFICATE REQUEST", PEM_COLUMNS};
+	AUTO(buf) struct buf der = {0};
+	AUTO(buf) struct buf text = {0};
+	AUTO(json) json_t *value = NULL;
+	struct fault f = {0};
+
+	buf_init(&der, CHAIN_TEXT_MAX);
+	buf_init(&text, CHAIN_TEXT_MAX);
+	if (!rc_is_ok(pem_parse(&kind, pem, &der, &f)))
+		return cli_problem(c, RC_PEER, "", "the server's answer is no request: %s", f.text);
+	pem_put(&kind, buf_view(&der), &text);
+	value = json_pack("{s:s}", "csr", buf_cstr(&text));
+	if (!cli_print_json(c, value))
+		(void)printf("%s", buf_cstr(&text));
+	return OK;
+}
+
 rc cmd_key_csr(struct cli *c, const struct args *a)
 {
 	AUTO(buf) struct buf query = {0};
@@ -100,8 +121,7 @@ rc cmd_key_csr(struct cli *c, const struct args *a)
 				   "--subject is missing");
 	put_query(&query, subject);
 	TRY(api_bytes(c, false, &pem, "/v1/keys/%s/csr?subject=%s", name.s, buf_cstr(&query)));
-	(void)fwrite(pem.ptr, 1, pem.len, stdout);
-	return OK;
+	return print_csr(c, buf_view(&pem));
 }
 
 static rc begin(struct cli *c, const struct args *a, enum key_action action, struct key_change *ret)

@@ -16,10 +16,12 @@ static void print_row(const struct cli *c, const json_t *row)
 	const char *state = json_text(row, "state");
 	bool open = strcmp(state, "open") == 0;
 
+	const char *first = json_string_value(json_array_get(names, 0));
+
 	(void)printf("%s%.16s%s  %-9s %-10s %-16s %s", cli_bold(c), json_text(row, "request"),
 		     cli_plain(c), open ? json_text(row, "outcome") : state,
 		     json_text(row, "requester"), json_text(row, "key"),
-		     json_string_value(json_array_get(names, 0)));
+		     first == NULL ? "?" : first);
 	if (json_number(row, "items") > 1)
 		(void)printf(" and %" JSON_INTEGER_FORMAT " more", json_number(row, "items") - 1);
 	(void)putchar('\n');

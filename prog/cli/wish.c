@@ -71,6 +71,21 @@ static void print_item(const struct cli *c, const struct wish *w, size_t i)
 	(void)printf("     params  %.*s\n", (int)item->params.len, (const char *)item->params.ptr);
 }
 
+/* Text of the requester. Its further lines stand behind a bar, so that none of them can pass for a
+ * line of ours. */
+static void print_reason(const char *text)
+{
+	const char *label = "  reason      ";
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		(void)printf("%s%.*s\n", label, (int)len, text);
+		label = "            | ";
+		text += text[len] == '\n' ? len + 1 : len;
+	}
+}
+
 static void print_time(const char *label, unix_time t)
 {
 	char text[TIME_TEXT];
@@ -100,8 +115,7 @@ void wish_print(const struct cli *c, const struct wish *w, bool all)
 	if (!r->upload)
 		(void)printf("  %sno files: digests only, nothing could be inspected%s\n",
 			     cli_yellow(c), cli_plain(c));
-	if (r->reason[0] != '\0')
-		(void)printf("  reason      %s\n", r->reason);
+	print_reason(r->reason);
 	(void)printf("files: %zu\n", r->count);
 	for (size_t i = 0; i < shown; i++)
 		print_item(c, w, i);
