@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,12 +118,27 @@ static rc read_public_beside(struct sshsigner *s, const char *path, struct fault
 	return sshkey_parse_line(buf_view(&line), &s->key, NULL, f);
 }
 
+/* As ssh does: a private key of one's own that others can read is no longer one's own. */
+static rc check_mode(const char *path, struct fault *f)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return fault_errno(f, errno, "%s", path);
+	if (st.st_uid == geteuid() && (st.st_mode & 077) != 0)
+		return fault_set(f, RC_DENIED, 0,
+				 "%s: mode %04o lets others at the private key (chmod go= it)",
+				 path, (unsigned)(st.st_mode & 07777));
+	return OK;
+}
+
 static rc open_private(struct sshsigner *s, const struct sshsigner_spec *spec, const char *path,
 		       struct view text, struct fault *f)
 {
 	static const char head[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
 	rc r;
 
+	TRY(check_mode(path, f));
 	if (text.len > strlen(head) && memcmp(text.ptr, head, strlen(head)) == 0) {
 		r = sshpriv_parse(text, &s->priv, f);
 		if (rc_is_ok(r)) {

@@ -31,7 +31,8 @@ enum sshsigner_way { SSHSIGNER_FILE = 1, SSHSIGNER_AGENT, SSHSIGNER_KEYGEN };
 struct sshsigner;
 
 /* RC_NOTFOUND: no such file, no agent, or the agent has no such key; RC_STATE: no key named and the
- * agent holds several usable ones; else as sshkey_parse_line, sshpriv_parse, sshagent_list. */
+ * agent holds several usable ones; RC_DENIED: a private key file of the caller's that others can
+ * read; else as sshkey_parse_line, sshpriv_parse, sshagent_list. */
 MUST rc sshsigner_open(const struct sshsigner_spec *spec, struct sshsigner **ret, struct fault *f);
 void sshsigner_free(struct sshsigner *s);
 static inline void sshsigner_autorelease(struct sshsigner **s)

@@ -5,8 +5,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/crypt/sshsig.h"
@@ -158,22 +160,57 @@ static void request_bytes(void **state)
 	(void)close(pair[1]);
 }
 
-/* A key only ssh-keygen can use, with a program in its place. */
+/* A copy of a key that only ssh-keygen can use, with these permissions; the caller unlinks it. */
+static void key_copy(char path[64], mode_t mode)
+{
+	AUTO(buf) struct buf key;
+	struct view text = vector_read(&key, "sshsig", "ed25519-encrypted");
+	int fd;
+
+	(void)snprintf(path, 64, "/tmp/gs-sshagent-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text.ptr, text.len), text.len);
+	assert_int_equal(fchmod(fd, mode), 0);
+	(void)close(fd);
+}
+
+/* The same, with a program in ssh-keygen's place. */
 static rc sign_with(const char *program, const char *ns)
 {
 	AUTO(sshsigner) struct sshsigner *s = NULL;
 	AUTO(buf) struct buf out;
-	char path[4096];
+	char path[64];
 	struct sshsigner_spec spec = {.key_path = path, .ssh_keygen = program};
 
-	(void)snprintf(path, sizeof(path), "%s/tests/vectors/sshsig/ed25519-encrypted",
-		       getenv("SRCDIR"));
-	assert_rc(RC_OK, sshsigner_open(&spec, &s, NULL));
+	key_copy(path, 0600);
+	rc opened = sshsigner_open(&spec, &s, NULL);
+	(void)unlink(path);
+	assert_rc(RC_OK, opened);
 	assert_int_equal(sshsigner_way(s), SSHSIGNER_KEYGEN);
 	buf_init(&out, SSHSIG_BLOB_MAX);
 	rc r = sshsigner_sign(s, ns, view_str("m"), &out, NULL);
 	assert_int_equal(out.len, 0);
 	return r;
+}
+
+/* Found in a review: a key file that everybody could read was used without a word. */
+static void key_that_others_can_read(void **state)
+{
+	static const mode_t modes[] = {0644, 0640, 0604, 0660, 0610};
+	struct sshsigner *s = NULL;
+	char path[64];
+	struct sshsigner_spec spec = {.key_path = path};
+	struct fault f = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		key_copy(path, modes[i]);
+		assert_rc(RC_DENIED, sshsigner_open(&spec, &s, &f));
+		assert_non_null(strstr(f.text, "lets others at the private key"));
+		(void)unlink(path);
+	}
+	assert_null(s);
 }
 
 static void signer_refuses(void **state)
@@ -198,7 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(list_replies),	  cmocka_unit_test(sign_replies),
 		cmocka_unit_test(framing),	  cmocka_unit_test(request_bytes),
-		cmocka_unit_test(signer_refuses),
+		cmocka_unit_test(signer_refuses), cmocka_unit_test(key_that_others_can_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
