@@ -122,7 +122,7 @@ static rc send_act(struct cli *c, const struct act *act, const char *request, js
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	TRY(cli_person_key(c, &key));
 	CLI_TRY(c, &f, act_encode(act, &statement, &f));
-	CLI_TRY(c, &f, sshsigner_sign(key, info->ns, buf_view(&statement), &sig, &f));
+	TRY(cli_sign(c, key, info->ns, buf_view(&statement), &sig));
 	TRY(json_put_base64(c, body, "statement", buf_view(&statement)));
 	TRY(json_put_base64(c, body, "signature", buf_view(&sig)));
 	if (json_object_set_new(body, "kind", json_string(info->name)) != 0 ||

@@ -36,6 +36,14 @@ void answer_print_checks(const struct cli *c, const json_t *status)
 	}
 }
 
+/* Why an approval does not count, in a word where there is a plain one. */
+static const char *not_counted(const json_t *approval)
+{
+	const char *reason = json_text(approval, "reason");
+
+	return strcmp(reason, "state.no-approval") == 0 ? "it was withdrawn" : reason;
+}
+
 static void print_approvals(const struct cli *c, const json_t *status)
 {
 	const json_t *row;
@@ -45,11 +53,10 @@ static void print_approvals(const struct cli *c, const json_t *status)
 	{
 		bool live = json_is_true(json_object_get(row, "live"));
 
-		(void)printf(
-			"  approved by %s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
-			cli_bold(c), json_text(row, "person"), cli_plain(c),
-			json_text(row, "given"), json_number(row, "leaf"),
-			live ? "" : " - does not count: ", live ? "" : json_text(row, "reason"));
+		(void)printf("  approved by %s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
+			     cli_bold(c), json_text(row, "person"), cli_plain(c),
+			     json_text(row, "given"), json_number(row, "leaf"),
+			     live ? "" : " - does not count: ", live ? "" : not_counted(row));
 	}
 }
 
@@ -58,6 +65,7 @@ void answer_print_status(const struct cli *c, const json_t *status)
 	const char *id = json_text(status, "request");
 	const char *state = json_text(status, "state");
 	const char *outcome = json_text(status, "outcome");
+	bool open = strcmp(state, "open") == 0;
 	const json_t *seat;
 	char code[COMPARE_CODE];
 	size_t i;
@@ -68,7 +76,11 @@ void answer_print_status(const struct cli *c, const json_t *status)
 		     json_text(status, "requester"), json_number(status, "items"),
 		     json_number(status, "items") == 1 ? "" : "s", json_text(status, "key"),
 		     json_text(status, "host"));
-	if (strcmp(state, "open") == 0)
+	if (json_number(status, "uses") > 1)
+		(void)printf("  signed %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+			     " times\n",
+			     json_number(status, "uses_done"), json_number(status, "uses"));
+	if (open)
 		(void)printf("  %sopen, %s%s: %s (%s)\n", mark(c, outcome),
 			     strcmp(outcome, "allow") == 0 ? "may be signed" : outcome,
 			     cli_plain(c), json_text(status, "text"), json_text(status, "reason"));
@@ -78,9 +90,11 @@ void answer_print_status(const struct cli *c, const json_t *status)
 	else
 		(void)printf("  %s%s%s\n", cli_green(c), state, cli_plain(c));
 	print_approvals(c, status);
+	if (!open)
+		return; /* nobody is missed any more */
 	json_array_foreach(json_object_get(status, "missing"), i, seat)(void)
-		printf("  missing: %s\n", json_string_value(seat));
-	if (json_text(status, "remedy")[0] != '\0' && strcmp(state, "open") == 0)
+		printf("  missing: %s\n", json_is_string(seat) ? json_string_value(seat) : "?");
+	if (json_text(status, "remedy")[0] != '\0')
 		(void)printf("  what helps: %s\n", json_text(status, "remedy"));
 }
 
@@ -92,6 +106,8 @@ enum exit_code answer_exit(const json_t *status)
 		return EXIT_DONE;
 	if (strcmp(state, "closed") == 0)
 		return EXIT_DENIED;
+	if (json_number(status, "uses_done") > 0)
+		return EXIT_DONE;
 	if (strcmp(state, "open") == 0 && strcmp(json_text(status, "outcome"), "deny") == 0)
 		return EXIT_DENIED;
 	return EXIT_WAITING;
@@ -101,7 +117,8 @@ bool answer_is_final(const json_t *status)
 {
 	const char *state = json_text(status, "state");
 
-	return strcmp(state, "done") == 0 || strcmp(state, "closed") == 0;
+	return strcmp(state, "done") == 0 || strcmp(state, "closed") == 0 ||
+	       json_number(status, "uses_done") > 0;
 }
 
 /* Sleeps between tries while the server is away; doubles up to the maximum. */

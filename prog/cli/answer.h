@@ -11,15 +11,17 @@ void answer_print_status(const struct cli *c, const json_t *status);
 /* The table of checks, one a line. */
 void answer_print_checks(const struct cli *c, const json_t *status);
 
-/* EXIT_DONE when done, EXIT_WAITING when open and waiting, EXIT_DENIED when denied or closed. */
+/* EXIT_DONE when done or signed at least once, EXIT_WAITING when open and waiting, EXIT_DENIED when
+ * denied or closed. */
 enum exit_code answer_exit(const json_t *status);
+/* Whether there is nothing to wait for: signed at least once, or closed. */
 bool answer_is_final(const json_t *status);
 
 /* "3f9a 1c04 77de 5b20": the first 16 hex digits, to compare between people by eye. */
 #define COMPARE_CODE 20
 void compare_code(const char *hex, char out[COMPARE_CODE]);
 
-/* Follows the request by long poll until it is done or closed, or timeout seconds (0: no limit) are
+/* Follows the request by long poll until it is final, or timeout seconds (0: no limit) are
  * over; survives restarts of the server. *ret is the last answer, the caller's. RC_WAIT when the
  * time is over. */
 MUST rc answer_wait(struct cli *c, const char *request, uint64_t timeout, json_t **ret);

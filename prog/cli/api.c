@@ -85,8 +85,7 @@ static rc authorize(struct cli *c, const struct api *a, const struct outgoing *o
 	if (!rc_is_ok(rng_fill(&rng_system, call.nonce, sizeof(call.nonce))))
 		return cli_problem(c, RC_IO, "", "the system gives no random numbers");
 	CLI_TRY(c, &f, call_text(&call, &text));
-	CLI_TRY(c, &f,
-		sshsigner_sign(key, statement_info(STATEMENT_CALL)->ns, buf_view(&text), &sig, &f));
+	TRY(cli_sign(c, key, statement_info(STATEMENT_CALL)->ns, buf_view(&text), &sig));
 	buf_put_str(out, "Authorization: ");
 	CLI_TRY(c, &f, call_header_encode(&call, buf_view(&sig), out));
 	(void)buf_cstr(out);

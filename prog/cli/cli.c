@@ -70,6 +70,24 @@ rc cli_open_key(const char *path, struct sshsigner **ret, struct fault *f)
 	return sshsigner_open(&spec, ret, f);
 }
 
+/* Codes that mean something else when a server says them. */
+static enum rc_code local(rc r)
+{
+	return r.code == RC_DENIED || r.code == RC_BADSIG || r.code == RC_MISMATCH ? RC_STATE
+										   : r.code;
+}
+
+rc cli_sign(struct cli *c, struct sshsigner *key, const char *ns, struct view message,
+	    struct buf *out)
+{
+	struct fault f = {0};
+	rc r = sshsigner_sign(key, ns, message, out, &f);
+
+	return rc_is_ok(r) ? r
+			   : cli_problem(c, local(r), "ssh-add -l; ssh-keygen -y -f KEY",
+					 "the key has not signed: %s", f.text);
+}
+
 rc cli_person_key(struct cli *c, struct sshsigner **ret)
 {
 	struct fault f = {0};
@@ -79,7 +97,7 @@ rc cli_person_key(struct cli *c, struct sshsigner **ret)
 	if (c->person_key == NULL) {
 		r = cli_open_key(c->config.key, &c->person_key, &f);
 		if (!rc_is_ok(r))
-			return cli_problem(c, r.code, "greatseal init-client --key PATH",
+			return cli_problem(c, local(r), "greatseal init-client --key PATH",
 					   "the key of %s cannot be used: %s", c->config.person.s,
 					   f.text);
 	}
@@ -102,7 +120,7 @@ rc cli_host_key(struct cli *c, struct sshsigner **ret)
 		r = cli_open_key(c->config.host_key, &c->host_key, &f);
 		if (!rc_is_ok(r))
 			return cli_problem(
-				c, r.code, "greatseal init-client --host NAME --host-key PATH",
+				c, local(r), "greatseal init-client --host NAME --host-key PATH",
 				"the key of host %s cannot be used: %s", c->config.host.s, f.text);
 	}
 	*ret = c->host_key;

@@ -68,6 +68,11 @@ MUST rc cli_person_key(struct cli *c, struct sshsigner **ret);
 MUST rc cli_host_key(struct cli *c, struct sshsigner **ret);
 void cli_release(struct cli *c);
 
+/* Signs with it. A key that is refused, by its agent, its device or a wrong passphrase, is this
+ * machine's error and no denial: never RC_DENIED. */
+MUST rc cli_sign(struct cli *c, struct sshsigner *key, const char *ns, struct view message,
+		 struct buf *out);
+
 /* Opens a signer for a key path with the user's agent and environment. */
 MUST rc cli_open_key(const char *path, struct sshsigner **ret, struct fault *f);
 

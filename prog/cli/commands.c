@@ -89,7 +89,7 @@ static const struct option deny_options[] = {
 static const struct option message_option[] = {{"message", "TEXT", "why (-m)", false}, {0}};
 static const struct option fetch_options[] = {
 	{"output", "DIR", "where files go (-o, default: signed)", false},
-	{"use", "N", "which use (default 1)", false},
+	{"use", "N", "which use (default 1); one not made yet is signed now", false},
 	{0},
 };
 static const struct option verify_options[] = {

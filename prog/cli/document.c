@@ -141,14 +141,13 @@ rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
 	json_t *sigs = json_array();
 	const struct api_call post = {.method = "POST", .body = body};
 	struct sshsigner *key;
-	struct fault f = {0};
 	rc r;
 
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	(void)json_object_set_new(body, "signatures", sigs);
 	(void)json_object_set_new(body, "kind", json_string(name_of(kind)));
 	TRY(cli_person_key(c, &key));
-	CLI_TRY(c, &f, sshsigner_sign(key, statement_info(kind)->ns, statement, &sig, &f));
+	TRY(cli_sign(c, key, statement_info(kind)->ns, statement, &sig));
 	TRY(json_put_base64(c, body, "statement", statement));
 	TRY(json_put_base64(c, sigs, NULL, buf_view(&sig)));
 	r = api_json(c, &post, &answer, "/v1/changes");

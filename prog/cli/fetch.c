@@ -137,6 +137,29 @@ static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 	return take_document(c, "roster", &authorize.roster, &b->roster);
 }
 
+/* Use n is signed, or being signed; one that is granted and not yet made is ordered here. */
+static rc order_use(struct cli *c, const struct wish *w, uint32_t use)
+{
+	const json_t *status = wish_status(w);
+	AUTO(json) json_t *body = json_pack("{s:i}", "use", (int)use);
+	const struct api_call post = {.method = "POST", .body = body};
+	AUTO(json) json_t *answer = NULL;
+	bool closed = strcmp(json_text(status, "state"), "closed") == 0;
+
+	if (use > w->request.uses)
+		return cli_problem(c, RC_USAGE, "", "--use %u: the request is for %u", use,
+				   w->request.uses);
+	if ((json_int_t)use <= json_number(status, "uses_spent"))
+		return OK;
+	if (!closed && strcmp(json_text(status, "outcome"), "allow") == 0)
+		return api_json(c, &post, &answer, "/v1/requests/%s/sign", w->id);
+	(void)cli_problem(c, RC_WAIT, json_text(status, "remedy"),
+			  "request %.16s is not signed: %s", w->id, json_text(status, "text"));
+	(void)snprintf(c->problem.code, sizeof(c->problem.code), "%s", json_text(status, "reason"));
+	return RC(closed || strcmp(json_text(status, "outcome"), "deny") == 0 ? RC_DENIED
+									      : RC_WAIT);
+}
+
 static rc fetch_finished(struct cli *c, const char *request, uint32_t use, struct finished *d)
 {
 	const struct api_call get = {.method = "GET", .exact = true};
@@ -147,6 +170,7 @@ static rc fetch_finished(struct cli *c, const char *request, uint32_t use, struc
 	bundle_init(b);
 	buf_init(&d->values, SIGNATURES_BYTES_MAX);
 	TRY(wish_fetch(c, request, &d->wish));
+	TRY(order_use(c, &d->wish, use));
 	TRY(api_json(c, &get, &result, "/v1/requests/%s/result?use=%u", d->wish.id, use));
 	b->use = use;
 	if (!rc_is_ok(time_parse(view_str(json_text(result, "signed_at")), &b->signed_at)))
@@ -194,18 +218,36 @@ static rc write_bundle(struct cli *c, const char *path, const struct bundle *b)
 	return r;
 }
 
-/* The signed file comes from the server's worker; it is verified against our own object. */
-static rc download_signed(struct cli *c, const struct finished *d, size_t at, const char *path,
-			  const struct format_file *format, struct view object)
+/* The signed file comes from the server's worker: it must carry our object, and be the file that
+ * was approved in everything that a signature covers. */
+static rc check_signed(struct cli *c, int fd, const struct format_file *format, struct view object,
+		       const struct request_item *item)
 {
-	char temp[PATH_MAX];
-	AUTO(fd) int fd = -1;
 	AUTO(buf) struct buf theirs = {0};
-	struct digest ignored;
 	struct fault f = {0};
-	rc r;
+	struct hash content;
 
 	buf_init(&theirs, FILE_OBJECT_MAX);
+	CLI_TRY(c, &f, format->extract(fd, &theirs, &f));
+	if (!view_is_equal(buf_view(&theirs), object))
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server's file carries another signature");
+	CLI_TRY(c, &f, format->content(fd, item->content.alg, &content, &f));
+	if (!hash_is_equal(&content, &item->content))
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server's file is not the one that was approved");
+	return OK;
+}
+
+static rc download_signed(struct cli *c, const struct finished *d, size_t at, const char *path,
+			  struct view object)
+{
+	const struct request_item *item = &d->wish.request.items[at];
+	char temp[PATH_MAX];
+	AUTO(fd) int fd = -1;
+	struct digest ignored;
+	rc r;
+
 	if ((size_t)snprintf(temp, sizeof(temp), "%s.part", path) >= sizeof(temp))
 		return cli_problem(c, RC_LIMIT, "", "%s: path is too long", path);
 	fd = open(temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -213,14 +255,8 @@ static rc download_signed(struct cli *c, const struct finished *d, size_t at, co
 		return cli_problem(c, RC_IO, "", "%s: %s", temp, strerror(errno));
 	r = api_download(c, fd, &ignored, "/v1/requests/%s/items/%zu/signed?use=%u", d->wish.id, at,
 			 d->common.use);
-	if (rc_is_ok(r)) {
-		r = format->extract(fd, &theirs, &f);
-		if (!rc_is_ok(r))
-			(void)cli_fault(c, r, &f);
-	}
-	if (rc_is_ok(r) && !view_is_equal(buf_view(&theirs), object))
-		r = cli_problem(c, RC_MISMATCH, "call the security team",
-				"%s: the server's file carries another signature", path);
+	if (rc_is_ok(r))
+		r = check_signed(c, fd, format_file_find(view_str(item->format)), object, item);
 	if (rc_is_ok(r) && (fsync(fd) != 0 || rename(temp, path) != 0))
 		r = cli_problem(c, RC_IO, "", "%s: %s", path, strerror(errno));
 	if (!rc_is_ok(r))
@@ -266,7 +302,7 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 	if (format->detached)
 		TRY(write_file(c, path, buf_view(&object)));
 	else
-		TRY(download_signed(c, d, at, path, format, buf_view(&object)));
+		TRY(download_signed(c, d, at, path, buf_view(&object)));
 	TRY(write_bundle(c, bundle_path, &d->common));
 	(void)json_array_append_new(done, json_pack("{s:s,s:s,s:s}", "name", name, "file", path,
 						    "bundle", bundle_path));

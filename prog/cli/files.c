@@ -10,6 +10,7 @@
 #include "lib/base/fd.h"
 #include "lib/codec/jcan.h"
 #include "lib/format/file.h"
+#include "lib/model/field.h"
 
 #define READ_BLOCK ((size_t)1 << 20)
 
@@ -169,6 +170,12 @@ rc local_file_open(const char *path, const struct file_choice *choice, struct lo
 	base = base == NULL ? path : base + 1;
 	if (strlen(path) >= sizeof(l->path) || strlen(base) > ITEM_NAME_MAX || base[0] == '\0')
 		return fault_set(f, RC_USAGE, 0, "%s: not a usable file name", path);
+	if (!rc_is_ok(prose_check(view_str(base), false)))
+		return fault_set(
+			f, RC_USAGE, 0,
+			"%s: a name with control or hidden characters, or not UTF-8: approvers "
+			"could not read it",
+			path);
 	(void)snprintf(l->path, sizeof(l->path), "%s", path);
 	(void)snprintf(l->name, sizeof(l->name), "%s", base);
 	if (choice->product == NULL)
@@ -176,7 +183,8 @@ rc local_file_open(const char *path, const struct file_choice *choice, struct lo
 	else if (!rc_is_ok(name_parse(view_str(choice->product), &l->product)))
 		return fault_set(f, RC_USAGE, 0, "--product %s: a-z 0-9 . _ - only",
 				 choice->product);
-	l->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A pipe or device is refused and not waited for. */
+	l->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (l->fd < 0)
 		return fault_errno(f, errno, "%s", path);
 	r = read_file(l, choice, f);

@@ -75,6 +75,21 @@ static rc learn(struct cli *c)
 	return OK;
 }
 
+/* A key file that cannot be read is better known now than at the first approval. Without a file the
+ * agent is asked when it is needed. */
+static rc try_key(struct cli *c, const char *option, const char *path)
+{
+	struct sshsigner *s = NULL;
+	struct fault f = {0};
+	rc r;
+
+	if (path[0] == '\0')
+		return OK;
+	r = cli_open_key(path, &s, &f);
+	sshsigner_free(s);
+	return rc_is_ok(r) ? r : cli_problem(c, RC_STATE, "", "--%s: %s", option, f.text);
+}
+
 rc cmd_init_client(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *done = NULL;
@@ -84,6 +99,8 @@ rc cmd_init_client(struct cli *c, const struct args *a)
 	TRY(from_options(c, a));
 	if (!rc_is_ok(config_check(&c->config, &f)))
 		return cli_problem(c, RC_USAGE, "", "%s", f.text);
+	TRY(try_key(c, "key", c->config.key));
+	TRY(try_key(c, "host-key", c->config.host_key));
 	CLI_TRY(c, &f, api_open(&c->config, &c->api, &f));
 	TRY(learn(c));
 	CLI_TRY(c, &f, config_save(&c->config, &f));

@@ -166,16 +166,11 @@ static rc sign_twice(struct cli *c, struct view statement, struct buf *requester
 {
 	struct sshsigner *person_key;
 	struct sshsigner *host_key;
-	struct fault f = {0};
 
 	TRY(cli_person_key(c, &person_key));
 	TRY(cli_host_key(c, &host_key));
-	CLI_TRY(c, &f,
-		sshsigner_sign(person_key, statement_info(STATEMENT_REQUEST)->ns, statement,
-			       requester, &f));
-	CLI_TRY(c, &f,
-		sshsigner_sign(host_key, statement_info(STATEMENT_HOST)->ns, statement, host, &f));
-	return OK;
+	TRY(cli_sign(c, person_key, statement_info(STATEMENT_REQUEST)->ns, statement, requester));
+	return cli_sign(c, host_key, statement_info(STATEMENT_HOST)->ns, statement, host);
 }
 
 static rc upload_files(struct cli *c, const struct batch *b)
@@ -191,7 +186,18 @@ static rc upload_files(struct cli *c, const struct batch *b)
 	return OK;
 }
 
-/* True if the old request asks for the very same thing as the new one; nonce and times aside. */
+/* Every word of an item counts: approvers read the name, the product says what it is compared with.
+ */
+static bool is_same_item(const struct request_item *a, const struct request_item *b)
+{
+	return digest_is_equal(&a->sha256, &b->sha256) && hash_is_equal(&a->content, &b->content) &&
+	       a->size == b->size && strcmp(a->format, b->format) == 0 &&
+	       view_is_equal(a->params, b->params) && name_is_equal(&a->product, &b->product) &&
+	       view_is_equal(a->name_json, b->name_json);
+}
+
+/* True if the old request asks for the very same thing as the new one; nonce and times aside. Both
+ * are read from statements. */
 static bool is_same_wish(const struct request *old, const struct request *wish)
 {
 	if (!name_is_equal(&old->key, &wish->key) || !name_is_equal(&old->host, &wish->host) ||
@@ -201,9 +207,7 @@ static bool is_same_wish(const struct request *old, const struct request *wish)
 	    !digest_is_equal(&old->key_fingerprint, &wish->key_fingerprint))
 		return false;
 	for (size_t i = 0; i < old->count; i++)
-		if (!digest_is_equal(&old->items[i].sha256, &wish->items[i].sha256) ||
-		    strcmp(old->items[i].format, wish->items[i].format) != 0 ||
-		    !view_is_equal(old->items[i].params, wish->items[i].params))
+		if (!is_same_item(&old->items[i], &wish->items[i]))
 			return false;
 	return true;
 }
@@ -233,17 +237,19 @@ static rc try_join(struct cli *c, const char *id, const struct request *wish, bo
 }
 
 /* Looks for a pending (or just finished) request of mine over the same files. */
-static rc find_pending(struct cli *c, const struct request *wish, char out[DIGEST_HEX],
-		       bool *ret_found)
+static rc find_pending(struct cli *c, struct view statement, char out[DIGEST_HEX], bool *ret_found)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *hits = NULL;
+	AUTO(request) struct request wish = {0};
+	struct fault f = {0};
 	const json_t *row;
 	char hex[DIGEST_HEX];
 	size_t i;
 
 	*ret_found = false;
-	digest_hex(&wish->items[0].sha256, hex);
+	CLI_TRY(c, &f, request_parse(statement, &wish, &f));
+	digest_hex(&wish.items[0].sha256, hex);
 	TRY(api_json(c, &get, &hits, "/v1/search?digest=%s", hex));
 	json_array_foreach(json_object_get(hits, "requests"), i, row)
 	{
@@ -251,7 +257,7 @@ static rc find_pending(struct cli *c, const struct request *wish, char out[DIGES
 
 		if (strlen(id) != 64 || strspn(id, "0123456789abcdef") != 64)
 			continue;
-		TRY(try_join(c, id, wish, ret_found));
+		TRY(try_join(c, id, &wish, ret_found));
 		if (*ret_found) {
 			memcpy(out, id, DIGEST_HEX);
 			return OK;
@@ -314,7 +320,7 @@ static rc submit(struct cli *c, const struct args *a, json_t **ret)
 	TRY(open_files(c, a, &b));
 	TRY(make_wish(c, a, &b, &wish, &statement));
 	if (!args_has(a, "new"))
-		TRY(find_pending(c, &wish, pending, &found));
+		TRY(find_pending(c, buf_view(&statement), pending, &found));
 	if (wish.upload)
 		TRY(upload_files(c, &b));
 	if (found) {

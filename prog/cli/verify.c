@@ -53,8 +53,15 @@ static rc read_vkey(struct cli *c, struct vkey *ret)
 	const char *text = args_value(c->args, "vkey");
 	struct fault f = {0};
 
-	if (text == NULL)
-		return logview_vkey(c, ret);
+	if (text == NULL) {
+		rc r = logview_vkey(c, ret);
+
+		if (r.code == RC_NOTFOUND)
+			(void)snprintf(
+				c->problem.remedy, sizeof(c->problem.remedy),
+				"--vkey KEY, the log's key as its administrator gives it out");
+		return r;
+	}
 	CLI_TRY(c, &f, vkey_parse(view_str(text), ret, &f));
 	return OK;
 }
@@ -76,7 +83,7 @@ static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 		CLI_TRY(c, &f, file_read(args_value(c->args, "roots"), &roots, &f));
 		CLI_TRY(c, &f, x509_chain_read(buf_view(&roots), &in->roots, &f));
 	}
-	in->fd = open(path, O_RDONLY | O_CLOEXEC);
+	in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (in->fd < 0)
 		return cli_problem(c, RC_IO, "", "%s: %s", path, strerror(errno));
 	r = read_named(c, "signature", path, ".p7s", &in->object);

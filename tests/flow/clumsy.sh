@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# What people do who are in a hurry or new: odd files, keys with loose permissions, the same bytes under another
+# name, fetching too early, signing more than once. Each mended finding has its case here.
+set -euo pipefail
+work=$(mktemp -d "${TMPDIR:-/tmp}/greatseal-clumsy.XXXXXX")
+pids=()
+clean() {
+	local code=$?
+	((code == 0)) || { tail -n 20 "$work"/*.log || true; }
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+	rm -rf "$work"
+	exit "$code"
+}
+trap clean EXIT
+cd "$work"
+boxed=${SANDBOXED_BUILD:-$BUILD}
+export PATH=$BUILD/prog/cli:$BUILD/prog/server:$boxed/prog/keeper:$boxed/prog/worker:$PATH
+export GREATSEAL_WORKER=$boxed/prog/worker/greatseal-worker
+unset SSH_AUTH_SOCK SSH_ASKPASS
+export LC_ALL=C
+checks=0
+ok() {
+	checks=$((checks + 1))
+	echo "ok $checks - ${*//[^[:print:]]/?}"
+}
+die() {
+	echo "FAILED: ${*//[^[:print:]$'\n']/?}" >&2
+	exit 1
+}
+as() {
+	local who=$1
+	shift
+	GREATSEAL_CONFIG=$work/$who.json greatseal "$@"
+}
+# refused CODE TEXT command...
+refused() {
+	local want=$1 text=$2 code=0
+	shift 2
+	"$@" >refused.log 2>&1 </dev/null || code=$?
+	((code == want)) || die "exit $code instead of $want: $*: $(cat refused.log)"
+	grep -qF -- "$text" refused.log || die "no '$text' in: $(cat refused.log)"
+	ok "exit $want, $text: ${*:2}"
+}
+
+for who in alice carol dave build-07; do ssh-keygen -q -t ecdsa -b 256 -N '' -C "$who" -f "$who"; done
+public() { cut -d' ' -f1,2 "$1.pub"; }
+jq -cnSja --arg a "$(public alice)" --arg c "$(public carol)" --arg d "$(public dave)" --arg h "$(public build-07)" '{version: 1,
+	hosts: [{name: "build-07", groups: [], keys: [$h]}], people: [{name: "alice", groups: ["release"], keys: [$a]},
+	{name: "carol", groups: [], keys: [$c]}, {name: "dave", groups: ["security"], keys: [$d]}]}' >roster.json
+jq -cnSja '{version: 1, admin: {approve: ["1 of security"]}, unlock: {approve: ["1 of security"]},
+	change: {approve: ["1 of release", "1 of security"]},
+	rules: [{name: "release", keys: ["release"], formats: ["cms", "pe"], request: ["carol"], from: ["build-07"],
+	approve: ["1 of release"], max_uses: 3},
+	{name: "nightly", keys: ["nightly"], formats: ["cms"], request: ["carol"], from: ["build-07"], unattended: true, max_uses: 3,
+	upload: "optional"}]}' >policy.json
+(umask 077 && echo "a passphrase for a test" >passphrase)
+token=file:main,passphrase=$work/passphrase,scrypt=10
+greatseal-keeper init --state "$work/keeper" --guard "$work/guard" --origin log.example --policy policy.json --roster roster.json \
+	--token "$token" 2>init.log
+touch server.log keeper.log # the children may be slower than the first look
+greatseal-keeper run --state "$work/keeper" --guard "$work/guard" --socket "$work/k.sock" --token "$token" --self-sign yes 2>>keeper.log &
+pids+=($!)
+pin=$(greatseald init --data "$work/server")
+greatseald run --data "$work/server" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" \
+	--worker "$GREATSEAL_WORKER" --listen 127.0.0.1:0 2>server.log &
+pids+=($!)
+for ((i = 0; i < 600; i++)); do
+	address=$(sed -n 's/.*listening on \([^,]*\),.*/\1/p' server.log)
+	[[ -n $address ]] && curl -skf "https://$address/readyz" >/dev/null && break
+	sleep 0.05 # polls a condition; nothing depends on how long it is
+done
+[[ -n $address ]] || die "not ready"
+client() { # name, person, key
+	as "$1" init-client --server "https://$address" --pin "$pin" --person "$2" --key "$3" --host build-07 --host-key "$work/build-07"
+}
+for who in alice carol dave; do client "$who" "$who" "$work/$who" >/dev/null; done
+for key in release nightly; do
+	as dave key create $key --token main --algorithm ecdsa-p256 >/dev/null
+	as dave key self-sign $key --subject "CN=$key" >/dev/null
+done
+ok "keeper, server, clients, keys"
+
+# ---- Keys of people ----
+refused 1 "No such file" client x alice "$work/nothing"
+[[ ! -e x.json ]] || die "a configuration that cannot work was written"
+cp alice loose && chmod 640 loose
+refused 1 "lets others at the private key" client x alice "$work/loose"
+cp alice.json loose.json && jq --arg k "$work/loose" '.key = $k' alice.json >loose.json && chmod 600 loose.json
+refused 1 "lets others at the private key" as loose inbox
+cp alice locked && ssh-keygen -q -p -N 'secret words' -P '' -f locked >/dev/null && cp alice.pub locked.pub
+client locked alice "$work/locked" >/dev/null
+printf '#!/bin/sh\necho wrong\n' >wrong && printf '#!/bin/sh\necho secret words\n' >right && chmod +x wrong right
+# A passphrase that is not typed right is nobody's denial: exit code 1, not 4.
+refused 1 "the key has not signed" env SSH_ASKPASS="$work/wrong" SSH_ASKPASS_REQUIRE=force GREATSEAL_CONFIG="$work/locked.json" greatseal inbox
+SSH_ASKPASS=$work/right SSH_ASKPASS_REQUIRE=force as locked inbox >/dev/null
+ok "an encrypted key, with the right passphrase"
+
+# ---- Files ----
+mkdir files && echo one >files/app-1.0 && cp files/app-1.0 files/other-1.0
+mkfifo files/pipe
+refused 1 "not a regular file" as carol submit --key release files/pipe
+refused 1 "not a regular file" as carol inspect --local files/pipe
+refused 1 "not a regular file" as carol submit --key release files
+for name in $'esc\033[2J' $'turned\xe2\x80\xaetxt.exe' $'latin\xe9' $'two\nlines'; do
+	cp files/app-1.0 "files/$name"
+	refused 2 "approvers could not read it" as carol submit --key release "files/$name"
+done
+
+# ---- The same bytes under another name are another request ----
+submit() { as carol submit --key release --json --quiet -m why "$@" | jq -r .request; }
+first=$(submit files/app-1.0)
+[[ $(submit files/app-1.0) == "$first" ]] || die "a re-run joins"
+other=$(submit files/other-1.0)
+[[ $other != "$first" ]] || die "another name joined the request of the first"
+[[ $(submit --product tool files/app-1.0) != "$first" ]] || die "another product joined the request of the first"
+ok "another name or product is another request"
+
+# ---- Too early, too late ----
+refused 3 "is not signed: needs 1 more of release" as carol fetch "$first"
+refused 3 approve.quorum as carol fetch "$first"
+refused 2 "the request is for 1" as carol fetch "$first" --use 2
+as alice approve "$first" --yes >/dev/null
+as carol fetch "$first" -o signed >/dev/null 2>&1
+[[ -s signed/app-1.0.p7s ]] || die "no signature"
+as carol cancel "$other" >/dev/null
+refused 4 "is not signed: the request was cancelled" as carol fetch "$other"
+as carol show "$other" >closed.log
+! grep -q 'missing:' closed.log || die "a closed request misses nobody: $(cat closed.log)"
+ok "fetch says waiting or denied"
+
+# ---- A reason of several lines ----
+lines=$(as carol submit --key release --new --json --quiet -m $'first\nfiles: 1\n  1. good.exe' files/app-1.0 | jq -r .request)
+as alice show "$lines" >lines.log
+[[ $(grep -c '^files: 1$' lines.log) == 1 ]] || die "a line of the reason passes for ours: $(cat lines.log)"
+grep -qx '            | files: 1' lines.log || die "no bar: $(cat lines.log)"
+ok "further lines of a reason stand behind a bar"
+
+# ---- More than one use ----
+as carol sign --key nightly --uses 2 -m twice files/app-1.0 -o use1 >uses.log 2>&1
+grep -q 'signed 1 of 2 times' uses.log || die "uses are not shown: $(cat uses.log)"
+ok "sign returns when the first of two uses is there"
+as carol sign --key nightly --uses 2 -m twice files/app-1.0 -o again >again.log 2>&1
+cmp use1/app-1.0.p7s again/app-1.0.p7s
+ok "a re-run brings the first use again"
+uses=$(as carol inbox --mine --json --limit 1 | jq -r '.requests[0].request')
+refused 2 "the request is for 2" as carol fetch "$uses" --use 3
+as carol fetch "$uses" --use 2 -o use2 >/dev/null 2>&1
+cp files/app-1.0 use2/
+as carol verify use2/app-1.0 >/dev/null
+refused 1 "to mend it: --vkey KEY" env GREATSEAL_CONFIG=/nonexistent greatseal verify use2/app-1.0
+jq -e '.use == 2' use2/app-1.0.greatseal >/dev/null
+as carol show "$uses" --json | jq -e '.status.uses_done == 2 and .status.state == "done"' >/dev/null
+ok "fetch --use 2 has the second use signed"
+echo "$checks checks passed"
