@@ -152,4 +152,51 @@ refused 1 "to mend it: --vkey KEY" env GREATSEAL_CONFIG=/nonexistent greatseal v
 jq -e '.use == 2' use2/app-1.0.greatseal >/dev/null
 as carol show "$uses" --json | jq -e '.status.uses_done == 2 and .status.state == "done"' >/dev/null
 ok "fetch --use 2 has the second use signed"
+
+# ---- A server that inserts our signature into another program ----
+cat >tamper.py <<'PY'
+import http.client, http.server, os, ssl, sys
+target = sys.argv[1]
+anyone = ssl._create_unverified_context()
+class Proxy(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def forward(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        upstream = http.client.HTTPSConnection(target, context=anyone)
+        upstream.request(self.command, self.path, body, dict(self.headers))
+        answer = upstream.getresponse()
+        data = bytearray(answer.read())
+        if "/signed" in self.path:
+            data[5000] ^= 1
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+    do_GET = do_POST = forward
+    def log_message(self, *a):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain("server/tls.crt", "server/tls.key")
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+with open("port.new", "w") as f:
+    f.write(str(server.server_address[1]))
+os.rename("port.new", "port")
+server.serve_forever()
+PY
+cp /usr/lib/mono/4.5/mcs.exe files/app.exe
+program=$(submit files/app.exe)
+as alice approve "$program" --yes >/dev/null
+python3 tamper.py "$address" 2>tamper.log &
+pids+=($!)
+until [[ -s port ]]; do
+	kill -0 "${pids[2]}" || die "the proxy ended"
+	sleep 0.05 # polls a condition; nothing depends on how long it is
+done
+jq --arg s "https://127.0.0.1:$(cat port)" '.server = $s' carol.json >tampered.json && chmod 600 tampered.json
+refused 5 "not the one that was approved" as tampered fetch "$program" -o tampered
+[[ ! -e tampered/app.exe && ! -e tampered/app.exe.part ]] || die "the tampered file was kept"
+as carol fetch "$program" -o untampered 2>/dev/null
+as carol verify untampered/app.exe >/dev/null
+ok "a tampered program is refused by fetch"
 echo "$checks checks passed"
