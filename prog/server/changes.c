@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/crypt/sshsig.h"
 #include "lib/model/change.h"
 #include "prog/server/auth.h"
 #include "prog/server/routes.h"
@@ -20,58 +21,66 @@ static rc kind_parse(const char *name, enum statement_kind *ret)
 	return RC(RC_UNKNOWN);
 }
 
-/* Signatures of a change, gathered for one message to the keeper. */
+/* Signatures of a change, gathered for one message to the keeper: one a person. The keeper refuses
+ * a message with a single bad one, so that nobody may leave one behind here. */
 struct gathered {
+	const struct roster *roster;
 	struct keeper_change message;
 	struct buf bytes;
 	size_t start[CHANGE_SIGNATURES_MAX + 1];
+	const struct principal *who[CHANGE_SIGNATURES_MAX];
 };
 
-static rc gather(void *ctx, struct view sig)
+/* Takes a signature, unless its person has signed already. RC_BADSIG, RC_LIMIT. */
+static rc add_signature(struct gathered *g, struct view sig, struct fault *f)
 {
-	struct gathered *g = ctx;
+	/* How strong a key must be is the keeper's to say. */
+	static const struct sshsig_rules rules = {.allow_unverified = true, .allow_synced = true};
+	size_t count = g->message.sig_count;
+	const struct principal *person;
+	struct sshsig parts;
 
-	if (g->message.sig_count == CHANGE_SIGNATURES_MAX)
-		return RC(RC_LIMIT);
+	if (!rc_is_ok(sshsig_parse(sig, &parts, f)))
+		return RC(RC_BADSIG);
+	person = roster_person_by_key(g->roster, parts.key_blob);
+	if (person == NULL)
+		return fault_set(f, RC_BADSIG, 0, "by a key that the roster does not list");
+	if (!rc_is_ok(sshsig_verify(principal_key(person, parts.key_blob),
+				    statement_info(g->message.kind)->ns, g->message.statement, sig,
+				    &rules, NULL, f)))
+		return RC(RC_BADSIG);
+	for (size_t i = 0; i < count; i++)
+		if (g->who[i] == person)
+			return OK;
+	if (count == CHANGE_SIGNATURES_MAX)
+		return fault_set(f, RC_LIMIT, 0, "more than %u people", CHANGE_SIGNATURES_MAX);
 	buf_put_view(&g->bytes, sig);
-	g->start[++g->message.sig_count] = g->bytes.len;
+	g->who[count] = person;
+	g->start[count + 1] = g->bytes.len;
+	g->message.sig_count++;
 	return buf_done(&g->bytes);
 }
 
-/* Shows the keeper the statement with all signatures there are; *ret is its answer. */
-static rc try_change(struct call_ctx *c, enum statement_kind kind, const struct digest *id,
-		     struct view statement, json_t **ret)
+/* One that was good when it came: its key may have left the roster since. */
+static rc add_stored(void *ctx, struct view sig)
 {
-	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame = {0};
-	struct gathered g = {.message = {.kind = kind, .statement = statement}};
-	uint64_t correlation = keeper_client_id(c->server->keeper);
-	rc r;
+	rc r = add_signature(ctx, sig, NULL);
 
-	buf_init(&g.bytes, CHANGE_SIGNATURES_MAX * KEEPER_SIG_MAX);
-	buf_init(&frame, KEEPER_FRAME_MAX);
-	r = c->server->store->api->change_sigs(c->server->store, id, gather, &g, NULL);
-	for (size_t i = 0; i < g.message.sig_count; i++)
-		g.message.sigs[i] = view_of(g.bytes.ptr + g.start[i], g.start[i + 1] - g.start[i]);
-	if (rc_is_ok(r))
-		keeper_put_change(&frame, correlation, &g.message);
-	buf_release(&g.bytes);
-	TRY(r);
-	TRY(call_keeper(c, correlation, &frame, KEEPER_R_CHANGE, KEEPER_R_CHANGE, &reply));
-	return call_parse(c, buf_view(&reply.body), ret);
+	return r.code == RC_BADSIG ? OK : r;
 }
 
-/* Keeps the change and this caller's signatures. */
-static rc keep(struct call_ctx *c, const struct store_change *row, const json_t *list)
+/* The stored signatures, then those of this call; *ret_new is the index of its first one. */
+static rc gather(struct call_ctx *c, struct gathered *g, const struct digest *id,
+		 const json_t *list, size_t *ret_new)
 {
-	const struct store *s = c->server->store;
 	const json_t *value;
 	struct fault f = {0};
 	size_t i;
-	rc r = s->api->change_put(c->server->store, row, &f);
+	rc r = c->server->store->api->change_sigs(c->server->store, id, add_stored, g, &f);
 
-	if (!rc_is_ok(r) && r.code != RC_EXISTS)
+	if (!rc_is_ok(r) && r.code != RC_NOTFOUND)
 		return call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
+	*ret_new = g->message.sig_count;
 	json_array_foreach(list, i, value)
 	{
 		AUTO(buf) struct buf sig = {0};
@@ -79,9 +88,108 @@ static rc keep(struct call_ctx *c, const struct store_change *row, const json_t 
 
 		buf_init(&sig, KEEPER_SIG_MAX);
 		TRY(call_bytes(c, one, "signature", &sig));
-		TRY(s->api->change_sign(c->server->store, &row->id, buf_view(&sig), NULL));
+		if (!rc_is_ok(add_signature(g, buf_view(&sig), &f)))
+			return call_refuse(c, REASON_SIG_ADMIN, "signature %zu: %s", i, f.text);
 	}
 	return OK;
+}
+
+/* Shows the keeper the statement with all signatures there are; *ret is its answer. */
+static rc try_change(struct call_ctx *c, struct gathered *g, json_t **ret)
+{
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	AUTO(buf) struct buf frame = {0};
+	uint64_t correlation = keeper_client_id(c->server->keeper);
+
+	buf_init(&frame, KEEPER_FRAME_MAX);
+	for (size_t i = 0; i < g->message.sig_count; i++)
+		g->message.sigs[i] =
+			view_of(g->bytes.ptr + g->start[i], g->start[i + 1] - g->start[i]);
+	keeper_put_change(&frame, correlation, &g->message);
+	TRY(call_keeper(c, correlation, &frame, KEEPER_R_CHANGE, KEEPER_R_CHANGE, &reply));
+	return call_parse(c, buf_view(&reply.body), ret);
+}
+
+/* Keeps what the keeper took: the change, this caller's signatures, and the keeper's word. One that
+ * it refused leaves nothing behind. */
+static rc keep(struct call_ctx *c, struct store_change *row, const struct gathered *g, size_t from,
+	       const json_t *answer)
+{
+	struct store *s = c->server->store;
+	const char *state = json_string_value(json_object_get(answer, "state"));
+	char *word = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
+	struct fault f = {0};
+	rc r = s->api->change_put(s, row, &f);
+
+	if (r.code == RC_EXISTS)
+		r = OK;
+	for (size_t i = from; rc_is_ok(r) && i < g->message.sig_count; i++)
+		r = s->api->change_sign(s, &row->id, g->message.sigs[i], &f);
+	if (rc_is_ok(r) && word != NULL)
+		r = s->api->change_state(s, &row->id, state == NULL ? "pending" : state,
+					 view_str(word), &f);
+	free(word);
+	if (rc_is_ok(r) || (state != NULL && strcmp(state, "done") == 0))
+		return OK; /* done is done, whatever the list here shows */
+	return call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
+}
+
+/* When the statement ends; one that does not parse is for the keeper to refuse. */
+static unix_time expiry(enum statement_kind kind, struct view statement)
+{
+	struct document_change document = {0};
+	struct key_change key = {0};
+
+	if (kind == STATEMENT_KEYADMIN)
+		return rc_is_ok(key_change_parse(statement, &key, NULL)) ? key.expires : 0;
+	return rc_is_ok(document_change_parse(kind, statement, &document, NULL)) ? document.expires
+										 : 0;
+}
+
+static void gathered_init(struct gathered *g, const struct gathered *from)
+{
+	*g = *from;
+	g->message.sig_count = 0;
+	buf_init(&g->bytes, CHANGE_SIGNATURES_MAX * KEEPER_SIG_MAX);
+}
+
+/* Two people may sign at once, each seeing the other's signature too late: whoever is kept last
+ * looks again at what is there then. */
+static rc offer_again(struct call_ctx *c, struct store_change *row, const struct gathered *first,
+		      json_t **ret)
+{
+	AUTO(json) json_t *answer = NULL;
+	struct gathered g;
+	size_t from = 0;
+	rc r;
+
+	gathered_init(&g, first);
+	r = gather(c, &g, &row->id, NULL, &from);
+	if (rc_is_ok(r) && g.message.sig_count > first->message.sig_count) {
+		r = try_change(c, &g, &answer);
+		if (rc_is_ok(r))
+			r = keep(c, row, &g, from, answer);
+		if (rc_is_ok(r)) {
+			json_decref(*ret);
+			*ret = json_incref(answer);
+		}
+	}
+	buf_release(&g.bytes);
+	return r;
+}
+
+static rc offer(struct call_ctx *c, struct store_change *row, struct gathered *g,
+		const json_t *sigs, json_t **ret)
+{
+	size_t from = 0;
+
+	TRY(gather(c, g, &row->id, sigs, &from));
+	TRY(try_change(c, g, ret));
+	roster_stale(c->server);
+	TRY(keep(c, row, g, from, *ret));
+	if (json_array_size(json_object_get(*ret, "missing")) == 0)
+		return OK;
+	return offer_again(c, row, g, ret);
 }
 
 rc post_change(struct call_ctx *c)
@@ -89,14 +197,16 @@ rc post_change(struct call_ctx *c)
 	AUTO(json) json_t *body = NULL;
 	AUTO(json) json_t *answer = NULL;
 	AUTO(buf) struct buf statement = {0};
-	enum statement_kind kind = STATEMENT_POLICY;
+	struct gathered g = {.message = {.kind = STATEMENT_POLICY}};
 	struct store_change row = {.state = "pending", .proposer = c->person};
+	struct roster_ref *roster;
 	const json_t *sigs;
-	char *word;
+	rc r;
 
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
 	TRY(call_body(c, &body));
-	if (!rc_is_ok(kind_parse(json_string_value(json_object_get(body, "kind")), &kind)))
+	if (!rc_is_ok(
+		    kind_parse(json_string_value(json_object_get(body, "kind")), &g.message.kind)))
 		return call_refuse(c, REASON_CALL_FORM, "kind must be policy, roster or keyadmin");
 	TRY(call_bytes(c, body, "statement", &statement));
 	sigs = json_object_get(body, "signatures");
@@ -104,23 +214,18 @@ rc post_change(struct call_ctx *c)
 	    json_array_size(sigs) > CHANGE_SIGNATURES_MAX)
 		return call_refuse(c, REASON_CALL_FORM, "signatures must be a list of 1 to %u",
 				   CHANGE_SIGNATURES_MAX);
-	row.id = digest_of(buf_view(&statement));
-	row.created = row.expires = clock_now(&clock_system);
-	row.statement = buf_view(&statement);
-	(void)snprintf(row.kind, sizeof(row.kind), "%s", statement_info(kind)->name);
-	TRY(keep(c, &row, sigs));
-	TRY(try_change(c, kind, &row.id, row.statement, &answer));
-	word = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
-	if (word != NULL)
-		rc_ignore(c->server->store->api->change_state(
-				  c->server->store, &row.id,
-				  json_string_value(json_object_get(answer, "state")) == NULL
-					  ? "pending"
-					  : json_string_value(json_object_get(answer, "state")),
-				  view_str(word), NULL),
-			  "the list shows an older word then");
-	free(word);
-	roster_stale(c->server);
+	g.message.statement = row.statement = buf_view(&statement);
+	row.id = digest_of(row.statement);
+	row.created = clock_now(&clock_system);
+	row.expires = expiry(g.message.kind, row.statement);
+	(void)snprintf(row.kind, sizeof(row.kind), "%s", statement_info(g.message.kind)->name);
+	TRY(roster_take(c, &roster));
+	g.roster = roster->roster;
+	gathered_init(&g, &g);
+	r = offer(c, &row, &g, sigs, &answer);
+	buf_release(&g.bytes);
+	roster_drop(c->server, roster);
+	TRY(r);
 	return call_json(c, 200, json_incref(answer));
 }
 
@@ -147,6 +252,8 @@ static json_t *row_json(const struct store_change *row, bool whole)
 
 static rc add_row(void *ctx, const struct store_change *row)
 {
+	if (row->expires < clock_now(&clock_system))
+		return OK;
 	return json_array_append_new(ctx, row_json(row, false)) == 0 ? OK : RC(RC_NOMEM);
 }
 

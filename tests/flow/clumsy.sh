@@ -153,6 +153,22 @@ jq -e '.use == 2' use2/app-1.0.greatseal >/dev/null
 as carol show "$uses" --json | jq -e '.status.uses_done == 2 and .status.state == "done"' >/dev/null
 ok "fetch --use 2 has the second use signed"
 
+# ---- Changes: signing twice, refused ones ----
+as alice policy show 2>/dev/null | jq '.version = 2' >policy2.json
+as alice policy propose policy2.json --json >change.json 2>/dev/null && die "one of two signatures is not enough"
+change=$(jq -r .id change.json)
+# An ECDSA signature is another one each time: the same person twice must not stand in the way of the next.
+refused 3 "1 of security" as alice policy sign "$change" --yes
+refused 3 "1 of security" as alice policy sign "$change" --yes
+refused 3 "1 of security" as carol policy sign "$change" --yes
+as dave policy sign "$change" --yes >/dev/null
+as alice policy show --json | jq -e '.version == 2' >/dev/null || die "the change is stuck"
+ok "a change signed twice by one person goes through"
+as alice key lock nightly >/dev/null
+refused 4 key.locked as alice key lock nightly
+as alice policy pending --json | jq -e '.changes == []' >/dev/null || die "a refused change is pending: $(as alice policy pending)"
+ok "a refused change leaves nothing behind"
+
 # ---- A server that inserts our signature into another program ----
 cat >tamper.py <<'PY'
 import http.client, http.server, os, ssl, sys

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/base64.h"
 #include "tests/lib/front.h"
 
 static struct fixture fx;
@@ -579,6 +580,29 @@ static void keys_and_documents(void **state)
 	answers(200, front_get(&s, "alice", "/v1/changes"));
 }
 
+/* Found in a review: a bad signature stayed with the change, and the keeper refused every later one
+ * with it; and what was refused was listed as pending. */
+static void bad_signature_leaves_nothing_behind(void **state)
+{
+	const struct document_change c = {.kind = STATEMENT_POLICY,
+					  .expires = clock_now(&clock_system) + 3600,
+					  .document = buf_view(&fx.policy)};
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf text = {0};
+	json_t *body;
+
+	(void)state;
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	buf_init(&text, 2 * DOCUMENT_BYTES_MAX);
+	fx_ok(document_change_encode(&c, &statement, NULL));
+	base64_put(BASE64_STD, buf_view(&statement), &text);
+	body = json_pack("{s:s,s:s,s:[s]}", "kind", "policy", "statement", buf_cstr(&text),
+			 "signatures", "U1NIU0lH");
+	refuses(403, REASON_SIG_ADMIN, front_post(&s, "robot", "/v1/changes", body));
+	answers(200, front_get(&s, "alice", "/v1/changes"));
+	assert_int_equal(front_number(&s, "changes"), 0);
+}
+
 /* ---- Accidents -----------------------------------------------------------------------------*/
 
 static void keeper_dies_and_comes_back(void **state)
@@ -740,6 +764,7 @@ int main(void)
 		cmocka_unit_test(unattended_without_upload),
 		cmocka_unit_test(scheduled),
 		cmocka_unit_test(keys_and_documents),
+		cmocka_unit_test(bad_signature_leaves_nothing_behind),
 		cmocka_unit_test(keeper_dies_and_comes_back),
 		cmocka_unit_test(keeper_restarts_under_load),
 		cmocka_unit_test(store_is_lost),
