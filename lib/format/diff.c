@@ -110,7 +110,8 @@ static rc keyed(const json_t *list, const char *key_name, json_t *map)
 /* What of an entry makes a change worth a line, in the order people read it. */
 static const char *const entry_fields[] = {"type",  "mode",  "setid",  "uid",  "gid",
 					   "owner", "group", "target", "size", "sha256"};
-static const char *const section_fields[] = {"flags", "virtual_size", "raw_size", "entropy"};
+static const char *const section_fields[] = {"flags", "virtual_size", "raw_size", "entropy",
+					     "sha256"};
 static const char *const script_fields[] = {"size", "sha256"};
 
 struct compared {
@@ -360,7 +361,8 @@ static rc all(struct diff *d, const json_t *was, const json_t *is)
 {
 	static const char *const kinds[] = {"deb", "npm", "pe"};
 	const struct compared entries = {"path", entry_fields, 10};
-	const struct compared pe_sections = {"name", section_fields, 4};
+	const struct compared pe_sections = {"name", section_fields,
+					     sizeof(section_fields) / sizeof(section_fields[0])};
 	const struct compared deb_files = {"path", script_fields, 2};
 	const json_t *a = json_object_get(was, "deb");
 	const json_t *b = json_object_get(is, "deb");

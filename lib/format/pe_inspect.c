@@ -148,26 +148,30 @@ static rc optional_header(struct pe *pe, struct view opt)
 	return OK;
 }
 
-/* Entropy over the part of the section that the file has. */
-static rc section_entropy(const struct pe *pe, const struct pe_section *s, unsigned *ret)
+/* Entropy and SHA-256 over the part of [at, at + size) that the file has. */
+static rc content_of(const struct pe *pe, uint64_t at, uint64_t size, unsigned *ret_entropy,
+		     struct hash *ret)
 {
+	AUTO(hasher) struct hasher *h = NULL;
 	uint64_t counts[256] = {0};
 	uint8_t block[16384];
 
-	for (uint32_t done = 0; done < s->raw_size;) {
-		size_t want = s->raw_size - done;
+	TRY(hasher_new(HASH_SHA256, &h));
+	for (uint64_t done = 0; done < size;) {
+		uint64_t want = size - done;
 		size_t got;
 
-		TRY(inspect_read(pe->in, (uint64_t)s->raw_offset + done, block,
-				 want < sizeof(block) ? want : sizeof(block), &got, NULL));
+		TRY(inspect_read(pe->in, at + done, block,
+				 want < sizeof(block) ? (size_t)want : sizeof(block), &got, NULL));
 		for (size_t i = 0; i < got; i++)
 			counts[block[i]]++;
 		if (got == 0)
 			break;
-		done += (uint32_t)got;
+		TRY(hasher_update(h, view_of(block, got)));
+		done += got;
 	}
-	*ret = entropy_of(counts);
-	return OK;
+	*ret_entropy = entropy_of(counts);
+	return hasher_finish(h, ret);
 }
 
 static rc section_findings(struct pe *pe, const struct pe_section *s, unsigned entropy)
@@ -197,6 +201,7 @@ static rc one_section(struct pe *pe, json_t *list, struct view v, uint64_t *entr
 	struct pe_section *s = &pe->sections[pe->section_count];
 	char flags[4] = "---";
 	unsigned entropy = 0;
+	struct hash hash;
 	json_t *o = json_object();
 
 	TRY(report_add(list, o));
@@ -214,8 +219,9 @@ static rc one_section(struct pe *pe, json_t *list, struct view v, uint64_t *entr
 	/* Sections may overlap: all together are read once the size of the file, no more. */
 	if (s->raw_size <= *entropy_budget) {
 		*entropy_budget -= s->raw_size;
-		TRY(section_entropy(pe, s, &entropy));
+		TRY(content_of(pe, s->raw_offset, s->raw_size, &entropy, &hash));
 		TRY(report_set_u64(o, "entropy", entropy));
+		TRY(report_set_hex(o, "sha256", &hash));
 	}
 	TRY(report_set_text(o, "name", view_str(s->name), 64));
 	TRY(report_set_u64(o, "address", s->address));
@@ -269,6 +275,8 @@ static rc overlay(struct pe *pe)
 {
 	uint64_t end = pe->headers_size;
 	uint64_t last = pe->in->size;
+	unsigned entropy;
+	struct hash hash;
 
 	for (size_t i = 0; i < pe->section_count; i++) {
 		uint64_t to = (uint64_t)pe->sections[i].raw_offset + pe->sections[i].raw_size;
@@ -281,6 +289,8 @@ static rc overlay(struct pe *pe)
 	TRY(report_set_u64(pe->o, "overlay", last > end ? last - end : 0));
 	if (last <= end)
 		return OK;
+	TRY(content_of(pe, end, last - end, &entropy, &hash));
+	TRY(report_set_hex(pe->o, "overlay_sha256", &hash));
 	return finding(pe->in, last - end > 65536 ? SEVERITY_WARNING : SEVERITY_NOTICE,
 		       "pe-overlay", NO_PATH, "%llu bytes after the last section",
 		       (unsigned long long)(last - end));

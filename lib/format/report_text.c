@@ -484,6 +484,7 @@ static void field_changes(struct text *t, const json_t *list)
 rc diff_print_text(const json_t *diff, struct text_style style, struct buf *out, struct fault *f)
 {
 	struct text t = {.out = out, .style = style};
+	size_t before;
 
 	if (!is(get(diff, "schema"), DIFF_SCHEMA))
 		return fault_set(f, RC_SYNTAX, 0, "diff: not of %s", DIFF_SCHEMA);
@@ -495,6 +496,7 @@ rc diff_print_text(const json_t *diff, struct text_style style, struct buf *out,
 		buf_put_str(out, "\nThe two are the same, byte for byte.\n");
 		return buf_done(out);
 	}
+	before = out->len;
 	if (!json_is_true(get(diff, "complete")))
 		words(&t, TONE_RED, "\nThis comparison does not show everything.\n");
 	if (json_array_size(get(get(diff, "findings"), "new")) != 0)
@@ -507,5 +509,8 @@ rc diff_print_text(const json_t *diff, struct text_style style, struct buf *out,
 	list_change(&t, "Control files", get(diff, "control"));
 	list_change(&t, "Sections", get(diff, "sections"));
 	import_change(&t, get(diff, "imports"));
+	if (out->len == before)
+		words(&t, TONE_YELLOW,
+		      "\nThe contents differ, in nothing that an inspection lists.\n");
 	return buf_done(out);
 }
