@@ -518,6 +518,9 @@ static void unattended_without_upload(void **state)
 	for (int i = 0; i < 5; i++) {
 		fx_request_new(&fx, "nightly", 2, &q);
 		answers(200, front_submit(&s, "/v1/requests", &q, true));
+		/* A status has the same form whoever wrote it. */
+		assert_int_equal(front_number(&s, "status.deadline"), q.r.deadline);
+		assert_int_equal(front_number(&s, "status.not_before"), q.r.not_before);
 		assert_string_equal(front_text(&s, "status.state"), "done");
 		assert_int_equal(front_number(&s, "result.signatures"), 2);
 		fx_request_release(&q);
