@@ -97,6 +97,7 @@ rc cmd_policy_check(struct cli *c, const struct args *a)
 {
 	AUTO(buf) struct buf policy_text = {0};
 	AUTO(buf) struct buf roster_text = {0};
+	AUTO(json) json_t *done = NULL;
 	struct roster *roster = NULL;
 	struct policy *policy = NULL;
 	struct fault f = {0};
@@ -116,7 +117,12 @@ rc cmd_policy_check(struct cli *c, const struct args *a)
 		r = policy_check(policy, roster, &f);
 	policy_free(policy);
 	roster_free(roster);
-	CLI_TRY(c, &f, r);
+	/* Nobody denied anything: the files do not fit. */
+	if (!rc_is_ok(r))
+		return cli_fault(c, r.code == RC_DENIED ? RC(RC_STATE) : r, &f);
+	done = json_pack("{s:b,s:s,s:s}", "fits", 1, "policy", a->words[0], "roster", a->words[1]);
+	if (cli_print_json(c, done))
+		return OK;
 	cli_say(c, "%s fits %s: every name resolves and every quorum can be filled", a->words[0],
 		a->words[1]);
 	return OK;

@@ -310,8 +310,7 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 	return OK;
 }
 
-static rc fetch_into(struct cli *c, const char *request, uint32_t use, const char *output,
-		     json_t *done)
+rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output, json_t *done)
 {
 	AUTO(finished) struct finished d = {0};
 	const char *dir = output == NULL ? "signed" : output;
@@ -324,13 +323,6 @@ static rc fetch_into(struct cli *c, const char *request, uint32_t use, const cha
 	return OK;
 }
 
-rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output)
-{
-	AUTO(json) json_t *done = json_array();
-
-	return fetch_into(c, request, use, output, done);
-}
-
 rc cmd_fetch(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *done = json_array();
@@ -340,7 +332,7 @@ rc cmd_fetch(struct cli *c, const struct args *a)
 	if (use != NULL &&
 	    (!rc_is_ok(num_parse_u64(use, strlen(use), REQUEST_USES_MAX, &n)) || n == 0))
 		return cli_problem(c, RC_USAGE, "", "--use %s: a number from 1", use);
-	TRY(fetch_into(c, a->words[0], (uint32_t)n, args_value(a, "output"), done));
+	TRY(fetch_request(c, a->words[0], (uint32_t)n, args_value(a, "output"), done));
 	(void)cli_print_json(c, done);
 	return OK;
 }

@@ -7,7 +7,9 @@
 rc cmd_fetch(struct cli *c, const struct args *a);
 
 /* Fetches every file of the request's use into directory `output` (NULL: "signed"): the signed file
- * (or FILE.p7s) and FILE.greatseal; each bundle is checked. */
-MUST rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output);
+ * (or FILE.p7s) and FILE.greatseal; each bundle is checked. What was written is appended to done, a
+ * list of {"name","file","bundle"}. */
+MUST rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output,
+		      json_t *done);
 
 #endif

@@ -185,7 +185,9 @@ rc cmd_key_import(struct cli *c, const struct args *a)
 	buf_init(&base64, CHAIN_TEXT_MAX);
 	TRY(begin(c, a, KEY_IMPORT, &change));
 	CLI_TRY(c, &f, file_read(a->words[1], &text, &f));
-	CLI_TRY(c, &f, x509_chain_read(buf_view(&text), &chain, &f));
+	if (!rc_is_ok(x509_chain_read(buf_view(&text), &chain, &f)))
+		return cli_problem(c, RC_SYNTAX, "PEM, the leaf first, then its issuers", "%s: %s",
+				   a->words[1], f.text);
 	for (size_t i = 0; i < chain.count; i++) {
 		start[i] = base64.len;
 		base64_put(BASE64_STD, chain.der[i], &base64);

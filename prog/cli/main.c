@@ -51,14 +51,19 @@ static enum exit_code exit_of(rc r)
 	return EXIT_ERROR;
 }
 
+static json_t *problem_json(const struct problem *p)
+{
+	return json_pack("{s:{s:s,s:s,s:s}}", "error", "code", p->code, "text", p->text, "remedy",
+			 p->remedy);
+}
+
 /* The problem in words on stderr, and as JSON on stdout where JSON was asked for. */
 static void report(const struct cli *c)
 {
 	const struct problem *p = &c->problem;
 
 	if (c->json) {
-		json_t *value = json_pack("{s:{s:s,s:s,s:s}}", "error", "code", p->code, "text",
-					  p->text, "remedy", p->remedy);
+		json_t *value = problem_json(p);
 
 		(void)cli_print_json(c, value);
 		json_decref(value);
@@ -70,17 +75,39 @@ static void report(const struct cli *c)
 		(void)fprintf(stderr, "  reason: %s\n", p->code);
 }
 
+/* Whether --json is among arguments that may not be understood otherwise. */
+static bool wants_json(int argc, char *const *argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+/* What is wrong with the arguments, as JSON; people have been told. */
+static enum exit_code misused(bool json, const char *text)
+{
+	struct cli c = {.json = json};
+	AUTO(json) json_t *value = NULL;
+
+	rc_ignore(cli_problem(&c, RC_USAGE, "greatseal help", "%s", text), "it is printed below");
+	value = problem_json(&c.problem);
+	(void)cli_print_json(&c, value);
+	return EXIT_USAGE;
+}
+
 static enum exit_code run(const struct command *cmd, int argc, char **argv)
 {
 	struct args args;
 	struct cli c = {.args = &args};
 	struct fault f = {0};
+	bool json = wants_json(argc, argv);
 	rc r = args_parse(cmd, argc, argv, &args, &f);
 	enum exit_code code;
 
 	if (!rc_is_ok(r)) {
 		(void)fprintf(stderr, "greatseal: %s\n", f.text);
-		return EXIT_USAGE;
+		return misused(json, f.text);
 	}
 	if (args_has(&args, "help")) {
 		help_command(cmd, stdout);
@@ -120,7 +147,7 @@ int main(int argc, char **argv)
 	cmd = command_find(argc - 1, argv + 1, &words);
 	if (cmd == NULL) {
 		help_unknown(argc - 1, argv + 1, stderr);
-		return EXIT_USAGE;
+		return (int)misused(wants_json(argc - 1, argv + 1), "no such command");
 	}
 	return (int)run(cmd, argc - 1 - words, argv + 1 + words);
 }

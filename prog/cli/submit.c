@@ -334,6 +334,7 @@ static rc wait_and_fetch(struct cli *c, const struct args *a, const char *id, js
 {
 	const char *timeout = args_value(a, "timeout");
 	AUTO(json) json_t *answer = NULL;
+	AUTO(json) json_t *files = NULL;
 	uint64_t seconds = 0;
 	rc r;
 
@@ -348,9 +349,13 @@ static rc wait_and_fetch(struct cli *c, const struct args *a, const char *id, js
 		json_decref(*status);
 		*status = json_incref(json_object_get(answer, "status"));
 	}
-	if (answer_exit(*status) == EXIT_DONE)
-		return fetch_request(c, id, 1, args_value(a, "output"));
-	return OK;
+	if (answer_exit(*status) != EXIT_DONE)
+		return OK;
+	files = json_array();
+	TRY(fetch_request(c, id, 1, args_value(a, "output"), files));
+	return json_object_set(*status, "files", files) == 0
+		       ? OK
+		       : cli_problem(c, RC_NOMEM, "", "no memory");
 }
 
 static rc run(struct cli *c, const struct args *a, bool wait)

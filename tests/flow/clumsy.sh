@@ -96,6 +96,26 @@ refused 1 "the key has not signed" env SSH_ASKPASS="$work/wrong" SSH_ASKPASS_REQ
 SSH_ASKPASS=$work/right SSH_ASKPASS_REQUIRE=force as locked inbox >/dev/null
 ok "an encrypted key, with the right passphrase"
 
+# ---- --json: one value on standard output, whatever happens ----
+json() { # exit code, jq filter that must hold, words
+	local want=$1 filter=$2 code=0
+	shift 2
+	as alice "$@" --json >json.out 2>json.log </dev/null || code=$?
+	((code == want)) || die "exit $code instead of $want: $* --json: $(cat json.out json.log)"
+	jq -es "length == 1 and (.[0] | $filter)" json.out >/dev/null || die "$* --json: $(cat json.out)"
+	ok "--json: $*"
+}
+json 2 '.error.code == "usage"' bogus
+json 2 '.error.text | test("usage: greatseal show")' show
+json 2 '.error.code == "usage"' inbox --nope
+json 2 '.error.code == "usage"' inbox --limit many
+json 0 '.fits' policy check policy.json roster.json
+jq -c '.rules[0].approve = ["2 of security"]' policy.json >unfillable.json
+json 1 '.error.text | test("cannot be filled")' policy check unfillable.json roster.json
+json 0 '.csr | startswith("-----BEGIN CERTIFICATE REQUEST-----")' key csr release --subject CN=x
+json 0 '.keys | length == 2' key list
+json 1 '.error.code == "syntax"' key import-cert release policy.json
+
 # ---- Files ----
 mkdir files && echo one >files/app-1.0 && cp files/app-1.0 files/other-1.0
 mkfifo files/pipe
@@ -138,12 +158,14 @@ ok "further lines of a reason stand behind a bar"
 
 # ---- More than one use ----
 as carol sign --key nightly --uses 2 -m twice files/app-1.0 -o use1 >uses.log 2>&1
+as carol sign --key nightly --json files/other-1.0 -o listed 2>/dev/null | jq -e '.files == [{"bundle": "listed/other-1.0.greatseal",
+	"file": "listed/other-1.0.p7s", "name": "other-1.0"}]' >/dev/null || die "sign --json names no files"
 grep -q 'signed 1 of 2 times' uses.log || die "uses are not shown: $(cat uses.log)"
 ok "sign returns when the first of two uses is there"
 as carol sign --key nightly --uses 2 -m twice files/app-1.0 -o again >again.log 2>&1
 cmp use1/app-1.0.p7s again/app-1.0.p7s
 ok "a re-run brings the first use again"
-uses=$(as carol inbox --mine --json --limit 1 | jq -r '.requests[0].request')
+uses=$(as carol inbox --mine --json --limit 2 | jq -r '.requests[] | select(.uses == 2) | .request')
 refused 2 "the request is for 2" as carol fetch "$uses" --use 3
 as carol fetch "$uses" --use 2 -o use2 >/dev/null 2>&1
 cp files/app-1.0 use2/
