@@ -30,7 +30,8 @@ struct bundle {
 	struct buf host_sig;
 	struct signed_bytes approvals[BUNDLE_APPROVALS_MAX];
 	size_t approval_count;
-	struct buf policy; /* document, canonical; empty if the bundle has none */
+	struct buf policy; /* document, canonical; empty if the bundle has none, which proves
+			      nothing */
 	struct buf roster;
 	struct x509_chain certs;
 	struct buf signature; /* the value, as the key made it */

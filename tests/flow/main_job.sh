@@ -147,6 +147,15 @@ for field in signature requester_signature host_signature issue_entry authorize_
 	jq --arg f "$field" '.[$f] |= ((.[0:40] + (if .[40:41] == "A" then "B" else "A" end) + .[41:]))' signed1/app.exe.greatseal >forged.json
 	refused 5 "NOT VERIFIED" env GREATSEAL_CONFIG=/nonexistent greatseal verify signed1/app.exe --vkey "$vkey" --bundle forged.json
 done
+# Without policy and roster nobody's signature could be checked: a proof that leaves them out proves nothing.
+for filter in 'del(.policy, .roster)' 'del(.policy)' 'del(.roster)' 'del(.policy, .roster) | .approvals = []'; do
+	jq "$filter" signed1/app.exe.greatseal >forged.json
+	refused 5 "who asked and who approved cannot be checked" env GREATSEAL_CONFIG=/nonexistent greatseal verify signed1/app.exe --vkey "$vkey" --bundle forged.json
+done
+for filter in '.approvals = []' '.approvals |= .[0:1]' '.approvals |= [.[0], .[0]]' '.use = 2' '.item = 1'; do
+	jq "$filter" signed1/app.exe.greatseal >forged.json
+	refused 5 "NOT VERIFIED" env GREATSEAL_CONFIG=/nonexistent greatseal verify signed1/app.exe --vkey "$vkey" --bundle forged.json
+done
 
 second=$(submit two two/app.exe two/tool-1.1.tgz)
 as alice diff "$second" --json --item 2 | jq -e '[.[0].files.added[].path] | any(endswith("b"))' >/dev/null || die "the diff shows the new file"
