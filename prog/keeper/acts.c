@@ -126,6 +126,20 @@ static const struct {
 	[STATEMENT_CANCELLATION] = {LEAF_CANCEL, REASON_STATE_CANCELLED, check_cancellation},
 };
 
+/* Approvals are limited so that each can still be withdrawn and the request still be closed: who
+ * approves and withdraws without end must not take the others' "no" away. */
+#define APPROVALS_MAX ((JOURNAL_ACTS_MAX - 1) / 2)
+_Static_assert(APPROVALS_MAX >= QUORUM_PEOPLE_MAX, "everybody who holds a seat can approve once");
+
+static size_t approvals_of(const struct dossier *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->act_count; i++)
+		n += d->acts[i].kind == STATEMENT_APPROVAL;
+	return n;
+}
+
 static rc check_state(const struct dossier *d, enum statement_kind kind, struct refusal *why)
 {
 	switch (d->state) {
@@ -143,6 +157,10 @@ static rc check_state(const struct dossier *d, enum statement_kind kind, struct 
 			      d->row.closed != REASON_NONE ? d->row.closed : REASON_STATE_EXPIRED,
 			      "%s", "");
 	}
+	if (kind == STATEMENT_APPROVAL &&
+	    (approvals_of(d) >= APPROVALS_MAX || d->fact_count >= QUORUM_PEOPLE_MAX))
+		return refuse(why, REASON_FORM_LIMIT, "the request has had %zu approvals",
+			      approvals_of(d));
 	if (d->act_count == JOURNAL_ACTS_MAX)
 		return refuse(why, REASON_FORM_LIMIT, "the request has %u acts", JOURNAL_ACTS_MAX);
 	return OK;

@@ -440,6 +440,36 @@ static void withdrawn_does_not_count(void **state)
 	assert_int_equal(fx_approve(&fx, "bob", &q, true), KEEPER_R_RESULT);
 }
 
+/* Found in a review: 256 acts were the end of a request, so that one approver who approves and
+ * withdraws without end took away everybody's denial, and the requester's cancellation. */
+static void endless_approvals_leave_room_for_no(void **state)
+{
+	AUTO(buf) struct buf statement;
+	struct act yes;
+	struct act no;
+	size_t given = 0;
+
+	(void)state;
+	buf_init(&statement, ACT_BYTES_MAX);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
+	for (;; given++) {
+		fx_act(&fx, STATEMENT_APPROVAL, "bob", &q, &yes);
+		if (fx_act_send(&fx, &yes, false) == KEEPER_R_ERROR)
+			break;
+		buf_clear(&statement);
+		fx_ok(act_encode(&yes, &statement, NULL));
+		fx_act(&fx, STATEMENT_WITHDRAWAL, "bob", &q, &no);
+		no.approval = digest_of(buf_view(&statement));
+		waits(REASON_APPROVE_QUORUM, fx_act_send(&fx, &no, false));
+	}
+	assert_int_equal(fx_reason(&fx), REASON_FORM_LIMIT);
+	assert_true(given >= 64); /* a quorum has that many seats */
+	fx_act(&fx, STATEMENT_DENIAL, "carol", &q, &no);
+	assert_int_equal(fx_act_send(&fx, &no, false), KEEPER_R_STATUS);
+	assert_int_equal(fx_reason(&fx), REASON_STATE_DENIED);
+	refused(REASON_STATE_DENIED, fx_approve(&fx, "carol", &q, true));
+}
+
 /* ---- Policy and roster ---------------------------------------------------------------------*/
 
 static const char *const two[] = {"erin", "frank", NULL};
@@ -673,6 +703,7 @@ int main(void)
 		CASE(approval_for_something_else),
 		CASE(uses_are_counted),
 		CASE(withdrawn_does_not_count),
+		CASE(endless_approvals_leave_room_for_no),
 		CASE(policy_changes_need_the_quorum),
 		CASE(approval_of_an_older_policy),
 		CASE(approver_left),
