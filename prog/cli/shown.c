@@ -11,6 +11,9 @@
 /* Whether the string is shown as it is; else its other form is in b. */
 static rc rewrite(const char *s, size_t len, struct buf *b, bool *ret_same)
 {
+	*ret_same = true;
+	if (len == 0)
+		return OK;
 	buf_init(b, len * GROWTH + 16);
 	(void)clean_put(b, view_of(s, len), CLEAN_SHOWN, len * GROWTH + 8);
 	TRY(buf_done(b));
