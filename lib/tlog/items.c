@@ -38,6 +38,17 @@ struct digest items_signature_leaf(const struct request_item *item, struct view 
 	return leaf_hash(item, &value);
 }
 
+rc items_signature_tree(const struct request *r, const struct view *signatures,
+			struct tree_mem *ret)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const struct digest leaf = items_signature_leaf(&r->items[i], signatures[i]);
+
+		TRY(tree_mem_append(ret, &leaf));
+	}
+	return OK;
+}
+
 rc items_signature_proof(const struct request *r, const struct view *signatures, uint64_t at,
 			 struct tree_proof *ret, struct fault *f)
 {
@@ -45,11 +56,7 @@ rc items_signature_proof(const struct request *r, const struct view *signatures,
 	struct tree_reader reader;
 
 	tree_mem_init(&tree);
-	for (size_t i = 0; i < r->count; i++) {
-		const struct digest leaf = items_signature_leaf(&r->items[i], signatures[i]);
-
-		TRY(tree_mem_append(&tree, &leaf));
-	}
+	TRY(items_signature_tree(r, signatures, &tree));
 	reader = tree_mem_reader(&tree);
 	return tree_prove_inclusion(&reader, r->count, at, ret, f);
 }

@@ -13,6 +13,10 @@
 MUST rc items_root(const struct request *r, struct digest *ret);
 /* Hash of a leaf of the signatures tree. */
 struct digest items_signature_leaf(const struct request_item *item, struct view signature);
+/* The signatures tree of the whole request, appended to an empty *ret, for proofs of many files
+ * (tree_prove_inclusion); signatures has r->count values. RC_NOMEM. */
+MUST rc items_signature_tree(const struct request *r, const struct view *signatures,
+			     struct tree_mem *ret);
 /* Inclusion proof of file `at` in the signatures tree; signatures has r->count values. RC_RANGE,
  * RC_NOMEM. */
 MUST rc items_signature_proof(const struct request *r, const struct view *signatures, uint64_t at,

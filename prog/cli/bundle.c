@@ -98,34 +98,82 @@ static json_t *lists_json(const struct bundle *b, const char *which)
 	return list;
 }
 
-rc bundle_encode(const struct bundle *b, json_t **ret, struct fault *f)
+/* Members that are each file's own. */
+static bool is_own(const char *name)
+{
+	return strcmp(name, "signature") == 0;
+}
+
+static int put_common(const struct bundle *b, json_t *root, bool with_signature)
 {
 	struct bundle *mutable = (struct bundle *)(uintptr_t)b; /* field_at serves both ways */
-	json_t *root = json_object();
 	char when[TIME_TEXT];
-	int bad = root == NULL;
+	int bad = rc_is_ok(time_format(b->signed_at, when)) ? 0 : 1;
 
-	TRY(time_format(b->signed_at, when));
-	for (size_t i = 0; i < FIELD_COUNT; i++) {
+	for (size_t i = 0; i < FIELD_COUNT && bad == 0; i++) {
 		const struct buf *value = field_at(mutable, i);
 
+		if (is_own(fields[i].name) && !with_signature)
+			continue;
 		if (value->len > 0 || !fields[i].optional)
 			bad |= json_object_set_new(root, fields[i].name,
 						   base64_json(buf_view(value)));
 	}
 	bad |= json_object_set_new(root, "approvals", lists_json(b, "approvals"));
 	bad |= json_object_set_new(root, "certificates", lists_json(b, "certificates"));
-	bad |= json_object_set_new(root, "inner_proof", lists_json(b, "inner_proof"));
-	bad |= json_object_set_new(root, "item", json_integer((json_int_t)b->item));
-	bad |= json_object_set_new(root, "schema", json_string(BUNDLE_SCHEMA));
-	bad |= json_object_set_new(root, "signed_at", json_string(when));
+	bad |= bad != 0 ? 1 : json_object_set_new(root, "signed_at", json_string(when));
 	bad |= json_object_set_new(root, "use", json_integer((json_int_t)b->use));
-	if (bad != 0) {
+	return bad;
+}
+
+static int put_own(const struct bundle *b, json_t *root)
+{
+	return json_object_set_new(root, "inner_proof", lists_json(b, "inner_proof")) |
+	       json_object_set_new(root, "item", json_integer((json_int_t)b->item));
+}
+
+static rc made(json_t *root, int bad, json_t **ret, struct fault *f)
+{
+	if (root == NULL || bad != 0) {
 		json_decref(root);
 		return fault_set(f, RC_NOMEM, 0, "no memory for the bundle");
 	}
 	*ret = root;
 	return OK;
+}
+
+rc bundle_encode(const struct bundle *b, json_t **ret, struct fault *f)
+{
+	json_t *root = json_object();
+	int bad = put_common(b, root, true);
+
+	bad |= put_own(b, root);
+	bad |= json_object_set_new(root, "schema", json_string(BUNDLE_SCHEMA));
+	return made(root, bad, ret, f);
+}
+
+rc bundle_encode_batch(const struct bundle *b, json_t **ret, struct fault *f)
+{
+	json_t *root = json_object();
+	int bad = put_common(b, root, false);
+
+	bad |= json_object_set_new(root, "schema", json_string(BUNDLE_BATCH_SCHEMA));
+	return made(root, bad, ret, f);
+}
+
+rc bundle_encode_part(const struct bundle *b, const struct bundle_batch *batch, json_t **ret,
+		      struct fault *f)
+{
+	json_t *root = json_object();
+	char hex[DIGEST_HEX];
+	int bad = put_own(b, root);
+
+	digest_hex(&batch->sha256, hex);
+	bad |= json_object_set_new(root, "signature", base64_json(buf_view(&b->signature)));
+	bad |= json_object_set_new(root, "schema", json_string(BUNDLE_SCHEMA));
+	bad |= json_object_set_new(root, "batch",
+				   json_pack("{s:s,s:s}", "file", batch->name, "sha256", hex));
+	return made(root, bad, ret, f);
 }
 
 /* ---- Reading ---- */
@@ -253,20 +301,118 @@ static rc take_all(json_t *root, struct bundle *b, struct fault *f)
 	return OK;
 }
 
-rc bundle_parse(struct view text, struct bundle *b, struct fault *f)
+static rc load(struct view text, json_t **ret, struct fault *f)
 {
 	json_error_t e;
-	json_t *root;
-	rc r;
 
 	if (text.len > BUNDLE_BYTES_MAX)
 		return fault_set(f, RC_LIMIT, 0, "bundle: larger than %zu bytes", BUNDLE_BYTES_MAX);
-	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
-	if (root == NULL)
+	*ret = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
+	if (*ret == NULL)
 		return fault_set(f, RC_SYNTAX, (uint64_t)e.position, "bundle: line %d: %s", e.line,
 				 e.text);
+	return OK;
+}
+
+rc bundle_parse(struct view text, struct bundle *b, struct fault *f)
+{
+	json_t *root;
+	rc r;
+
+	TRY(load(text, &root, f));
 	r = take_all(root, b, f);
 	json_decref(root);
+	return r;
+}
+
+/* ---- Large batches ---- */
+
+/* A plain name: it is looked for beside the proof and nowhere else. */
+static bool is_batch_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len < BUNDLE_BATCH_NAME && name[0] != '.' && name[0] != '-' &&
+	       strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz-.") == len;
+}
+
+static rc take_batch(const json_t *root, struct bundle_batch *ret, bool *ret_found, struct fault *f)
+{
+	const json_t *batch = json_object_get(root, "batch");
+	const char *name = json_string_value(json_object_get(batch, "file"));
+	const char *hex = json_string_value(json_object_get(batch, "sha256"));
+
+	*ret_found = batch != NULL;
+	if (!*ret_found)
+		return OK;
+	if (json_object_size(batch) != 2 || name == NULL || hex == NULL || !is_batch_name(name) ||
+	    !rc_is_ok(digest_parse(view_str(hex), &ret->sha256)))
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"batch\" is not a file and its sha256");
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
+	return OK;
+}
+
+rc bundle_find_batch(struct view text, struct bundle_batch *ret, bool *ret_found, struct fault *f)
+{
+	json_t *root;
+	rc r;
+
+	TRY(load(text, &root, f));
+	r = take_batch(root, ret, ret_found, f);
+	json_decref(root);
+	return r;
+}
+
+/* One object of both, as a whole bundle has it; what each may hold is exact. */
+static rc join(json_t *part, json_t *batch, struct fault *f)
+{
+	static const char *const own[] = {"inner_proof", "item", "signature"};
+	const char *schema = json_string_value(json_object_get(batch, "schema"));
+
+	if (schema == NULL || strcmp(schema, BUNDLE_BATCH_SCHEMA) != 0)
+		return fault_set(f, RC_UNSUPPORTED, 0, "not a batch of schema %s",
+				 BUNDLE_BATCH_SCHEMA);
+	/* "batch" and "schema" are the other two. */
+	if (json_object_size(part) != 2 + sizeof(own) / sizeof(own[0]))
+		return fault_set(f, RC_SYNTAX, 0, "bundle: members of a proof beside a batch");
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (json_object_get(part, own[i]) == NULL || json_object_get(batch, own[i]) != NULL)
+			return fault_set(f, RC_SYNTAX, 0, "bundle: \"%s\" belongs in the proof",
+					 own[i]);
+	}
+	if (json_object_del(part, "batch") != 0 || json_object_update_missing(part, batch) != 0)
+		return RC(RC_NOMEM);
+	return OK;
+}
+
+static rc parse_both(json_t *part, struct view batch_text, struct bundle *b, struct fault *f)
+{
+	const struct digest digest = digest_of(batch_text);
+	struct bundle_batch named;
+	json_t *batch;
+	bool found;
+	rc r;
+
+	TRY(take_batch(part, &named, &found, f));
+	if (!found || !digest_is_equal(&named.sha256, &digest))
+		return fault_set(f, RC_MISMATCH, 0,
+				 "the batch is not the one that the proof names");
+	TRY(load(batch_text, &batch, f));
+	r = join(part, batch, f);
+	if (rc_is_ok(r))
+		r = take_all(part, b, f);
+	json_decref(batch);
+	return r;
+}
+
+rc bundle_parse_part(struct view text, struct view batch, struct bundle *b, struct fault *f)
+{
+	json_t *part;
+	rc r;
+
+	TRY(load(text, &part, f));
+	r = parse_both(part, batch, b, f);
+	json_decref(part);
 	return r;
 }
 

@@ -54,6 +54,31 @@ MUST rc bundle_encode(const struct bundle *b, json_t **ret, struct fault *f);
 /* b is initialised and empty. Strict: unknown and missing members, bad base64, limits. */
 MUST rc bundle_parse(struct view text, struct bundle *b, struct fault *f);
 
+/* ---- Large batches --------------------------------------------------------------------------
+ *
+ * What the proofs of one use have in common grows with the number of files; in every proof it would
+ * grow with its square. Over BUNDLE_WHOLE_MAX files it is in one file beside them, the batch, and
+ * each proof holds its own members and the batch's name and digest. */
+#define BUNDLE_BATCH_SCHEMA "greatseal-batch-1"
+#define BUNDLE_WHOLE_MAX 16u
+#define BUNDLE_BATCH_NAME 64 /* [0-9a-f]{16}-USE.greatseal-batch */
+
+struct bundle_batch {
+	char name[BUNDLE_BATCH_NAME];
+	struct digest sha256; /* of the batch file's bytes */
+};
+
+/* The common part; and a proof that names it. *ret is the caller's. RC_NOMEM. */
+MUST rc bundle_encode_batch(const struct bundle *b, json_t **ret, struct fault *f);
+MUST rc bundle_encode_part(const struct bundle *b, const struct bundle_batch *batch, json_t **ret,
+			   struct fault *f);
+/* Whether the proof names a batch, and which; the name is a plain one. Codes as bundle_parse. */
+MUST rc bundle_find_batch(struct view text, struct bundle_batch *ret, bool *ret_found,
+			  struct fault *f);
+/* A proof and the batch that it names, together as bundle_parse reads a whole one. RC_MISMATCH: the
+ * batch is another. */
+MUST rc bundle_parse_part(struct view text, struct view batch, struct bundle *b, struct fault *f);
+
 /* One thing that was checked, for a person to read. */
 #define BUNDLE_CHECKS_MAX 16
 struct bundle_check {
@@ -78,6 +103,10 @@ AUTO_DEFINE(bundle_report, struct bundle_report, bundle_report_release)
  * cannot be read. */
 MUST rc bundle_prove(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,
 		     struct fault *f);
+
+/* The same for another file of a batch whose bundle_prove was good: only b's item, signature and
+ * inner proof differ. RC_MISMATCH. */
+MUST rc bundle_prove_next(const struct bundle *b, struct bundle_report *report, struct fault *f);
 
 /* The signature object ("cms": the .p7s) built from the bundle, to be compared with the file's. */
 MUST rc bundle_object(const struct bundle *b, const struct request_item *item, struct buf *out,

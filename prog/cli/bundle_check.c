@@ -263,6 +263,18 @@ rc bundle_prove(const struct bundle *b, const struct vkey *log, struct bundle_re
 	return r;
 }
 
+rc bundle_prove_next(const struct bundle *b, struct bundle_report *report, struct fault *f)
+{
+	struct checker k = {.b = b, .report = report};
+
+	if (b->item >= report->request.count)
+		return fault_set(f, RC_MISMATCH, 0, "the request has only %zu files",
+				 report->request.count);
+	report->item = &report->request.items[b->item];
+	TRY(leaf_parse(buf_view(&b->issue_entry), &k.issue, f));
+	return check_signature(&k, f);
+}
+
 void bundle_report_release(struct bundle_report *r)
 {
 	request_release(&r->request);

@@ -25,12 +25,17 @@
 struct finished {
 	struct wish wish;
 	struct bundle common;
-	struct buf values; /* the signature values, one after the other */
+	struct bundle_report report; /* of the first file's bundle */
+	struct buf values;	     /* the signature values, one after the other */
 	struct view *value;
+	struct tree_mem tree; /* over all of them */
+	struct bundle_batch batch;
 };
 
 static void finished_release(struct finished *d)
 {
+	bundle_report_release(&d->report);
+	tree_mem_release(&d->tree);
 	wish_release(&d->wish);
 	bundle_release(&d->common);
 	buf_release(&d->values);
@@ -192,30 +197,63 @@ static rc make_path(struct cli *c, const char *dir, const char *name, const char
 	return OK;
 }
 
-static rc write_file(struct cli *c, const char *path, struct view bytes)
+static bool is_large(const struct finished *d)
+{
+	return d->wish.request.count > BUNDLE_WHOLE_MAX;
+}
+
+/* Thousands of small files are made durable together, at the end. */
+static rc write_file(struct cli *c, const struct finished *d, const char *path, struct view bytes)
 {
 	const struct file_spec spec = {
-		.dirfd = AT_FDCWD, .name = path, .mode = 0644, .durable = true};
+		.dirfd = AT_FDCWD, .name = path, .mode = 0644, .durable = !is_large(d)};
 	struct fault f = {0};
 
 	CLI_TRY(c, &f, file_replace(&spec, bytes, &f));
 	return OK;
 }
 
-static rc write_bundle(struct cli *c, const char *path, const struct bundle *b)
+static rc write_json(struct cli *c, const struct finished *d, const char *path, const json_t *value,
+		     struct digest *ret)
+{
+	char *text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
+	rc r;
+
+	if (text == NULL)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	if (ret != NULL)
+		*ret = digest_of(view_str(text));
+	r = write_file(c, d, path, view_str(text));
+	free(text);
+	return r;
+}
+
+static rc write_bundle(struct cli *c, const struct finished *d, const char *path)
 {
 	AUTO(json) json_t *value = NULL;
 	struct fault f = {0};
-	char *text;
-	rc r;
 
-	CLI_TRY(c, &f, bundle_encode(b, &value, &f));
-	text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
-	if (text == NULL)
-		return cli_problem(c, RC_NOMEM, "", "no memory");
-	r = write_file(c, path, view_str(text));
-	free(text);
-	return r;
+	if (is_large(d))
+		CLI_TRY(c, &f, bundle_encode_part(&d->common, &d->batch, &value, &f));
+	else
+		CLI_TRY(c, &f, bundle_encode(&d->common, &value, &f));
+	return write_json(c, d, path, value, NULL);
+}
+
+/* What the proofs of a large batch have in common. */
+static rc write_batch(struct cli *c, struct finished *d, const char *dir)
+{
+	AUTO(json) json_t *value = NULL;
+	char path[PATH_MAX];
+	struct fault f = {0};
+
+	if (!is_large(d))
+		return OK;
+	(void)snprintf(d->batch.name, sizeof(d->batch.name), "%.16s-%u.greatseal-batch", d->wish.id,
+		       d->common.use);
+	TRY(make_path(c, dir, d->batch.name, "", path));
+	CLI_TRY(c, &f, bundle_encode_batch(&d->common, &value, &f));
+	return write_json(c, d, path, value, &d->batch.sha256);
 }
 
 /* The signed file comes from the server's worker: it must carry our object, and be the file that
@@ -264,14 +302,18 @@ static rc download_signed(struct cli *c, const struct finished *d, size_t at, co
 	return r;
 }
 
-static rc check_bundle(struct cli *c, const struct bundle *b)
+/* The first file's bundle in full; of the others what is their own. */
+static rc check_bundle(struct cli *c, struct finished *d, size_t at)
 {
-	AUTO(bundle_report) struct bundle_report report = {0};
 	struct fault f = {0};
 	struct vkey log;
 
-	TRY(logview_vkey(c, &log));
-	CLI_TRY(c, &f, bundle_prove(b, &log, &report, &f));
+	if (at == 0) {
+		TRY(logview_vkey(c, &log));
+		CLI_TRY(c, &f, bundle_prove(&d->common, &log, &d->report, &f));
+		return OK;
+	}
+	CLI_TRY(c, &f, bundle_prove_next(&d->common, &d->report, &f));
 	return OK;
 }
 
@@ -280,6 +322,7 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 {
 	const struct request_item *item = &d->wish.request.items[at];
 	const struct format_file *format = format_file_find(view_str(item->format));
+	const struct tree_reader reader = tree_mem_reader(&d->tree);
 	AUTO(buf) struct buf object = {0};
 	char name[ITEM_NAME_MAX + 1];
 	char path[PATH_MAX];
@@ -294,20 +337,32 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 	d->common.item = at;
 	buf_clear(&d->common.signature);
 	buf_put_view(&d->common.signature, d->value[at]);
-	CLI_TRY(c, &f, items_signature_proof(&d->wish.request, d->value, at, &d->common.inner, &f));
-	TRY(check_bundle(c, &d->common));
+	CLI_TRY(c, &f,
+		tree_prove_inclusion(&reader, d->wish.request.count, at, &d->common.inner, &f));
+	TRY(check_bundle(c, d, at));
+	if (at == 0)
+		TRY(write_batch(c, d, dir));
 	CLI_TRY(c, &f, bundle_object(&d->common, item, &object, &f));
 	TRY(make_path(c, dir, name, format->detached ? ".p7s" : "", path));
 	TRY(make_path(c, dir, name, ".greatseal", bundle_path));
 	if (format->detached)
-		TRY(write_file(c, path, buf_view(&object)));
+		TRY(write_file(c, d, path, buf_view(&object)));
 	else
 		TRY(download_signed(c, d, at, path, buf_view(&object)));
-	TRY(write_bundle(c, bundle_path, &d->common));
+	TRY(write_bundle(c, d, bundle_path));
 	(void)json_array_append_new(done, json_pack("{s:s,s:s,s:s}", "name", name, "file", path,
 						    "bundle", bundle_path));
 	cli_say(c, "wrote %s and its proof %s", path, bundle_path);
 	return OK;
+}
+
+static rc make_durable(struct cli *c, const char *dir)
+{
+	AUTO(fd) int fd = -1;
+	struct fault f = {0};
+
+	CLI_TRY(c, &f, dir_open(dir, &fd, &f));
+	return syncfs(fd) == 0 ? OK : cli_problem(c, RC_IO, "", "%s: %s", dir, strerror(errno));
 }
 
 rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output, json_t *done)
@@ -317,10 +372,12 @@ rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *o
 	struct fault f = {0};
 
 	TRY(fetch_finished(c, request, use, &d));
+	tree_mem_init(&d.tree);
+	CLI_TRY(c, &f, items_signature_tree(&d.wish.request, d.value, &d.tree));
 	CLI_TRY(c, &f, dir_make(dir, 0755, &f));
 	for (size_t i = 0; i < d.wish.request.count; i++)
 		TRY(write_item(c, &d, i, dir, done));
-	return OK;
+	return is_large(&d) ? make_durable(c, dir) : OK;
 }
 
 rc cmd_fetch(struct cli *c, const struct args *a)

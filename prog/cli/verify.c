@@ -66,6 +66,35 @@ static rc read_vkey(struct cli *c, struct vkey *ret)
 	return OK;
 }
 
+/* A proof of a large batch names a file that lies beside it. */
+static rc read_bundle(struct cli *c, const char *path, struct view text, struct bundle *b)
+{
+	const char *proof =
+		args_value(c->args, "bundle") != NULL ? args_value(c->args, "bundle") : path;
+	const char *slash = strrchr(proof, '/');
+	AUTO(buf) struct buf common = {0};
+	struct bundle_batch batch;
+	char beside[PATH_MAX];
+	struct fault f = {0};
+	bool found;
+
+	CLI_TRY(c, &f, bundle_find_batch(text, &batch, &found, &f));
+	if (!found) {
+		CLI_TRY(c, &f, bundle_parse(text, b, &f));
+		return OK;
+	}
+	if ((size_t)snprintf(beside, sizeof(beside), "%.*s%s",
+			     slash == NULL ? 0 : (int)(slash - proof + 1), proof,
+			     batch.name) >= sizeof(beside))
+		return cli_problem(c, RC_LIMIT, "", "%s: path is too long", path);
+	buf_init(&common, BUNDLE_BYTES_MAX);
+	if (!rc_is_ok(file_read(beside, &common, &f)))
+		return cli_problem(c, f.code, "fetch writes it beside the proofs of a large batch",
+				   "%s", f.text);
+	CLI_TRY(c, &f, bundle_parse_part(text, buf_view(&common), b, &f));
+	return OK;
+}
+
 static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 {
 	AUTO(buf) struct buf text = {0};
@@ -78,7 +107,7 @@ static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 	buf_init(&in->object, FILE_OBJECT_MAX);
 	TRY(read_vkey(c, &in->log));
 	TRY(read_named(c, "bundle", path, ".greatseal", &text));
-	CLI_TRY(c, &f, bundle_parse(buf_view(&text), &in->bundle, &f));
+	TRY(read_bundle(c, path, buf_view(&text), &in->bundle));
 	if (args_value(c->args, "roots") != NULL) {
 		CLI_TRY(c, &f, file_read(args_value(c->args, "roots"), &roots, &f));
 		CLI_TRY(c, &f, x509_chain_read(buf_view(&roots), &in->roots, &f));

@@ -175,6 +175,31 @@ jq -e '.use == 2' use2/app-1.0.greatseal >/dev/null
 as carol show "$uses" --json | jq -e '.status.uses_done == 2 and .status.state == "done"' >/dev/null
 ok "fetch --use 2 has the second use signed"
 
+# ---- A large batch: what the proofs have in common is one file, not one in each ----
+mkdir many && for i in $(seq 40); do printf '%s\n' "$i" >"many/n$i"; done
+as carol sign --key nightly many/* -o batch >batch.log 2>&1
+shared=$(cd batch && ls -- *.greatseal-batch)
+[[ $(ls batch/*.greatseal | wc -l) == 40 && $(wc -l <<<"$shared") == 1 ]] || die "$(ls batch)"
+(($(cat batch/*.greatseal | wc -c) < 40 * 2500)) || die "the proofs repeat what they have in common"
+cp many/* batch/
+for i in 1 17 40; do as carol verify "batch/n$i" >/dev/null; done
+ok "a batch of 40, verified one by one"
+cp many/n2 batch/n1
+refused 5 "NOT VERIFIED" as carol verify batch/n1
+cp batch/n3.greatseal batch/n4.greatseal
+refused 5 "NOT VERIFIED" as carol verify batch/n4
+sed 's/"use": 1/"use": 2/' "batch/$shared" >changed && cp "batch/$shared" kept && cp changed "batch/$shared"
+refused 5 "the batch is not the one that the proof names" as carol verify batch/n5
+rm "batch/$shared"
+refused 1 "No such file" as carol verify batch/n5
+for name in ../kept /etc/passwd .. '' a/b; do
+	jq --arg n "$name" '.batch.file = $n' batch/n5.greatseal >batch/n6.greatseal
+	refused 1 '"batch" is not a file and its sha256' as carol verify batch/n6
+done
+cp kept "batch/$shared"
+jq '.use = 1' batch/n5.greatseal >batch/n6.greatseal
+refused 1 "members of a proof beside a batch" as carol verify batch/n6 --signature batch/n5.p7s
+
 # ---- Changes: signing twice, refused ones ----
 as alice policy show 2>/dev/null | jq '.version = 2' >policy2.json
 as alice policy propose policy2.json --json >change.json 2>/dev/null && die "one of two signatures is not enough"
