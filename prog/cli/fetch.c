@@ -30,6 +30,7 @@ struct finished {
 	struct view *value;
 	struct tree_mem tree; /* over all of them */
 	struct bundle_batch batch;
+	const char *const *sources;
 };
 
 static void finished_release(struct finished *d)
@@ -256,8 +257,8 @@ static rc write_batch(struct cli *c, struct finished *d, const char *dir)
 	return write_json(c, d, path, value, &d->batch.sha256);
 }
 
-/* The signed file comes from the server's worker: it must carry our object, and be the file that
- * was approved in everything that a signature covers. */
+/* A signed file that comes from the server's worker, too, must carry our object, and be the file
+ * that was approved in everything that a signature covers. */
 static rc check_signed(struct cli *c, int fd, const struct format_file *format, struct view object,
 		       const struct request_item *item)
 {
@@ -269,16 +270,38 @@ static rc check_signed(struct cli *c, int fd, const struct format_file *format, 
 	CLI_TRY(c, &f, format->extract(fd, &theirs, &f));
 	if (!view_is_equal(buf_view(&theirs), object))
 		return cli_problem(c, RC_MISMATCH, "call the security team",
-				   "the server's file carries another signature");
+				   "the signed file carries another signature");
 	CLI_TRY(c, &f, format->content(fd, item->content.alg, &content, &f));
 	if (!hash_is_equal(&content, &item->content))
 		return cli_problem(c, RC_MISMATCH, "call the security team",
-				   "the server's file is not the one that was approved");
+				   "the signed file is not the one that was approved");
 	return OK;
 }
 
-static rc download_signed(struct cli *c, const struct finished *d, size_t at, const char *path,
-			  struct view object)
+/* Without an upload there is nothing that the server could put a signature into. */
+static rc insert_here(struct cli *c, const struct finished *d, size_t at, int out_fd,
+		      struct view object)
+{
+	const struct request_item *item = &d->wish.request.items[at];
+	const struct format_file *format = format_file_find(view_str(item->format));
+	const char *source = d->sources == NULL ? NULL : d->sources[at];
+	AUTO(fd) int in_fd = -1;
+	struct fault f = {0};
+
+	if (source == NULL)
+		return cli_problem(c, RC_NOTFOUND, "repeat greatseal sign with the same files",
+				   "the file was not uploaded: its signature can be put into it "
+				   "where it is");
+	in_fd = open(source, O_RDONLY | O_CLOEXEC);
+	if (in_fd < 0)
+		return cli_problem(c, RC_IO, "", "%s: %s", source, strerror(errno));
+	CLI_TRY(c, &f, format->insert(in_fd, object, out_fd, &f));
+	CLI_TRY(c, &f, format->restore(out_fd, in_fd, &f));
+	return OK;
+}
+
+static rc make_signed(struct cli *c, const struct finished *d, size_t at, const char *path,
+		      struct view object)
 {
 	const struct request_item *item = &d->wish.request.items[at];
 	char temp[PATH_MAX];
@@ -291,8 +314,10 @@ static rc download_signed(struct cli *c, const struct finished *d, size_t at, co
 	fd = open(temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return cli_problem(c, RC_IO, "", "%s: %s", temp, strerror(errno));
-	r = api_download(c, fd, &ignored, "/v1/requests/%s/items/%zu/signed?use=%u", d->wish.id, at,
-			 d->common.use);
+	r = d->wish.request.upload
+		    ? api_download(c, fd, &ignored, "/v1/requests/%s/items/%zu/signed?use=%u",
+				   d->wish.id, at, d->common.use)
+		    : insert_here(c, d, at, fd, object);
 	if (rc_is_ok(r))
 		r = check_signed(c, fd, format_file_find(view_str(item->format)), object, item);
 	if (rc_is_ok(r) && (fsync(fd) != 0 || rename(temp, path) != 0))
@@ -348,7 +373,7 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 	if (format->detached)
 		TRY(write_file(c, d, path, buf_view(&object)));
 	else
-		TRY(download_signed(c, d, at, path, buf_view(&object)));
+		TRY(make_signed(c, d, at, path, buf_view(&object)));
 	TRY(write_bundle(c, d, bundle_path));
 	(void)json_array_append_new(done, json_pack("{s:s,s:s,s:s}", "name", name, "file", path,
 						    "bundle", bundle_path));
@@ -365,13 +390,13 @@ static rc make_durable(struct cli *c, const char *dir)
 	return syncfs(fd) == 0 ? OK : cli_problem(c, RC_IO, "", "%s: %s", dir, strerror(errno));
 }
 
-rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output, json_t *done)
+rc fetch_request(struct cli *c, const struct fetch_order *o, json_t *done)
 {
-	AUTO(finished) struct finished d = {0};
-	const char *dir = output == NULL ? "signed" : output;
+	AUTO(finished) struct finished d = {.sources = o->sources};
+	const char *dir = o->output == NULL ? "signed" : o->output;
 	struct fault f = {0};
 
-	TRY(fetch_finished(c, request, use, &d));
+	TRY(fetch_finished(c, o->request, o->use, &d));
 	tree_mem_init(&d.tree);
 	CLI_TRY(c, &f, items_signature_tree(&d.wish.request, d.value, &d.tree));
 	CLI_TRY(c, &f, dir_make(dir, 0755, &f));
@@ -382,6 +407,7 @@ rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *o
 
 rc cmd_fetch(struct cli *c, const struct args *a)
 {
+	struct fetch_order order = {.request = a->words[0], .output = args_value(a, "output")};
 	AUTO(json) json_t *done = json_array();
 	const char *use = args_value(a, "use");
 	uint64_t n = 1;
@@ -389,7 +415,8 @@ rc cmd_fetch(struct cli *c, const struct args *a)
 	if (use != NULL &&
 	    (!rc_is_ok(num_parse_u64(use, strlen(use), REQUEST_USES_MAX, &n)) || n == 0))
 		return cli_problem(c, RC_USAGE, "", "--use %s: a number from 1", use);
-	TRY(fetch_request(c, a->words[0], (uint32_t)n, args_value(a, "output"), done));
+	order.use = (uint32_t)n;
+	TRY(fetch_request(c, &order, done));
 	(void)cli_print_json(c, done);
 	return OK;
 }

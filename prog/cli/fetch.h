@@ -6,10 +6,17 @@
 
 rc cmd_fetch(struct cli *c, const struct args *a);
 
-/* Fetches every file of the request's use into directory `output` (NULL: "signed"): the signed file
- * (or FILE.p7s) and FILE.greatseal; each bundle is checked. What was written is appended to done, a
- * list of {"name","file","bundle"}. */
-MUST rc fetch_request(struct cli *c, const char *request, uint32_t use, const char *output,
-		      json_t *done);
+struct fetch_order {
+	const char *request;
+	uint32_t use;
+	const char *output;	    /* directory; NULL: "signed" */
+	const char *const *sources; /* the files' paths here, in the request's order, or NULL */
+};
+
+/* Fetches every file of the request's use into the directory: the signed file (or FILE.p7s) and
+ * FILE.greatseal; each bundle is checked. Where the server never had a file, the signature is put
+ * into a copy of its source. What was written is appended to done, a list of
+ * {"name","file","bundle"}. */
+MUST rc fetch_request(struct cli *c, const struct fetch_order *o, json_t *done);
 
 #endif

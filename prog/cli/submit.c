@@ -335,6 +335,10 @@ static rc wait_and_fetch(struct cli *c, const struct args *a, const char *id, js
 	const char *timeout = args_value(a, "timeout");
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *files = NULL;
+	const struct fetch_order order = {.request = id,
+					  .use = 1,
+					  .output = args_value(a, "output"),
+					  .sources = (const char *const *)a->words};
 	uint64_t seconds = 0;
 	rc r;
 
@@ -352,7 +356,7 @@ static rc wait_and_fetch(struct cli *c, const struct args *a, const char *id, js
 	if (answer_exit(*status) != EXIT_DONE)
 		return OK;
 	files = json_array();
-	TRY(fetch_request(c, id, 1, args_value(a, "output"), files));
+	TRY(fetch_request(c, &order, files));
 	return json_object_set(*status, "files", files) == 0
 		       ? OK
 		       : cli_problem(c, RC_NOMEM, "", "no memory");

@@ -52,7 +52,7 @@ jq -cnSja '{version: 1, admin: {approve: ["1 of security"]}, unlock: {approve: [
 	change: {approve: ["1 of release", "1 of security"]},
 	rules: [{name: "release", keys: ["release"], formats: ["cms", "pe"], request: ["carol"], from: ["build-07"],
 	approve: ["1 of release"], max_uses: 3},
-	{name: "nightly", keys: ["nightly"], formats: ["cms"], request: ["carol"], from: ["build-07"], unattended: true, max_uses: 3,
+	{name: "nightly", keys: ["nightly"], formats: ["cms", "pe"], request: ["carol"], from: ["build-07"], unattended: true, max_uses: 3,
 	upload: "optional"}]}' >policy.json
 (umask 077 && echo "a passphrase for a test" >passphrase)
 token=file:main,passphrase=$work/passphrase,scrypt=10
@@ -174,6 +174,16 @@ refused 1 "to mend it: --vkey KEY" env GREATSEAL_CONFIG=/nonexistent greatseal v
 jq -e '.use == 2' use2/app-1.0.greatseal >/dev/null
 as carol show "$uses" --json | jq -e '.status.uses_done == 2 and .status.state == "done"' >/dev/null
 ok "fetch --use 2 has the second use signed"
+
+# ---- A program that the server never had: the signature is put into it here ----
+cp /usr/lib/mono/4.5/al.exe files/kept.exe
+as carol sign --key nightly --no-upload files/kept.exe -o here 2>/dev/null >/dev/null
+as carol verify here/kept.exe >/dev/null
+cmp -s files/kept.exe /usr/lib/mono/4.5/al.exe || die "the source was changed"
+kept=$(as carol inbox --mine --json --limit 1 | jq -r '.requests[0].request')
+refused 1 "repeat greatseal sign" as carol fetch "$kept" -o there
+[[ ! -e there/kept.exe && ! -e there/kept.exe.part ]] || die "fetch left something"
+ok "a program signed without an upload"
 
 # ---- A large batch: what the proofs have in common is one file, not one in each ----
 mkdir many && for i in $(seq 40); do printf '%s\n' "$i" >"many/n$i"; done
