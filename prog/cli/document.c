@@ -5,6 +5,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/crypt/sshsig.h"
+#include "lib/format/diff.h"
 #include "lib/model/change.h"
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
@@ -13,6 +14,7 @@
 #include "prog/cli/encode.h"
 
 #define CHANGE_SECONDS (7 * 86400)
+#define PRETTY_MAX ((size_t)32 << 20) /* a document with its white space */
 
 static const char *name_of(enum statement_kind kind)
 {
@@ -232,16 +234,92 @@ static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
 	return cli_problem(c, RC_PEER, "", "the server names no kind of the change");
 }
 
-/* What is to be signed, in full: the statement is short enough to be read. */
-static void print_statement(const struct buf *statement)
+/* JSON as people read it, ASCII alone. */
+static rc put_pretty(struct view json, const char *member, struct buf *out)
 {
-	json_t *value = json_loadb((const char *)statement->ptr, statement->len, 0, NULL);
-	char *text = json_dumps(json_object_get(value, "predicate"),
-				JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	AUTO(json) json_t *value = json_loadb((const char *)json.ptr, json.len, 0, NULL);
+	const json_t *shown = member == NULL ? value : json_object_get(value, member);
+	char *text = json_dumps(shown, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 
-	(void)printf("%s\n", text == NULL ? "?" : text);
+	if (text == NULL)
+		return RC(RC_SYNTAX);
+	buf_put_str(out, text);
+	buf_put_str(out, "\n");
 	free(text);
-	json_decref(value);
+	return buf_done(out);
+}
+
+/* The document in force, from the statement that put it there. */
+static rc document_in_force(struct cli *c, enum statement_kind kind, struct buf *mem,
+			    struct document_change *ret)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	AUTO(json) json_t *answer = NULL;
+	struct fault f = {0};
+
+	TRY(api_json(c, &get, &answer, "/v1/%s", name_of(kind)));
+	TRY(json_get_base64(c, answer, "statement", mem));
+	CLI_TRY(c, &f, document_change_parse(kind, buf_view(mem), ret, &f));
+	return OK;
+}
+
+/* What a new policy or roster changes. The old one cannot be another than the change names: its
+ * digest is in what is signed. */
+static rc show_document(struct cli *c, enum statement_kind kind, struct view statement)
+{
+	AUTO(buf) struct buf mem = {0};
+	AUTO(buf) struct buf was = {0};
+	AUTO(buf) struct buf is = {0};
+	AUTO(buf) struct buf diff = {0};
+	struct document_change old;
+	struct document_change new;
+	struct fault f = {0};
+	bool cut = false;
+
+	buf_init(&mem, DOCUMENT_BYTES_MAX);
+	buf_init(&was, PRETTY_MAX);
+	buf_init(&is, PRETTY_MAX);
+	buf_init(&diff, PRETTY_MAX);
+	CLI_TRY(c, &f, document_change_parse(kind, statement, &new, &f));
+	TRY(document_in_force(c, kind, &mem, &old));
+	if (digest_is_equal(&old.digest, &new.digest)) {
+		cli_say(c, "this %s is in force already", name_of(kind));
+		return OK;
+	}
+	if (!digest_is_equal(&old.digest, &new.previous))
+		return cli_problem(c, RC_STATE, "propose it again on top of the one in force",
+				   "the %s in force is not the one that this change is based on",
+				   name_of(kind));
+	if (!rc_is_ok(put_pretty(old.document, NULL, &was)) ||
+	    !rc_is_ok(put_pretty(new.document, NULL, &is)))
+		return cli_problem(c, RC_PEER, "", "the documents cannot be read");
+	CLI_TRY(c, &f, text_diff(buf_view(&was), buf_view(&is), &diff, &cut));
+	if (c->json)
+		return OK;
+	(void)printf("%s: what changes\n%s", name_of(kind), buf_cstr(&diff));
+	if (cut)
+		(void)printf("%s... and more than is shown here%s\n", cli_red(c), cli_plain(c));
+	return OK;
+}
+
+/* What is to be signed, so that a person can read it; nothing is signed that the keeper would not
+ * read. */
+static rc show_change(struct cli *c, enum statement_kind kind, struct view statement)
+{
+	AUTO(buf) struct buf text = {0};
+	struct key_change key;
+	struct fault f = {0};
+
+	if (kind != STATEMENT_KEYADMIN)
+		return show_document(c, kind, statement);
+	buf_init(&text, PRETTY_MAX);
+	CLI_TRY(c, &f, key_change_parse(statement, &key, &f));
+	if (c->json)
+		return OK;
+	if (!rc_is_ok(put_pretty(statement, "predicate", &text)))
+		return cli_problem(c, RC_PEER, "", "the change cannot be read");
+	(void)printf("%s", buf_cstr(&text));
+	return OK;
 }
 
 rc cmd_change_sign(struct cli *c, const struct args *a)
@@ -265,8 +343,7 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 	if (strncmp(hex, a->words[0], strlen(a->words[0])) != 0)
 		return cli_problem(c, RC_MISMATCH, "call the security team",
 				   "the server shows another change than %s", a->words[0]);
-	if (!c->json)
-		print_statement(&statement);
+	TRY(show_change(c, kind, buf_view(&statement)));
 	if (!args_has(a, "yes"))
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
 	return change_send(c, kind, buf_view(&statement));

@@ -218,7 +218,12 @@ change=$(jq -r .id change.json)
 refused 3 "1 of security" as alice policy sign "$change" --yes
 refused 3 "1 of security" as alice policy sign "$change" --yes
 refused 3 "1 of security" as carol policy sign "$change" --yes
+as dave policy sign "$change" >diff.log 2>&1 && die "nothing is signed without --yes"
+grep -qx -- '-  "version": 1' diff.log && grep -qx -- '+  "version": 2' diff.log || die "what changes is not shown: $(cat diff.log)"
+! grep -q nightly diff.log || die "what stays is shown"
+ok "policy sign shows what changes"
 as dave policy sign "$change" --yes >/dev/null
+refused 0 "is in force already" as dave policy sign "$change" --yes
 as alice policy show --json | jq -e '.version == 2' >/dev/null || die "the change is stuck"
 ok "a change signed twice by one person goes through"
 as alice key lock nightly >/dev/null
