@@ -30,6 +30,7 @@ struct nonces {
 	struct generation now;
 	struct generation before;
 	int data_fd;
+	uint64_t size; /* of files[0]: whole records */
 };
 
 static const char *const files[2] = {"nonces.0", "nonces.1"};
@@ -77,6 +78,21 @@ static rc load(struct nonces *n, const char *name, unix_time now, struct fault *
 	return OK;
 }
 
+/* Opens files[0] behind its last whole record: what a crash or a full disk has cut off would shift
+ * all that follows, so that the next start could not read it. */
+static rc open_file(struct nonces *n, struct fault *f)
+{
+	uint64_t size;
+	int fd = openat(n->data_fd, files[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return fault_errno(f, errno, "%s", files[0]);
+	n->now.fd = fd;
+	TRY(fd_size(fd, &size, f));
+	n->size = size - size % RECORD;
+	return OK;
+}
+
 rc nonces_open(int data_fd, unix_time now, struct nonces **ret, struct fault *f)
 {
 	struct nonces *n = calloc(1, sizeof(*n));
@@ -101,10 +117,11 @@ rc nonces_open(int data_fd, unix_time now, struct nonces **ret, struct fault *f)
 			return r;
 		}
 	}
-	n->now.fd = openat(data_fd, files[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (n->now.fd < 0) {
+	if (!rc_is_ok(open_file(n, f))) {
+		rc r = RC(f->code);
+
 		nonces_free(n);
-		return fault_errno(f, errno, "%s", files[0]);
+		return r;
 	}
 	*ret = n;
 	return OK;
@@ -122,39 +139,51 @@ void nonces_free(struct nonces *n)
 }
 
 /* Starts a new generation: file 1 becomes the old one, file 0 is begun again. */
-static rc rotate(struct nonces *n, unix_time now)
+static rc rotate(struct nonces *n, unix_time now, struct fault *f)
 {
 	struct generation old = n->before;
 
 	if (renameat(n->data_fd, files[0], n->data_fd, files[1]) != 0)
-		return RC(RC_IO);
+		return fault_errno(f, errno, "%s", files[1]);
 	fd_close(&n->now.fd);
 	n->before = n->now;
 	memset(old.slots, 0, (size_t)SLOTS * REQUEST_NONCE);
-	n->now = (struct generation){.slots = old.slots, .since = now};
-	n->now.fd = openat(n->data_fd, files[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return n->now.fd < 0 ? RC(RC_IO) : OK;
+	n->now = (struct generation){.slots = old.slots, .since = now, .fd = -1};
+	return OK;
 }
 
-/* True if the nonce is new and is now remembered, also on disk. */
-static enum reason nonce_use(struct nonces *n, const uint8_t nonce[REQUEST_NONCE], unix_time t,
-			     unix_time now)
+/* Written at its place, not appended: after a disk that was full in the middle of a record the next
+ * one covers the piece. */
+static rc write_record(struct nonces *n, unix_time t, const uint8_t nonce[REQUEST_NONCE],
+		       struct fault *f)
 {
 	uint8_t record[RECORD];
 	struct buf b;
-	enum reason reason = REASON_NONE;
 
 	buf_init_fixed(&b, record, sizeof(record));
 	buf_put_u64be(&b, (uint64_t)t);
 	buf_put(&b, nonce, REQUEST_NONCE);
+	if (n->now.fd < 0)
+		TRY(open_file(n, f));
+	TRY(fd_pwrite_full(n->now.fd, record, sizeof(record), n->size, f));
+	n->size += sizeof(record);
+	return OK;
+}
+
+/* REASON_NONE if the nonce is new and is now remembered, also on disk. f: what the disk said. */
+static enum reason nonce_use(struct nonces *n, const uint8_t nonce[REQUEST_NONCE], unix_time t,
+			     unix_time now, struct fault *f)
+{
+	enum reason reason = REASON_NONE;
+
 	(void)pthread_mutex_lock(&n->lock);
-	if (now - n->now.since > GENERATION && !rc_is_ok(rotate(n, now)))
+	if (now - n->now.since > GENERATION && !rc_is_ok(rotate(n, now, f)))
 		reason = REASON_CALL_LIMIT;
 	else if (has(&n->now, nonce) || has(&n->before, nonce))
 		reason = REASON_CALL_REPLAY;
 	else if (n->now.count >= NONCES_MAX)
 		reason = REASON_CALL_LIMIT;
-	else if (!rc_is_ok(fd_write_full(n->now.fd, record, sizeof(record), NULL)))
+	else if (!rc_is_ok(write_record(n, t, nonce, f)))
 		reason = REASON_CALL_LIMIT;
 	else
 		remember(&n->now, nonce);
@@ -295,8 +324,13 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 	r = verify(c, &call, buf_view(&sig), roster->roster);
 	roster_drop(c->server, roster);
 	TRY(r);
-	reason = nonce_use(n, call.nonce, call.time, now);
-	return reason == REASON_NONE ? OK : call_refuse(c, reason, "%s", "");
+	f = (struct fault){0};
+	reason = nonce_use(n, call.nonce, call.time, now, &f);
+	if (reason == REASON_NONE)
+		return OK;
+	if (f.text[0] == '\0')
+		return call_refuse(c, reason, "%s", "");
+	return call_refuse(c, reason, "the server's disk: %s", f.text);
 }
 
 rc auth_body(struct call_ctx *c, bool upload)
