@@ -35,6 +35,9 @@ rc uploads_setup(struct server *s, struct fault *f)
 {
 	static const char *const dirs[] = {"artifacts", "reports", "signed"};
 
+	/* Said here, by name: SQLite only says that it cannot open its file. */
+	if (faccessat(s->data_fd, ".", W_OK, 0) != 0)
+		return fault_errno(f, errno, "%s", s->conf.data);
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		if (mkdirat(s->data_fd, dirs[i], 0700) != 0 && errno != EEXIST)
 			return fault_errno(f, errno, "%s/%s", s->conf.data, dirs[i]);
