@@ -130,7 +130,7 @@
 	X(KEEPER_UNAVAILABLE, "keeper.unavailable", "the keeper does not answer",                  \
 	  "see: systemctl status greatseal-keeper")                                                \
 	X(KEEPER_STORAGE, "keeper.storage", "the keeper cannot write its journal",                 \
-	  "free space or mend the disk; nothing was signed")                                       \
+	  "free space or mend the disk, then ask again; nothing was released")                     \
 	X(KEEPER_BUSY, "keeper.busy", "too much is in flight", "try again")                        \
 	X(KEEPER_RESTORED, "keeper.restored", "the journal is older than what was published",      \
 	  "restore the newest journal, or start a new origin")                                     \

@@ -227,8 +227,9 @@ void round_begin(struct keeper *k);
  * false: nothing happened, answers must be replaced by keeper.storage; true: exit and load again.
  */
 MUST rc round_end(struct keeper *k, bool *ret_fatal, struct fault *f);
-/* After round_end succeeded: answers to those whose results are ready. */
-void round_answer(struct keeper *k, const struct replies *to);
+/* After round_end: answers to those whose results are ready; with `instead` if they cannot be
+ * released, so that nobody waits for a disk. */
+void round_answer(struct keeper *k, const struct replies *to, const struct refusal *instead);
 
 /* Loads policy, roster and keys from the journal. */
 MUST rc keeper_load(struct keeper *k, struct fault *f);

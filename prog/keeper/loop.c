@@ -42,7 +42,8 @@ struct loop {
 	size_t large_count;
 	struct message message[LOOP_MESSAGES_MAX];
 	size_t message_count;
-	bool waits; /* unread input is left in a buffer */
+	bool waits;   /* unread input is left in a buffer */
+	bool failing; /* the last round could not be written, and the log says so */
 	bool stop;
 	int64_t last_mono;
 	unix_time last_real;
@@ -308,13 +309,17 @@ static void release_held(struct loop *l)
 	}
 }
 
-/* The round did not become durable (or public): every message of it is answered with that. */
-static void refuse_round(struct loop *l, const struct fault *f)
+/* The round did not become durable (or public): every message of it is answered with that, and who
+ * waits for a result that cannot be released. Trying again on its own is told once. */
+static void refuse_round(struct loop *l, const struct replies *replies, const struct fault *f)
 {
 	struct refusal why = {0};
 
 	rc_ignore(refuse(&why, REASON_KEEPER_STORAGE, "%s", f->text), "only the words are wanted");
-	log_err("round of %zu messages: %s: %s", l->message_count, reason_id(why.reason), f->text);
+	if (l->message_count > 0 || !l->failing)
+		log_err("round of %zu messages: %s: %s", l->message_count, reason_id(why.reason),
+			f->text);
+	l->failing = true;
 	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX; i++)
 		if (l->conn[i].fd >= 0)
 			buf_clear(&l->conn[i].held);
@@ -325,6 +330,7 @@ static void refuse_round(struct loop *l, const struct fault *f)
 			put_refusal(out, l->message[i].to.correlation, &why);
 	}
 	l->k->refused[why.reason] += l->message_count;
+	round_answer(l->k, replies, &why);
 }
 
 /* A wall clock that moved otherwise than the monotonic one is written down. */
@@ -400,10 +406,11 @@ static rc run_round(struct loop *l, struct fault *f)
 	if (!rc_is_ok(r)) {
 		if (fatal)
 			return r;
-		refuse_round(l, f);
+		refuse_round(l, &replies, f);
 	} else {
+		l->failing = false;
 		release_held(l);
-		round_answer(k, &replies);
+		round_answer(k, &replies, NULL);
 	}
 	write_all(l);
 	uses_retry(k, mono_seconds());
@@ -464,7 +471,7 @@ static int wait_for(struct loop *l)
 			events |= POLLOUT;
 		p[n++] = (struct pollfd){.fd = c->fd, .events = events};
 	}
-	if (k->ledger.behind)
+	if (k->ledger.behind && !k->ledger.lagging)
 		timeout = LEDGER_LATER_MS;
 	if (l->waits)
 		timeout = 0;

@@ -258,10 +258,13 @@ static void answer_one(struct keeper *k, const struct waiter *w, struct buf *out
 		put_refusal(out, w->to.correlation, &why);
 }
 
-void round_answer(struct keeper *k, const struct replies *to)
+void round_answer(struct keeper *k, const struct replies *to, const struct refusal *instead)
 {
 	size_t kept = 0;
 
+	/* The messages of this round are refused already: nobody waits here for them any more. */
+	for (size_t i = k->round.waiters; instead != NULL && i < k->waiter_count; i++)
+		k->waiters[i].to.conn = 0;
 	for (size_t i = 0; i < k->waiter_count; i++) {
 		const struct waiter w = k->waiters[i];
 		struct buf *out;
@@ -271,7 +274,9 @@ void round_answer(struct keeper *k, const struct replies *to)
 			continue;
 		}
 		out = to->out(to->ctx, &w.to);
-		if (out != NULL)
+		if (out != NULL && instead != NULL)
+			put_refusal(out, w.to.correlation, instead);
+		else if (out != NULL)
 			answer_one(k, &w, out);
 		if (w.work != NULL)
 			key_work_free(w.work);
