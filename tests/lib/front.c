@@ -105,9 +105,21 @@ void front_run(struct front *s)
 	}
 	fx_ok(digest_parse(view_str(pin), &s->pin));
 	connect_client(s);
-	/* Its connection to the keeper comes by itself. */
+	front_ready(s);
+}
+
+/* Its connection to the keeper comes by itself. */
+void front_ready(struct front *s)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+
 	while (front_get(s, NULL, "/readyz") != 200)
-		(void)nanosleep(&pause, NULL);
+		(void)nanosleep(&pause, NULL); /* polls a condition */
+}
+
+int front_try(struct front *s)
+{
+	return reap(spawn(s, "run"));
 }
 
 void front_start(struct front *s, struct fixture *fx)

@@ -29,6 +29,10 @@ struct front {
 /* init and run. */
 void front_start(struct front *s, struct fixture *fx);
 void front_run(struct front *s);  /* after front_stop or front_kill */
+/* Waits until the server has found the keeper (again). */
+void front_ready(struct front *s);
+/* A start that is to be refused: its exit status. */
+int front_try(struct front *s);
 void front_stop(struct front *s); /* SIGTERM; checks status 0 */
 void front_kill(struct front *s);
 void front_end(struct front *s); /* stops; the fixture removes the data */
