@@ -5,28 +5,28 @@
  * Holds: what was acknowledged is there; each use is authorized and issued once and its signature
  * bytes stay the same; what was not acknowledged succeeds when it is sent again; the public log is
  * whole, and every checkpoint that was ever visible is a prefix of it (P1, P4, P5).
- * Usage: flow-crash plain|torn|lost|scatter [STEP] (tests/shim/crash.h); STEP 1 is every point. */
-#include <fcntl.h>
+ * Usage: flow-crash plain|torn|lost|scatter|names|mixed [STEP] (tests/shim/crash.h); STEP 1 is
+ * every point. */
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "lib/base/fd.h"
 #include "lib/model/leaf.h"
 #include "lib/tlog/fsck.h"
 #include "lib/tlog/tile_dir.h"
 #include "tests/flow/crash_script.h"
-#include "tests/shim/crash.h"
+#include "tests/lib/power.h"
 
-#define STEP 3	 /* every third point; the modes begin at different ones */
-#define BLOCK 25 /* points on one log; then a new one, so that all stays quick */
+#define STEP 3	    /* every third point; the modes begin at different ones */
+#define BLOCK 25    /* points on one log; then a new one, so that all stays quick */
+#define TILE_NEAR 5 /* entries; the first steps make more */
 
 struct tally {
 	unsigned points;  /* crashes in the script */
 	unsigned recover; /* crashes in recovery */
 	unsigned whole;	  /* runs that ended before their point came */
 	unsigned undone;  /* writes lost */
+	unsigned names;	  /* names lost */
 };
 
 struct run {
@@ -109,17 +109,10 @@ static void check_log(struct run *r)
 
 /* ---- One point -----------------------------------------------------------------------------*/
 
-static void arm(struct run *r, uint32_t at)
-{
-	r->power->count = 0;
-	r->power->undone = 0;
-	r->power->mode = r->mode;
-	r->power->at = at;
-}
-
 /* Ends the armed keeper if it lives; true if the switch ended it. */
 static bool is_ended(struct run *r)
 {
+	unsigned names;
 	bool hit;
 
 	if (r->fx.pid > 0) {
@@ -130,16 +123,26 @@ static bool is_ended(struct run *r)
 		fx_check(status == 0 || status == 137);
 	}
 	fd_close(&r->fx.fd);
-	hit = r->power->at != 0 && r->power->count >= r->power->at;
 	r->tally.undone += r->power->undone;
-	r->power->at = 0;
+	hit = power_off(r->power, &names);
+	r->tally.names += names;
 	return hit;
 }
 
-/* Files of a crashed machine are not yet what a follower sees; files of a crashed process are. */
-static bool is_power_loss(const struct run *r)
+/* Signs until the script will fill a tile: only then files are made that are never written again.
+ */
+static void near_full_tile(struct run *r)
 {
-	return r->mode == CRASH_LOST || r->mode == CRASH_SCATTER;
+	follow(r);
+	while (TILE_WIDTH - r->seen.size % TILE_WIDTH > TILE_NEAR) {
+		struct fx_request q;
+
+		fx_request_new(&r->fx, "nightly", 1, &q);
+		fx_check(fx_submit(&r->fx, &q, true) == KEEPER_R_RESULT);
+		fx_request_release(&q);
+		r->requests++;
+		follow(r);
+	}
 }
 
 /* Returns how many calls were counted. */
@@ -147,11 +150,13 @@ static uint32_t one_point(struct run *r, uint32_t at, uint32_t again)
 {
 	uint32_t calls;
 
+	if (r->mode >= CRASH_NAMES && at % 2 == 0)
+		near_full_tile(r);
 	script_make(&r->fx, &r->script);
 	follow(r);
 	fx_kill(&r->fx);
 	r->fx.may_die = true;
-	arm(r, at);
+	power_arm(r->power, r->mode, at);
 	fx_run(&r->fx);
 	for (int i = 0; i < STEP__COUNT && script_step(&r->fx, &r->script, (enum step_id)i); i++)
 		follow(r);
@@ -160,10 +165,11 @@ static uint32_t one_point(struct run *r, uint32_t at, uint32_t again)
 	else
 		r->tally.whole++;
 	calls = r->power->count;
-	if (!is_power_loss(r))
+	/* Files of a crashed machine are not yet what a follower sees; those of a process are. */
+	if (!power_is_loss(r->mode))
 		follow(r);
 	if (again > 0) {
-		arm(r, again);
+		power_arm(r->power, r->mode, again);
 		fx_run(&r->fx);
 		/* An answer says that the start is over. */
 		(void)fx_show(&r->fx, &r->script.q);
@@ -196,17 +202,11 @@ static void get_log_key(struct run *r)
 static void block_begin(struct run *r)
 {
 	char path[300];
-	int fd;
 
 	fx_start(&r->fx);
 	fx_make_key(&r->fx, "release", "ecdsa-p256");
 	fx_make_key(&r->fx, "nightly", "ecdsa-p256");
-	(void)snprintf(path, sizeof(path), "%s/crash", r->fx.dir);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	fx_check(fd >= 0 && ftruncate(fd, sizeof(*r->power)) == 0);
-	r->power = mmap(NULL, sizeof(*r->power), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	fx_check(r->power != MAP_FAILED);
-	(void)close(fd);
+	r->power = power_new(&r->fx, "crash", "state/.graves");
 	(void)snprintf(path, sizeof(path), "%s/state/public", r->fx.dir);
 	fx_ok(dir_open(path, &r->public_fd, NULL));
 	get_log_key(r);
@@ -219,21 +219,22 @@ static void block_end(struct run *r)
 	fx_stop(&r->fx);
 	fx_check(fx_verb(&r->fx, "fsck", NULL) == 0);
 	fd_close(&r->public_fd);
-	(void)munmap(r->power, sizeof(*r->power));
+	power_end(r->power);
 	fx_end(&r->fx);
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = {"plain", "torn", "lost", "scatter"};
+	static const char *const modes[CRASH__COUNT] = {"plain",   "torn",  "lost",
+							"scatter", "names", "mixed"};
 	static struct run r = {.public_fd = -1};
 	uint32_t calls = 0;
 	uint32_t step = argc == 3 ? (uint32_t)atoi(argv[2]) : STEP;
 	unsigned done = 0;
 
-	while (argc >= 2 && r.mode < 4 && strcmp(argv[1], modes[r.mode]) != 0)
+	while (argc >= 2 && r.mode < CRASH__COUNT && strcmp(argv[1], modes[r.mode]) != 0)
 		r.mode++;
-	fx_check(argc >= 2 && argc <= 3 && r.mode < 4 && step > 0);
+	fx_check(argc >= 2 && argc <= 3 && r.mode < CRASH__COUNT && step > 0);
 	block_begin(&r);
 	calls = one_point(&r, UINT32_MAX, 0);
 	/* A test that counts nothing would find nothing. */
@@ -246,11 +247,12 @@ int main(int argc, char **argv)
 		(void)one_point(&r, at, done % 3 == 0 ? 1 + done / 3 : 0);
 	}
 	block_end(&r);
-	(void)printf("%s: %u calls; ended at %u points and %u times while recovering; %u runs "
-		     "whole; %u writes undone\n",
-		     argv[1], calls, r.tally.points, r.tally.recover, r.tally.whole,
-		     r.tally.undone);
+	(void)printf("keeper, %s: %u changes; ended at %u points and %u times while recovering; "
+		     "%u runs whole; %u writes and %u names undone\n",
+		     argv[1], calls, r.tally.points, r.tally.recover, r.tally.whole, r.tally.undone,
+		     r.tally.names);
 	fx_check(r.tally.points * 10 >= done * 9);
-	fx_check(!is_power_loss(&r) || r.tally.undone > 0);
+	fx_check(!power_is_loss(r.mode) || r.tally.undone > 0);
+	fx_check(r.mode < CRASH_NAMES || r.tally.names > 0);
 	return 0;
 }

@@ -6,31 +6,18 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "tests/lib/fixture.h"
-#include "tests/shim/crash.h"
+#include "tests/lib/power.h"
 
 static struct fixture fx;
 static struct crash *power;
 
 static int group_setup(void **state)
 {
-	char path[300];
-	int fd;
-
 	(void)state;
 	fx_start(&fx);
 	fx_make_key(&fx, "release", "ecdsa-p256");
 	fx_make_key(&fx, "nightly", "ecdsa-p256");
-	(void)snprintf(path, sizeof(path), "%s/crash", fx.dir);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	fx_check(fd >= 0 && ftruncate(fd, sizeof(*power)) == 0);
-	power = mmap(NULL, sizeof(*power), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	fx_check(power != MAP_FAILED);
-	(void)close(fd);
+	power = power_new(&fx, "crash", "state/.graves");
 	/* From here on with the shim. */
 	fx_stop(&fx);
 	fx_run(&fx);
@@ -41,7 +28,7 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	fx_end(&fx);
-	(void)munmap(power, sizeof(*power));
+	power_end(power);
 	return 0;
 }
 

@@ -1,11 +1,11 @@
 /* A preloaded power switch: counts the calls by which a process changes its files, and ends the
  * process at the n-th, with or without what it had not synced. Also a disk that is full.
  *
- * Counted: write, pwrite, pwritev on regular files (not stdio), fsync, fdatasync, rename,
- * ftruncate, unlink, once `at` is set. Undone is what files contain, by a record of each write
- * since the last sync of its inode; names (rename, unlink, creation) are not undone. The end is
+ * Counted: write, pwrite, pwritev on regular files (not stdio), fsync, fdatasync, ftruncate, and
+ * what changes names (crash_names.c), once `at` is set. Undone is what files contain, by a record
+ * of each write since the last sync of its inode; names are undone by the test. The end is
  * exit_group without anything before it: for files that is what SIGKILL does, and a seccomp filter
- * lets it through. */
+ * lets it through. Programs that the server starts get no environment, and with it no shim. */
 /* The names are to be defined here, all of them: no redirection to the 64-bit ones. */
 #undef _FILE_OFFSET_BITS
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "tests/shim/crash.h"
+#include "tests/shim/crash_shim.h"
 
 #define STATUS 137
 #define FIRST_FD 400 /* our duplicates are out of the way */
@@ -45,7 +45,7 @@ struct undo {
 	unsigned char old[];
 };
 
-static struct crash *crash;
+struct crash *crash;
 static struct file *files;
 static struct undo *undos; /* newest first */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -67,6 +67,11 @@ __attribute__((constructor)) static void crash_open(void)
 static bool is_regular(int fd, struct stat *st)
 {
 	return fd > 2 && fstat(fd, st) == 0 && S_ISREG(st->st_mode);
+}
+
+static bool loses_writes(void)
+{
+	return crash->mode != CRASH_PLAIN && crash->mode != CRASH_TORN;
 }
 
 static void undo_one(const struct undo *u, bool keep_size)
@@ -110,8 +115,8 @@ static bool is_last(void)
 
 static void end(void)
 {
-	if (crash->mode == CRASH_LOST || crash->mode == CRASH_SCATTER)
-		power_loss(crash->mode == CRASH_SCATTER);
+	if (loses_writes())
+		power_loss(crash->mode == CRASH_SCATTER || crash->mode == CRASH_MIXED);
 	(void)syscall(SYS_exit_group, STATUS);
 }
 
@@ -142,7 +147,7 @@ static void remember(int fd, const struct stat *st, off_t at, size_t want)
 	size_t len = want != 0 && there > want ? want : there;
 	struct undo *u;
 
-	if (crash->at == 0 || (crash->mode != CRASH_LOST && crash->mode != CRASH_SCATTER))
+	if (crash->at == 0 || !loses_writes())
 		return;
 	u = calloc(1, sizeof(*u) + len);
 	if (u == NULL)
@@ -165,6 +170,10 @@ static void forget(int fd)
 
 	if (fstat(fd, &st) != 0)
 		return;
+	if (S_ISDIR(st.st_mode)) {
+		names_synced(&st);
+		return;
+	}
 	for (struct undo **at = &undos; *at != NULL;) {
 		struct undo *u = *at;
 
@@ -291,36 +300,21 @@ int fdatasync(int fd)
 	return do_sync(SYS_fdatasync, fd);
 }
 
-static void count_name(void)
+/* ---- For the names -------------------------------------------------------------------------*/
+
+void change_begin(void)
 {
-	if (crash == NULL)
-		return;
 	(void)pthread_mutex_lock(&lock);
 	if (is_last())
 		end();
+}
+
+void change_end(void)
+{
 	(void)pthread_mutex_unlock(&lock);
 }
 
-int rename(const char *from, const char *to)
+bool names_recorded(void)
 {
-	count_name();
-	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-}
-
-int renameat(int fd, const char *from, int to_fd, const char *to)
-{
-	count_name();
-	return (int)syscall(SYS_renameat, fd, from, to_fd, to);
-}
-
-int unlink(const char *path)
-{
-	count_name();
-	return (int)syscall(SYS_unlink, path);
-}
-
-int unlinkat(int fd, const char *path, int flags)
-{
-	count_name();
-	return (int)syscall(SYS_unlinkat, fd, path, flags);
+	return crash->at != 0 && (crash->mode == CRASH_NAMES || crash->mode == CRASH_MIXED);
 }
