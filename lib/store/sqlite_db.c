@@ -323,6 +323,13 @@ rc db_transaction_end(struct sqlite_db *db, rc result, struct fault *f)
 	return r;
 }
 
+rc db_durable(struct sqlite_db *db, bool on, struct fault *f)
+{
+	if (db->depth > 0)
+		return OK;
+	return execute(db, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", f);
+}
+
 void bind_blob(sqlite3_stmt *st, int at, struct view v)
 {
 	(void)sqlite3_bind_blob64(st, at, v.len == 0 ? (const void *)"" : v.ptr, v.len,

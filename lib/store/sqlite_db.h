@@ -86,6 +86,10 @@ int db_changes(const struct sqlite_db *db);
 MUST rc db_transaction(struct sqlite_db *db, struct fault *f);
 MUST rc db_transaction_end(struct sqlite_db *db, rc result, struct fault *f);
 
+/* Whether the next transactions are on the disk when they are done, or soon after (db_open). The
+ * lock is held; without effect inside a transaction. */
+MUST rc db_durable(struct sqlite_db *db, bool on, struct fault *f);
+
 /* Binding cannot fail but for memory, which the step then reports as RC_NOMEM or RC_CORRUPT. */
 void bind_blob(sqlite3_stmt *st, int at, struct view v);
 void bind_digest(sqlite3_stmt *st, int at, const struct digest *d); /* NULL: SQL NULL */

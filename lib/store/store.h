@@ -199,7 +199,9 @@ struct store_api {
 	rc (*certs_put)(struct store *s, const struct digest *leaf, struct view chain,
 			struct fault *f);
 
-	/* Keeps a new change; RC_EXISTS if it is there. */
+	/* Changes are durable when these return: the keeper knows nothing of them before the
+	 * quorum is there.
+	 * Keeps a new change; RC_EXISTS if it is there. */
 	rc (*change_put)(struct store *s, const struct store_change *c, struct fault *f);
 	/* RC_NOTFOUND. */
 	rc (*change_get)(struct store *s, const struct digest *id, store_visit_change visit,
