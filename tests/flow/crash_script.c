@@ -104,7 +104,7 @@ static void make_policy(struct fixture *fx, struct script *s)
 
 /* The digest of the rule, as an approver learns it: from a request of the same kind, which is then
  * cancelled. */
-static struct digest rule_digest(struct fixture *fx)
+struct digest script_rule(struct fixture *fx)
 {
 	struct fx_request q;
 	struct act a;
@@ -124,7 +124,7 @@ void script_make(struct fixture *fx, struct script *s)
 {
 	const struct keeper_commit commit = {.use = 1};
 	struct keeper_commit again = commit;
-	struct digest rule = rule_digest(fx);
+	struct digest rule = script_rule(fx);
 
 	memset(s, 0, sizeof(*s));
 	fx_request_new(fx, "release", 2, &s->q);

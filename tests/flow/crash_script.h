@@ -42,6 +42,8 @@ struct script {
 	bool has_result[2];
 };
 
+/* The digest of the rule "release" as it is now. */
+struct digest script_rule(struct fixture *fx);
 /* The keeper must run; keys "release" and "nightly" exist. Ends with script_release. */
 void script_make(struct fixture *fx, struct script *s);
 void script_release(struct script *s);

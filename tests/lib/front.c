@@ -31,6 +31,19 @@ static int reap(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+/* The power switch, if the test has made its file. */
+static void preload(const struct front *s)
+{
+	char shim[400], path[300];
+
+	(void)snprintf(path, sizeof(path), "%s/crash-server", s->fx->dir);
+	build_path("tests/libcrash-shim.so", shim);
+	if (access(path, R_OK) != 0)
+		return;
+	(void)setenv("GS_CRASH_FILE", path, 1);
+	(void)setenv("LD_PRELOAD", shim, 1);
+}
+
 static void exec_server(struct front *s, const char *verb)
 {
 	char program[400], worker[400], log[300], public[300];
@@ -48,6 +61,7 @@ static void exec_server(struct front *s, const char *verb)
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0 || dup2(fd, 2) < 0 || dup2(fd, 1) < 0)
 		_exit(99);
+	preload(s);
 	(void)execv(program, (char *const *)(uintptr_t)(strcmp(verb, "init") == 0 ? init : run));
 	_exit(98);
 }
@@ -79,6 +93,37 @@ static void connect_client(struct front *s)
 	fx_ok(https_client_new(&spec, &s->client, NULL));
 }
 
+static int status_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* True if it ended by itself, which it must be allowed to. */
+static bool has_ended(struct front *s)
+{
+	int status;
+
+	if (s->pid == 0)
+		return true;
+	if (waitpid(s->pid, &status, WNOHANG) != s->pid)
+		return false;
+	if (!s->may_die)
+		fx_die(__FILE__, __LINE__, "greatseald ended");
+	s->pid = 0;
+	s->ended = status_of(status);
+	return true;
+}
+
+int front_wait(struct front *s)
+{
+	if (s->pid == 0)
+		return s->ended;
+	(void)kill(s->pid, SIGTERM);
+	s->ended = reap(s->pid);
+	s->pid = 0;
+	return s->ended;
+}
+
 void front_run(struct front *s)
 {
 	static const char mark[] = "listening on ";
@@ -93,10 +138,9 @@ void front_run(struct front *s)
 	s->pid = spawn(s, "run");
 	for (;;) {
 		const char *at;
-		int status;
 
-		if (waitpid(s->pid, &status, WNOHANG) == s->pid)
-			fx_die(__FILE__, __LINE__, "greatseald ended");
+		if (has_ended(s))
+			return;
 		at = strstr(read_log(path, &log), mark);
 		if (at != NULL &&
 		    sscanf(at + sizeof(mark) - 1, "%63[^,], pin sha256:%64s", s->address, pin) == 2)
@@ -113,7 +157,7 @@ void front_ready(struct front *s)
 {
 	const struct timespec pause = {.tv_nsec = 5000000};
 
-	while (front_get(s, NULL, "/readyz") != 200)
+	while (front_get(s, NULL, "/readyz") != 200 && !(s->may_die && has_ended(s)))
 		(void)nanosleep(&pause, NULL); /* polls a condition */
 }
 
@@ -326,25 +370,60 @@ unsigned front_submit(struct front *s, const char *target, const struct fx_reque
 				    "host_signature", base64(buf_view(&host)), "sign", (int)sign));
 }
 
+void front_act_make(struct front *s, const struct act *act, struct front_statement *ret)
+{
+	char hex[DIGEST_HEX];
+
+	memset(ret, 0, sizeof(*ret));
+	buf_init(&ret->statement, ACT_BYTES_MAX);
+	buf_init(&ret->sig, KEEPER_SIG_MAX);
+	ret->kind = act->kind;
+	(void)snprintf(ret->person, sizeof(ret->person), "%s", act->person.s);
+	fx_ok(act_encode(act, &ret->statement, NULL));
+	fx_sign_as(s->fx, act->person.s, act->kind, buf_view(&ret->statement), &ret->sig);
+	digest_hex(&act->request, hex);
+	(void)snprintf(ret->target, sizeof(ret->target), "/v1/requests/%s/acts", hex);
+}
+
+unsigned front_act_send(struct front *s, const struct front_statement *st)
+{
+	return front_post(s, st->person, st->target,
+			  json_pack("{s:s,s:o,s:o,s:b}", "kind", statement_info(st->kind)->name,
+				    "statement", base64(buf_view(&st->statement)), "signature",
+				    base64(buf_view(&st->sig)), "sign", 1));
+}
+
+void front_statement_release(struct front_statement *st)
+{
+	buf_release(&st->statement);
+	buf_release(&st->sig);
+}
+
 unsigned front_act(struct front *s, enum statement_kind kind, const char *person,
 		   const struct fx_request *q)
 {
-	AUTO(buf) struct buf statement;
-	AUTO(buf) struct buf sig;
-	char target[140], hex[DIGEST_HEX];
+	struct front_statement st;
+	unsigned status;
 	struct act act;
 
-	buf_init(&statement, ACT_BYTES_MAX);
-	buf_init(&sig, KEEPER_SIG_MAX);
 	fx_act(s->fx, kind, person, q, &act);
-	fx_ok(act_encode(&act, &statement, NULL));
-	fx_sign_as(s->fx, person, kind, buf_view(&statement), &sig);
-	digest_hex(&q->id, hex);
-	(void)snprintf(target, sizeof(target), "/v1/requests/%s/acts", hex);
-	return front_post(s, person, target,
-			  json_pack("{s:s,s:o,s:o,s:b}", "kind", statement_info(kind)->name,
-				    "statement", base64(buf_view(&statement)), "signature",
-				    base64(buf_view(&sig)), "sign", 1));
+	front_act_make(s, &act, &st);
+	status = front_act_send(s, &st);
+	front_statement_release(&st);
+	return status;
+}
+
+unsigned front_change(struct front *s, enum statement_kind kind, struct view statement,
+		      const char *person)
+{
+	AUTO(buf) struct buf sig;
+
+	buf_init(&sig, KEEPER_SIG_MAX);
+	fx_sign_as(s->fx, person, kind, statement, &sig);
+	return front_post(s, person, "/v1/changes",
+			  json_pack("{s:s,s:o,s:[o]}", "kind", statement_info(kind)->name,
+				    "statement", base64(statement), "signatures",
+				    base64(buf_view(&sig))));
 }
 
 void front_upload(struct front *s, const char *person, struct view bytes)

@@ -15,6 +15,8 @@
 struct front {
 	struct fixture *fx;
 	pid_t pid;
+	bool may_die; /* the server may end by itself; calls are then answered with 0 */
+	int ended;    /* its status, if it did */
 	char data[240];
 	char address[64]; /* of the running server */
 	struct digest pin;
@@ -26,15 +28,18 @@ struct front {
 	json_t *json; /* borrowed from here; NULL if the body is not JSON */
 };
 
-/* init and run. */
+/* init and run. The server is started with the crash shim if there is a file "crash-server" in the
+ * fixture's directory (tests/lib/power.h). */
 void front_start(struct front *s, struct fixture *fx);
-void front_run(struct front *s);  /* after front_stop or front_kill */
-/* Waits until the server has found the keeper (again). */
+void front_run(struct front *s); /* after front_stop or front_kill */
+/* Waits until the server has found the keeper (again), or has ended where it may. */
 void front_ready(struct front *s);
 /* A start that is to be refused: its exit status. */
 int front_try(struct front *s);
 void front_stop(struct front *s); /* SIGTERM; checks status 0 */
 void front_kill(struct front *s);
+/* Ends it if it still runs, by SIGTERM; its status, or that of before. */
+int front_wait(struct front *s);
 void front_end(struct front *s); /* stops; the fixture removes the data */
 
 /* A second connection to the same server, for a thread of its own. */
@@ -72,9 +77,23 @@ json_int_t front_number(const struct front *s, const char *path);
 
 /* POST /v1/requests (or another target) with q signed by its requester and host. */
 unsigned front_submit(struct front *s, const char *target, const struct fx_request *q, bool sign);
+/* A signed act of person on q, and its sending; the same twice is the same act. */
+struct front_statement {
+	enum statement_kind kind;
+	char person[64];
+	char target[140];
+	struct buf statement;
+	struct buf sig;
+};
+void front_act_make(struct front *s, const struct act *act, struct front_statement *ret);
+unsigned front_act_send(struct front *s, const struct front_statement *st);
+void front_statement_release(struct front_statement *st);
 /* An act of person on q. */
 unsigned front_act(struct front *s, enum statement_kind kind, const char *person,
 		   const struct fx_request *q);
+/* The change with person's signature: proposes it, or adds to it. */
+unsigned front_change(struct front *s, enum statement_kind kind, struct view statement,
+		      const char *person);
 /* Uploads the bytes whole. */
 void front_upload(struct front *s, const char *person, struct view bytes);
 

@@ -24,10 +24,9 @@
 #include "tests/shim/crash_shim.h"
 
 #define STATUS 137
-#define FIRST_FD 400 /* our duplicates are out of the way */
 
-/* One file that has unsynced writes. Its duplicate stays open to the end: closing it would drop the
- * POSIX locks that the process holds on the file. */
+/* One file that has unsynced writes. Our descriptor stays open to the end: closing it would drop
+ * the POSIX locks that the process holds on the file. */
 struct file {
 	dev_t dev;
 	ino_t ino;
@@ -122,6 +121,7 @@ static void end(void)
 
 static struct file *file_of(int fd, const struct stat *st)
 {
+	char path[40];
 	struct file *f;
 
 	for (f = files; f != NULL; f = f->next)
@@ -132,8 +132,10 @@ static struct file *file_of(int fd, const struct stat *st)
 		abort();
 	f->dev = st->st_dev;
 	f->ino = st->st_ino;
-	/* For reading too: a file that was opened to write alone is asked for by its descriptor. */
-	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+	/* Opened anew: a duplicate would hold the process's flock(), and may be for writing alone.
+	 */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	f->fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
 	if (f->fd < 0)
 		abort();
 	f->next = files;
@@ -156,7 +158,7 @@ static void remember(int fd, const struct stat *st, off_t at, size_t want)
 	u->at = at;
 	u->size = st->st_size;
 	u->want = want;
-	u->len = len > 0 && pread(fd, u->old, len, at) == (ssize_t)len ? len : 0;
+	u->len = len > 0 && pread(u->file->fd, u->old, len, at) == (ssize_t)len ? len : 0;
 	/* What cannot be read cannot be given back: a test must not pass by that. */
 	if (u->len != len)
 		abort();
