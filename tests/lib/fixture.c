@@ -215,23 +215,35 @@ static void sanitizer_options(void)
 	(void)setenv("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1", 0);
 }
 
-/* The clock, and the power switch if the test has made its file. */
+/* The clock, and what the test has made the file of. */
 static void preload(const struct fixture *fx)
 {
-	char clock[400], crash[400], both[820], path[300];
+	static const struct {
+		const char *file; /* in the fixture's directory */
+		const char *variable;
+		const char *library;
+	} shims[] = {
+		{"gate", "GS_GATE_FILE", "tests/libgate-shim.so"}, /* before the clock */
+		{"clock", "GS_CLOCK_OFFSET_FILE", "tests/libclock-shim.so"},
+		{"crash", "GS_CRASH_FILE", "tests/libcrash-shim.so"},
+	};
+	char all[1300] = "", library[400], path[300];
 
-	if (access(build_path("tests/libclock-shim.so", clock), R_OK) != 0)
-		return;
-	(void)snprintf(path, sizeof(path), "%s/crash", fx->dir);
-	(void)snprintf(both, sizeof(both), "%s:%s", clock,
-		       build_path("tests/libcrash-shim.so", crash));
-	(void)setenv("GS_CRASH_FILE", path, 1);
-	(void)setenv("LD_PRELOAD", access(path, R_OK) == 0 ? both : clock, 1);
+	for (size_t i = 0; i < sizeof(shims) / sizeof(shims[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", fx->dir, shims[i].file);
+		if (access(path, R_OK) != 0 ||
+		    access(build_path(shims[i].library, library), R_OK) != 0)
+			continue;
+		(void)setenv(shims[i].variable, path, 1);
+		(void)strcat(strcat(all, all[0] == '\0' ? "" : ":"), library);
+	}
+	if (all[0] != '\0')
+		(void)setenv("LD_PRELOAD", all, 1);
 }
 
 static void exec_keeper(struct fixture *fx, const char *verb, const char *const *extra)
 {
-	char program[400], log[300], offset[300], state[300], guard[300], token[700];
+	char program[400], log[300], state[300], guard[300], token[700];
 	const char *argv[40];
 	size_t n = 0;
 	int fd;
@@ -239,9 +251,8 @@ static void exec_keeper(struct fixture *fx, const char *verb, const char *const 
 	(void)snprintf(log, sizeof(log), "%s/log", fx->dir);
 	(void)snprintf(state, sizeof(state), "%s/state", fx->dir);
 	(void)snprintf(guard, sizeof(guard), "%s/guard", fx->dir);
-	(void)snprintf(offset, sizeof(offset), "%s/clock", fx->dir);
-	(void)snprintf(token, sizeof(token), "file:main,passphrase=%s/passphrase,scrypt=10",
-		       fx->dir);
+	(void)snprintf(token, sizeof(token),
+		       "file:main,passphrase=%s/passphrase,scrypt=10,parallel=3", fx->dir);
 	argv[n++] = build_path("prog/keeper/greatseal-keeper", program);
 	argv[n++] = verb;
 	argv[n++] = "--state";
@@ -261,7 +272,6 @@ static void exec_keeper(struct fixture *fx, const char *verb, const char *const 
 	if (fd < 0 || dup2(fd, 2) < 0 || dup2(fd, 1) < 0)
 		_exit(99);
 	sanitizer_options();
-	(void)setenv("GS_CLOCK_OFFSET_FILE", offset, 1);
 	preload(fx);
 	(void)execv(program, (char *const *)(uintptr_t)argv);
 	_exit(98);

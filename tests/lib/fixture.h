@@ -71,7 +71,8 @@ struct fixture {
 };
 
 /* Makes keys, documents, directories; runs init and starts the keeper. A keeper is started with the
- * crash shim if there is a file "crash" in the fixture's directory (tests/shim/crash.h). */
+ * shims whose files are in the fixture's directory: "crash" (tests/lib/power.h), "gate"
+ * (tests/shim/gate.h). */
 void fx_start(struct fixture *fx);
 /* Without init: for restarts after fx_stop or fx_kill. */
 void fx_run(struct fixture *fx);
