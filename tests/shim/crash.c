@@ -10,12 +10,15 @@
 #undef _FILE_OFFSET_BITS
 #include <errno.h>
 #include <fcntl.h>
+#include <dlfcn.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -319,4 +322,36 @@ void change_end(void)
 bool names_recorded(void)
 {
 	return crash->at != 0 && (crash->mode == CRASH_NAMES || crash->mode == CRASH_MIXED);
+}
+
+/* ---- What others see -----------------------------------------------------------------------*/
+
+ssize_t send(int fd, const void *p, size_t n, int flags)
+{
+	ssize_t r;
+
+	if (crash == NULL || crash->wide == 0)
+		return syscall(SYS_sendto, fd, p, n, flags, NULL, 0);
+	change_begin();
+	r = syscall(SYS_sendto, fd, p, n, flags, NULL, 0);
+	change_end();
+	return r;
+}
+
+/* Ended before the operation, or with it begun: signs then says so. */
+int EVP_PKEY_sign(EVP_PKEY_CTX *ctx, unsigned char *sig, size_t *len, const unsigned char *tbs,
+		  size_t tbs_len)
+{
+	int (*real)(EVP_PKEY_CTX *, unsigned char *, size_t *, const unsigned char *, size_t);
+	void *symbol = dlsym(RTLD_NEXT, "EVP_PKEY_sign");
+
+	if (symbol == NULL)
+		abort();
+	memcpy(&real, &symbol, sizeof(real));
+	if (crash != NULL && crash->wide != 0 && sig != NULL) {
+		change_begin();
+		crash->signs++;
+		change_end();
+	}
+	return real(ctx, sig, len, tbs, tbs_len);
 }

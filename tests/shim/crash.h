@@ -50,7 +50,8 @@ struct crash {
 	_Atomic uint32_t mode;
 	_Atomic uint32_t undone; /* writes undone by the last power loss */
 	_Atomic uint32_t disk;	 /* enum disk_fault */
-	_Atomic uint32_t signs;	 /* private operations of the fake PKCS#11 module */
+	_Atomic uint32_t wide;	 /* not 0: what is sent and what keys do counts too */
+	_Atomic uint32_t signs;	 /* operations with private keys begun, the log's not among them */
 	_Atomic uint32_t names;	 /* entries of name */
 	_Atomic uint32_t buried; /* files in graves so far */
 	struct name_op name[NAME_OPS_MAX];
