@@ -120,6 +120,9 @@
 	/* access to the server */                                                                 \
 	X(CALL_AUTH, "call.auth", "the call is not signed by a key of the roster",                 \
 	  "greatseal init-client")                                                                 \
+	X(CALL_CERTIFICATE, "call.certificate",                                                    \
+	  "this server talks to holders of a client certificate only",                             \
+	  "greatseal init-client --client-cert FILE --client-key FILE")                            \
 	X(CALL_REPLAY, "call.replay", "this signed call was seen before", "repeat the command")    \
 	X(CALL_TIME, "call.time", "the call's time is too far from the server's clock",            \
 	  "set the clock")                                                                         \

@@ -23,6 +23,7 @@ struct http_conn {
 	int fd;
 	_Atomic int64_t deadline; /* monotonic seconds; 0: none */
 	int trusted;		  /* client certificate: 0 not looked at, 1 yes, -1 no */
+	const char *distrust;	  /* why not; a literal */
 };
 
 struct http_exchange {

@@ -123,11 +123,38 @@ static void *run_reaper(void *ctx)
 	return NULL;
 }
 
+/* What GnuTLS found wrong, the most telling first. */
+static const char *distrust_text(int code, unsigned status)
+{
+	static const struct {
+		unsigned flag;
+		const char *text;
+	} table[] = {
+		{GNUTLS_CERT_REVOKED, "the client certificate has been revoked"},
+		{GNUTLS_CERT_SIGNER_NOT_FOUND, "the client certificate is of another authority"},
+		{GNUTLS_CERT_SIGNER_NOT_CA, "the client certificate's issuer is no authority"},
+		{GNUTLS_CERT_EXPIRED, "the client certificate has expired"},
+		{GNUTLS_CERT_NOT_ACTIVATED, "the client certificate is not valid yet"},
+		{GNUTLS_CERT_PURPOSE_MISMATCH,
+		 "the certificate is not for TLS clients (RFC 5280 4.2.1.12, clientAuth)"},
+	};
+
+	if (code == GNUTLS_E_NO_CERTIFICATE_FOUND)
+		return "the connection has no client certificate";
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if ((status & table[i].flag) != 0)
+			return table[i].text;
+	return "the client certificate does not verify";
+}
+
 bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connection,
 			  struct http_conn *conn)
 {
+	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+					 .data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT};
 	const union MHD_ConnectionInfo *info;
 	unsigned status = 0;
+	int code = GNUTLS_E_NO_CERTIFICATE_FOUND;
 
 	if (!s->needs_client_cert)
 		return true;
@@ -135,12 +162,12 @@ bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connecti
 		return false;
 	if (conn->trusted == 0) {
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-		conn->trusted = -1;
-		if (info != NULL &&
-		    gnutls_certificate_verify_peers2((gnutls_session_t)info->tls_session,
-						     &status) == GNUTLS_E_SUCCESS &&
-		    status == 0)
-			conn->trusted = 1;
+		if (info != NULL)
+			code = gnutls_certificate_verify_peers((gnutls_session_t)info->tls_session,
+							       &purpose, 1, &status);
+		conn->trusted = code == GNUTLS_E_SUCCESS && status == 0 ? 1 : -1;
+		if (conn->trusted < 0)
+			conn->distrust = distrust_text(code, status);
 	}
 	return conn->trusted == 1;
 }

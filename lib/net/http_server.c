@@ -69,6 +69,13 @@ enum http_fault http_fault(const struct http_exchange *x)
 	return x->fault;
 }
 
+const char *http_fault_text(const struct http_exchange *x)
+{
+	if (x->fault == HTTP_FAULT_CLIENT_CERT && x->conn != NULL && x->conn->distrust != NULL)
+		return x->conn->distrust;
+	return "";
+}
+
 void http_expect_memory(struct http_exchange *x, size_t max)
 {
 	x->mode = BODY_MEMORY;
@@ -251,7 +258,7 @@ static enum MHD_Result run_next(struct http_exchange *x)
  * long one is cut. */
 static enum MHD_Result refuse_body(struct http_exchange *x)
 {
-	if (x->fault != 0 || x->body_size > HTTP_DRAIN_MAX)
+	if (x->fault == HTTP_FAULT_FRAMING || x->body_size > HTTP_DRAIN_MAX)
 		return send_answer(x);
 	x->phase = PHASE_BODY;
 	http_conn_arm(x->conn, x->server->spec.body_seconds);

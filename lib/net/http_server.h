@@ -46,7 +46,10 @@ struct http_server_spec {
 	int fd;
 	const char *key_pem; /* texts, not paths */
 	const char *cert_pem;
-	const char *client_ca_pem; /* NULL: no client certificates are asked for */
+	/* NULL: no client certificates are asked for. Else each exchange of a connection without a
+	 * valid one has HTTP_FAULT_CLIENT_CERT; one with an extended key usage must be for
+	 * clientAuth. */
+	const char *client_ca_pem;
 	unsigned threads;
 	unsigned connections;	      /* in all */
 	unsigned connections_address; /* from one address; 0: no limit of its own */
@@ -118,10 +121,12 @@ enum http_fault {
 	HTTP_FAULT_BODY_LIMIT = 1, /* over the maximum of this body: 413 */
 	HTTP_FAULT_MEMORY,	   /* all bodies together are at their limit: 503 */
 	HTTP_FAULT_FRAMING,	   /* Content-Length and Transfer-Encoding together, and the like */
-	HTTP_FAULT_CLIENT_CERT,	   /* none, or not under the client CA */
+	HTTP_FAULT_CLIENT_CERT,	   /* none, or not a valid one for clients under the client CA */
 };
 /* In begin() or ready(): what the glue found, or 0. begin() is told of the last two (answer it and
  * return), ready() of the first two. */
 enum http_fault http_fault(const struct http_exchange *x);
+/* With HTTP_FAULT_CLIENT_CERT: what is wrong with the certificate, a literal; else "". */
+const char *http_fault_text(const struct http_exchange *x);
 
 #endif

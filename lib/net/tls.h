@@ -1,4 +1,5 @@
-/* tls - the server's own key and certificate: made self-signed, and named by its pin.
+/* tls - keys and certificates of TLS: the server's own, made self-signed and named by its pin; and
+ * whether a pair belongs together.
  *
  * Clients know a server by the SHA-256 of its SubjectPublicKeyInfo (the pin), so a certificate may
  * be renewed under the same key. Owns: making and reading those two PEM texts.

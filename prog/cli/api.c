@@ -102,6 +102,9 @@ static rc transport_problem(struct cli *c, rc r, const struct fault *f)
 			 "its administrator";
 	else if (r.code == RC_IO || r.code == RC_NOTFOUND)
 		remedy = "is the server running? see the address in the configuration";
+	else if (r.code == RC_USAGE)
+		remedy = "greatseal init-client --client-cert FILE --client-key FILE, with files "
+			 "that can be read";
 	if (r.code == RC_MISMATCH)
 		r = RC(RC_CRYPTO);
 	else if (r.code == RC_NOTFOUND)

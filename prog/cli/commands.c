@@ -29,8 +29,8 @@ static const struct option init_options[] = {
 	{"key", "PATH", "your SSH key; without it the agent's only key", false},
 	{"host", "NAME", "this machine's name in the roster", false},
 	{"host-key", "PATH", "this machine's SSH key", false},
-	{"client-cert", "PATH", "certificate for mutual TLS", false},
-	{"client-key", "PATH", "its key", false},
+	{"client-cert", "FILE", "PEM certificate (and chain) for mutual TLS", false},
+	{"client-key", "FILE", "its PEM key; without it in the same file", false},
 	{0},
 };
 

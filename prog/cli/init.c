@@ -2,10 +2,14 @@
  * connection. */
 #include "prog/cli/init.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/fd.h"
+#include "lib/net/tls.h"
 #include "prog/cli/api.h"
 #include "prog/cli/config.h"
 
@@ -34,6 +38,42 @@ static rc copy_path(struct cli *c, const char *option, const char *value, char *
 	return OK;
 }
 
+#define PEM_BYTES 65536u
+
+/* What a later connection would stumble over is said here, with the file's name. */
+static rc check_client_pair(struct cli *c)
+{
+	const struct config *g = &c->config;
+	const char *key_path = g->client_key[0] != '\0' ? g->client_key : g->client_cert;
+	AUTO(secret) struct secret key = {0};
+	AUTO(buf) struct buf cert = {0};
+	AUTO(fd) int fd = -1;
+	struct fault f = {0};
+	uint64_t size;
+	rc r;
+
+	if (g->client_cert[0] == '\0')
+		return g->client_key[0] == '\0' ? OK
+						: cli_problem(c, RC_USAGE, "add --client-cert FILE",
+							      "--client-key without --client-cert");
+	buf_init(&cert, PEM_BYTES);
+	CLI_TRY(c, &f, file_read(g->client_cert, &cert, &f));
+	fd = open(key_path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cli_problem(c, RC_IO, "", "%s: %s", key_path, strerror(errno));
+	CLI_TRY(c, &f, fd_size(fd, &size, &f));
+	if (size == 0 || size > PEM_BYTES)
+		return cli_problem(c, RC_USAGE, "", "%s is empty or too large", key_path);
+	CLI_TRY(c, &f, secret_new(&key, (size_t)size));
+	CLI_TRY(c, &f, fd_read_full(fd, key.ptr, (size_t)size, &f));
+	r = tls_check_pair(secret_view(&key), buf_view(&cert), &f);
+	return rc_is_ok(r) ? OK
+			   : cli_problem(c, RC_USAGE,
+					 "name the certificate that was issued for this key, "
+					 "both as PEM without passphrase",
+					 "%s and %s: %s", g->client_cert, key_path, f.text);
+}
+
 static rc from_options(struct cli *c, const struct args *a)
 {
 	struct config *g = &c->config;
@@ -52,7 +92,7 @@ static rc from_options(struct cli *c, const struct args *a)
 				   "--server, --pin and --person are needed");
 	if ((g->host.s[0] == '\0') != (g->host_key[0] == '\0'))
 		return cli_problem(c, RC_USAGE, "", "--host and --host-key belong together");
-	return OK;
+	return check_client_pair(c);
 }
 
 /* Origin and log key, which every later proof is checked against. */

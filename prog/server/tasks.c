@@ -133,9 +133,12 @@ static void on_begin(void *ctx, struct http_exchange *x)
 	c->file = -1;
 	buf_init(&c->out, ANSWER_BYTES_MAX);
 	http_set_user(x, c);
+	if (http_fault(x) == HTTP_FAULT_CLIENT_CERT) {
+		refuse_now(x, c, REASON_CALL_CERTIFICATE, http_fault_text(x));
+		return;
+	}
 	if (http_fault(x) != 0) {
-		refuse_now(x, c, REASON_CALL_FORM,
-			   "the request's framing or certificate is refused");
+		refuse_now(x, c, REASON_CALL_FORM, "the request's framing is refused");
 		return;
 	}
 	if (!rc_is_ok(http_target_parse(http_raw_target(x), &c->target, NULL))) {

@@ -241,6 +241,18 @@ static void preload(const struct fixture *fx)
 		(void)setenv("LD_PRELOAD", all, 1);
 }
 
+void fx_preload_clock(const struct fixture *fx)
+{
+	char clock[400], offset[300];
+
+	if (access(build_path("tests/libclock-shim.so", clock), R_OK) != 0)
+		_exit(97);
+	(void)snprintf(offset, sizeof(offset), "%s/clock", fx->dir);
+	(void)setenv("GS_CLOCK_OFFSET_FILE", offset, 1);
+	(void)setenv("LD_PRELOAD", clock, 1);
+	(void)setenv("ASAN_OPTIONS", "detect_leaks=0:verify_asan_link_order=0", 1);
+}
+
 static void exec_keeper(struct fixture *fx, const char *verb, const char *const *extra)
 {
 	char program[400], log[300], state[300], guard[300], token[700];

@@ -89,6 +89,8 @@ int fx_connect(struct fixture *fx);
 
 unix_time fx_now(const struct fixture *fx);
 void fx_clock(struct fixture *fx, long offset);
+/* In a child about to exec: its clock turns with fx_clock() too. */
+void fx_preload_clock(const struct fixture *fx);
 struct fx_who *fx_person(struct fixture *fx, const char *name);
 struct fx_who *fx_host(struct fixture *fx, const char *name);
 

@@ -47,10 +47,10 @@ static void preload(const struct front *s)
 static void exec_server(struct front *s, const char *verb)
 {
 	char program[400], worker[400], log[300], public[300];
-	const char *const run[] = {"greatseald", verb,		"--data",	   s->data,
-				   "--listen",	 "127.0.0.1:0", "--keeper-socket", s->fx->socket,
-				   "--worker",	 worker,	"--public-log",	   public,
-				   NULL};
+	const char *run[12 + FRONT_SETTINGS + 1] = {
+		"greatseald", verb,	     "--data",		s->data,
+		"--listen",   "127.0.0.1:0", "--keeper-socket", s->fx->socket,
+		"--worker",   worker,	     "--public-log",	public};
 	const char *const init[] = {"greatseald", verb, "--data", s->data, NULL};
 	int fd;
 
@@ -62,6 +62,10 @@ static void exec_server(struct front *s, const char *verb)
 	if (fd < 0 || dup2(fd, 2) < 0 || dup2(fd, 1) < 0)
 		_exit(99);
 	preload(s);
+	for (size_t i = 0; i < FRONT_SETTINGS && s->options.settings[i] != NULL; i++)
+		run[12 + i] = s->options.settings[i];
+	if (s->options.clock)
+		fx_preload_clock(s->fx);
 	(void)execv(program, (char *const *)(uintptr_t)(strcmp(verb, "init") == 0 ? init : run));
 	_exit(98);
 }
@@ -86,7 +90,11 @@ static const char *read_log(const char *path, struct buf *out)
 static void connect_client(struct front *s)
 {
 	char url[100];
-	struct https_client_spec spec = {.base_url = url, .has_pin = true, .pin = s->pin};
+	struct https_client_spec spec = {.base_url = url,
+					 .has_pin = true,
+					 .pin = s->pin,
+					 .client_cert = s->options.client_cert,
+					 .client_key = s->options.client_key};
 
 	https_client_free(s->client);
 	(void)snprintf(url, sizeof(url), "https://%s", s->address);
@@ -168,8 +176,14 @@ int front_try(struct front *s)
 
 void front_start(struct front *s, struct fixture *fx)
 {
+	front_start_with(s, fx, &(struct front_options){0});
+}
+
+void front_start_with(struct front *s, struct fixture *fx, const struct front_options *o)
+{
 	memset(s, 0, sizeof(*s));
 	s->fx = fx;
+	s->options = *o;
 	fx_ok(https_setup());
 	buf_init(&s->body, ANSWER_MAX);
 	(void)snprintf(s->data, sizeof(s->data), "%s/server", fx->dir);
@@ -227,7 +241,7 @@ void front_authorize(struct front *s, const char *person, const struct front_cal
 		.target = view_str(target),
 		.has_body_digest = !c->upload,
 		.body = digest_of(body),
-		.time = clock_now(&clock_system) + c->skew,
+		.time = (s->options.clock ? fx_now(s->fx) : clock_now(&clock_system)) + c->skew,
 		.pin = c->pin != NULL ? *c->pin : s->pin,
 	};
 	AUTO(buf) struct buf text;

@@ -12,8 +12,18 @@
 #include "lib/net/https_client.h"
 #include "tests/lib/fixture.h"
 
+#define FRONT_SETTINGS 16
+/* What differs from the usual server. */
+struct front_options {
+	const char *settings[FRONT_SETTINGS]; /* "--NAME", "VALUE", .. ; ends with NULL */
+	const char *client_cert;	      /* PEM files of our own connections, or NULL */
+	const char *client_key;
+	bool clock; /* the server's clock turns with the fixture's */
+};
+
 struct front {
 	struct fixture *fx;
+	struct front_options options;
 	pid_t pid;
 	bool may_die; /* the server may end by itself; calls are then answered with 0 */
 	int ended;    /* its status, if it did */
@@ -31,11 +41,12 @@ struct front {
 /* init and run. The server is started with the crash shim if there is a file "crash-server" in the
  * fixture's directory (tests/lib/power.h). */
 void front_start(struct front *s, struct fixture *fx);
-void front_run(struct front *s); /* after front_stop or front_kill */
 /* Waits until the server has found the keeper (again), or has ended where it may. */
 void front_ready(struct front *s);
 /* A start that is to be refused: its exit status. */
 int front_try(struct front *s);
+void front_start_with(struct front *s, struct fixture *fx, const struct front_options *o);
+void front_run(struct front *s);  /* after front_stop or front_kill */
 void front_stop(struct front *s); /* SIGTERM; checks status 0 */
 void front_kill(struct front *s);
 /* Ends it if it still runs, by SIGTERM; its status, or that of before. */

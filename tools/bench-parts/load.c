@@ -31,7 +31,8 @@
 #define DEADLINE 3600
 
 struct plan {
-	const char *server, *pin, *origin, *person, *person_key, *host, *host_key, *key, *print;
+	const char *server, *pin, *origin, *person, *person_key, *host, *host_key, *key, *print,
+		*client_cert, *client_key;
 	uint64_t clients, items, seconds, count, prepared;
 };
 
@@ -269,8 +270,11 @@ static void *client_prepare(void *arg)
 static rc client_init(struct client *c, struct run *run)
 {
 	const struct plan *p = &run->plan;
-	const struct https_client_spec spec = {
-		.base_url = p->server, .has_pin = true, .pin = run->pin};
+	const struct https_client_spec spec = {.base_url = p->server,
+					       .has_pin = true,
+					       .pin = run->pin,
+					       .client_cert = p->client_cert,
+					       .client_key = p->client_key};
 	struct request *r = &c->request;
 
 	c->run = c->shared = run;
@@ -395,7 +399,10 @@ static rc plan_read(struct plan *p, int argc, char **argv)
 		{"--fingerprint", &p->print, NULL},	{"--clients", NULL, &p->clients},
 		{"--items", NULL, &p->items},		{"--seconds", NULL, &p->seconds},
 		{"--count", NULL, &p->count},		{"--prepared", NULL, &p->prepared},
+		{"--count", NULL, &p->count},		{"--client-cert", &p->client_cert, NULL},
+		{"--client-key", &p->client_key, NULL},
 	};
+	const size_t optional = 2; /* the last rows */
 	const size_t rows = sizeof(table) / sizeof(table[0]);
 
 	for (int i = 1; i < argc; i += 2) {
@@ -411,7 +418,7 @@ static rc plan_read(struct plan *p, int argc, char **argv)
 			TRY(num_parse_u64(argv[i + 1], strlen(argv[i + 1]), UINT32_MAX,
 					  table[at].number));
 	}
-	for (size_t i = 0; i < rows; i++)
+	for (size_t i = 0; i < rows - optional; i++)
 		if (table[i].text != NULL && *table[i].text == NULL)
 			return RC(RC_USAGE);
 	return p->clients == 0 || p->clients > CLIENTS_MAX || p->items == 0 ||
