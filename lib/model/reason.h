@@ -128,6 +128,8 @@
 	  "set the clock")                                                                         \
 	X(CALL_NOTFOUND, "call.not-found", "there is no such object", "check the id")              \
 	X(CALL_LIMIT, "call.limit", "a limit of the server is reached", "try again later")         \
+	X(CALL_QUOTA, "call.quota", "the server keeps as many bytes as it may",                    \
+	  "ask its administrator: uploads-total, upload-keep, artifacts-keep")                     \
 	X(CALL_FORM, "call.form", "the call is malformed", "see docs/api.md")                      \
 	/* the keeper itself */                                                                    \
 	X(KEEPER_UNAVAILABLE, "keeper.unavailable", "the keeper does not answer",                  \

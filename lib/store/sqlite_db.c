@@ -22,6 +22,7 @@ static const char schema[] =
 	"CREATE INDEX request_state ON request(state, seq);"
 	"CREATE INDEX request_requester ON request(requester, seq);"
 	"CREATE INDEX request_key ON request(key, seq);"
+	"CREATE INDEX request_uploaded ON request(deadline) WHERE upload = 1;"
 	/* One short row for each request, so that a search reads little: half of each digest. */
 	"CREATE TABLE find("
 	" request INTEGER PRIMARY KEY REFERENCES request(seq), digests BLOB NOT NULL,"
@@ -106,8 +107,13 @@ static const char *const sql_text[] = {
 	[SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO upload(sha256, size, complete, created, touched,"
 			   " owner) VALUES(?1,?2,?3,?4,?5,?6)",
 	[SQL_UPLOAD_DROP] = "DELETE FROM upload WHERE sha256 = ?1",
-	[SQL_UPLOAD_PENDING] = "SELECT coalesce(sum(size), 0) FROM upload WHERE complete = 0",
-	[SQL_UPLOAD_STALE] = "SELECT sha256 FROM upload WHERE complete = 0 AND touched < ?1",
+	[SQL_UPLOAD_LIST] = "SELECT sha256, size, complete, created, touched, owner FROM upload"
+			    " WHERE ?1 IS NULL OR sha256 > ?1 ORDER BY sha256 LIMIT ?2",
+	[SQL_UPLOAD_NEEDED] =
+		"SELECT 1 FROM request r CROSS JOIN find i ON i.request = r.seq"
+		" WHERE r.upload = 1 AND r.deadline >= ?2 AND has_digest(i.digests, ?1)"
+		" UNION ALL SELECT 1 FROM request r CROSS JOIN find i ON i.request = r.seq"
+		" WHERE r.state = 'committed' AND has_digest(i.digests, ?1) LIMIT 1",
 	[SQL_CERTS_GET] = "SELECT chain FROM certs WHERE leaf = ?1",
 	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
 	[SQL_CHANGE_PUT] = "INSERT INTO change(" CHANGE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"

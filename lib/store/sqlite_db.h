@@ -34,8 +34,8 @@ enum sql_id {
 	SQL_UPLOAD_GET,
 	SQL_UPLOAD_PUT,
 	SQL_UPLOAD_DROP,
-	SQL_UPLOAD_PENDING,
-	SQL_UPLOAD_STALE,
+	SQL_UPLOAD_LIST,
+	SQL_UPLOAD_NEEDED,
 	SQL_CERTS_GET,
 	SQL_CERTS_PUT,
 	SQL_CHANGE_PUT,
@@ -108,9 +108,10 @@ MUST rc aside_upload_get(struct store *s, const struct digest *sha256, struct st
 			 struct fault *f);
 MUST rc aside_upload_put(struct store *s, const struct store_upload *u, struct fault *f);
 MUST rc aside_upload_drop(struct store *s, const struct digest *sha256, struct fault *f);
-MUST rc aside_upload_pending(struct store *s, uint64_t *ret_bytes, struct fault *f);
-MUST rc aside_upload_stale(struct store *s, unix_time before, store_visit_digest visit, void *ctx,
-			   struct fault *f);
+MUST rc aside_upload_list(struct store *s, const struct digest *after, uint32_t limit,
+			  store_visit_upload visit, void *ctx, struct fault *f);
+MUST rc aside_upload_needed(struct store *s, const struct digest *sha256, unix_time before,
+			    bool *ret, struct fault *f);
 MUST rc aside_certs_get(struct store *s, const struct digest *leaf, store_visit_bytes visit,
 			void *ctx, struct fault *f);
 MUST rc aside_certs_put(struct store *s, const struct digest *leaf, struct view chain,

@@ -133,6 +133,7 @@ typedef rc (*store_visit_note)(void *ctx, const struct store_note *row);
 typedef rc (*store_visit_result)(void *ctx, const struct store_result *row);
 typedef rc (*store_visit_change)(void *ctx, const struct store_change *row);
 typedef rc (*store_visit_bytes)(void *ctx, struct view bytes);
+typedef rc (*store_visit_upload)(void *ctx, const struct store_upload *row);
 typedef rc (*store_visit_digest)(void *ctx, const struct digest *d);
 
 struct store;
@@ -187,11 +188,14 @@ struct store_api {
 			 struct fault *f);
 	rc (*upload_put)(struct store *s, const struct store_upload *u, struct fault *f);
 	rc (*upload_drop)(struct store *s, const struct digest *sha256, struct fault *f);
-	/* Bytes that all uploads not yet complete will need. */
-	rc (*upload_pending)(struct store *s, uint64_t *ret_bytes, struct fault *f);
-	/* Incomplete ones not touched since. */
-	rc (*upload_stale)(struct store *s, unix_time before, store_visit_digest visit, void *ctx,
-			   struct fault *f);
+	/* In the order of their digests, those greater than after (NULL: from the first), at most
+	 * limit. */
+	rc (*upload_list)(struct store *s, const struct digest *after, uint32_t limit,
+			  store_visit_upload visit, void *ctx, struct fault *f);
+	/* Whether a request needs this file: one that is being signed, or whose deadline is not
+	 * before that time. */
+	rc (*upload_needed)(struct store *s, const struct digest *sha256, unix_time before,
+			    bool *ret, struct fault *f);
 
 	/* Certificate chain (concatenated DER, leaf first) by SHA-256 of the leaf. RC_NOTFOUND. */
 	rc (*certs_get)(struct store *s, const struct digest *leaf, store_visit_bytes visit,

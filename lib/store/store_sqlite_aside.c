@@ -63,42 +63,46 @@ rc aside_upload_drop(struct store *s, const struct digest *sha256, struct fault 
 	return db_run(db_of(s), st, f);
 }
 
-rc aside_upload_pending(struct store *s, uint64_t *ret_bytes, struct fault *f)
+rc aside_upload_list(struct store *s, const struct digest *after, uint32_t limit,
+		     store_visit_upload visit, void *ctx, struct fault *f)
 {
-	sqlite3_stmt *st;
-	bool row = false;
-	rc r;
-
-	TRY(db_begin(db_of(s), SQL_UPLOAD_PENDING, &st, f));
-	r = db_step(db_of(s), st, &row, f);
-	if (rc_is_ok(r) && row)
-		*ret_bytes = column_u64(st, 0);
-	db_end(db_of(s), st);
-	return r;
-}
-
-rc aside_upload_stale(struct store *s, unix_time before, store_visit_digest visit, void *ctx,
-		      struct fault *f)
-{
-	struct digest d;
+	struct store_upload row;
 	sqlite3_stmt *st;
 	bool more = false;
 	rc r;
 
-	TRY(db_begin(db_of(s), SQL_UPLOAD_STALE, &st, f));
-	bind_u64(st, 1, (uint64_t)before);
+	TRY(db_begin(db_of(s), SQL_UPLOAD_LIST, &st, f));
+	bind_digest(st, 1, after);
+	bind_u64(st, 2, limit);
 	for (;;) {
 		r = db_step(db_of(s), st, &more, f);
 		if (!rc_is_ok(r) || !more)
 			break;
-		r = column_digest(st, 0, &d);
+		r = read_upload(st, &row);
 		if (rc_is_ok(r))
-			r = visit(ctx, &d);
+			r = visit(ctx, &row);
 		if (!rc_is_ok(r))
 			break;
 	}
 	db_end(db_of(s), st);
 	return r;
+}
+
+rc aside_upload_needed(struct store *s, const struct digest *sha256, unix_time before, bool *ret,
+		       struct fault *f)
+{
+	sqlite3_stmt *st;
+	bool row = false;
+	rc r;
+
+	TRY(db_begin(db_of(s), SQL_UPLOAD_NEEDED, &st, f));
+	bind_digest(st, 1, sha256);
+	bind_u64(st, 2, (uint64_t)before);
+	r = db_step(db_of(s), st, &row, f);
+	db_end(db_of(s), st);
+	TRY(r);
+	*ret = row;
+	return OK;
 }
 
 /* ---- Bytes: certificates, signatures -------------------------------------------------------*/

@@ -127,6 +127,8 @@ static enum rc_code code_of(unsigned status)
 	case 429:
 	case 503:
 		return RC_BUSY;
+	case 507:
+		return RC_NOSPACE;
 	default:
 		return RC_PEER;
 	}

@@ -16,8 +16,8 @@ void api_close(struct api *a);
 
 /* One signed call. body may be NULL (GET) and is not consumed. *ret is the caller's. On an error
  * answer c->problem holds code, text and remedy, and the rc is RC_DENIED (403, 409), RC_NOTFOUND
- * (404), RC_USAGE (400, 413, 422), RC_WAIT, RC_BUSY (429, 503) or RC_PEER. target is made from the
- * format; its parts must be URL-safe already (names and hex digests are). */
+ * (404), RC_USAGE (400, 413, 422), RC_WAIT, RC_BUSY (429, 503), RC_NOSPACE (507) or RC_PEER. target
+ * is made from the format; its parts must be URL-safe already (names and hex digests are). */
 struct api_call {
 	const char *method;
 	const json_t *body;

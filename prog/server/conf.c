@@ -36,6 +36,13 @@ static const struct {
 	TEXT_ROW("client-ca", client_ca, "", "PEM of the CA for mutual TLS; empty: not asked for"),
 	NUMBER_ROW("upload-max", upload_max, 1, UINT64_MAX >> 2, "17179869184",
 		   "bytes of one file"),
+	NUMBER_ROW("upload-keep", upload_keep, 1, 87600, "72",
+		   "hours that an incomplete upload may rest"),
+	NUMBER_ROW("uploads-total", uploads_total, 0, UINT64_MAX >> 2, "274877906944",
+		   "bytes of all files that are kept or announced; 0: no limit"),
+	NUMBER_ROW("artifacts-keep", artifacts_keep, 0, 36500, "0",
+		   "days that files are kept after the last deadline of their requests; 0: for "
+		   "ever"),
 	NUMBER_ROW("threads", threads, 1, 64, "4", "HTTP threads"),
 	NUMBER_ROW("tasks", tasks, 1, 512, "32", "threads that wait for the keeper"),
 	NUMBER_ROW("workers", workers, 1, 64, "2", "files inspected or finished at a time"),

@@ -18,6 +18,7 @@
 #include "lib/net/tls.h"
 #include "prog/server/auth.h"
 #include "prog/server/conf.h"
+#include "prog/server/room.h"
 #include "prog/server/tasks.h"
 #include "prog/server/timer.h"
 #include "prog/server/uploads.h"
@@ -248,6 +249,7 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 	TRY(lock_in(s, f));
 	TRY(uploads_setup(s, f));
 	TRY(open_store(s, f));
+	TRY(room_open(s, f));
 	TRY(nonces_open(s->data_fd, clock_now(&clock_system), &nonces, f));
 	r = keeper_client_start(s->conf.keeper_socket, &s->keeper, f);
 	if (rc_is_ok(r))
@@ -319,6 +321,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 		r = serve(&s, &ends, &f);
 	if (s.roster != NULL)
 		roster_drop(&s, s.roster);
+	room_free(&s);
 	if (s.store != NULL)
 		s.store->api->close(s.store);
 	fd_close(&s.data_fd);

@@ -12,6 +12,7 @@
 #include "lib/format/tbs.h"
 #include "lib/proto/worker_run.h"
 #include "prog/server/pipeline.h"
+#include "prog/server/room.h"
 #include "prog/server/routes.h"
 #include "prog/server/tasks.h"
 #include "prog/server/uploads.h"
@@ -90,7 +91,7 @@ rc report_make(struct call_ctx *c, const struct digest *artifact, const char *na
 	struct worker_call w = {.args = args, .arg_count = 5, .fds = &fd, .fd_count = 1};
 	uint64_t size;
 
-	if (!rc_is_ok(artifact_open(c->server, artifact, &fd, &size)))
+	if (!rc_is_ok(room_claim(c->server, artifact, &fd, &size)))
 		return call_refuse(c, REASON_ARTIFACT_MISSING, "%s is not uploaded", name);
 	TRY(worker_call(c, &w, &report));
 	return report_keep(c, report, ret);

@@ -26,6 +26,9 @@ struct conf {
 	char worker[PATH_MAX];
 	char client_ca[PATH_MAX];
 	uint64_t upload_max;
+	uint64_t upload_keep;	 /* hours */
+	uint64_t uploads_total;	 /* bytes; 0: no limit */
+	uint64_t artifacts_keep; /* days; 0: for ever */
 	uint64_t threads;
 	uint64_t tasks;
 	uint64_t workers;
@@ -34,7 +37,7 @@ struct conf {
 };
 
 struct tasks;
-struct waits;
+struct room;
 
 /* The roster in force, shared by calls that run; replaced as a whole. */
 struct roster_ref {
@@ -48,7 +51,7 @@ struct server {
 	struct keeper_client *keeper;
 	struct http_server *http;
 	struct tasks *tasks;
-	struct waits *waits;
+	struct room *room; /* bytes kept in the data directory */
 	struct digest pin;
 	int data_fd;	      /* data directory */
 	int public_fd;	      /* the log's directory, or -1 until it is there */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "prog/server/pipeline.h"
+#include "prog/server/room.h"
 
 #define DUE_AT_ONCE 64u
 #define PERIOD_SECONDS 2
@@ -88,12 +89,13 @@ static void *timer_main(void *ctx)
 
 	(void)pthread_mutex_lock(&t->lock);
 	while (!t->stopping) {
-		(void)clock_gettime(CLOCK_REALTIME, &until);
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += PERIOD_SECONDS;
 		if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
 			continue;
 		(void)pthread_mutex_unlock(&t->lock);
 		run_due(t->server);
+		room_sweep(t->server, clock_now(&clock_system));
 		(void)pthread_mutex_lock(&t->lock);
 	}
 	(void)pthread_mutex_unlock(&t->lock);
@@ -103,12 +105,17 @@ static void *timer_main(void *ctx)
 rc timer_start(struct server *s, struct timer **ret, struct fault *f)
 {
 	struct timer *t = calloc(1, sizeof(*t));
+	pthread_condattr_t attr;
 
 	if (t == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory");
 	t->server = s;
 	(void)pthread_mutex_init(&t->lock, NULL);
-	(void)pthread_cond_init(&t->wake, NULL);
+	/* A clock that is set must not put a period off. */
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&t->wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	if (pthread_create(&t->thread, NULL, timer_main, t) != 0) {
 		free(t);
 		return fault_set(f, RC_NOMEM, 0, "no thread");

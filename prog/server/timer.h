@@ -1,4 +1,4 @@
-/* timer - what time alone lets through: scheduled requests are shown to the keeper again. */
+/* timer - what time alone does: scheduled requests are shown to the keeper again, old files go. */
 #ifndef GS_SERVER_TIMER_H
 #define GS_SERVER_TIMER_H
 

@@ -4,15 +4,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "prog/server/room.h"
 #include "prog/server/routes.h"
-
-#define PATH_BYTES 96
 
 struct upload_write {
 	struct digest sha256;
@@ -22,14 +20,6 @@ struct upload_write {
 	int fd; /* the part, locked */
 	struct hasher *hash;
 };
-
-static void part_path(const struct digest *d, const char *suffix, char out[PATH_BYTES])
-{
-	char hex[DIGEST_HEX];
-
-	digest_hex(d, hex);
-	(void)snprintf(out, PATH_BYTES, "artifacts/%s%s", hex, suffix);
-}
 
 rc uploads_setup(struct server *s, struct fault *f)
 {
@@ -47,10 +37,10 @@ rc uploads_setup(struct server *s, struct fault *f)
 rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_fd,
 		 uint64_t *ret_size)
 {
-	char path[PATH_BYTES];
+	char path[ROOM_PATH];
 	int fd;
 
-	part_path(sha256, "", path);
+	room_path(sha256, "", path);
 	fd = openat(s->data_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return RC(RC_NOTFOUND);
@@ -65,14 +55,14 @@ rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_f
 /* How much of it is here; *ret_complete if all of it is. */
 static uint64_t bytes_here(const struct server *s, const struct digest *d, bool *ret_complete)
 {
-	char path[PATH_BYTES];
+	char path[ROOM_PATH];
 	struct stat st;
 
-	part_path(d, "", path);
+	room_path(d, "", path);
 	*ret_complete = fstatat(s->data_fd, path, &st, 0) == 0;
 	if (*ret_complete)
 		return (uint64_t)st.st_size;
-	part_path(d, ".part", path);
+	room_path(d, ".part", path);
 	return fstatat(s->data_fd, path, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
 }
 
@@ -91,7 +81,7 @@ static rc answer_state(struct call_ctx *c, unsigned status, const struct digest 
 rc post_upload(struct call_ctx *c)
 {
 	AUTO(json) json_t *body = NULL;
-	struct store_upload row = {0};
+	struct store_upload want;
 	struct digest d;
 	json_int_t size;
 	struct fault f = {0};
@@ -109,18 +99,17 @@ rc post_upload(struct call_ctx *c)
 	if ((uint64_t)size > c->server->conf.upload_max)
 		return call_refuse(c, REASON_FORM_LIMIT, "a file may have %llu bytes",
 				   (unsigned long long)c->server->conf.upload_max);
-	r = c->server->store->api->upload_get(c->server->store, &d, &row, &f);
-	if (rc_is_ok(r) && row.size != (uint64_t)size)
+	want = (struct store_upload){.sha256 = d,
+				     .size = (uint64_t)size,
+				     .created = clock_now(&clock_system),
+				     .touched = clock_now(&clock_system),
+				     .owner = c->person};
+	r = room_announce(c->server, &want, &f);
+	if (r.code == RC_MISMATCH)
 		return call_refuse(c, REASON_ARTIFACT_DIGEST,
 				   "this digest was announced with another size");
-	if (r.code == RC_NOTFOUND) {
-		row = (struct store_upload){.sha256 = d,
-					    .size = (uint64_t)size,
-					    .created = clock_now(&clock_system),
-					    .touched = clock_now(&clock_system),
-					    .owner = c->person};
-		r = c->server->store->api->upload_put(c->server->store, &row, &f);
-	}
+	if (r.code == RC_NOSPACE)
+		return call_refuse(c, REASON_CALL_QUOTA, "%s", f.text);
 	if (!rc_is_ok(r))
 		return call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
 	return answer_state(c, 200, &d);
@@ -151,16 +140,19 @@ static rc rehash(struct upload_write *u)
 
 static rc open_part(struct call_ctx *c, struct upload_write *u)
 {
-	char path[PATH_BYTES];
+	struct store_upload row;
+	struct fault f = {0};
 	uint64_t here;
+	rc r = room_write(c->server, &u->sha256, &row, &u->fd, &f);
 
-	part_path(&u->sha256, ".part", path);
-	u->fd = openat(c->server->data_fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (u->fd < 0)
-		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", strerror(errno));
-	if (flock(u->fd, LOCK_EX | LOCK_NB) != 0)
+	if (r.code == RC_BUSY)
 		return call_refuse(c, REASON_CALL_LIMIT,
 				   "this file is being uploaded by another call");
+	if (r.code == RC_STATE)
+		TRY(answer_state(c, 200, &u->sha256));
+	else if (!rc_is_ok(r))
+		return call_refuse(c, REASON_CALL_LIMIT, "%s", f.text);
+	TRY(r);
 	TRY(fd_size(u->fd, &here, NULL));
 	if (here != u->at) {
 		TRY(answer_state(c, 409, &u->sha256));
@@ -220,40 +212,24 @@ rc upload_data(struct call_ctx *c, struct view piece)
 	return OK;
 }
 
-static void mark_complete(struct call_ctx *c, const struct upload_write *u)
-{
-	struct store *s = c->server->store;
-	struct store_upload row;
-
-	if (!rc_is_ok(s->api->upload_get(s, &u->sha256, &row, NULL)))
-		return;
-	row.complete = true;
-	row.touched = clock_now(&clock_system);
-	rc_ignore(s->api->upload_put(s, &row, NULL), "the file itself says so");
-}
-
 /* All bytes are here: right digest, durable, under its name. */
 static rc finish(struct call_ctx *c, struct upload_write *u)
 {
-	char part[PATH_BYTES];
-	char whole[PATH_BYTES];
-	AUTO(fd) int dir = -1;
+	char part[ROOM_PATH];
 	struct hash sum = {0};
+	struct fault f = {0};
 
-	part_path(&u->sha256, ".part", part);
-	part_path(&u->sha256, "", whole);
+	room_path(&u->sha256, ".part", part);
 	TRY(hasher_finish(u->hash, &sum));
 	if (memcmp(sum.b, u->sha256.b, DIGEST_SIZE) != 0) {
 		(void)unlinkat(c->server->data_fd, part, 0);
 		return call_refuse(c, REASON_ARTIFACT_DIGEST,
 				   "the bytes have another SHA-256; discarded");
 	}
-	dir = openat(c->server->data_fd, "artifacts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fdatasync(u->fd) != 0 ||
-	    renameat(c->server->data_fd, part, c->server->data_fd, whole) != 0 || dir < 0 ||
-	    fsync(dir) != 0)
+	if (fdatasync(u->fd) != 0)
 		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", strerror(errno));
-	mark_complete(c, u);
+	if (!rc_is_ok(room_complete(c->server, &u->sha256, u->size, &f)))
+		return call_refuse(c, REASON_CALL_LIMIT, "%s", f.text);
 	return OK;
 }
 

@@ -1,9 +1,8 @@
-/* uploads - artifacts on disk, by their SHA-256: data/artifacts/<hex>, and <hex>.part while they
- * come.
+/* uploads - how artifacts come in, by their SHA-256.
  *
- * Owns: streaming with a running digest, resuming by offset, the atomic finish. One upload of a
- * digest at a time: a second writer is told where the first one is. Must not own: what the files
- * mean. */
+ * Owns: streaming with a running digest, resuming by offset. One upload of a digest at a time: a
+ * second writer is told where the first one is. Must not own: the files' names, their rows, how
+ * much there may be (room.h); what the files mean. */
 #ifndef GS_SERVER_UPLOADS_H
 #define GS_SERVER_UPLOADS_H
 

@@ -13,7 +13,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
-#include "tests/lib/front.h"
+#include "tests/lib/front_checks.h"
 
 static struct fixture fx;
 static struct front s;
@@ -34,31 +34,6 @@ static int group_teardown(void **state)
 	front_end(&s);
 	fx_end(&fx);
 	return 0;
-}
-
-#define answers(expected, expr)                                                                    \
-	do {                                                                                       \
-		unsigned got_ = (expr);                                                            \
-		if (got_ != (expected))                                                            \
-			fail_msg("%u instead of %u: %s", got_, (expected), buf_cstr(&s.body));     \
-	} while (0)
-#define refuses(expected, code, expr)                                                              \
-	do {                                                                                       \
-		answers(expected, expr);                                                           \
-		assert_string_equal(front_reason(&s), reason_id(code));                            \
-	} while (0)
-
-/* The pattern with the digest in place of its "%s". */
-static const char *path_of(const struct digest *d, const char *pattern)
-{
-	const char *at = strstr(pattern, "%s");
-	static char out[300];
-	char hex[DIGEST_HEX];
-
-	assert_non_null(at);
-	digest_hex(d, hex);
-	(void)snprintf(out, sizeof(out), "%.*s%s%s", (int)(at - pattern), pattern, hex, at + 2);
-	return out;
 }
 
 /* ---- What anybody may see ------------------------------------------------------------------*/
@@ -194,9 +169,9 @@ static void bodies_are_strict(void **state)
 	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/search?digest=1"));
 	refuses(404, REASON_CALL_NOTFOUND, front_get(&s, "alice", "/v1/requests/xyz"));
 	refuses(404, REASON_CALL_NOTFOUND,
-		front_get(&s, "alice", path_of(&(struct digest){{7}}, "/v1/reports/%s")));
+		front_get(&s, "alice", front_path(&(struct digest){{7}}, "/v1/reports/%s")));
 	refuses(404, REASON_STATE_UNKNOWN,
-		front_get(&s, "alice", path_of(&(struct digest){{7}}, "/v1/requests/%s")));
+		front_get(&s, "alice", front_path(&(struct digest){{7}}, "/v1/requests/%s")));
 }
 
 static void big_bodies_are_refused(void **state)
@@ -213,31 +188,6 @@ static void big_bodies_are_refused(void **state)
 
 /* ---- Uploads -------------------------------------------------------------------------------*/
 
-static unsigned announce(const struct digest *d, size_t size)
-{
-	char hex[DIGEST_HEX];
-
-	digest_hex(d, hex);
-	return front_post(&s, "alice", "/v1/uploads",
-			  json_pack("{s:s,s:I,s:s}", "sha256", hex, "size", (json_int_t)size,
-				    "name", "file"));
-}
-
-static unsigned patch(const struct digest *d, uint64_t offset, struct view bytes)
-{
-	char target[200];
-
-	(void)snprintf(target, sizeof(target), "%s?offset=%llu", path_of(d, "/v1/uploads/%s"),
-		       (unsigned long long)offset);
-	return front_patch(&s, "alice", target, bytes);
-}
-
-static void fill(uint8_t *bytes, size_t n, unsigned seed)
-{
-	for (size_t i = 0; i < n; i++)
-		bytes[i] = (uint8_t)(i * 31 + seed + (i >> 8));
-}
-
 static void upload_in_pieces(void **state)
 {
 	static uint8_t bytes[300000];
@@ -245,43 +195,45 @@ static void upload_in_pieces(void **state)
 	struct digest d, wrong;
 
 	(void)state;
-	fill(bytes, sizeof(bytes), 1);
+	front_fill(bytes, sizeof(bytes), 1);
 	d = digest_of(all);
-	refuses(404, REASON_CALL_NOTFOUND, patch(&d, 0, all)); /* not announced */
-	answers(200, announce(&d, sizeof(bytes)));
+	refuses(404, REASON_CALL_NOTFOUND,
+		front_patch_at(&s, "alice", &d, 0, all)); /* not announced */
+	answers(200, front_announce(&s, "alice", &d, sizeof(bytes)));
 	assert_int_equal(front_number(&s, "offset"), 0);
 	assert_int_equal(front_number(&s, "complete"), 0);
-	refuses(422, REASON_ARTIFACT_DIGEST, announce(&d, sizeof(bytes) + 1));
-	answers(200, patch(&d, 0, view_of(bytes, 100000)));
+	refuses(422, REASON_ARTIFACT_DIGEST, front_announce(&s, "alice", &d, sizeof(bytes) + 1));
+	answers(200, front_patch_at(&s, "alice", &d, 0, view_of(bytes, 100000)));
 	assert_int_equal(front_number(&s, "offset"), 100000);
 	/* The wrong place is told the right one. */
-	answers(409, patch(&d, 0, view_of(bytes, 10)));
+	answers(409, front_patch_at(&s, "alice", &d, 0, view_of(bytes, 10)));
 	assert_int_equal(front_number(&s, "offset"), 100000);
-	answers(409, patch(&d, 100001, view_of(bytes, 10)));
-	answers(409, patch(&d, UINT64_MAX >> 1, view_of(bytes, 10)));
-	refuses(413, REASON_FORM_LIMIT, patch(&d, 100000, all)); /* more than announced */
+	answers(409, front_patch_at(&s, "alice", &d, 100001, view_of(bytes, 10)));
+	answers(409, front_patch_at(&s, "alice", &d, UINT64_MAX >> 1, view_of(bytes, 10)));
+	refuses(413, REASON_FORM_LIMIT,
+		front_patch_at(&s, "alice", &d, 100000, all)); /* more than announced */
 	/* Killed in between: what came is there, and the digest goes on. */
-	answers(200, front_get(&s, "alice", path_of(&d, "/v1/uploads/%s")));
+	answers(200, front_get(&s, "alice", front_path(&d, "/v1/uploads/%s")));
 	assert_int_equal(front_number(&s, "offset"), 100000);
 	front_kill(&s);
 	front_run(&s);
-	answers(200, announce(&d, sizeof(bytes)));
+	answers(200, front_announce(&s, "alice", &d, sizeof(bytes)));
 	assert_int_equal(front_number(&s, "offset"), 100000);
-	answers(200, patch(&d, 100000, view_of(bytes + 100000, 200000)));
+	answers(200, front_patch_at(&s, "alice", &d, 100000, view_of(bytes + 100000, 200000)));
 	assert_int_equal(front_number(&s, "complete"), 1);
-	answers(200, announce(&d, sizeof(bytes)));
+	answers(200, front_announce(&s, "alice", &d, sizeof(bytes)));
 	assert_int_equal(front_number(&s, "complete"), 1);
-	answers(200, front_get(&s, "bob", path_of(&d, "/v1/artifacts/%s")));
+	answers(200, front_get(&s, "bob", front_path(&d, "/v1/artifacts/%s")));
 	assert_true(view_is_equal(buf_view(&s.body), all));
 	/* Other bytes than announced are thrown away. */
 	wrong = digest_of(view_str("something else"));
-	answers(200, announce(&wrong, sizeof(bytes)));
-	refuses(422, REASON_ARTIFACT_DIGEST, patch(&wrong, 0, all));
-	answers(200, front_get(&s, "alice", path_of(&wrong, "/v1/uploads/%s")));
+	answers(200, front_announce(&s, "alice", &wrong, sizeof(bytes)));
+	refuses(422, REASON_ARTIFACT_DIGEST, front_patch_at(&s, "alice", &wrong, 0, all));
+	answers(200, front_get(&s, "alice", front_path(&wrong, "/v1/uploads/%s")));
 	assert_int_equal(front_number(&s, "offset"), 0);
 	refuses(404, REASON_CALL_NOTFOUND,
-		front_get(&s, "alice", path_of(&wrong, "/v1/artifacts/%s")));
-	refuses(413, REASON_FORM_LIMIT, announce(&wrong, (size_t)1 << 50));
+		front_get(&s, "alice", front_path(&wrong, "/v1/artifacts/%s")));
+	refuses(413, REASON_FORM_LIMIT, front_announce(&s, "alice", &wrong, (size_t)1 << 50));
 }
 
 static void empty_file(void **state)
@@ -289,8 +241,8 @@ static void empty_file(void **state)
 	struct digest d = digest_of(view_str(""));
 
 	(void)state;
-	answers(200, announce(&d, 0));
-	answers(200, patch(&d, 0, view_str("")));
+	answers(200, front_announce(&s, "alice", &d, 0));
+	answers(200, front_patch_at(&s, "alice", &d, 0, view_str("")));
 	assert_int_equal(front_number(&s, "complete"), 1);
 }
 
@@ -332,9 +284,9 @@ static void many_upload_the_same(void **state)
 	struct digest d;
 
 	(void)state;
-	fill(bytes, sizeof(bytes), 2);
+	front_fill(bytes, sizeof(bytes), 2);
 	d = digest_of(view_of(bytes, sizeof(bytes)));
-	answers(200, announce(&d, sizeof(bytes)));
+	answers(200, front_announce(&s, "alice", &d, sizeof(bytes)));
 	for (size_t i = 0; i < 4; i++) {
 		char url[100];
 		struct https_client_spec spec = {.base_url = url, .has_pin = true, .pin = s.pin};
@@ -350,7 +302,7 @@ static void many_upload_the_same(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 		front_clone_end(&hands[i].front);
 	}
-	answers(200, front_get(&s, "bob", path_of(&d, "/v1/artifacts/%s")));
+	answers(200, front_get(&s, "bob", front_path(&d, "/v1/artifacts/%s")));
 	assert_true(view_is_equal(buf_view(&s.body), view_of(bytes, sizeof(bytes))));
 }
 
@@ -424,7 +376,7 @@ static void approved_and_signed(void **state)
 	answers(200, front_submit(&s, "/v1/explain", &q, true));
 	assert_string_equal(front_text(&s, "status.reason"), "approve.quorum");
 	refuses(404, REASON_STATE_UNKNOWN,
-		front_get(&s, "alice", path_of(&q.id, "/v1/requests/%s")));
+		front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s")));
 	answers(200, front_submit(&s, "/v1/requests", &q, true));
 	assert_string_equal(front_text(&s, "status.outcome"), "wait");
 	/* The inbox: bob may help, alice asked herself, erin holds no seat. */
@@ -436,7 +388,7 @@ static void approved_and_signed(void **state)
 	answers(200, front_get(&s, "erin", "/v1/requests?for=me"));
 	assert_int_equal(front_number(&s, "requests"), 0);
 	/* What approvers look at. */
-	answers(200, front_get(&s, "bob", path_of(&q.id, "/v1/requests/%s")));
+	answers(200, front_get(&s, "bob", front_path(&q.id, "/v1/requests/%s")));
 	assert_int_equal(front_number(&s, "reports"), 1);
 	{
 		char report[120];
@@ -449,12 +401,12 @@ static void approved_and_signed(void **state)
 		struct digest found = digest_of(buf_view(&s.body));
 		assert_true(digest_is_equal(&d, &found));
 	}
-	answers(200, front_get(&s, "bob", path_of(&q.id, "/v1/requests/%s/items/0/artifact")));
+	answers(200, front_get(&s, "bob", front_path(&q.id, "/v1/requests/%s/items/0/artifact")));
 	assert_true(view_is(buf_view(&s.body), first_text));
 	refuses(404, REASON_CALL_NOTFOUND,
-		front_get(&s, "bob", path_of(&q.id, "/v1/requests/%s/items/1/artifact")));
+		front_get(&s, "bob", front_path(&q.id, "/v1/requests/%s/items/1/artifact")));
 	/* A long poll whose time is over answers with the version to ask for next. */
-	answers(200, front_get(&s, "alice", path_of(&q.id, "/v1/requests/%s/wait?timeout=0")));
+	answers(200, front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s/wait?timeout=0")));
 	version = front_number(&s, "version");
 	assert_true(version > 0);
 	answers(200, front_act(&s, STATEMENT_APPROVAL, "bob", &q));
@@ -462,7 +414,7 @@ static void approved_and_signed(void **state)
 	assert_true(front_number(&s, "receipt.leaf") > 0);
 	(void)snprintf(wait, sizeof(wait), "/v1/requests/%%s/wait?timeout=30&since=%lld",
 		       (long long)version);
-	answers(200, front_get(&s, "alice", path_of(&q.id, wait)));
+	answers(200, front_get(&s, "alice", front_path(&q.id, wait)));
 	assert_true(front_number(&s, "version") > version);
 	answers(200, front_get(&s, "bob", "/v1/requests?for=me"));
 	assert_int_equal(front_number(&s, "requests"), 0);
@@ -471,14 +423,14 @@ static void approved_and_signed(void **state)
 	assert_int_equal(front_number(&s, "result.use"), 1);
 	assert_int_equal(front_number(&s, "result.signatures"), 1);
 	assert_true(front_number(&s, "result.certificates") >= 1);
-	answers(200, front_get(&s, "alice", path_of(&q.id, "/v1/requests/%s/result?use=1")));
+	answers(200, front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s/result?use=1")));
 	assert_string_not_equal(front_text(&s, "proof"), "");
 	answers(200,
-		front_get(&s, "alice", path_of(&q.id, "/v1/requests/%s/items/0/signed?use=1")));
+		front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s/items/0/signed?use=1")));
 	assert_true(s.body.len > 100 && s.body.ptr[0] == 0x30);
-	answers(200, front_get(&s, "dave", path_of(&q.items[0].sha256, "/v1/search?digest=%s")));
+	answers(200, front_get(&s, "dave", front_path(&q.items[0].sha256, "/v1/search?digest=%s")));
 	assert_int_equal(front_number(&s, "requests"), 1);
-	answers(200, front_get(&s, "dave", path_of(&q.id, "/v1/statements/%s")));
+	answers(200, front_get(&s, "dave", front_path(&q.id, "/v1/statements/%s")));
 	assert_string_equal(front_text(&s, "kind"), "request");
 	answers(200, front_submit(&s, "/v1/requests", &q, true)); /* again: the same */
 	assert_string_equal(front_text(&s, "status.state"), "done");
@@ -494,7 +446,7 @@ static void next_version_is_compared(void **state)
 	front_upload(&s, "alice", view_str(second_text));
 	request_for(&q, second_text, true);
 	answers(200, front_submit(&s, "/v1/requests", &q, true));
-	answers(200, front_get(&s, "bob", path_of(&q.id, "/v1/requests/%s")));
+	answers(200, front_get(&s, "bob", front_path(&q.id, "/v1/requests/%s")));
 	{
 		struct digest previous;
 		struct digest expected = digest_of(view_str(first_text));
@@ -555,13 +507,13 @@ static void scheduled(void **state)
 	fx_request_encode(&q);
 	answers(200, front_submit(&s, "/v1/requests", &q, true));
 	assert_string_equal(front_text(&s, "status.reason"), "time.not-before");
-	answers(200, front_get(&s, "robot", path_of(&q.id, "/v1/requests/%s/wait?timeout=0")));
+	answers(200, front_get(&s, "robot", front_path(&q.id, "/v1/requests/%s/wait?timeout=0")));
 	do {
 		char wait[200];
 
 		(void)snprintf(wait, sizeof(wait), "/v1/requests/%%s/wait?timeout=10&since=%lld",
 			       (long long)front_number(&s, "version"));
-		answers(200, front_get(&s, "robot", path_of(&q.id, wait)));
+		answers(200, front_get(&s, "robot", front_path(&q.id, wait)));
 	} while (strcmp(front_text(&s, "status.state"), "done") != 0);
 	fx_request_release(&q);
 }
@@ -707,7 +659,7 @@ static void store_is_lost(void **state)
 		(void)unlink(path);
 	}
 	front_run(&s);
-	answers(200, front_get(&s, "bob", path_of(&q.id, "/v1/requests/%s")));
+	answers(200, front_get(&s, "bob", front_path(&q.id, "/v1/requests/%s")));
 	assert_string_equal(front_text(&s, "status.state"), "open");
 	assert_string_not_equal(front_text(&s, "statement"), "");
 	answers(200, front_get(&s, "bob", "/v1/requests?for=me"));
@@ -716,7 +668,7 @@ static void store_is_lost(void **state)
 	answers(200, front_act(&s, STATEMENT_APPROVAL, "carol", &q));
 	assert_string_equal(front_text(&s, "status.state"), "done");
 	answers(200,
-		front_get(&s, "alice", path_of(&q.id, "/v1/requests/%s/items/0/signed?use=1")));
+		front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s/items/0/signed?use=1")));
 	fx_request_release(&q);
 }
 
@@ -737,11 +689,12 @@ static void long_poll_is_answered_at_the_end(void **state)
 	(void)state;
 	request_for(&q, first_text, false);
 	answers(200, front_submit(&s, "/v1/requests", &q, true));
-	answers(200, front_get(&s, "alice", path_of(&q.id, "/v1/requests/%s/wait?timeout=0")));
+	answers(200, front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s/wait?timeout=0")));
 	(void)snprintf(wait, sizeof(wait), "/v1/requests/%%s/wait?timeout=60&since=%lld",
 		       (long long)front_number(&s, "version"));
 	assert_int_equal(pthread_create(&thread, NULL, end_server, NULL), 0);
-	(void)front_get(&s, "alice", path_of(&q.id, wait)); /* an answer, or too late to be heard */
+	(void)front_get(&s, "alice",
+			front_path(&q.id, wait)); /* an answer, or too late to be heard */
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	front_stop(&s);
 	front_run(&s);

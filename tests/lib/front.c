@@ -440,18 +440,52 @@ unsigned front_change(struct front *s, enum statement_kind kind, struct view sta
 				    base64(buf_view(&sig))));
 }
 
+const char *front_path(const struct digest *d, const char *pattern)
+{
+	const char *at = strstr(pattern, "%s");
+	static char out[300];
+	char hex[DIGEST_HEX];
+
+	fx_check(at != NULL);
+	digest_hex(d, hex);
+	(void)snprintf(out, sizeof(out), "%.*s%s%s", (int)(at - pattern), pattern, hex, at + 2);
+	return out;
+}
+
+void front_fill(uint8_t *bytes, size_t n, unsigned seed)
+{
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)(i * 31 + seed + (i >> 8));
+}
+
+unsigned front_announce(struct front *s, const char *person, const struct digest *d, uint64_t size)
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(d, hex);
+	return front_post(s, person, "/v1/uploads",
+			  json_pack("{s:s,s:I,s:s}", "sha256", hex, "size", (json_int_t)size,
+				    "name", "file"));
+}
+
+unsigned front_patch_at(struct front *s, const char *person, const struct digest *d,
+			uint64_t offset, struct view bytes)
+{
+	char target[200], hex[DIGEST_HEX];
+
+	digest_hex(d, hex);
+	(void)snprintf(target, sizeof(target), "/v1/uploads/%s?offset=%llu", hex,
+		       (unsigned long long)offset);
+	return front_patch(s, person, target, bytes);
+}
+
 void front_upload(struct front *s, const char *person, struct view bytes)
 {
 	struct digest d = digest_of(bytes);
-	char target[140], hex[DIGEST_HEX];
 
-	digest_hex(&d, hex);
-	fx_check(front_post(s, person, "/v1/uploads",
-			    json_pack("{s:s,s:I,s:s}", "sha256", hex, "size", (json_int_t)bytes.len,
-				      "name", "file")) == 200);
+	fx_check(front_announce(s, person, &d, bytes.len) == 200);
 	if (front_number(s, "complete") == 1)
 		return;
-	(void)snprintf(target, sizeof(target), "/v1/uploads/%s?offset=0", hex);
-	fx_check(front_patch(s, person, target, bytes) == 200);
+	fx_check(front_patch_at(s, person, &d, 0, bytes) == 200);
 	fx_check(front_number(s, "complete") == 1);
 }

@@ -105,6 +105,14 @@ unsigned front_act(struct front *s, enum statement_kind kind, const char *person
 /* The change with person's signature: proposes it, or adds to it. */
 unsigned front_change(struct front *s, enum statement_kind kind, struct view statement,
 		      const char *person);
+/* The pattern with the digest in place of its "%s"; good until the next call. */
+const char *front_path(const struct digest *d, const char *pattern);
+/* Bytes that look like none of another seed. */
+void front_fill(uint8_t *bytes, size_t n, unsigned seed);
+/* POST and PATCH of /v1/uploads. */
+unsigned front_announce(struct front *s, const char *person, const struct digest *d, uint64_t size);
+unsigned front_patch_at(struct front *s, const char *person, const struct digest *d,
+			uint64_t offset, struct view bytes);
 /* Uploads the bytes whole. */
 void front_upload(struct front *s, const char *person, struct view bytes);
 

@@ -370,34 +370,89 @@ static void assert_upload(const struct store_upload *a, const struct store_uploa
 	assert_string_equal(a->owner.s, b->owner.s);
 }
 
+struct uploads_seen {
+	size_t count;
+	struct store_upload last;
+};
+
+static rc see_upload(void *ctx, const struct store_upload *row)
+{
+	struct uploads_seen *seen = (struct uploads_seen *)ctx;
+
+	if (seen->count > 0)
+		assert_true(memcmp(seen->last.sha256.b, row->sha256.b, DIGEST_SIZE) < 0);
+	seen->last = *row;
+	return ++seen->count == 50 ? RC(RC_STATE) : OK;
+}
+
 static void uploads(void **state)
 {
 	struct store *s = ((struct box *)*state)->s;
 	struct store_upload u = {.sha256 = digest_n(1), .size = 100, .created = 10, .touched = 10},
 			    back;
-	uint64_t pending = 1;
-	size_t stale = 0;
+	struct uploads_seen seen = {0};
 
 	u.owner = name_of("alice");
 	assert_rc(RC_NOTFOUND, s->api->upload_get(s, &u.sha256, &back, NULL));
-	assert_rc(RC_OK, s->api->upload_pending(s, &pending, NULL));
-	assert_int_equal(pending, 0);
+	assert_rc(RC_OK, s->api->upload_list(s, NULL, 10, see_upload, &seen, NULL));
+	assert_int_equal(seen.count, 0);
 	assert_rc(RC_OK, s->api->upload_put(s, &u, NULL));
 	assert_rc(RC_OK, s->api->upload_get(s, &u.sha256, &back, NULL));
 	assert_upload(&back, &u);
-	assert_rc(RC_OK, s->api->upload_pending(s, &pending, NULL));
-	assert_int_equal(pending, 100);
-	assert_rc(RC_OK, s->api->upload_stale(s, 10, count_digest, &stale, NULL));
-	assert_int_equal(stale, 0);
-	assert_rc(RC_OK, s->api->upload_stale(s, 11, count_digest, &stale, NULL));
-	assert_int_equal(stale, 1);
 	u.complete = true;
+	u.touched = 11;
 	assert_rc(RC_OK, s->api->upload_put(s, &u, NULL));
-	stale = 0;
-	assert_rc(RC_OK, s->api->upload_stale(s, 11, count_digest, &stale, NULL));
-	assert_int_equal(stale, 0);
+	assert_rc(RC_OK, s->api->upload_list(s, NULL, 10, see_upload, &seen, NULL));
+	assert_int_equal(seen.count, 1);
+	assert_upload(&seen.last, &u);
 	assert_rc(RC_OK, s->api->upload_drop(s, &u.sha256, NULL));
 	assert_rc(RC_NOTFOUND, s->api->upload_get(s, &u.sha256, &back, NULL));
+	/* Pages, in order, none twice. */
+	for (unsigned n = 0; n < 25; n++) {
+		u.sha256 = digest_n(n);
+		assert_rc(RC_OK, s->api->upload_put(s, &u, NULL));
+	}
+	seen = (struct uploads_seen){0};
+	assert_rc(RC_OK, s->api->upload_list(s, NULL, 10, see_upload, &seen, NULL));
+	while (seen.count % 10 == 0) {
+		struct digest after = seen.last.sha256;
+
+		assert_rc(RC_OK, s->api->upload_list(s, &after, 10, see_upload, &seen, NULL));
+	}
+	assert_int_equal(seen.count, 25);
+	/* A visitor's word ends the list and is returned. */
+	seen = (struct uploads_seen){.count = 49};
+	assert_rc(RC_STATE, s->api->upload_list(s, NULL, 10, see_upload, &seen, NULL));
+}
+
+/* Request 1 (deadline 9000) names the files 10 and 11. */
+static void needed_files(void **state)
+{
+	struct store *s = ((struct box *)*state)->s;
+	struct store_status st = {.state = "committed",
+				  .reason = "ok",
+				  .missing = view_str("[]"),
+				  .approvers = view_str("[]"),
+				  .status = view_str("{}")};
+	struct digest id = digest_n(1), file = digest_n(11), other = digest_n(12);
+	struct store_version version;
+	bool needed = true;
+
+	put(s, 1, "alice", "p1");
+	assert_rc(RC_OK, s->api->upload_needed(s, &other, 0, &needed, NULL));
+	assert_false(needed);
+	assert_rc(RC_OK, s->api->upload_needed(s, &file, 9000, &needed, NULL));
+	assert_true(needed);
+	assert_rc(RC_OK, s->api->upload_needed(s, &file, 9001, &needed, NULL));
+	assert_false(needed);
+	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
+	assert_rc(RC_OK, s->api->upload_needed(s, &file, 9001, &needed, NULL));
+	assert_true(needed);
+	put(s, 2, "alice", "p1"); /* names 20 and 21 only */
+	st.state = "done";
+	assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
+	assert_rc(RC_OK, s->api->upload_needed(s, &file, 9001, &needed, NULL));
+	assert_false(needed);
 }
 
 static rc see_change(void *ctx, const struct store_change *row)
@@ -544,6 +599,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(status_and_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(results_products_certificates, setup, teardown),
 		cmocka_unit_test_setup_teardown(uploads, setup, teardown),
+		cmocka_unit_test_setup_teardown(needed_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),

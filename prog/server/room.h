@@ -1,0 +1,41 @@
+/* room - what the data directory holds of files: artifacts/<hex> whole, artifacts/<hex>.part while
+ * it comes; how many bytes that may be, and what is removed when.
+ *
+ * Owns: the names of those files, their rows in the store, the count of bytes, the lock under which
+ * a file and its row change together, and the sweep. Row and file may part company when the process
+ * ends in between; room_open() brings them together again. Must not own: HTTP, what is in a file,
+ * reports (they are the record of what approvers saw, and stay). */
+#ifndef GS_SERVER_ROOM_H
+#define GS_SERVER_ROOM_H
+
+#include "prog/server/server.h"
+
+#define ROOM_PATH 96
+#define ROOM_SWEEP_SECONDS 600
+
+/* Brings rows and files together and counts them. RC_NOMEM, RC_IO, or as the store. */
+MUST rc room_open(struct server *s, struct fault *f);
+void room_free(struct server *s);
+
+/* "artifacts/<hex>" and suffix. */
+void room_path(const struct digest *d, const char *suffix, char out[ROOM_PATH]);
+
+/* A file of that size is wanted: a new row, or a known one that is fresh again. RC_MISMATCH: known
+ * with another size; RC_NOSPACE: more than uploads-total, with the sentence to show; or as the
+ * store. */
+MUST rc room_announce(struct server *s, const struct store_upload *want, struct fault *f);
+/* Opens the part of an announced file for writing; nobody else has it until the descriptor is
+ * closed. RC_NOTFOUND: not announced; RC_STATE: whole already; RC_BUSY: another has it; RC_IO. */
+MUST rc room_write(struct server *s, const struct digest *d, struct store_upload *ret_row,
+		   int *ret_fd, struct fault *f);
+/* The part, which is durable, becomes the file. RC_IO. */
+MUST rc room_complete(struct server *s, const struct digest *d, uint64_t size, struct fault *f);
+/* Opens a whole file for a request about to be made: it is fresh again, so that the sweep leaves it
+ * until the request is in the store. RC_NOTFOUND. */
+MUST rc room_claim(struct server *s, const struct digest *d, int *ret_fd, uint64_t *ret_size);
+
+/* Removes incomplete uploads that rested for upload-keep, and, if artifacts-keep says so, files
+ * that no request needs. Looks at most every ROOM_SWEEP_SECONDS; from the timer's thread. */
+void room_sweep(struct server *s, unix_time now);
+
+#endif

@@ -1,0 +1,257 @@
+/* What greatseald keeps of files, and for how long: the quota, incomplete uploads that rest, files
+ * that no request needs any more, and rows and files that parted company. The clock is the test's.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "tests/lib/front_checks.h"
+
+#define HOUR 3600L
+#define DAY (24 * HOUR)
+#define TOTAL 1000000
+
+static struct fixture fx;
+static struct front s;
+static uint8_t bytes[1000000];
+
+static int setup(void **state)
+{
+	const struct front_options o = {.settings = {"--uploads-total", "1000000", "--upload-keep",
+						     "72", "--artifacts-keep", "1"},
+					.clock = true};
+
+	(void)state;
+	fx_start(&fx);
+	fx_make_key(&fx, "release", "ecdsa-p256");
+	front_start_with(&s, &fx, &o);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	front_end(&s);
+	fx_end(&fx);
+	return 0;
+}
+
+static struct digest file_of(size_t n, unsigned seed)
+{
+	assert_true(n <= sizeof(bytes));
+	front_fill(bytes, n, seed);
+	return digest_of(view_of(bytes, n));
+}
+
+static const char *file_path(const struct digest *d, const char *suffix)
+{
+	static char ring[4][400];
+	static size_t at;
+	char hex[DIGEST_HEX];
+
+	at = (at + 1) % 4;
+	digest_hex(d, hex);
+	(void)snprintf(ring[at], sizeof(ring[at]), "%s/artifacts/%s%s", s.data, hex, suffix);
+	return ring[at];
+}
+
+static bool is_there(const struct digest *d, const char *suffix)
+{
+	return access(file_path(d, suffix), F_OK) == 0;
+}
+
+/* The sweep comes by itself within a period of the timer. */
+static void wait_until_gone(const struct digest *d, const char *suffix)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+
+	while (is_there(d, suffix))
+		(void)nanosleep(&pause, NULL); /* polls a condition */
+}
+
+static int64_t offset_of(const struct digest *d)
+{
+	answers(200, front_get(&s, "alice", front_path(d, "/v1/uploads/%s")));
+	return front_number(&s, "offset");
+}
+
+static void the_total_is_kept(void **state)
+{
+	struct digest a, b, c;
+
+	(void)state;
+	/* Announced bytes count before they are here, once for each file. */
+	a = file_of(600000, 1);
+	answers(200, front_announce(&s, "alice", &a, 600000));
+	answers(200, front_announce(&s, "bob", &a, 600000));
+	b = file_of(400001, 2);
+	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "bob", &b, 400001));
+	assert_non_null(strstr(front_text(&s, "error.text"), "600000 of 1000000 bytes"));
+	assert_non_null(strstr(front_text(&s, "error.remedy"), "uploads-total"));
+	c = file_of(400000, 3);
+	answers(200, front_announce(&s, "bob", &c, 400000));
+	answers(200, front_patch_at(&s, "bob", &c, 0, view_of(bytes, 400000)));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "bob", &b, 1));
+	/* What was announced before may still come, and counts the same after a restart. */
+	(void)file_of(600000, 1);
+	answers(200, front_patch_at(&s, "alice", &a, 0, view_of(bytes, 600000)));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	front_kill(&s);
+	front_run(&s);
+	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "bob", &b, 1));
+}
+
+static void resting_parts_go(void **state)
+{
+	struct digest oldest, held, newer, never;
+	int fd;
+
+	(void)state;
+	oldest = file_of(1000, 1);
+	answers(200, front_announce(&s, "alice", &oldest, 1000));
+	answers(200, front_patch_at(&s, "alice", &oldest, 0, view_of(bytes, 600)));
+	held = file_of(1000, 2);
+	answers(200, front_announce(&s, "alice", &held, 1000));
+	answers(200, front_patch_at(&s, "alice", &held, 0, view_of(bytes, 500)));
+	never = file_of(900000, 3);
+	answers(200, front_announce(&s, "alice", &never, 900000)); /* not one byte comes */
+	fd = open(file_path(&held, ".part"), O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0); /* as an upload under way */
+	fx_clock(&fx, 10 * HOUR);
+	newer = file_of(1000, 4);
+	answers(200, front_announce(&s, "alice", &newer, 1000));
+	answers(200, front_patch_at(&s, "alice", &newer, 0, view_of(bytes, 400)));
+	fx_clock(&fx, 73 * HOUR);
+	wait_until_gone(&oldest, ".part");
+	refuses(404, REASON_CALL_NOTFOUND,
+		front_patch_at(&s, "alice", &oldest, 600, view_of(bytes, 1)));
+	assert_int_equal(offset_of(&newer), 400);
+	assert_int_equal(offset_of(&held), 500);
+	(void)close(fd);
+	/* Their bytes are free again; what is announced again is fresh again. */
+	while (front_announce(&s, "alice", &oldest, 997000) == 507)
+		continue; /* the announced one without bytes goes in the same sweep */
+	answers(200, front_announce(&s, "alice", &newer, 1000));
+	fx_clock(&fx, 140 * HOUR);
+	wait_until_gone(&held, ".part");
+	assert_int_equal(offset_of(&newer), 400);
+}
+
+/* One file under a request of alice's for key release. */
+static void request_for(struct fx_request *q, const char *text, long deadline)
+{
+	fx_request_new(&fx, "release", 1, q);
+	q->r.upload = true;
+	q->r.deadline = fx_now(&fx) + deadline;
+	q->items[0].size = strlen(text);
+	q->items[0].sha256 = digest_of(view_str(text));
+	q->items[0].content = hash_of(HASH_SHA256, view_str(text));
+	fx_request_encode(q);
+	front_upload(&s, "alice", view_str(text));
+	answers(200, front_submit(&s, "/v1/requests", q, true));
+}
+
+static void files_go_after_their_requests(void **state)
+{
+	static const char loose[] = "nobody asks for this one\n";
+	struct digest nobody = digest_of(view_str(loose));
+	struct fx_request done, open, again, next;
+
+	(void)state;
+	request_for(&done, "first version\n", HOUR);
+	answers(200, front_act(&s, STATEMENT_APPROVAL, "bob", &done));
+	answers(200, front_act(&s, STATEMENT_APPROVAL, "carol", &done));
+	assert_string_equal(front_text(&s, "status.state"), "done");
+	request_for(&open, "second version\n", 5 * DAY);
+	/* One file under two requests: the later one keeps it. */
+	request_for(&again, "third version\n", HOUR);
+	fx_request_release(&again);
+	request_for(&again, "third version\n", 5 * DAY);
+	front_upload(&s, "alice", view_str(loose));
+	fx_clock(&fx, 2 * DAY);
+	wait_until_gone(&done.items[0].sha256, "");
+	wait_until_gone(&nobody, "");
+	assert_true(is_there(&open.items[0].sha256, ""));
+	assert_true(is_there(&again.items[0].sha256, ""));
+	refuses(404, REASON_CALL_NOTFOUND,
+		front_get(&s, "bob", front_path(&done.items[0].sha256, "/v1/artifacts/%s")));
+	/* Its report stays: the next version is compared with it. */
+	answers(200, front_get(&s, "bob", front_path(&done.id, "/v1/requests/%s")));
+	assert_int_equal(front_number(&s, "reports"), 1);
+	request_for(&next, "fourth version\n", HOUR);
+	answers(200, front_get(&s, "bob", front_path(&next.id, "/v1/requests/%s")));
+	assert_int_equal(strlen(front_text(&s, "reports.0.diff")), 64);
+	/* It comes back like any other file. */
+	front_upload(&s, "alice", view_str("first version\n"));
+	answers(200, front_get(&s, "bob", front_path(&done.items[0].sha256, "/v1/artifacts/%s")));
+	/* At the end of the deadlines the rest goes, too. */
+	fx_clock(&fx, 7 * DAY);
+	wait_until_gone(&open.items[0].sha256, "");
+	wait_until_gone(&again.items[0].sha256, "");
+	fx_request_release(&done);
+	fx_request_release(&open);
+	fx_request_release(&again);
+	fx_request_release(&next);
+}
+
+/* Whatever an end in between leaves behind, the next start makes one of it. */
+static void rows_and_files_meet_again(void **state)
+{
+	struct digest lost, found, part, renamed;
+	struct file_spec spec = {.dirfd = AT_FDCWD, .mode = 0600};
+
+	(void)state;
+	lost = file_of(300000, 1);
+	front_upload(&s, "alice", view_of(bytes, 300000));
+	renamed = file_of(1000, 2);
+	answers(200, front_announce(&s, "alice", &renamed, 1000));
+	answers(200, front_patch_at(&s, "alice", &renamed, 0, view_of(bytes, 999)));
+	front_kill(&s);
+	/* A row whose file is gone. */
+	assert_int_equal(unlink(file_path(&lost, "")), 0);
+	/* A file that was complete, under a row that does not know it yet. */
+	(void)file_of(1000, 2);
+	spec.name = file_path(&renamed, ".part");
+	fx_ok(file_replace(&spec, view_of(bytes, 1000), NULL));
+	assert_int_equal(rename(file_path(&renamed, ".part"), file_path(&renamed, "")), 0);
+	/* A file and a part without rows. */
+	found = file_of(500000, 3);
+	spec.name = file_path(&found, "");
+	fx_ok(file_replace(&spec, view_of(bytes, 500000), NULL));
+	part = file_of(700, 4);
+	spec.name = file_path(&part, ".part");
+	fx_ok(file_replace(&spec, view_of(bytes, 300), NULL));
+	front_run(&s);
+	assert_false(is_there(&part, ".part"));
+	answers(200, front_announce(&s, "alice", &renamed, 1000));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	answers(200, front_announce(&s, "alice", &found, 500000));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	refuses(422, REASON_ARTIFACT_DIGEST, front_announce(&s, "alice", &found, 500001));
+	/* 501000 are here; 300000 are not counted any more. */
+	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "alice", &lost, TOTAL - 501000 + 1));
+	answers(200, front_announce(&s, "alice", &lost, TOTAL - 501000));
+	assert_int_equal(front_number(&s, "complete"), 0);
+	assert_int_equal(front_number(&s, "offset"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_total_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(resting_parts_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(files_go_after_their_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(rows_and_files_meet_again, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
