@@ -300,14 +300,25 @@ static rc scratch(struct call_ctx *c, struct view bytes, int *ret)
 	return OK;
 }
 
+/* Answers with a finished file; takes the descriptor. */
+static rc answer_signed(struct call_ctx *c, int *fd)
+{
+	c->file = *fd;
+	*fd = -1;
+	c->has_file = true;
+	c->status = 200;
+	c->content_type = "application/octet-stream";
+	return fd_size(c->file, &c->file_size, NULL);
+}
+
 /* The worker inserts the object, verifies the result and compares what is left with the input. */
-static rc insert(struct call_ctx *c, const struct request_item *item, struct view object)
+static rc insert(struct call_ctx *c, const struct request_item *item, struct view object,
+		 int out_fd)
 {
 	const char *args[] = {"insert",	  "--format", item->format, "--in", "3",
 			      "--object", "4",	      "--out",	    "5"};
 	AUTO(json) json_t *answer = NULL;
 	AUTO(fd) int object_fd = -1;
-	AUTO(fd) int out_fd = -1;
 	AUTO(fd) int in_fd = -1;
 	int fds[3];
 	const struct worker_call w = {.args = args, .arg_count = 9, .fds = fds, .fd_count = 3};
@@ -316,17 +327,28 @@ static rc insert(struct call_ctx *c, const struct request_item *item, struct vie
 	if (!rc_is_ok(artifact_open(c->server, &item->sha256, &in_fd, &size)))
 		return call_refuse(c, REASON_ARTIFACT_MISSING, "the file is not uploaded");
 	TRY(scratch(c, object, &object_fd));
-	TRY(scratch(c, view_of("", 0), &out_fd));
 	fds[0] = in_fd;
 	fds[1] = object_fd;
 	fds[2] = out_fd;
-	TRY(worker_call(c, &w, &answer));
-	c->file = out_fd;
-	out_fd = -1;
-	c->has_file = true;
-	c->status = 200;
-	c->content_type = "application/octet-stream";
-	return fd_size(c->file, &c->file_size, NULL);
+	return worker_call(c, &w, &answer);
+}
+
+/* Made, kept for the next time where there is room, and handed out. */
+static rc make_signed(struct call_ctx *c, const struct room_signed *what,
+		      const struct request_item *item, struct view object)
+{
+	AUTO(fd) int fd = -1;
+	char path[ROOM_SIGNED_PATH];
+	bool named = rc_is_ok(room_signed_begin(c->server, what, path, &fd));
+	rc r;
+
+	if (!named)
+		TRY(scratch(c, view_of("", 0), &fd));
+	r = insert(c, item, object, fd);
+	if (named)
+		room_signed_end(c->server, what, path, fd, rc_is_ok(r));
+	TRY(r);
+	return answer_signed(c, &fd);
 }
 
 rc get_signed(struct call_ctx *c)
@@ -336,19 +358,27 @@ rc get_signed(struct call_ctx *c)
 	AUTO(buf) struct buf object = {0};
 	const struct request_item *item;
 	struct keeper_result result;
+	struct room_signed what;
+	AUTO(fd) int fd = -1;
 	uint64_t n = 0;
-	uint32_t use = 0;
+	bool detached;
 
 	buf_init(&object, OBJECT_MAX);
 	TRY(path_item(c, &stored, &n));
-	TRY(use_param(c, &use));
+	TRY(use_param(c, &what.use));
 	item = &stored.request.items[n];
-	if (strcmp(item->format, "cms") != 0 && task_is_slow(c))
+	what.request = stored.id;
+	what.item = n;
+	what.artifact = item->sha256;
+	detached = strcmp(item->format, "cms") == 0;
+	if (!detached && rc_is_ok(room_signed_open(c->server, &what, &fd)))
+		return answer_signed(c, &fd);
+	if (!detached && task_is_slow(c))
 		return OK;
-	TRY(result_fetch(c, &stored.id, use, &reply, &result));
+	TRY(result_fetch(c, &stored.id, what.use, &reply, &result));
 	TRY(build_object(c, &stored.request, n, &result, &object));
-	if (strcmp(item->format, "cms") != 0)
-		return insert(c, item, buf_view(&object));
+	if (!detached)
+		return make_signed(c, &what, item, buf_view(&object));
 	buf_put_view(&c->out, buf_view(&object));
 	c->status = 200;
 	c->content_type = "application/pkcs7-signature";

@@ -14,11 +14,13 @@
 
 #define PAGE STORE_LIST_MAX
 #define PART ".part"
+#define NEW ".new"
 
 struct room {
 	pthread_mutex_t lock; /* a file and its row change under it; used */
 	uint64_t used;
 	unix_time next_sweep;
+	uint64_t next_new; /* in names of files that are being made */
 };
 
 void room_path(const struct digest *d, const char *suffix, char out[ROOM_PATH])
@@ -157,6 +159,75 @@ static rc mend_files(struct server *s, struct fault *f)
 	return r;
 }
 
+static void signed_dir(const struct digest *artifact, char out[ROOM_PATH])
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(artifact, hex);
+	(void)snprintf(out, ROOM_PATH, "signed/%s", hex);
+}
+
+/* Removes what is kept of one artifact: all of it, or only what was never finished. Returns the
+ * bytes of the finished files that it found. */
+static uint64_t clear_signed(const struct server *s, const struct digest *artifact, bool all)
+{
+	uint64_t bytes = 0;
+	const struct dirent *entry;
+	char path[ROOM_PATH];
+	int fd;
+	DIR *dir;
+
+	signed_dir(artifact, path);
+	fd = openat(s->data_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		fd_close(&fd);
+		return 0;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		const char *name = entry->d_name;
+		size_t len = strlen(name);
+		bool is_new = len > strlen(NEW) && strcmp(name + len - strlen(NEW), NEW) == 0;
+		struct stat st;
+
+		if (name[0] == '.' || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			continue;
+		if (!is_new)
+			bytes += (uint64_t)st.st_size;
+		if (all || is_new)
+			(void)unlinkat(fd, name, 0);
+	}
+	(void)closedir(dir);
+	if (all)
+		(void)unlinkat(s->data_fd, path, AT_REMOVEDIR);
+	return bytes;
+}
+
+/* Signed files go with their artifact. */
+static rc mend_signed(struct server *s, struct fault *f)
+{
+	int fd = openat(s->data_fd, "signed", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	struct digest d;
+	struct stat st;
+
+	if (dir == NULL) {
+		fd_close(&fd);
+		return fault_errno(f, errno, "%s/signed", s->conf.data);
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (!rc_is_ok(digest_parse(view_str(entry->d_name), &d)))
+			continue;
+		if (stat_file(s, &d, "", &st))
+			s->room->used += clear_signed(s, &d, false);
+		else
+			(void)clear_signed(s, &d, true);
+	}
+	(void)closedir(dir);
+	return OK;
+}
+
 rc room_open(struct server *s, struct fault *f)
 {
 	s->room = calloc(1, sizeof(*s->room));
@@ -164,7 +235,8 @@ rc room_open(struct server *s, struct fault *f)
 		return fault_set(f, RC_NOMEM, 0, "no memory");
 	(void)pthread_mutex_init(&s->room->lock, NULL);
 	TRY(mend_rows(s, f));
-	return mend_files(s, f);
+	TRY(mend_files(s, f));
+	return mend_signed(s, f);
 }
 
 void room_free(struct server *s)
@@ -310,6 +382,88 @@ rc room_claim(struct server *s, const struct digest *d, int *ret_fd, uint64_t *r
 	return OK;
 }
 
+/* ---- Signed files --------------------------------------------------------------------------*/
+
+static void signed_path(const struct room_signed *w, char out[ROOM_SIGNED_PATH])
+{
+	char dir[ROOM_PATH];
+	char hex[DIGEST_HEX];
+
+	signed_dir(&w->artifact, dir);
+	digest_hex(&w->request, hex);
+	(void)snprintf(out, ROOM_SIGNED_PATH, "%s/%s.%llu.%u", dir, hex,
+		       (unsigned long long)w->item, w->use);
+}
+
+rc room_signed_open(struct server *s, const struct room_signed *w, int *ret_fd)
+{
+	char path[ROOM_SIGNED_PATH];
+	int fd;
+
+	signed_path(w, path);
+	fd = openat(s->data_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return RC(RC_NOTFOUND);
+	*ret_fd = fd;
+	return OK;
+}
+
+rc room_signed_begin(struct server *s, const struct room_signed *w, char ret_path[ROOM_SIGNED_PATH],
+		     int *ret_fd)
+{
+	char dir[ROOM_PATH];
+	char name[ROOM_SIGNED_PATH];
+	uint64_t n;
+	int fd;
+
+	signed_dir(&w->artifact, dir);
+	signed_path(w, name);
+	(void)pthread_mutex_lock(&s->room->lock);
+	n = s->room->next_new++;
+	(void)pthread_mutex_unlock(&s->room->lock);
+	if ((size_t)snprintf(ret_path, ROOM_SIGNED_PATH, "%s.%llu" NEW, name,
+			     (unsigned long long)n) >= ROOM_SIGNED_PATH)
+		return RC(RC_IO);
+	if (mkdirat(s->data_fd, dir, 0700) != 0 && errno != EEXIST)
+		return RC(RC_IO);
+	fd = openat(s->data_fd, ret_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return RC(RC_IO);
+	*ret_fd = fd;
+	return OK;
+}
+
+/* Two calls may have made the same file: the first one's is kept. The lock is held. */
+static bool keep_signed(struct server *s, const struct room_signed *w, const char *path,
+			uint64_t size)
+{
+	char name[ROOM_SIGNED_PATH];
+	struct stat st;
+
+	signed_path(w, name);
+	if (!stat_file(s, &w->artifact, "", &st) || !fits(s, size) ||
+	    fstatat(s->data_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    renameat(s->data_fd, path, s->data_fd, name) != 0)
+		return false;
+	s->room->used += size;
+	return true;
+}
+
+void room_signed_end(struct server *s, const struct room_signed *w, const char *path, int fd,
+		     bool good)
+{
+	uint64_t size = 0;
+	bool kept = false;
+
+	good = good && fdatasync(fd) == 0 && rc_is_ok(fd_size(fd, &size, NULL));
+	(void)pthread_mutex_lock(&s->room->lock);
+	if (good)
+		kept = keep_signed(s, w, path, size);
+	(void)pthread_mutex_unlock(&s->room->lock);
+	if (!kept)
+		(void)unlinkat(s->data_fd, path, 0);
+}
+
 /* ---- The sweep -----------------------------------------------------------------------------*/
 
 /* The row goes last: what is left after an end in between is swept again. The lock is held. */
@@ -351,11 +505,14 @@ static void sweep_part(struct server *s, const struct digest *d, unix_time befor
 static void sweep_whole(struct server *s, const struct digest *d, unix_time before)
 {
 	struct store_upload row;
+	uint64_t finished;
 	bool needed = true;
 
 	if (!rc_is_ok(row_get(s, d, &row)) || row.touched >= before ||
 	    !rc_is_ok(s->store->api->upload_needed(s->store, d, before, &needed, NULL)) || needed)
 		return;
+	finished = clear_signed(s, d, true);
+	s->room->used -= finished < s->room->used ? finished : s->room->used;
 	drop_file(s, d, "");
 	drop_row(s, &row);
 	log_info("a file of %s is removed: no request needs it since artifacts-keep", row.owner.s);

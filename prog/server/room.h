@@ -1,5 +1,6 @@
 /* room - what the data directory holds of files: artifacts/<hex> whole, artifacts/<hex>.part while
- * it comes; how many bytes that may be, and what is removed when.
+ * it comes, signed/<hex>/<request>.<item>.<use> as it was handed out signed; how many bytes that
+ * may be, and what is removed when.
  *
  * Owns: the names of those files, their rows in the store, the count of bytes, the lock under which
  * a file and its row change together, and the sweep. Row and file may part company when the process
@@ -33,6 +34,26 @@ MUST rc room_complete(struct server *s, const struct digest *d, uint64_t size, s
 /* Opens a whole file for a request about to be made: it is fresh again, so that the sweep leaves it
  * until the request is in the store. RC_NOTFOUND. */
 MUST rc room_claim(struct server *s, const struct digest *d, int *ret_fd, uint64_t *ret_size);
+
+/* A signed file, made by the worker once and handed out from then on. */
+struct room_signed {
+	struct digest artifact;
+	struct digest request;
+	uint64_t item;
+	uint32_t use;
+};
+#define ROOM_SIGNED_PATH 256
+/* Opens what was kept. RC_NOTFOUND. */
+MUST rc room_signed_open(struct server *s, const struct room_signed *w, int *ret_fd);
+/* A new file for the worker to write, under a name that nobody looks for. RC_IO: there is none, and
+ * the file is not to be kept. */
+MUST rc room_signed_begin(struct server *s, const struct room_signed *w,
+			  char ret_path[ROOM_SIGNED_PATH], int *ret_fd);
+/* The bytes are whole: kept under its name once they are durable, if there is room and the artifact
+ * still is there. Otherwise, and with good false, the name is removed. The descriptor stays the
+ * caller's. */
+void room_signed_end(struct server *s, const struct room_signed *w, const char *path, int fd,
+		     bool good);
 
 /* Removes incomplete uploads that rested for upload-keep, and, if artifacts-keep says so, files
  * that no request needs. Looks at most every ROOM_SWEEP_SECONDS; from the timer's thread. */

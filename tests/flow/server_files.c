@@ -8,12 +8,16 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <pthread.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/format/pe_file.h"
 #include "tests/lib/front_checks.h"
+#include "tests/support/pe.h"
 
 #define HOUR 3600L
 #define DAY (24 * HOUR)
@@ -203,6 +207,158 @@ static void files_go_after_their_requests(void **state)
 	fx_request_release(&next);
 }
 
+/* ---- Signed files --------------------------------------------------------------------------*/
+
+/* A small program, signed by two approvals. */
+static void signed_program(struct fx_request *q, uint8_t variant)
+{
+	uint8_t image[PE_SIZE];
+	AUTO(fd) int fd = -1;
+	const struct file_spec spec = {
+		.dirfd = AT_FDCWD, .name = file_path(&(struct digest){{0}}, ".pe"), .mode = 0600};
+
+	pe_make(image, true);
+	image[PE_SIZE - 1] = variant;
+	fx_ok(file_replace(&spec, view_of(image, PE_SIZE), NULL));
+	fd = open(spec.name, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(spec.name), 0);
+	fx_request_new(&fx, "release", 1, q);
+	q->r.upload = true;
+	q->items[0].size = PE_SIZE;
+	q->items[0].sha256 = digest_of(view_of(image, PE_SIZE));
+	fx_ok(format_pe_file.content(fd, HASH_SHA256, &q->items[0].content, NULL));
+	(void)strcpy(q->items[0].format, "pe");
+	fx_request_encode(q);
+	front_upload(&s, "alice", view_of(image, PE_SIZE));
+	answers(200, front_submit(&s, "/v1/requests", q, true));
+	answers(200, front_act(&s, STATEMENT_APPROVAL, "bob", q));
+	answers(200, front_act(&s, STATEMENT_APPROVAL, "carol", q));
+	assert_string_equal(front_text(&s, "status.state"), "done");
+}
+
+static unsigned fetch(const struct fx_request *q)
+{
+	return front_get(&s, "alice", front_path(&q->id, "/v1/requests/%s/items/0/signed"));
+}
+
+/* signed/<artifact>/<request>.0.1 */
+static const char *signed_name(const struct fx_request *q)
+{
+	static char out[500];
+	char artifact[DIGEST_HEX], request[DIGEST_HEX];
+
+	digest_hex(&q->items[0].sha256, artifact);
+	digest_hex(&q->id, request);
+	(void)snprintf(out, sizeof(out), "%s/signed/%s/%s.0.1", s.data, artifact, request);
+	return out;
+}
+
+static uint64_t file_size(const char *path)
+{
+	struct stat st;
+
+	fx_check(stat(path, &st) == 0);
+	return (uint64_t)st.st_size;
+}
+
+static void signed_files_are_made_once(void **state)
+{
+	AUTO(buf) struct buf first;
+	struct fx_request q, other;
+	struct digest d;
+	char name[500], left[600];
+	struct file_spec spec = {.dirfd = AT_FDCWD, .name = left, .mode = 0600};
+	uint64_t size;
+
+	(void)state;
+	buf_init(&first, 65536);
+	signed_program(&q, 1);
+	(void)strcpy(name, signed_name(&q));
+	assert_int_not_equal(access(name, F_OK), 0);
+	answers(200, fetch(&q));
+	assert_true(s.body.len > PE_SIZE);
+	buf_put_view(&first, buf_view(&s.body));
+	size = file_size(name);
+	assert_int_equal(size, first.len);
+	/* Without the keeper nothing could be made any more. */
+	fx_kill(&fx);
+	while (front_get(&s, NULL, "/readyz") == 200)
+		continue;
+	answers(200, fetch(&q));
+	assert_true(view_is_equal(buf_view(&s.body), buf_view(&first)));
+	fx_run(&fx);
+	while (front_get(&s, NULL, "/readyz") != 200)
+		continue;
+	/* What was not finished at an end, or whose artifact is gone, is cleared away; the rest
+	 * counts. */
+	front_kill(&s);
+	(void)snprintf(left, sizeof(left), "%s.7.new", name);
+	fx_ok(file_replace(&spec, view_str("half"), NULL));
+	front_run(&s);
+	assert_int_not_equal(access(left, F_OK), 0);
+	d = file_of(1, 9);
+	refuses(507, REASON_CALL_QUOTA,
+		front_announce(&s, "alice", &d, TOTAL - PE_SIZE - size + 1));
+	/* No room: handed out all the same, and made again. */
+	signed_program(&other, 2);
+	answers(200, front_announce(&s, "alice", &d, TOTAL - 2 * PE_SIZE - size));
+	answers(200, fetch(&other));
+	answers(200, fetch(&other));
+	assert_true(s.body.len > PE_SIZE);
+	assert_int_not_equal(access(signed_name(&other), F_OK), 0);
+	/* It goes with its artifact. */
+	fx_clock(&fx, 2 * DAY);
+	wait_until_gone(&q.items[0].sha256, "");
+	assert_int_not_equal(access(name, F_OK), 0);
+	refuses(422, REASON_ARTIFACT_MISSING, fetch(&q));
+	fx_request_release(&q);
+	fx_request_release(&other);
+}
+
+struct fetcher {
+	struct front front;
+	const char *target;
+	struct digest got;
+};
+
+static void *fetch_main(void *ctx)
+{
+	struct fetcher *f = (struct fetcher *)ctx;
+
+	fx_check(front_get(&f->front, "alice", f->target) == 200);
+	f->got = digest_of(buf_view(&f->front.body));
+	return NULL;
+}
+
+/* All of them see whole files, and one is kept. */
+static void many_fetch_at_once(void **state)
+{
+	static struct fetcher f[6];
+	pthread_t threads[6];
+	struct fx_request q;
+	char target[300];
+
+	(void)state;
+	signed_program(&q, 3);
+	(void)strcpy(target, front_path(&q.id, "/v1/requests/%s/items/0/signed"));
+	for (size_t i = 0; i < 6; i++) {
+		f[i].target = target;
+		front_clone(&f[i].front, &s);
+		assert_int_equal(pthread_create(&threads[i], NULL, fetch_main, &f[i]), 0);
+	}
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		front_clone_end(&f[i].front);
+		assert_true(digest_is_equal(&f[i].got, &f[0].got));
+	}
+	answers(200, fetch(&q));
+	f[0].got = digest_of(buf_view(&s.body));
+	assert_true(digest_is_equal(&f[0].got, &f[1].got));
+	assert_int_equal(file_size(signed_name(&q)), s.body.len);
+	fx_request_release(&q);
+}
+
 /* Whatever an end in between leaves behind, the next start makes one of it. */
 static void rows_and_files_meet_again(void **state)
 {
@@ -250,6 +406,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_total_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(resting_parts_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_go_after_their_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(signed_files_are_made_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_fetch_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_and_files_meet_again, setup, teardown),
 	};
 
