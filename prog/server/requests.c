@@ -40,14 +40,17 @@ static json_t *row_json(const struct store_request *row)
 struct listing {
 	json_t *rows;
 	const struct principal *person; /* inbox of this person, or NULL */
+	unix_time now;
 	uint32_t limit;
 	uint64_t last_seq;
 	bool full;
 };
 
 /* Whether one of the missing seats is one this person could fill, who is not the requester and has
- * not approved. */
-static bool waits_for(const struct store_request *row, const struct principal *person)
+ * not approved. Nothing waits any more once it is closed or its deadline is over; the latter the
+ * store's row may not know yet. */
+static bool waits_for(const struct store_request *row, const struct principal *person,
+		      unix_time now)
 {
 	AUTO(json)
 	json_t *missing = json_loadb((const char *)row->missing.ptr, row->missing.len, 0, NULL);
@@ -57,7 +60,8 @@ static bool waits_for(const struct store_request *row, const struct principal *p
 	const json_t *v;
 	size_t i;
 
-	if (name_is_equal(&row->requester, &person->name))
+	if (strcmp(row->state, "open") != 0 || now > row->deadline ||
+	    name_is_equal(&row->requester, &person->name))
 		return false;
 	json_array_foreach(approvers, i,
 			   v) if (json_is_string(v) &&
@@ -85,7 +89,7 @@ static rc list_row(void *ctx, const struct store_request *row)
 		return RC(RC_LIMIT); /* ends the visit; not an error */
 	}
 	l->last_seq = row->seq;
-	if (l->person != NULL && !waits_for(row, l->person))
+	if (l->person != NULL && !waits_for(row, l->person, l->now))
 		return OK;
 	return json_array_append_new(l->rows, row_json(row)) == 0 ? OK : RC(RC_NOMEM);
 }
@@ -147,7 +151,7 @@ static rc answer_list(struct call_ctx *c, struct store_filter *filter, struct li
 rc get_requests(struct call_ctx *c)
 {
 	struct store_filter filter = {.limit = STORE_LIST_MAX};
-	struct listing l = {0};
+	struct listing l = {.now = clock_now(&clock_system)};
 	struct roster_ref *roster = NULL;
 	struct view state = http_target_param(&c->target, "state");
 	static const char *const states[] = {"open", "committed", "done", "closed"};

@@ -182,6 +182,9 @@ static void files_go_after_their_requests(void **state)
 	request_for(&again, "third version\n", 5 * DAY);
 	front_upload(&s, "alice", view_str(loose));
 	fx_clock(&fx, 2 * DAY);
+	/* What nobody could approve in time waits for nobody. */
+	answers(200, front_get(&s, "dave", "/v1/requests?for=me"));
+	assert_int_equal(front_number(&s, "requests"), 2);
 	wait_until_gone(&done.items[0].sha256, "");
 	wait_until_gone(&nobody, "");
 	assert_true(is_there(&open.items[0].sha256, ""));
