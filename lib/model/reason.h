@@ -127,6 +127,8 @@
 	X(CALL_TIME, "call.time", "the call's time is too far from the server's clock",            \
 	  "set the clock")                                                                         \
 	X(CALL_NOTFOUND, "call.not-found", "there is no such object", "check the id")              \
+	X(CALL_METHOD, "call.method", "the path has no such method",                               \
+	  "use a method that the header Allow names")                                              \
 	X(CALL_LIMIT, "call.limit", "a limit of the server is reached", "try again later")         \
 	X(CALL_QUOTA, "call.quota", "the server keeps as many bytes as it may",                    \
 	  "ask its administrator: uploads-total, upload-keep, artifacts-keep")                     \

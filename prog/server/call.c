@@ -14,10 +14,10 @@ static const struct {
 	const char *prefix;
 	unsigned status;
 } statuses[] = {
-	{"call.not-found", 404}, {"call.limit", 429}, {"call.form", 400}, {"call.quota", 507},
-	{"call.", 401},		 {"form.limit", 413}, {"form.", 422},	  {"artifact.", 422},
-	{"state.unknown", 404},	 {"state.", 409},     {"keeper.", 503},	  {"key.token", 503},
-	{"key.unknown", 404},	 {"", 403},
+	{"call.not-found", 404}, {"call.method", 405},	 {"call.limit", 429}, {"call.form", 400},
+	{"call.quota", 507},	 {"call.", 401},	 {"form.limit", 413}, {"form.", 422},
+	{"artifact.", 422},	 {"state.unknown", 404}, {"state.", 409},     {"keeper.", 503},
+	{"key.token", 503},	 {"key.unknown", 404},	 {"", 403},
 };
 
 static unsigned status_of(enum reason r)

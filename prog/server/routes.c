@@ -1,5 +1,7 @@
 #include "prog/server/routes.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/model/request.h"
@@ -62,15 +64,22 @@ static bool matches(const char *path, const struct http_target *t)
 	}
 }
 
-const struct route *route_find(const char *method, const struct http_target *t, bool *ret_path)
+const struct route *route_find(const char *method, const struct http_target *t,
+			       char allow[ALLOW_TEXT])
 {
-	*ret_path = false;
+	size_t len = 0;
+
+	allow[0] = '\0';
 	for (const struct route *r = route_table; r->method != NULL; r++) {
 		if (!matches(r->path, t))
 			continue;
-		*ret_path = true;
-		if (strcmp(r->method, method) == 0)
+		if (strcmp(r->method, method) == 0) {
+			allow[0] = '\0';
 			return r;
+		}
+		len += (size_t)snprintf(allow + len, ALLOW_TEXT - len, "%s%s", len > 0 ? ", " : "",
+					r->method);
+		assert(len < ALLOW_TEXT);
 	}
 	return NULL;
 }

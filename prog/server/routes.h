@@ -18,8 +18,10 @@ struct route {
 };
 
 extern const struct route route_table[];
-/* The row for the method and target; *ret_path tells whether any method has this path. */
-const struct route *route_find(const char *method, const struct http_target *t, bool *ret_path);
+/* The row for the method and target. Without one, allow holds the methods of this path as the
+ * header of that name has them (RFC 9110 10.2.1), or "" if there is no such path; else "". */
+const struct route *route_find(const char *method, const struct http_target *t,
+			       char allow[ALLOW_TEXT]);
 
 /* Handlers, by file. */
 rc get_healthz(struct call_ctx *c); /* info.c */

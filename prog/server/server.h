@@ -60,6 +60,8 @@ struct server {
 	unix_time roster_read;
 };
 
+#define ALLOW_TEXT 32
+
 /* One call. Handlers fill status and either body or file, or call call_refuse. */
 struct call_ctx {
 	struct server *server;
@@ -77,6 +79,7 @@ struct call_ctx {
 	unsigned status;
 	struct buf out;
 	const char *content_type;
+	char allow[ALLOW_TEXT]; /* methods of the path, for 405 */
 	int file;
 	bool has_file;
 	uint64_t file_size;

@@ -64,6 +64,7 @@ static void send_answer(struct http_exchange *x, void *ctx)
 		.has_fd = c->has_file,
 		.fd = c->file,
 		.size = c->file_size,
+		.allow = c->allow[0] != '\0' ? c->allow : NULL,
 		.retry_seconds = c->status == 503 || c->status == 429 ? 1 : 0,
 	};
 
@@ -121,7 +122,6 @@ static void on_begin(void *ctx, struct http_exchange *x)
 {
 	struct call_ctx *c = calloc(1, sizeof(*c));
 	static const struct http_answer no_memory = {.status = 503, .content_type = "text/plain"};
-	bool path = false;
 
 	if (c == NULL) {
 		http_answer(x, &no_memory);
@@ -145,10 +145,11 @@ static void on_begin(void *ctx, struct http_exchange *x)
 		refuse_now(x, c, REASON_CALL_FORM, "the request's target is malformed");
 		return;
 	}
-	c->route = route_find(c->method, &c->target, &path);
-	if (c->route == NULL)
-		refuse_now(x, c, REASON_CALL_NOTFOUND,
-			   path ? "this path has no such method" : "there is no such path");
+	c->route = route_find(c->method, &c->target, c->allow);
+	if (c->route == NULL && c->allow[0] != '\0')
+		refuse_now(x, c, REASON_CALL_METHOD, "");
+	else if (c->route == NULL)
+		refuse_now(x, c, REASON_CALL_NOTFOUND, "there is no such path");
 	else if (is_signed_first(c)) {
 		c->headers_only = true;
 		enqueue(c, begin_body);

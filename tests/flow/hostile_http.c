@@ -98,9 +98,10 @@ static void raw_say(struct raw *r, const void *p, size_t n)
 
 /* Reads until the connection ends or the text holds as many answers as asked for; how many there
  * are, and the status of the first. 0 and 0 if it was closed without a word. */
+static char text[1 << 20];
+
 static unsigned raw_hear(struct raw *r, unsigned answers, unsigned *ret_first)
 {
-	static char text[1 << 20];
 	size_t have = 0;
 	unsigned count = 0;
 
@@ -151,9 +152,9 @@ static void malformed_requests(void **state)
 		{"GET /healthz HTTP/1.1\r\n\r\n", 0},
 		{"GET /healthz HTTP/2.7\r\n" HOST "\r\n", 0},
 		{"GET /healthz\r\n\r\n", 0},
-		{"BREW /healthz HTTP/1.1\r\n" HOST "\r\n", 404},
-		{"get /healthz HTTP/1.1\r\n" HOST "\r\n", 404},
-		{"TRACE /healthz HTTP/1.1\r\n" HOST "\r\n", 404},
+		{"BREW /healthz HTTP/1.1\r\n" HOST "\r\n", 405},
+		{"get /healthz HTTP/1.1\r\n" HOST "\r\n", 405},
+		{"TRACE /healthz HTTP/1.1\r\n" HOST "\r\n", 405},
 		{"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 400},
 		{"CONNECT x:1 HTTP/1.1\r\n" HOST "\r\n", 400},
 		{"GET http://x/healthz HTTP/1.1\r\n" HOST "\r\n", 400},
@@ -212,6 +213,40 @@ static void malformed_requests(void **state)
 			fail_msg("case %zu: %u: %s", i, status, cases[i].text);
 	}
 	still_answers();
+}
+
+/* A path that is there under another method says which (RFC 9110 15.5.6). */
+static void other_methods_are_named(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *allow;
+	} cases[] = {
+		{"POST /healthz", "Allow: GET\r\n"},
+		{"HEAD /v1/info", "Allow: GET\r\n"},
+		{"DELETE /v1/changes", "Allow: POST, GET\r\n"},
+		{"GET /v1/uploads", "Allow: POST\r\n"},
+		{"PUT /v1/uploads/0000000000000000000000000000000000000000000000000000000000000000",
+		 "Allow: GET, PATCH\r\n"},
+		{"POST /v1/log/checkpoint", "Allow: GET\r\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned status;
+		struct raw r;
+
+		fx_check(raw_open(&r));
+		raw_say(&r, cases[i].line, strlen(cases[i].line));
+		raw_say(&r, " HTTP/1.1\r\n" HOST "\r\n", strlen(" HTTP/1.1\r\n" HOST "\r\n"));
+		(void)raw_hear(&r, 1, &status);
+		raw_close(&r);
+		if (status != 405 || strstr(text, cases[i].allow) == NULL)
+			fail_msg("%s: %s", cases[i].line, text);
+	}
+	/* A path that is not there has no methods. */
+	assert_int_equal(front_get(&s, NULL, "/v1/nothing"), 404);
+	assert_string_equal(front_reason(&s), reason_id(REASON_CALL_NOTFOUND));
 }
 
 static void huge_headers(void **state)
@@ -493,6 +528,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(malformed_requests),
+		cmocka_unit_test(other_methods_are_named),
 		cmocka_unit_test(huge_headers),
 		cmocka_unit_test(not_tls),
 		cmocka_unit_test(pipelined_requests_are_answered),

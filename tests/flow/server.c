@@ -5,10 +5,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -74,7 +76,7 @@ static void unknown_paths(void **state)
 		if (got != 404 && got != 400)
 			fail_msg("%s: %u", missing[i], got);
 	}
-	refuses(404, REASON_CALL_NOTFOUND, front_post(&s, "alice", "/v1/info", json_object()));
+	refuses(405, REASON_CALL_METHOD, front_post(&s, "alice", "/v1/info", json_object()));
 }
 
 /* ---- Who calls -----------------------------------------------------------------------------*/
@@ -351,17 +353,47 @@ static void files_are_checked(void **state)
 	assert_int_equal(front_number(&s, "requests"), 0);
 }
 
+/* Another's request, with good signatures of hers under it, and another's right to end it. */
 static void only_the_requester_submits(void **state)
 {
 	struct fx_request q;
-	AUTO(buf) struct buf sig;
-	json_t *body = json_object();
 
 	(void)state;
-	request_for(&q, first_text, true);
-	buf_init(&sig, KEEPER_SIG_MAX);
-	refuses(400, REASON_CALL_FORM, front_post(&s, "bob", "/v1/requests", body));
+	request_for(&q, "hers alone\n", false);
+	refuses(403, REASON_WHO_OWNER, front_submit_as(&s, "bob", "/v1/requests", &q, true));
+	assert_non_null(strstr(front_text(&s, "error.text"), "bob cannot submit for alice"));
+	refuses(404, REASON_STATE_UNKNOWN,
+		front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s")));
+	answers(200, front_submit(&s, "/v1/requests", &q, false));
+	refuses(403, REASON_WHO_OWNER, front_act(&s, STATEMENT_CANCELLATION, "bob", &q));
+	answers(200, front_act(&s, STATEMENT_CANCELLATION, "alice", &q));
+	assert_string_equal(front_text(&s, "status.state"), "closed");
 	fx_request_release(&q);
+}
+
+/* Two writers of one file: the second is asked to come again. The test is the first. */
+static void one_writer_at_a_time(void **state)
+{
+	static uint8_t bytes[1000];
+	char path[400], hex[DIGEST_HEX];
+	struct digest d;
+	int fd;
+
+	(void)state;
+	front_fill(bytes, sizeof(bytes), 7);
+	d = digest_of(view_of(bytes, sizeof(bytes)));
+	digest_hex(&d, hex);
+	answers(200, front_announce(&s, "alice", &d, sizeof(bytes)));
+	answers(200, front_patch_at(&s, "alice", &d, 0, view_of(bytes, 400)));
+	(void)snprintf(path, sizeof(path), "%s/artifacts/%s.part", s.data, hex);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+	refuses(429, REASON_CALL_LIMIT,
+		front_patch_at(&s, "bob", &d, 400, view_of(bytes + 400, 600)));
+	assert_non_null(strstr(front_text(&s, "error.text"), "another call"));
+	(void)close(fd);
+	answers(200, front_patch_at(&s, "bob", &d, 400, view_of(bytes + 400, 600)));
+	assert_int_equal(front_number(&s, "complete"), 1);
 }
 
 static void approved_and_signed(void **state)
@@ -715,6 +747,7 @@ int main(void)
 		cmocka_unit_test(many_upload_the_same),
 		cmocka_unit_test(files_are_checked),
 		cmocka_unit_test(only_the_requester_submits),
+		cmocka_unit_test(one_writer_at_a_time),
 		cmocka_unit_test(approved_and_signed),
 		cmocka_unit_test(next_version_is_compared),
 		cmocka_unit_test(unattended_without_upload),

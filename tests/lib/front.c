@@ -369,6 +369,12 @@ static json_t *base64(struct view bytes)
 
 unsigned front_submit(struct front *s, const char *target, const struct fx_request *q, bool sign)
 {
+	return front_submit_as(s, q->r.requester.s, target, q, sign);
+}
+
+unsigned front_submit_as(struct front *s, const char *person, const char *target,
+			 const struct fx_request *q, bool sign)
+{
 	AUTO(buf) struct buf requester;
 	AUTO(buf) struct buf host;
 	struct view statement = buf_view(&q->statement);
@@ -378,7 +384,7 @@ unsigned front_submit(struct front *s, const char *target, const struct fx_reque
 	fx_sign_as(s->fx, q->r.requester.s, STATEMENT_REQUEST, statement, &requester);
 	fx_sign(&fx_host(s->fx, q->r.host.s)->key[0], statement_info(STATEMENT_HOST)->ns, statement,
 		&host);
-	return front_post(s, q->r.requester.s, target,
+	return front_post(s, person, target,
 			  json_pack("{s:o,s:o,s:o,s:b}", "statement", base64(statement),
 				    "requester_signature", base64(buf_view(&requester)),
 				    "host_signature", base64(buf_view(&host)), "sign", (int)sign));

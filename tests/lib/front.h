@@ -99,6 +99,9 @@ struct front_statement {
 void front_act_make(struct front *s, const struct act *act, struct front_statement *ret);
 unsigned front_act_send(struct front *s, const struct front_statement *st);
 void front_statement_release(struct front_statement *st);
+/* The same, as a call of somebody else's. */
+unsigned front_submit_as(struct front *s, const char *person, const char *target,
+			 const struct fx_request *q, bool sign);
 /* An act of person on q. */
 unsigned front_act(struct front *s, enum statement_kind kind, const char *person,
 		   const struct fx_request *q);
