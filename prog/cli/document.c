@@ -141,30 +141,40 @@ static void print_change(const struct cli *c, const json_t *change)
 		printf("  missing: %s\n", json_string_value(seat));
 }
 
-rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
+/* {"signatures":[ours]} */
+static rc sign_change(struct cli *c, enum statement_kind kind, struct view statement, json_t *body)
 {
 	AUTO(buf) struct buf sig = {0};
-	AUTO(json) json_t *body = json_object();
-	AUTO(json) json_t *answer = NULL;
 	json_t *sigs = json_array();
-	const struct api_call post = {.method = "POST", .body = body};
 	struct sshsigner *key;
-	rc r;
 
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	(void)json_object_set_new(body, "signatures", sigs);
-	(void)json_object_set_new(body, "kind", json_string(name_of(kind)));
 	TRY(cli_person_key(c, &key));
 	TRY(cli_sign(c, key, statement_info(kind)->ns, statement, &sig));
-	TRY(json_put_base64(c, body, "statement", statement));
-	TRY(json_put_base64(c, sigs, NULL, buf_view(&sig)));
-	r = api_json(c, &post, &answer, "/v1/changes");
-	TRY(r);
+	return json_put_base64(c, sigs, NULL, buf_view(&sig));
+}
+
+static rc say_change(struct cli *c, const json_t *answer)
+{
 	if (strcmp(json_text(answer, "state"), "done") != 0)
 		c->exit = EXIT_WAITING;
 	if (!cli_print_json(c, answer))
 		print_change(c, answer);
 	return OK;
+}
+
+rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
+{
+	AUTO(json) json_t *body = json_object();
+	AUTO(json) json_t *answer = NULL;
+	const struct api_call post = {.method = "POST", .body = body};
+
+	(void)json_object_set_new(body, "kind", json_string(name_of(kind)));
+	TRY(json_put_base64(c, body, "statement", statement));
+	TRY(sign_change(c, kind, statement, body));
+	TRY(api_json(c, &post, &answer, "/v1/changes"));
+	return say_change(c, answer);
 }
 
 static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
@@ -326,6 +336,9 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *change = NULL;
+	AUTO(json) json_t *answer = NULL;
+	AUTO(json) json_t *body = json_object();
+	const struct api_call post = {.method = "POST", .body = body};
 	AUTO(buf) struct buf statement = {0};
 	enum statement_kind kind = STATEMENT_KEYADMIN;
 	struct digest digest;
@@ -346,5 +359,7 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 	TRY(show_change(c, kind, buf_view(&statement)));
 	if (!args_has(a, "yes"))
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
-	return change_send(c, kind, buf_view(&statement));
+	TRY(sign_change(c, kind, buf_view(&statement), body));
+	TRY(api_json(c, &post, &answer, "/v1/changes/%s/signatures", hex));
+	return say_change(c, answer);
 }

@@ -192,33 +192,27 @@ static rc offer(struct call_ctx *c, struct store_change *row, struct gathered *g
 	return offer_again(c, row, g, ret);
 }
 
-rc post_change(struct call_ctx *c)
+/* Offers the keeper a change with the signatures of the body; its word is the answer. */
+static rc offer_body(struct call_ctx *c, enum statement_kind kind, struct view statement,
+		     const json_t *body)
 {
-	AUTO(json) json_t *body = NULL;
+	const json_t *sigs = json_object_get(body, "signatures");
 	AUTO(json) json_t *answer = NULL;
-	AUTO(buf) struct buf statement = {0};
-	struct gathered g = {.message = {.kind = STATEMENT_POLICY}};
-	struct store_change row = {.state = "pending", .proposer = c->person};
+	struct gathered g = {.message = {.kind = kind, .statement = statement}};
+	struct store_change row = {.id = digest_of(statement),
+				   .state = "pending",
+				   .proposer = c->person,
+				   .created = clock_now(&clock_system),
+				   .expires = expiry(kind, statement),
+				   .statement = statement};
 	struct roster_ref *roster;
-	const json_t *sigs;
 	rc r;
 
-	buf_init(&statement, DOCUMENT_BYTES_MAX);
-	TRY(call_body(c, &body));
-	if (!rc_is_ok(
-		    kind_parse(json_string_value(json_object_get(body, "kind")), &g.message.kind)))
-		return call_refuse(c, REASON_CALL_FORM, "kind must be policy, roster or keyadmin");
-	TRY(call_bytes(c, body, "statement", &statement));
-	sigs = json_object_get(body, "signatures");
 	if (!json_is_array(sigs) || json_array_size(sigs) == 0 ||
 	    json_array_size(sigs) > CHANGE_SIGNATURES_MAX)
 		return call_refuse(c, REASON_CALL_FORM, "signatures must be a list of 1 to %u",
 				   CHANGE_SIGNATURES_MAX);
-	g.message.statement = row.statement = buf_view(&statement);
-	row.id = digest_of(row.statement);
-	row.created = clock_now(&clock_system);
-	row.expires = expiry(g.message.kind, row.statement);
-	(void)snprintf(row.kind, sizeof(row.kind), "%s", statement_info(g.message.kind)->name);
+	(void)snprintf(row.kind, sizeof(row.kind), "%s", statement_info(kind)->name);
 	TRY(roster_take(c, &roster));
 	g.roster = roster->roster;
 	gathered_init(&g, &g);
@@ -227,6 +221,20 @@ rc post_change(struct call_ctx *c)
 	roster_drop(c->server, roster);
 	TRY(r);
 	return call_json(c, 200, json_incref(answer));
+}
+
+rc post_change(struct call_ctx *c)
+{
+	AUTO(json) json_t *body = NULL;
+	AUTO(buf) struct buf statement = {0};
+	enum statement_kind kind = STATEMENT_POLICY;
+
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	TRY(call_body(c, &body));
+	if (!rc_is_ok(kind_parse(json_string_value(json_object_get(body, "kind")), &kind)))
+		return call_refuse(c, REASON_CALL_FORM, "kind must be policy, roster or keyadmin");
+	TRY(call_bytes(c, body, "statement", &statement));
+	return offer_body(c, kind, buf_view(&statement), body);
 }
 
 static json_t *row_json(const struct store_change *row, bool whole)
@@ -269,11 +277,22 @@ rc get_changes(struct call_ctx *c)
 	return call_json(c, 200, json_pack("{s:o}", "changes", list));
 }
 
+/* The one change whose id begins like this. */
 struct find {
 	struct view prefix;
-	json_t *found;
 	size_t hits;
+	json_t *found; /* with its statement */
+	struct digest id;
+	enum statement_kind kind;
+	struct buf statement;
 };
+
+static void find_release(struct find *f)
+{
+	json_decref(f->found);
+	buf_release(&f->statement);
+}
+AUTO_DEFINE(find, struct find, find_release)
 
 static rc find_row(void *ctx, const struct store_change *row)
 {
@@ -284,22 +303,52 @@ static rc find_row(void *ctx, const struct store_change *row)
 	if (memcmp(id, find->prefix.ptr, find->prefix.len) != 0)
 		return OK;
 	find->hits++;
-	if (find->found == NULL)
-		find->found = row_json(row, true);
+	if (find->found != NULL)
+		return OK;
+	find->found = row_json(row, true);
+	find->id = row->id;
+	TRY(kind_parse(row->kind, &find->kind));
+	buf_put_view(&find->statement, row->statement);
+	return buf_done(&find->statement);
+}
+
+/* Refuses with call.not-found. */
+static rc find_change(struct call_ctx *c, struct find *find)
+{
+	struct store *s = c->server->store;
+	rc r;
+
+	find->prefix = c->target.segments[2];
+	buf_init(&find->statement, DOCUMENT_BYTES_MAX);
+	if (find->prefix.len < 8 || find->prefix.len > 64)
+		return call_refuse(c, REASON_CALL_NOTFOUND,
+				   "a change is named by 8 to 64 hex digits");
+	/* A whole id finds old ones, too, which the list does not reach. */
+	if (rc_is_ok(digest_parse(find->prefix, &find->id)))
+		r = s->api->change_get(s, &find->id, find_row, find, NULL);
+	else
+		r = s->api->change_list(s, NULL, find_row, find, NULL);
+	if (r.code != RC_NOTFOUND)
+		TRY(r);
+	if (find->hits != 1)
+		return call_refuse(c, REASON_CALL_NOTFOUND, "%zu changes have this id", find->hits);
 	return OK;
 }
 
 rc get_change(struct call_ctx *c)
 {
-	struct find find = {.prefix = c->target.segments[2]};
+	AUTO(find) struct find find = {0};
 
-	if (find.prefix.len < 8 || find.prefix.len > 64)
-		return call_refuse(c, REASON_CALL_NOTFOUND,
-				   "a change is named by 8 to 64 hex digits");
-	TRY(c->server->store->api->change_list(c->server->store, NULL, find_row, &find, NULL));
-	if (find.hits != 1) {
-		json_decref(find.found);
-		return call_refuse(c, REASON_CALL_NOTFOUND, "%zu changes have this id", find.hits);
-	}
-	return call_json(c, 200, find.found);
+	TRY(find_change(c, &find));
+	return call_json(c, 200, json_incref(find.found));
+}
+
+rc post_change_signatures(struct call_ctx *c)
+{
+	AUTO(json) json_t *body = NULL;
+	AUTO(find) struct find find = {0};
+
+	TRY(call_body(c, &body));
+	TRY(find_change(c, &find));
+	return offer_body(c, find.kind, buf_view(&find.statement), body);
 }

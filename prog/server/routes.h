@@ -39,6 +39,7 @@ rc get_key_certificates(struct call_ctx *c);
 rc post_change(struct call_ctx *c); /* changes.c */
 rc get_changes(struct call_ctx *c);
 rc get_change(struct call_ctx *c);
+rc post_change_signatures(struct call_ctx *c);
 rc post_upload(struct call_ctx *c); /* uploads.c */
 rc get_upload(struct call_ctx *c);
 rc patch_upload(struct call_ctx *c);

@@ -358,7 +358,7 @@ const char *front_reason(const struct front *s)
 
 /* ---- Requests ------------------------------------------------------------------------------*/
 
-static json_t *base64(struct view bytes)
+json_t *front_base64(struct view bytes)
 {
 	AUTO(buf) struct buf text;
 
@@ -385,9 +385,10 @@ unsigned front_submit_as(struct front *s, const char *person, const char *target
 	fx_sign(&fx_host(s->fx, q->r.host.s)->key[0], statement_info(STATEMENT_HOST)->ns, statement,
 		&host);
 	return front_post(s, person, target,
-			  json_pack("{s:o,s:o,s:o,s:b}", "statement", base64(statement),
-				    "requester_signature", base64(buf_view(&requester)),
-				    "host_signature", base64(buf_view(&host)), "sign", (int)sign));
+			  json_pack("{s:o,s:o,s:o,s:b}", "statement", front_base64(statement),
+				    "requester_signature", front_base64(buf_view(&requester)),
+				    "host_signature", front_base64(buf_view(&host)), "sign",
+				    (int)sign));
 }
 
 void front_act_make(struct front *s, const struct act *act, struct front_statement *ret)
@@ -409,8 +410,8 @@ unsigned front_act_send(struct front *s, const struct front_statement *st)
 {
 	return front_post(s, st->person, st->target,
 			  json_pack("{s:s,s:o,s:o,s:b}", "kind", statement_info(st->kind)->name,
-				    "statement", base64(buf_view(&st->statement)), "signature",
-				    base64(buf_view(&st->sig)), "sign", 1));
+				    "statement", front_base64(buf_view(&st->statement)), "signature",
+				    front_base64(buf_view(&st->sig)), "sign", 1));
 }
 
 void front_statement_release(struct front_statement *st)
@@ -442,8 +443,8 @@ unsigned front_change(struct front *s, enum statement_kind kind, struct view sta
 	fx_sign_as(s->fx, person, kind, statement, &sig);
 	return front_post(s, person, "/v1/changes",
 			  json_pack("{s:s,s:o,s:[o]}", "kind", statement_info(kind)->name,
-				    "statement", base64(statement), "signatures",
-				    base64(buf_view(&sig))));
+				    "statement", front_base64(statement), "signatures",
+				    front_base64(buf_view(&sig))));
 }
 
 const char *front_path(const struct digest *d, const char *pattern)

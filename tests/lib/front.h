@@ -86,6 +86,7 @@ const char *front_reason(const struct front *s);
 const char *front_text(const struct front *s, const char *path);
 json_int_t front_number(const struct front *s, const char *path);
 
+json_t *front_base64(struct view bytes);
 /* POST /v1/requests (or another target) with q signed by its requester and host. */
 unsigned front_submit(struct front *s, const char *target, const struct fx_request *q, bool sign);
 /* A signed act of person on q, and its sending; the same twice is the same act. */

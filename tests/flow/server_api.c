@@ -1,0 +1,143 @@
+/* greatseald's API beyond the main job (server.c): changes that gather signatures one by one. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tests/lib/front_checks.h"
+
+static struct fixture fx;
+static struct front s;
+
+static int group_setup(void **state)
+{
+	(void)state;
+	fx_start(&fx);
+	fx_make_key(&fx, "release", "ecdsa-p256");
+	fx_make_key(&fx, "nightly", "ecdsa-p256");
+	front_start(&s, &fx);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	front_end(&s);
+	fx_end(&fx);
+	return 0;
+}
+
+/* ---- Changes -------------------------------------------------------------------------------*/
+
+/* A statement that creates a key. */
+static struct digest new_key(const char *name, struct buf *statement)
+{
+	struct key_change c = {.action = KEY_CREATE};
+
+	fx_ok(name_parse(view_str(name), &c.key));
+	fx_ok(name_parse(view_str("main"), &c.token));
+	(void)strcpy(c.algorithm, "ecdsa-p256");
+	(void)strcpy(c.origin, "keeper.test");
+	fx_ok(rng_fill(&rng_system, c.nonce, sizeof(c.nonce)));
+	c.expires = fx_now(&fx) + 3600;
+	buf_clear(statement);
+	fx_ok(key_change_encode(&c, statement, NULL));
+	return digest_of(buf_view(statement));
+}
+
+/* [signature of person over text], as the namespace of kind has it. */
+static json_t *signature(const char *person, enum statement_kind kind, struct view text)
+{
+	AUTO(buf) struct buf sig;
+
+	buf_init(&sig, KEEPER_SIG_MAX);
+	fx_sign_as(&fx, person, kind, text, &sig);
+	return json_pack("[o]", front_base64(buf_view(&sig)));
+}
+
+static unsigned propose(const char *person, struct view statement)
+{
+	return front_post(&s, person, "/v1/changes",
+			  json_pack("{s:s,s:o,s:o}", "kind", "keyadmin", "statement",
+				    front_base64(statement), "signatures",
+				    signature(person, STATEMENT_KEYADMIN, statement)));
+}
+
+static unsigned add(const char *person, const char *target, json_t *signatures)
+{
+	return front_post(&s, person, target, json_pack("{s:o}", "signatures", signatures));
+}
+
+static void signatures_come_one_by_one(void **state)
+{
+	AUTO(buf) struct buf statement;
+	struct digest id;
+	struct view text;
+	char target[200], prefix[200];
+
+	(void)state;
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	id = new_key("third", &statement);
+	text = buf_view(&statement);
+	(void)strcpy(target, front_path(&id, "/v1/changes/%s/signatures"));
+	refuses(404, REASON_CALL_NOTFOUND,
+		add("frank", target, signature("frank", STATEMENT_KEYADMIN, text)));
+	answers(200, propose("erin", text));
+	assert_string_equal(front_text(&s, "state"), "pending");
+	assert_int_equal(front_number(&s, "missing"), 1);
+	/* Nothing that would spoil it is kept: no signature, another's text, another kind's. */
+	refuses(400, REASON_CALL_FORM, add("frank", target, json_array()));
+	refuses(400, REASON_CALL_FORM, add("frank", target, json_pack("[i]", 1)));
+	refuses(403, REASON_SIG_ADMIN, add("frank", target, json_pack("[s]", "AAAA")));
+	refuses(403, REASON_SIG_ADMIN,
+		add("frank", target,
+		    signature("frank", STATEMENT_KEYADMIN, view_str("something else"))));
+	refuses(403, REASON_SIG_ADMIN,
+		add("frank", target, signature("frank", STATEMENT_POLICY, text)));
+	/* The same person again fills no second seat. */
+	answers(200, add("erin", target, signature("erin", STATEMENT_KEYADMIN, text)));
+	assert_string_equal(front_text(&s, "state"), "pending");
+	/* Anybody may carry a signature; a name's first digits are enough. */
+	(void)snprintf(prefix, sizeof(prefix), "/v1/changes/%.16s/signatures",
+		       target + strlen("/v1/changes/"));
+	answers(200, add("alice", prefix, signature("frank", STATEMENT_KEYADMIN, text)));
+	assert_string_equal(front_text(&s, "state"), "done");
+	answers(200, front_get(&s, "alice", "/v1/keys/third"));
+	answers(200, front_get(&s, "alice", front_path(&id, "/v1/changes/%s")));
+	assert_string_equal(front_text(&s, "state"), "done");
+	answers(200, front_get(&s, "alice", "/v1/changes"));
+	assert_int_equal(front_number(&s, "changes"), 0);
+}
+
+/* A signature that does not verify is refused together with the statement, too. */
+static void proposals_are_checked(void **state)
+{
+	AUTO(buf) struct buf statement;
+	struct digest id;
+
+	(void)state;
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	id = new_key("fourth", &statement);
+	refuses(403, REASON_SIG_ADMIN,
+		front_post(&s, "erin", "/v1/changes",
+			   json_pack("{s:s,s:o,s:o}", "kind", "keyadmin", "statement",
+				     front_base64(buf_view(&statement)), "signatures",
+				     signature("erin", STATEMENT_KEYADMIN, view_str("other")))));
+	refuses(404, REASON_CALL_NOTFOUND,
+		front_get(&s, "erin", front_path(&id, "/v1/changes/%s")));
+	answers(200, propose("erin", buf_view(&statement)));
+	answers(200, propose("frank", buf_view(&statement)));
+	assert_string_equal(front_text(&s, "state"), "done");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signatures_come_one_by_one),
+		cmocka_unit_test(proposals_are_checked),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
