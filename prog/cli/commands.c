@@ -62,6 +62,13 @@ static const struct option sign_options[] = {SUBMIT_OPTIONS, {0}};
 static const struct option inbox_options[] = {
 	{"all", NULL, "every request", false},
 	{"mine", NULL, "what you have asked for", false},
+	{"key", "NAME", "only requests for this key", false},
+	{"product", "NAME", "only requests with a file of this product", false},
+	{"limit", "N", "rows (default 50)", false},
+	{"after", "CURSOR", "continue a list", false},
+	{0},
+};
+static const struct option search_options[] = {
 	{"limit", "N", "rows (default 50)", false},
 	{"after", "CURSOR", "continue a list", false},
 	{0},
@@ -132,6 +139,9 @@ const struct command command_table[] = {
 	 "request.",
 	 sign_options, 1, -1, cmd_sign},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
+	{"search", "FILE | SHA256", "Requests in which a file occurs",
+	 "By the file's SHA-256, or by its content digest where that is a SHA-256, too.",
+	 search_options, 1, 1, cmd_search},
 	{"show", "REQUEST", "One request in full", "", all_option, 1, 1, cmd_show},
 	{"explain", "REQUEST", "Why a request is allowed, waits or is denied",
 	 "One line per check: outcome, reason, evidence.", none, 1, 1, cmd_explain},

@@ -6,6 +6,7 @@
 #include "lib/base/num.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/files.h"
 #include "prog/cli/wish.h"
 
 #define LIST_DEFAULT 50
@@ -30,32 +31,98 @@ static void print_row(const struct cli *c, const json_t *row)
 			     json_text(row, "deadline"));
 }
 
-rc cmd_inbox(struct cli *c, const struct args *a)
+#define QUERY_MAX 512
+
+/* Appends "name=value&" for an option that is given; value is checked to be of plain characters. */
+static rc add_query(struct cli *c, const struct args *a, const char *option, char query[QUERY_MAX])
+{
+	const char *value = args_value(a, option);
+	size_t len = strlen(query);
+	int n;
+
+	if (value == NULL)
+		return OK;
+	n = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(value)
+		    ? snprintf(query + len, QUERY_MAX - len, "%s=%s&", option, value)
+		    : -1;
+	if (n < 0 || (size_t)n >= QUERY_MAX - len)
+		return cli_problem(c, RC_USAGE, "", "--%s %s: not a name (a-z 0-9 . _ -)", option,
+				   value);
+	return OK;
+}
+
+/* One page of a list; query ends with '&' or '?'. */
+static rc show_list(struct cli *c, const struct args *a, const char *query, const char *none)
 {
 	const struct api_call get = {.method = "GET"};
 	const char *limit = args_value(a, "limit");
 	const char *after = args_value(a, "after");
 	AUTO(json) json_t *list = NULL;
 	const json_t *row;
+	uint64_t cursor = 0;
 	uint64_t n = LIST_DEFAULT;
 	size_t i;
 
-	if (limit != NULL && !rc_is_ok(num_parse_u64(limit, strlen(limit), 500, &n)))
+	if (limit != NULL && (!rc_is_ok(num_parse_u64(limit, strlen(limit), 500, &n)) || n == 0))
 		return cli_problem(c, RC_USAGE, "", "--limit %s: 1 to 500", limit);
-	TRY(api_json(c, &get, &list, "/v1/requests?%slimit=%llu%s%s",
-		     args_has(a, "all")	   ? ""
-		     : args_has(a, "mine") ? "requester=me&"
-					   : "for=me&state=open&",
-		     (unsigned long long)n,
-		     after == NULL ? "" : "&after=", after == NULL ? "" : after));
+	if (after != NULL &&
+	    !rc_is_ok(num_parse_u64(after, strlen(after), UINT64_MAX >> 1, &cursor)))
+		return cli_problem(c, RC_USAGE, "", "--after %s: not a cursor of a list", after);
+	TRY(api_json(c, &get, &list, "%slimit=%llu&after=%llu", query, (unsigned long long)n,
+		     (unsigned long long)cursor));
 	if (cli_print_json(c, list))
 		return OK;
 	json_array_foreach(json_object_get(list, "requests"), i, row) print_row(c, row);
 	if (i == 0)
-		(void)printf("nothing waits for %s\n", c->config.person.s);
+		(void)printf("%s\n", none);
 	if (json_is_string(json_object_get(list, "next")))
 		cli_say(c, "more: --after %s", json_text(list, "next"));
 	return OK;
+}
+
+rc cmd_inbox(struct cli *c, const struct args *a)
+{
+	char query[QUERY_MAX] = "/v1/requests?";
+	bool all = args_has(a, "all");
+	bool mine = args_has(a, "mine");
+	char none[NAME_MAX_LEN + 32];
+
+	TRY(cli_config(c));
+	if (!all)
+		(void)strcat(query, mine ? "requester=me&" : "for=me&state=open&");
+	TRY(add_query(c, a, "key", query));
+	TRY(add_query(c, a, "product", query));
+	(void)snprintf(none, sizeof(none), all || mine ? "no such request" : "nothing waits for %s",
+		       c->config.person.s);
+	return show_list(c, a, query, none);
+}
+
+/* A digest as it is, or that of a file. */
+static rc search_digest(struct cli *c, const char *word, struct digest *ret)
+{
+	const struct file_choice plain = {.format = "cms"};
+	const char *hex = strncmp(word, "sha256:", 7) == 0 ? word + 7 : word;
+	struct local_file file;
+	struct fault f = {0};
+
+	if (rc_is_ok(digest_parse(view_str(hex), ret)))
+		return OK;
+	CLI_TRY(c, &f, local_file_open(word, &plain, &file, &f));
+	*ret = file.sha256;
+	local_file_close(&file);
+	return OK;
+}
+
+rc cmd_search(struct cli *c, const struct args *a)
+{
+	char query[QUERY_MAX];
+	char hex[DIGEST_HEX];
+	struct digest d;
+
+	TRY(search_digest(c, a->words[0], &d));
+	digest_hex(&d, hex);
+	(void)snprintf(query, sizeof(query), "/v1/search?digest=%s&", hex);
+	return show_list(c, a, query, "no request names this file");
 }
 
 static void print_reports(const struct cli *c, const struct wish *w)

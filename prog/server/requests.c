@@ -113,7 +113,7 @@ static rc list(struct call_ctx *c, struct store_filter *filter, struct listing *
 	}
 }
 
-/* "me" or a name. */
+/* A name, or "me" where it is a person's. */
 static rc name_param(struct call_ctx *c, const char *param, struct name *out,
 		     const struct name **ret)
 {
@@ -122,7 +122,7 @@ static rc name_param(struct call_ctx *c, const char *param, struct name *out,
 	*ret = NULL;
 	if (v.ptr == NULL)
 		return OK;
-	if (view_is(v, "me"))
+	if (view_is(v, "me") && (strcmp(param, "requester") == 0 || strcmp(param, "for") == 0))
 		*out = c->person;
 	else if (!rc_is_ok(name_parse(v, out)))
 		return call_refuse(c, REASON_CALL_FORM, "%s is not a name", param);
@@ -148,6 +148,15 @@ static rc answer_list(struct call_ctx *c, struct store_filter *filter, struct li
 	return call_json(c, 200, json_pack("{s:o,s:o}", "requests", l->rows, "next", next));
 }
 
+/* Rows of a page, and the cursor of the one before. */
+static rc page_params(struct call_ctx *c, uint64_t *ret_limit, uint64_t *ret_before)
+{
+	TRY(call_number(c, "limit", 500, 50, ret_limit));
+	if (*ret_limit == 0)
+		*ret_limit = 50;
+	return call_number(c, "after", UINT64_MAX >> 1, 0, ret_before);
+}
+
 rc get_requests(struct call_ctx *c)
 {
 	struct store_filter filter = {.limit = STORE_LIST_MAX};
@@ -157,22 +166,23 @@ rc get_requests(struct call_ctx *c)
 	static const char *const states[] = {"open", "committed", "done", "closed"};
 	struct name requester;
 	struct name key;
+	struct name product;
 	struct name person;
 	const struct name *inbox;
 	uint64_t limit;
 	rc r;
 
-	TRY(call_number(c, "limit", 500, 50, &limit));
-	TRY(call_number(c, "after", UINT64_MAX >> 1, 0, &filter.before));
+	TRY(page_params(c, &limit, &filter.before));
 	TRY(name_param(c, "requester", &requester, &filter.requester));
 	TRY(name_param(c, "key", &key, &filter.key));
+	TRY(name_param(c, "product", &product, &filter.product));
 	TRY(name_param(c, "for", &person, &inbox));
 	for (size_t i = 0; state.ptr != NULL && i < 4; i++)
 		if (view_is(state, states[i]))
 			filter.state = states[i];
 	if (state.ptr != NULL && filter.state == NULL)
 		return call_refuse(c, REASON_CALL_FORM, "state: open, committed, done or closed");
-	l.limit = limit == 0 ? 50 : (uint32_t)limit;
+	l.limit = (uint32_t)limit;
 	if (inbox != NULL) {
 		TRY(roster_take(c, &roster));
 		l.person = roster_person(roster->roster, inbox);
@@ -190,12 +200,15 @@ rc get_requests(struct call_ctx *c)
 rc get_search(struct call_ctx *c)
 {
 	struct store_filter filter = {.limit = STORE_LIST_MAX};
-	struct listing l = {.limit = 50};
+	struct listing l = {0};
 	struct view v = http_target_param(&c->target, "digest");
 	struct digest d;
+	uint64_t limit;
 
 	if (v.ptr == NULL || !rc_is_ok(digest_parse(v, &d)))
 		return call_refuse(c, REASON_CALL_FORM, "digest must be 64 hex digits");
+	TRY(page_params(c, &limit, &filter.before));
+	l.limit = (uint32_t)limit;
 	filter.artifact = &d;
 	l.rows = json_array();
 	return answer_list(c, &filter, &l);

@@ -166,6 +166,15 @@ as bob init-client --config "$work/nobody.json" --server "https://$address" --pi
 refused 1 call.auth as nobody inbox
 as alice deny "$second" --yes -m no >/dev/null
 refused 4 state.denied as dave approve "$second" --yes
+as dave search one/app.exe --json | jq -e --arg r "$first" '[.requests[].request] == [$r]' >/dev/null || die search
+as dave search "sha256:$(sha256sum two/app.exe | cut -d' ' -f1)" --json | jq -e '.requests | length == 1' >/dev/null || die search
+as carol inbox --mine --product app --limit 1 --json >page1.json
+as carol inbox --mine --product app --limit 1 --after "$(jq -r .next page1.json)" --json >page2.json
+jq -es --arg a "$second" --arg b "$first" '[.[].requests[0].request] == [$a, $b] and .[1].next == null' page1.json page2.json \
+	>/dev/null || die "pages of a product"
+as carol inbox --all --key release --product none --json | jq -e '.requests == []' >/dev/null || die "no such product"
+refused 2 usage as carol inbox --product 'A B'
+ok "requests are found by file and by product, page by page"
 third=$(submit three one/tool-1.0.tgz)
 as carol cancel "$third" >/dev/null
 as carol show "$third" --json | jq -e '.status.state == "closed"' >/dev/null || die cancelled

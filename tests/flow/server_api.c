@@ -1,4 +1,5 @@
-/* greatseald's API beyond the main job (server.c): changes that gather signatures one by one. */
+/* greatseald's API beyond the main job (server.c): lists and searches page by page, changes that
+ * gather signatures one by one. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -27,6 +28,88 @@ static int group_teardown(void **state)
 	front_end(&s);
 	fx_end(&fx);
 	return 0;
+}
+
+/* ---- Lists ---------------------------------------------------------------------------------*/
+
+/* One file of a product, unattended. */
+static void sign_product(const char *product, const char *text)
+{
+	struct fx_request q;
+
+	fx_request_new(&fx, "nightly", 1, &q);
+	fx_ok(name_parse(view_str(product), &q.items[0].product));
+	q.items[0].size = strlen(text);
+	q.items[0].sha256 = digest_of(view_str(text));
+	q.items[0].content = hash_of(HASH_SHA256, view_str(text));
+	fx_request_encode(&q);
+	answers(200, front_submit(&s, "/v1/requests", &q, true));
+	assert_string_equal(front_text(&s, "status.state"), "done");
+	fx_request_release(&q);
+}
+
+/* Walks all pages of a list and returns how many rows there are; each row is another one. */
+static size_t walk_pages(const char *target, size_t page)
+{
+	static char seen[64][DIGEST_HEX];
+	char at[400];
+	size_t count = 0;
+
+	(void)snprintf(at, sizeof(at), "%s&limit=%zu", target, page);
+	for (;;) {
+		size_t rows;
+
+		answers(200, front_get(&s, "alice", at));
+		rows = (size_t)front_number(&s, "requests");
+		assert_true(rows <= page);
+		for (size_t i = 0; i < rows; i++) {
+			char path[40];
+
+			(void)snprintf(path, sizeof(path), "requests.%zu.request", i);
+			assert_true(count < 64);
+			(void)snprintf(seen[count], DIGEST_HEX, "%s", front_text(&s, path));
+			for (size_t k = 0; k < count; k++)
+				assert_string_not_equal(seen[k], seen[count]);
+			count++;
+		}
+		if (front_text(&s, "next")[0] == '\0')
+			return count;
+		assert_int_equal(rows, page);
+		(void)snprintf(at, sizeof(at), "%s&limit=%zu&after=%s", target, page,
+			       front_text(&s, "next"));
+	}
+}
+
+static void searches_have_pages(void **state)
+{
+	const struct digest d = digest_of(view_str("the same file\n"));
+	char target[200];
+
+	(void)state;
+	for (int i = 0; i < 7; i++)
+		sign_product(i % 2 == 0 ? "even" : "odd", "the same file\n");
+	sign_product("odd", "another file\n");
+	(void)strcpy(target, front_path(&d, "/v1/search?digest=%s"));
+	assert_int_equal(walk_pages(target, 3), 7);
+	assert_int_equal(walk_pages(target, 7), 7);
+	assert_int_equal(walk_pages(target, 500), 7);
+	answers(200, front_get(&s, "alice", target)); /* without limit: 50 */
+	assert_int_equal(front_number(&s, "requests"), 7);
+	refuses(400, REASON_CALL_FORM,
+		front_get(&s, "alice", front_path(&d, "/v1/search?digest=%s&after=x")));
+	refuses(400, REASON_CALL_FORM,
+		front_get(&s, "alice", front_path(&d, "/v1/search?digest=%s&limit=501")));
+}
+
+static void lists_by_product(void **state)
+{
+	(void)state;
+	assert_int_equal(walk_pages("/v1/requests?product=even", 3), 4);
+	assert_int_equal(walk_pages("/v1/requests?product=odd", 1), 4);
+	assert_int_equal(walk_pages("/v1/requests?product=odd&key=nightly&state=done", 9), 4);
+	assert_int_equal(walk_pages("/v1/requests?product=odd&key=release", 9), 0);
+	assert_int_equal(walk_pages("/v1/requests?product=none", 9), 0);
+	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/requests?product=A%20B"));
 }
 
 /* ---- Changes -------------------------------------------------------------------------------*/
@@ -135,6 +218,8 @@ static void proposals_are_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(searches_have_pages),
+		cmocka_unit_test(lists_by_product),
 		cmocka_unit_test(signatures_come_one_by_one),
 		cmocka_unit_test(proposals_are_checked),
 	};
