@@ -327,14 +327,14 @@ static rc status_json(const struct keeper *k, struct buf *out)
 	jcan_out_object(&w);
 	put_approvals(k, &w);
 	put_checks(dec, &w);
-	put_u64(&w, "deadline", (uint64_t)d->request.deadline);
+	put_time(&w, "deadline", d->request.deadline);
 	put_text(&w, "host", d->request.host.s);
 	put_u64(&w, "items", d->request.count);
 	put_text(&w, "key", d->request.key.s);
 	if (d->known)
 		put_u64(&w, "leaf", d->row.leaf);
 	quorum_json(&dec->quorum, &w);
-	put_u64(&w, "not_before", (uint64_t)d->request.not_before);
+	put_time(&w, "not_before", d->request.not_before);
 	put_text(&w, "outcome", outcome_text(dec->outcome));
 	put_text(&w, "reason", reason_id(dec->refusal.reason));
 	put_text(&w, "remedy", reason_remedy(dec->refusal.reason));

@@ -15,6 +15,7 @@ static json_t *row_json(const struct store_request *row)
 	json_t *names = json_loadb((const char *)row->names.ptr, row->names.len, 0, NULL);
 	char id[DIGEST_HEX];
 	char when[TIME_TEXT] = "";
+	char not_before[TIME_TEXT] = "";
 	char deadline[TIME_TEXT] = "";
 
 	if (!json_is_object(o)) {
@@ -23,9 +24,11 @@ static json_t *row_json(const struct store_request *row)
 	}
 	digest_hex(&row->id, id);
 	rc_ignore(time_format(row->created, when), "empty then");
+	rc_ignore(time_format(row->not_before, not_before), "empty then");
 	rc_ignore(time_format(row->deadline, deadline), "empty then");
 	(void)json_object_set_new(o, "request", json_string(id));
 	(void)json_object_set_new(o, "created", json_string(when));
+	(void)json_object_set_new(o, "not_before", json_string(not_before));
 	(void)json_object_set_new(o, "deadline", json_string(deadline));
 	(void)json_object_set_new(o, "requester", json_string(row->requester.s));
 	(void)json_object_set_new(o, "host", json_string(row->host.s));

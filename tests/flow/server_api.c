@@ -112,6 +112,79 @@ static void lists_by_product(void **state)
 	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/requests?product=A%20B"));
 }
 
+/* Every member of an object that is a time has the one form of docs/api.md; how many there are. */
+static size_t check_times(const json_t *o)
+{
+	static const char *const names[] = {"created", "deadline",   "expires",	 "given",
+					    "now",     "not_before", "signed_at"};
+	const char *name;
+	const json_t *v;
+	size_t count = 0;
+	size_t i;
+
+	if (json_is_array(o)) {
+		json_array_foreach(o, i, v) count += check_times(v);
+		return count;
+	}
+	json_object_foreach((json_t *)(uintptr_t)o, name, v)
+	{
+		for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			unix_time t;
+
+			if (strcmp(name, names[i]) != 0)
+				continue;
+			if (!json_is_string(v) ||
+			    !rc_is_ok(time_parse(view_str(json_string_value(v)), &t)))
+				fail_msg("%s in %s", name, buf_cstr(&s.body));
+			count++;
+		}
+		count += check_times(v);
+	}
+	return count;
+}
+
+/* The same in lists, statuses, results and keys; and a row says the same as its status. */
+static void times_have_one_form(void **state)
+{
+	char deadline[TIME_TEXT], not_before[TIME_TEXT];
+	struct fx_request q, done;
+
+	(void)state;
+	fx_request_new(&fx, "release", 1, &q);
+	q.r.not_before += 5;
+	fx_request_encode(&q);
+	fx_ok(time_format(q.r.not_before, not_before));
+	fx_ok(time_format(q.r.deadline, deadline));
+	answers(200, front_submit(&s, "/v1/explain", &q, true));
+	assert_int_equal(check_times(s.json), 2);
+	answers(200, front_submit(&s, "/v1/requests", &q, true));
+	assert_int_equal(check_times(s.json), 2);
+	answers(200, front_act(&s, STATEMENT_APPROVAL, "bob", &q));
+	assert_int_equal(check_times(s.json), 4);
+	answers(200, front_get(&s, "alice", front_path(&q.id, "/v1/requests/%s")));
+	assert_int_equal(check_times(s.json), 4);
+	assert_string_equal(front_text(&s, "status.not_before"), not_before);
+	assert_string_equal(front_text(&s, "status.deadline"), deadline);
+	answers(200, front_get(&s, "alice", "/v1/requests?limit=1"));
+	assert_int_equal(check_times(s.json), 5);
+	assert_string_equal(front_text(&s, "requests.0.not_before"), not_before);
+	assert_string_equal(front_text(&s, "requests.0.deadline"), deadline);
+	/* Signed at once, where the server makes the status itself. */
+	fx_request_new(&fx, "nightly", 1, &done);
+	answers(200, front_submit(&s, "/v1/requests", &done, true));
+	assert_int_equal(check_times(s.json), 3);
+	answers(200, front_get(&s, "alice", front_path(&done.id, "/v1/requests/%s")));
+	assert_int_equal(check_times(s.json), 2);
+	answers(200, front_get(&s, "alice", front_path(&done.id, "/v1/requests/%s/result?use=1")));
+	assert_int_equal(check_times(s.json), 1);
+	answers(200, front_get(&s, "alice", "/v1/keys/release"));
+	assert_true(check_times(s.json) >= 2);
+	answers(200, front_get(&s, NULL, "/v1/info"));
+	assert_int_equal(check_times(s.json), 1);
+	fx_request_release(&q);
+	fx_request_release(&done);
+}
+
 /* ---- Changes -------------------------------------------------------------------------------*/
 
 /* A statement that creates a key. */
@@ -220,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(searches_have_pages),
 		cmocka_unit_test(lists_by_product),
+		cmocka_unit_test(times_have_one_form),
 		cmocka_unit_test(signatures_come_one_by_one),
 		cmocka_unit_test(proposals_are_checked),
 	};
