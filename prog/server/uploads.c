@@ -235,11 +235,13 @@ static rc finish(struct call_ctx *c, struct upload_write *u)
 
 rc patch_upload(struct call_ctx *c)
 {
-	struct upload_write *u = c->upload;
+	const struct digest d = c->upload->sha256;
 
-	if (u->at == u->size)
-		TRY(finish(c, u));
-	return answer_state(c, 200, &u->sha256);
+	if (c->upload->at == c->upload->size)
+		TRY(finish(c, c->upload));
+	/* The part is free before the answer is there: who has it may send the next piece. */
+	upload_abandon(c);
+	return answer_state(c, 200, &d);
 }
 
 void upload_abandon(struct call_ctx *c)

@@ -13,7 +13,7 @@
 MUST rc upload_begin(struct call_ctx *c);
 /* In an HTTP thread: one piece. A refusal is the answer. */
 MUST rc upload_data(struct call_ctx *c, struct view piece);
-/* The exchange is over; what came stays for resuming. */
+/* The upload of this call is over; what came stays for resuming. May be called again. */
 void upload_abandon(struct call_ctx *c);
 
 /* Opens a whole artifact for reading. RC_NOTFOUND. */
