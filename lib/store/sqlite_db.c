@@ -49,6 +49,10 @@ static const char schema[] =
 	" change BLOB NOT NULL, digest BLOB NOT NULL, sig BLOB NOT NULL,"
 	" PRIMARY KEY(change, digest)) WITHOUT ROWID;";
 
+/* Came later; an older program does not look at it, so that the version stays. */
+static const char schema_added[] = "CREATE TABLE IF NOT EXISTS mark("
+				   "name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
+
 #define REQUEST_COLUMNS                                                                            \
 	"r.id, r.seq, r.created, r.requester, r.host, r.key, r.not_before, r.deadline, r.upload,"  \
 	" r.sign, r.items, r.uses, r.statement, r.requester_sig, r.host_sig, r.names, r.state,"    \
@@ -93,6 +97,8 @@ static const char *const sql_text[] = {
 	[SQL_FIND_INSERT] = "INSERT INTO find(request, digests, products) VALUES(?1,?2,?3)",
 	[SQL_NOTE_INSERT] =
 		"INSERT INTO note(request, n, report, diff, previous) VALUES(?1,?2,?3,?4,?5)",
+	[SQL_NOTE_SET] = "INSERT OR REPLACE INTO note(request, n, report, diff, previous)"
+			 " SELECT seq, ?2, ?3, ?4, ?5 FROM request WHERE id = ?1",
 	[SQL_NOTE_LIST] = "SELECT n, report, diff, previous FROM note"
 			  " WHERE request = (SELECT seq FROM request WHERE id = ?1) ORDER BY n",
 	[SQL_RESULT_PUT] = "INSERT INTO result(request, use, signed_at, authorize_leaf, issue_leaf,"
@@ -116,6 +122,8 @@ static const char *const sql_text[] = {
 		" WHERE r.state = 'committed' AND has_digest(i.digests, ?1) LIMIT 1",
 	[SQL_CERTS_GET] = "SELECT chain FROM certs WHERE leaf = ?1",
 	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
+	[SQL_MARK_GET] = "SELECT value FROM mark WHERE name = ?1",
+	[SQL_MARK_SET] = "INSERT OR REPLACE INTO mark(name, value) VALUES(?1,?2)",
 	[SQL_CHANGE_PUT] = "INSERT INTO change(" CHANGE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"
 			   " ON CONFLICT(id) DO NOTHING",
 	[SQL_CHANGE_GET] = "SELECT " CHANGE_COLUMNS " FROM change WHERE id = ?1",
@@ -227,7 +235,8 @@ rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
 		    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
 		    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
 		    f));
-	return prepare_schema(db, f);
+	TRY(prepare_schema(db, f));
+	return execute(db, schema_added, f);
 }
 
 void db_close(struct sqlite_db *db)

@@ -26,6 +26,7 @@ enum sql_id {
 	SQL_REQUEST_UNFINISHED,
 	SQL_FIND_INSERT,
 	SQL_NOTE_INSERT,
+	SQL_NOTE_SET,
 	SQL_NOTE_LIST,
 	SQL_RESULT_PUT,
 	SQL_RESULT_LIST,
@@ -38,6 +39,8 @@ enum sql_id {
 	SQL_UPLOAD_NEEDED,
 	SQL_CERTS_GET,
 	SQL_CERTS_PUT,
+	SQL_MARK_GET,
+	SQL_MARK_SET,
 	SQL_CHANGE_PUT,
 	SQL_CHANGE_GET,
 	SQL_CHANGE_LIST,
@@ -116,6 +119,8 @@ MUST rc aside_certs_get(struct store *s, const struct digest *leaf, store_visit_
 			void *ctx, struct fault *f);
 MUST rc aside_certs_put(struct store *s, const struct digest *leaf, struct view chain,
 			struct fault *f);
+MUST rc aside_mark_get(struct store *s, const char *name, uint64_t *ret, struct fault *f);
+MUST rc aside_mark_set(struct store *s, const char *name, uint64_t value, struct fault *f);
 MUST rc aside_change_put(struct store *s, const struct store_change *c, struct fault *f);
 MUST rc aside_change_get(struct store *s, const struct digest *id, store_visit_change visit,
 			 void *ctx, struct fault *f);

@@ -168,6 +168,9 @@ struct store_api {
 	rc (*request_unfinished)(struct store *s, store_visit_digest visit, void *ctx,
 				 struct fault *f);
 
+	/* Puts the note in the place of one that was there. RC_NOTFOUND: no such request. */
+	rc (*note_set)(struct store *s, const struct digest *request, const struct store_note *note,
+		       struct fault *f);
 	/* In the order of n. An unknown request has none. */
 	rc (*note_list)(struct store *s, const struct digest *request, store_visit_note visit,
 			void *ctx, struct fault *f);
@@ -202,6 +205,10 @@ struct store_api {
 			void *ctx, struct fault *f);
 	rc (*certs_put)(struct store *s, const struct digest *leaf, struct view chain,
 			struct fault *f);
+
+	/* A number under a name, for its owner to know how far it has come. RC_NOTFOUND. */
+	rc (*mark_get)(struct store *s, const char *name, uint64_t *ret, struct fault *f);
+	rc (*mark_set)(struct store *s, const char *name, uint64_t value, struct fault *f);
 
 	/* Changes are durable when these return: the keeper knows nothing of them before the
 	 * quorum is there.

@@ -82,6 +82,14 @@ static rc insert_find(struct sqlite_db *db, uint64_t seq, const struct store_req
 	return db_run(db, st, f);
 }
 
+static void bind_note(sqlite3_stmt *st, const struct store_note *note)
+{
+	bind_u64(st, 2, note->n);
+	bind_digest(st, 3, &note->report);
+	bind_digest(st, 4, note->has_diff ? &note->diff : NULL);
+	bind_digest(st, 5, note->has_diff ? &note->previous : NULL);
+}
+
 static rc insert_note(struct sqlite_db *db, uint64_t seq, const struct store_note *note,
 		      struct fault *f)
 {
@@ -89,11 +97,28 @@ static rc insert_note(struct sqlite_db *db, uint64_t seq, const struct store_not
 
 	TRY(db_begin(db, SQL_NOTE_INSERT, &st, f));
 	bind_u64(st, 1, seq);
-	bind_u64(st, 2, note->n);
-	bind_digest(st, 3, &note->report);
-	bind_digest(st, 4, note->has_diff ? &note->diff : NULL);
-	bind_digest(st, 5, note->has_diff ? &note->previous : NULL);
+	bind_note(st, note);
 	return db_run(db, st, f);
+}
+
+static rc note_set(struct store *s, const struct digest *request, const struct store_note *note,
+		   struct fault *f)
+{
+	struct sqlite_db *db = db_of(s);
+	sqlite3_stmt *st;
+	rc r;
+
+	(void)pthread_mutex_lock(&db->lock);
+	r = db_begin(db, SQL_NOTE_SET, &st, f);
+	if (rc_is_ok(r)) {
+		bind_digest(st, 1, request);
+		bind_note(st, note);
+		r = db_run(db, st, f);
+	}
+	if (rc_is_ok(r) && db_changes(db) == 0)
+		r = RC(RC_NOTFOUND);
+	(void)pthread_mutex_unlock(&db->lock);
+	return r;
 }
 
 static rc put_inside(struct sqlite_db *db, struct put_call *call, struct fault *f)
@@ -156,21 +181,35 @@ static void put_together(struct sqlite_db *db, struct put_call *all)
 	}
 }
 
+static void put_queued(struct sqlite_db *db, struct put_call *call)
+{
+	(void)pthread_mutex_lock(&db->queue_lock);
+	*db->queue_end = call;
+	db->queue_end = &call->next;
+	(void)pthread_mutex_unlock(&db->queue_lock);
+	/* Whoever gets the lock first writes for all who wait for it by then. */
+	(void)pthread_mutex_lock(&db->lock);
+	if (!call->done)
+		put_together(db, take_queue(db));
+	(void)pthread_mutex_unlock(&db->lock);
+}
+
 static rc request_put(struct store *s, const struct store_request *r,
 		      const struct store_notes *notes, bool *ret_new, struct fault *f)
 {
 	struct sqlite_db *db = db_of(s);
 	struct put_call call = {.request = r, .notes = notes};
+	bool ours = pthread_mutex_trylock(&db->lock) == 0;
 
-	(void)pthread_mutex_lock(&db->queue_lock);
-	*db->queue_end = &call;
-	db->queue_end = &call.next;
-	(void)pthread_mutex_unlock(&db->queue_lock);
-	/* Whoever gets the lock first writes for all who wait for it by then. */
-	(void)pthread_mutex_lock(&db->lock);
+	if (ours && db->depth > 0) {
+		/* Inside a batch of this thread: others' calls are not to share its fate. */
+		call.result = put_alone(db, &call);
+		call.done = true;
+	}
+	if (ours)
+		(void)pthread_mutex_unlock(&db->lock);
 	if (!call.done)
-		put_together(db, take_queue(db));
-	(void)pthread_mutex_unlock(&db->lock);
+		put_queued(db, &call);
 	if (!rc_is_ok(call.result) && f != NULL)
 		*f = call.fault;
 	else if (ret_new != NULL)
@@ -490,6 +529,7 @@ static const struct store_api sqlite_api = {
 	.request_list = request_list,
 	.request_due = request_due,
 	.request_unfinished = request_unfinished,
+	.note_set = note_set,
 	.note_list = note_list,
 	.result_put = result_put,
 	.result_list = result_list,
@@ -502,6 +542,8 @@ static const struct store_api sqlite_api = {
 	.upload_needed = aside_upload_needed,
 	.certs_get = aside_certs_get,
 	.certs_put = aside_certs_put,
+	.mark_get = aside_mark_get,
+	.mark_set = aside_mark_set,
 	.change_put = aside_change_put,
 	.change_get = aside_change_get,
 	.change_list = aside_change_list,

@@ -150,6 +150,34 @@ rc aside_certs_put(struct store *s, const struct digest *leaf, struct view chain
 	return db_run(db_of(s), st, f);
 }
 
+/* ---- Marks ---------------------------------------------------------------------------------*/
+
+rc aside_mark_get(struct store *s, const char *name, uint64_t *ret, struct fault *f)
+{
+	sqlite3_stmt *st;
+	bool row = false;
+	rc r;
+
+	TRY(db_begin(db_of(s), SQL_MARK_GET, &st, f));
+	bind_text(st, 1, name);
+	r = db_step(db_of(s), st, &row, f);
+	if (rc_is_ok(r) && row)
+		*ret = column_u64(st, 0);
+	db_end(db_of(s), st);
+	TRY(r);
+	return row ? OK : RC(RC_NOTFOUND);
+}
+
+rc aside_mark_set(struct store *s, const char *name, uint64_t value, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_MARK_SET, &st, f));
+	bind_text(st, 1, name);
+	bind_u64(st, 2, value);
+	return db_run(db_of(s), st, f);
+}
+
 /* ---- Changes -------------------------------------------------------------------------------*/
 
 /* Runs a statement; RC(none) if it changed no row. */

@@ -7,7 +7,7 @@
 #include "lib/tlog/tile.h"
 #include "prog/server/routes.h"
 
-static rc hello(struct call_ctx *c, struct keeper_hello *ret)
+rc call_hello(struct call_ctx *c, struct keeper_hello *ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame = {0};
@@ -30,7 +30,7 @@ rc get_readyz(struct call_ctx *c)
 {
 	struct keeper_hello h;
 
-	TRY(hello(c, &h));
+	TRY(call_hello(c, &h));
 	return call_json(c, 200, json_pack("{s:b,s:s}", "ok", 1, "origin", h.origin));
 }
 
@@ -47,7 +47,7 @@ rc get_info(struct call_ctx *c)
 	struct keeper_hello h;
 	char now[TIME_TEXT] = "";
 
-	TRY(hello(c, &h));
+	TRY(call_hello(c, &h));
 	TRY(time_format(h.now, now));
 	return call_json(c, 200,
 			 json_pack("{s:s,s:s,s:i,s:s,s:s,s:I,s:o,s:o}", "origin", h.origin, "vkey",
@@ -57,8 +57,8 @@ rc get_info(struct call_ctx *c)
 				   document_json(h.roster_version, &h.roster)));
 }
 
-/* The log's directory may be made after us. */
-static int public_fd(struct server *s)
+/* The directory may be made after us. */
+int server_log_fd(struct server *s)
 {
 	int fd;
 
@@ -114,7 +114,7 @@ rc get_log_file(struct call_ctx *c)
 		return call_refuse(c, REASON_CALL_NOTFOUND, "there is no such file in the log");
 	memcpy(name, path.ptr, path.len);
 	name[path.len] = '\0';
-	c->file = openat(public_fd(c->server), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	c->file = openat(server_log_fd(c->server), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (c->file < 0)
 		return call_refuse(c, REASON_CALL_NOTFOUND, "there is no such file in the log");
 	c->has_file = true;

@@ -254,7 +254,7 @@ rc project_request(struct call_ctx *c, const struct stage1_request *s, struct pr
 	AUTO(buf) struct buf products = {0};
 	struct store_request row = {
 		.id = s->id,
-		.created = clock_now(&clock_system),
+		.created = s->created != 0 ? s->created : clock_now(&clock_system),
 		.requester = r->requester,
 		.host = r->host,
 		.key = r->key,

@@ -18,6 +18,7 @@ struct stage1_request {
 	struct request request;
 	struct digest id;
 	bool sign;
+	unix_time created; /* 0: now; of one that comes back: when the keeper had it */
 };
 void stage1_release(struct stage1_request *s);
 AUTO_DEFINE(stage1, struct stage1_request, stage1_release)
@@ -63,8 +64,7 @@ MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
 
 /* ---- shared with acts and results ---- */
 
-/* Into the store, if it is new there. done (may be empty) is its status, if that is known.
- */
+/* Into the store, if it is new there. done (may be empty) is its status, if that is known. */
 struct projection {
 	struct store_notes notes;
 	struct view done;
@@ -74,9 +74,21 @@ MUST rc project_request(struct call_ctx *c, const struct stage1_request *s, stru
 			struct fault *f);
 /* The request as the store has it: statement, signatures, id, parsed. RC_NOTFOUND. */
 MUST rc request_stored(struct call_ctx *c, const struct digest *id, struct stage1_request *ret);
-/* Makes sure the store has a request that the keeper knows: a lost store fills again as requests
- * are asked for. Refuses with state.unknown. */
+/* Whether the store has it. */
+bool request_is_stored(struct call_ctx *c, const struct digest *id);
+/* Makes sure the store has a request that the keeper knows (recover.c), without reports. Refuses
+ * with state.unknown. */
 MUST rc request_known(struct call_ctx *c, const struct digest *id);
+/* One that the store does not have, with its status as it is now; created: 0, or since when the log
+ * has it. Refuses with state.unknown. */
+MUST rc request_restore(struct call_ctx *c, const struct digest *id, unix_time created);
+/* Whether a file of the request is here whose report the store does not have. */
+bool reports_are_missing(struct call_ctx *c, const struct digest *id);
+/* Makes those; runs the worker. Best effort: without a report there is none to show. */
+void reports_restore(struct call_ctx *c, const struct digest *id);
+/* Makes the request's files the last signed ones of their products, but for those named in seen (a
+ * set of names), and adds the names to it. *ret_slow: the worker was run. */
+MUST rc products_restore(struct call_ctx *c, const struct digest *id, json_t *seen, bool *ret_slow);
 
 /* Answers {"status","result"?} for an R_STATUS or R_RESULT, and brings the store up to date. extra
  * (may be NULL, taken) is added as "receipt". */

@@ -7,6 +7,7 @@
 #include "prog/server/auth.h"
 #include "prog/server/pipeline.h"
 #include "prog/server/routes.h"
+#include "prog/server/tasks.h"
 
 /* Rows are copied out of the store's visit, since a visitor must not call the store. */
 static json_t *row_json(const struct store_request *row)
@@ -265,6 +266,13 @@ rc get_request(struct call_ctx *c)
 	r = call_digest(c, 2, &id);
 	if (rc_is_ok(r))
 		r = request_known(c, &id);
+	if (rc_is_ok(r) && reports_are_missing(c, &id)) {
+		if (task_is_slow(c)) {
+			json_decref(o);
+			return OK;
+		}
+		reports_restore(c, &id);
+	}
 	if (rc_is_ok(r))
 		r = status_fetch(c, &id, &status, &version);
 	if (rc_is_ok(r)) {

@@ -518,7 +518,8 @@ static void sweep_whole(struct server *s, const struct digest *d, unix_time befo
 	log_info("a file of %s is removed: no request needs it since artifacts-keep", row.owner.s);
 }
 
-static void sweep_row(struct server *s, const struct store_upload *row, unix_time now)
+static void sweep_row(struct server *s, const struct store_upload *row, unix_time now,
+		      bool has_requests)
 {
 	const unix_time parts = now - (unix_time)s->conf.upload_keep * 3600;
 	const unix_time whole = now - (unix_time)s->conf.artifacts_keep * 86400;
@@ -526,12 +527,13 @@ static void sweep_row(struct server *s, const struct store_upload *row, unix_tim
 	(void)pthread_mutex_lock(&s->room->lock);
 	if (!row->complete && row->touched < parts)
 		sweep_part(s, &row->sha256, parts);
-	else if (row->complete && s->conf.artifacts_keep > 0 && row->touched < whole)
+	else if (row->complete && has_requests && s->conf.artifacts_keep > 0 &&
+		 row->touched < whole)
 		sweep_whole(s, &row->sha256, whole);
 	(void)pthread_mutex_unlock(&s->room->lock);
 }
 
-void room_sweep(struct server *s, unix_time now)
+void room_sweep(struct server *s, unix_time now, bool has_requests)
 {
 	struct page *p;
 	struct digest after;
@@ -550,7 +552,7 @@ void room_sweep(struct server *s, unix_time now)
 						     take_row, p, NULL),
 			  "swept in the next period");
 		for (size_t i = 0; i < p->count; i++)
-			sweep_row(s, &p->rows[i], now);
+			sweep_row(s, &p->rows[i], now, has_requests);
 		if (p->count > 0)
 			after = p->rows[p->count - 1].sha256;
 		first = false;

@@ -55,8 +55,9 @@ MUST rc room_signed_begin(struct server *s, const struct room_signed *w,
 void room_signed_end(struct server *s, const struct room_signed *w, const char *path, int fd,
 		     bool good);
 
-/* Removes incomplete uploads that rested for upload-keep, and, if artifacts-keep says so, files
- * that no request needs. Looks at most every ROOM_SWEEP_SECONDS; from the timer's thread. */
-void room_sweep(struct server *s, unix_time now);
+/* Removes incomplete uploads that rested for upload-keep, and, if artifacts-keep says so and the
+ * store has all requests, files that no request needs. Looks at most every ROOM_SWEEP_SECONDS; from
+ * the timer's thread. */
+void room_sweep(struct server *s, unix_time now, bool has_requests);
 
 #endif

@@ -111,6 +111,10 @@ MUST rc call_number(struct call_ctx *c, const char *name, uint64_t max, uint64_t
  * the answer is of type want or want2. */
 MUST rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, enum keeper_type want,
 		    enum keeper_type want2, struct keeper_reply *ret);
+/* What the keeper says of itself. Refuses like call_keeper. */
+MUST rc call_hello(struct call_ctx *c, struct keeper_hello *ret);
+/* The log's directory, or -1 while it is not there. */
+int server_log_fd(struct server *s);
 /* JSON bytes to a value. */
 MUST rc call_parse(struct call_ctx *c, struct view bytes, json_t **ret);
 json_t *json_base64(struct view bytes);

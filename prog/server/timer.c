@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "prog/server/pipeline.h"
+#include "prog/server/rebuild.h"
 #include "prog/server/room.h"
 
 #define DUE_AT_ONCE 64u
@@ -82,23 +83,36 @@ static void run_due(struct server *s)
 		show_again(s, &due.ids[i]);
 }
 
+/* Waits for the next period, or not at all while there is more to do; false: it is over. The lock
+ * is held. */
+static bool wait_period(struct timer *t, bool busy)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += busy ? 0 : PERIOD_SECONDS;
+	while (!t->stopping && pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
+		continue;
+	return !t->stopping;
+}
+
 static void *timer_main(void *ctx)
 {
 	struct timer *t = ctx;
-	struct timespec until;
+	struct rebuild *rebuild = rebuild_new(t->server);
+	enum rebuild_state state = rebuild == NULL ? REBUILD_WAIT : REBUILD_MORE;
 
 	(void)pthread_mutex_lock(&t->lock);
-	while (!t->stopping) {
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += PERIOD_SECONDS;
-		if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
-			continue;
+	while (wait_period(t, state == REBUILD_MORE)) {
 		(void)pthread_mutex_unlock(&t->lock);
+		if (rebuild != NULL && state != REBUILD_DONE)
+			state = rebuild_step(rebuild);
 		run_due(t->server);
-		room_sweep(t->server, clock_now(&clock_system));
+		room_sweep(t->server, clock_now(&clock_system), state == REBUILD_DONE);
 		(void)pthread_mutex_lock(&t->lock);
 	}
 	(void)pthread_mutex_unlock(&t->lock);
+	rebuild_free(rebuild);
 	return NULL;
 }
 

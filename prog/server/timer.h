@@ -1,4 +1,5 @@
-/* timer - what time alone does: scheduled requests are shown to the keeper again, old files go. */
+/* timer - what time alone does: scheduled requests are shown to the keeper again, old files go, a
+ * lost store comes back. */
 #ifndef GS_SERVER_TIMER_H
 #define GS_SERVER_TIMER_H
 

@@ -247,6 +247,12 @@ static void notes_and_search(void **state)
 	assert_int_equal(seen_notes.count, 3);
 	assert_int_equal(seen_notes.last.n, 3);
 	assert_true(digest_is_equal(&seen_notes.last.report, &notes[0].report));
+	notes[0].has_diff = true;
+	assert_rc(RC_OK, s->api->note_set(s, &more.id, &notes[0], NULL));
+	assert_rc(RC_NOTFOUND, s->api->note_set(s, &none, &notes[0], NULL));
+	assert_rc(RC_OK, s->api->note_list(s, &more.id, see_note, &seen_notes, NULL));
+	assert_int_equal(seen_notes.count, 5);
+	assert_true(seen_notes.last.has_diff);
 	/* A search finds the second of two digests, and nothing that only begins or ends alike. */
 	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
 	assert_int_equal(seen.count, 1);
@@ -455,6 +461,21 @@ static void needed_files(void **state)
 	assert_false(needed);
 }
 
+static void marks(void **state)
+{
+	struct box *b = (struct box *)*state;
+	uint64_t value = 5;
+
+	assert_rc(RC_NOTFOUND, b->s->api->mark_get(b->s, "log", &value, NULL));
+	assert_int_equal(value, 5);
+	assert_rc(RC_OK, b->s->api->mark_set(b->s, "log", 7, NULL));
+	assert_rc(RC_OK, b->s->api->mark_set(b->s, "log", 8, NULL));
+	(void)reopen(b);
+	assert_rc(RC_OK, b->s->api->mark_get(b->s, "log", &value, NULL));
+	assert_int_equal(value, 8);
+	assert_rc(RC_NOTFOUND, b->s->api->mark_get(b->s, "other", &value, NULL));
+}
+
 static rc see_change(void *ctx, const struct store_change *row)
 {
 	char *out = (char *)ctx;
@@ -600,6 +621,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(results_products_certificates, setup, teardown),
 		cmocka_unit_test_setup_teardown(uploads, setup, teardown),
 		cmocka_unit_test_setup_teardown(needed_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
