@@ -25,15 +25,28 @@ struct generation {
 	int fd;
 };
 
+/* Nonces are written and not synced: they outlive the process, not the power. So that nothing is
+ * replayed across a loss of power either, a start that does not follow a clean end takes no call
+ * that could have been made before it: none older than the start, and none up to `ahead`, a time
+ * that is made durable before a call from the future is taken. A call from further ahead is synced
+ * itself, so that one clock that is wrong does not hold up everybody after a start. What is not
+ * seen is a clock that was set back while the power was away. */
 struct nonces {
 	pthread_mutex_t lock;
 	struct generation now;
 	struct generation before;
+	unix_time floor; /* older calls are not taken */
+	unix_time ahead;
+	int ahead_fd;
 	int data_fd;
 	uint64_t size; /* of files[0]: whole records */
 };
 
 static const char *const files[2] = {"nonces.0", "nonces.1"};
+#define FILE_AHEAD "nonces.ahead" /* u64 big-endian */
+#define FILE_CLEAN "nonces.clean" /* is there between a clean end and the next start */
+#define AHEAD_NEAR 5		  /* seconds that a clock may be ahead without being synced */
+#define AHEAD_STEP 5		  /* seconds: so often at most `ahead` is synced */
 
 /* Where the nonce is or would be. Nonces are random, so their first bytes are a hash. */
 static uint8_t *slot_of(const struct generation *g, const uint8_t nonce[REQUEST_NONCE])
@@ -93,38 +106,85 @@ static rc open_file(struct nonces *n, struct fault *f)
 	return OK;
 }
 
+static rc open_ahead(struct nonces *n, struct fault *f)
+{
+	uint8_t bytes[8] = {0};
+	struct view v = view_of(bytes, sizeof(bytes));
+	uint64_t t;
+
+	n->ahead_fd = openat(n->data_fd, FILE_AHEAD, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (n->ahead_fd < 0)
+		return fault_errno(f, errno, FILE_AHEAD);
+	rc_ignore(fd_pread_full(n->ahead_fd, bytes, sizeof(bytes), 0, NULL), "new: 0");
+	TRY(view_u64be(&v, &t));
+	n->ahead = t > INT64_MAX / 2 ? 0 : (unix_time)t;
+	return OK;
+}
+
+/* The mark of a clean end is durably gone before the first call is taken. */
+static rc take_mark(struct nonces *n, unix_time now, struct fault *f)
+{
+	bool clean = unlinkat(n->data_fd, FILE_CLEAN, 0) == 0;
+
+	if (!clean && errno != ENOENT)
+		return fault_errno(f, errno, FILE_CLEAN);
+	if (fsync(n->data_fd) != 0)
+		return fault_errno(f, errno, FILE_CLEAN);
+	/* Within the second of the start nothing was lost: no machine comes back as fast. */
+	if (!clean)
+		n->floor = n->ahead > now && n->ahead <= now + AHEAD_NEAR + AHEAD_STEP
+				   ? n->ahead + 1
+				   : now;
+	return OK;
+}
+
+static rc open_all(struct nonces *n, unix_time now, struct fault *f)
+{
+	n->now.slots = calloc(SLOTS, REQUEST_NONCE);
+	n->before.slots = calloc(SLOTS, REQUEST_NONCE);
+	n->now.since = n->before.since = now;
+	if (n->now.slots == NULL || n->before.slots == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	for (int i = 0; i < 2; i++)
+		TRY(load(n, files[i], now, f));
+	TRY(open_file(n, f));
+	TRY(open_ahead(n, f));
+	return take_mark(n, now, f);
+}
+
 rc nonces_open(int data_fd, unix_time now, struct nonces **ret, struct fault *f)
 {
 	struct nonces *n = calloc(1, sizeof(*n));
+	rc r;
 
 	if (n == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory");
 	(void)pthread_mutex_init(&n->lock, NULL);
 	n->data_fd = data_fd;
-	n->now.fd = n->before.fd = -1;
-	n->now.slots = calloc(SLOTS, REQUEST_NONCE);
-	n->before.slots = calloc(SLOTS, REQUEST_NONCE);
-	n->now.since = n->before.since = now;
-	if (n->now.slots == NULL || n->before.slots == NULL) {
-		nonces_free(n);
-		return fault_set(f, RC_NOMEM, 0, "no memory");
-	}
-	for (int i = 0; i < 2; i++) {
-		rc r = load(n, files[i], now, f);
-
-		if (!rc_is_ok(r)) {
-			nonces_free(n);
-			return r;
-		}
-	}
-	if (!rc_is_ok(open_file(n, f))) {
-		rc r = RC(f->code);
-
+	n->now.fd = n->before.fd = n->ahead_fd = -1;
+	r = open_all(n, now, f);
+	if (!rc_is_ok(r)) {
 		nonces_free(n);
 		return r;
 	}
 	*ret = n;
 	return OK;
+}
+
+/* Whatever fails here leaves no mark, and the next start is careful. */
+void nonces_end(struct nonces *n)
+{
+	const struct file_spec spec = {
+		.dirfd = n->data_fd, .name = FILE_CLEAN, .mode = 0600, .durable = true};
+
+	for (int i = 0; i < 2; i++) {
+		AUTO(fd) int fd = openat(n->data_fd, files[i], O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 ? errno != ENOENT : fdatasync(fd) != 0)
+			return;
+	}
+	if (fsync(n->data_fd) == 0)
+		rc_ignore(file_replace(&spec, view_str(""), NULL), "no mark then");
 }
 
 void nonces_free(struct nonces *n)
@@ -134,6 +194,7 @@ void nonces_free(struct nonces *n)
 	free(n->now.slots);
 	free(n->before.slots);
 	fd_close(&n->now.fd);
+	fd_close(&n->ahead_fd);
 	(void)pthread_mutex_destroy(&n->lock);
 	free(n);
 }
@@ -149,7 +210,7 @@ static rc rotate(struct nonces *n, unix_time now, struct fault *f)
 	n->before = n->now;
 	memset(old.slots, 0, (size_t)SLOTS * REQUEST_NONCE);
 	n->now = (struct generation){.slots = old.slots, .since = now, .fd = -1};
-	return OK;
+	return fsync(n->data_fd) == 0 ? OK : fault_errno(f, errno, "%s", files[1]);
 }
 
 /* Written at its place, not appended: after a disk that was full in the middle of a record the next
@@ -170,6 +231,26 @@ static rc write_record(struct nonces *n, unix_time t, const uint8_t nonce[REQUES
 	return OK;
 }
 
+/* Whether a call of time t cannot be replayed after a start that comes before t; its nonce has been
+ * written. */
+static bool is_covered(struct nonces *n, unix_time t, unix_time now)
+{
+	uint8_t bytes[8];
+	struct buf b;
+
+	if (t <= now || t <= n->ahead)
+		return true;
+	if (t > now + AHEAD_NEAR)
+		return fdatasync(n->now.fd) == 0;
+	buf_init_fixed(&b, bytes, sizeof(bytes));
+	buf_put_u64be(&b, (uint64_t)t + AHEAD_STEP);
+	if (!rc_is_ok(fd_pwrite_full(n->ahead_fd, bytes, sizeof(bytes), 0, NULL)) ||
+	    fdatasync(n->ahead_fd) != 0)
+		return false;
+	n->ahead = t + AHEAD_STEP;
+	return true;
+}
+
 /* REASON_NONE if the nonce is new and is now remembered, also on disk. f: what the disk said. */
 static enum reason nonce_use(struct nonces *n, const uint8_t nonce[REQUEST_NONCE], unix_time t,
 			     unix_time now, struct fault *f)
@@ -181,9 +262,11 @@ static enum reason nonce_use(struct nonces *n, const uint8_t nonce[REQUEST_NONCE
 		reason = REASON_CALL_LIMIT;
 	else if (has(&n->now, nonce) || has(&n->before, nonce))
 		reason = REASON_CALL_REPLAY;
+	else if (t < n->floor)
+		reason = REASON_CALL_TIME;
 	else if (n->now.count >= NONCES_MAX)
 		reason = REASON_CALL_LIMIT;
-	else if (!rc_is_ok(write_record(n, t, nonce, f)))
+	else if (!rc_is_ok(write_record(n, t, nonce, f)) || !is_covered(n, t, now))
 		reason = REASON_CALL_LIMIT;
 	else
 		remember(&n->now, nonce);
@@ -328,6 +411,10 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 	reason = nonce_use(n, call.nonce, call.time, now, &f);
 	if (reason == REASON_NONE)
 		return OK;
+	if (reason == REASON_CALL_TIME)
+		return call_refuse(c, reason,
+				   "the call may be from before the server's start, which did not "
+				   "follow a clean end; make it again");
 	if (f.text[0] == '\0')
 		return call_refuse(c, reason, "%s", "");
 	return call_refuse(c, reason, "the server's disk: %s", f.text);

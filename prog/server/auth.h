@@ -1,6 +1,7 @@
 /* auth - who calls: the signature over each call, by a key of the roster, fresh and once only.
  *
- * Owns: the roster's copy, the memory of nonces (it survives restarts). Must not own: what a person
+ * Owns: the roster's copy, the memory of nonces (it survives restarts; where it may not
+ * have, across a loss of power, older calls are refused). Must not own: what a person
  * may do; the keeper decides that from signatures of its own. */
 #ifndef GS_SERVER_AUTH_H
 #define GS_SERVER_AUTH_H
@@ -8,8 +9,11 @@
 #include "prog/server/server.h"
 
 struct nonces;
-/* Reads back the nonces that are young enough to be replayed. */
+/* Reads back the nonces that are young enough to be replayed. Unless the last process called
+ * nonces_end(), calls that could have been made before now are not taken. */
 MUST rc nonces_open(int data_fd, unix_time now, struct nonces **ret, struct fault *f);
+/* No call is taken any more: what was seen is made durable. */
+void nonces_end(struct nonces *n);
 void nonces_free(struct nonces *n);
 
 /* Fills c->person and c->signed_body from the headers alone. Refuses with call.auth, call.time,

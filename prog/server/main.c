@@ -275,6 +275,8 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 		log_warn("some answers were cut off");
 	http_server_free(s->http);
 	tasks_free(s);
+	if (rc_is_ok(r))
+		nonces_end(nonces);
 	keeper_client_stop(s->keeper);
 	nonces_free(nonces);
 	return r;
