@@ -316,8 +316,12 @@ static rc done_status(const struct stage1_request *s, struct buf *out)
 		{"reason", reason_id(REASON_STATE_USES)},
 		{"remedy", reason_remedy(REASON_STATE_USES)},
 	};
+	char not_before[TIME_TEXT] = "";
+	char deadline[TIME_TEXT] = "";
 	struct jcan_out w;
 
+	TRY(time_format(r->not_before, not_before));
+	TRY(time_format(r->deadline, deadline));
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
 	for (size_t i = 0; i < 2; i++) {
@@ -325,14 +329,14 @@ static rc done_status(const struct stage1_request *s, struct buf *out)
 		jcan_out_array(&w);
 		jcan_out_array_end(&w);
 	}
-	put_number(&w, "deadline", (uint64_t)r->deadline);
+	put_string(&w, "deadline", deadline);
 	put_string(&w, "host", r->host.s);
 	put_number(&w, "items", r->count);
 	put_string(&w, "key", r->key.s);
 	jcan_out_key(&w, "missing");
 	jcan_out_array(&w);
 	jcan_out_array_end(&w);
-	put_number(&w, "not_before", (uint64_t)r->not_before);
+	put_string(&w, "not_before", not_before);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		put_string(&w, texts[i].name, texts[i].value);
 	jcan_out_key(&w, "request");

@@ -17,7 +17,7 @@
 #include "tests/lib/mounts.h"
 
 #define STATE_KIB 2048	/* journal, tokens, log; and what is left to fill */
-#define SERVER_KIB 1024 /* store, uploads */
+#define SERVER_KIB 4096 /* store, uploads */
 #define ROUNDS_MAX 4000 /* more than fit: reaching it means that the disk is not full */
 
 static struct fixture fx;

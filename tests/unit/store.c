@@ -91,6 +91,7 @@ static void put(struct store *s, unsigned n, const char *who, const char *produc
 		.key = name_of(n % 2 == 0 ? "even" : "odd"),
 		.not_before = 5000,
 		.deadline = 9000,
+		.upload = true,
 		.items = 2,
 		.uses = 1,
 		.statement = view_str("{statement}"),
