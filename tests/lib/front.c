@@ -410,8 +410,8 @@ unsigned front_act_send(struct front *s, const struct front_statement *st)
 {
 	return front_post(s, st->person, st->target,
 			  json_pack("{s:s,s:o,s:o,s:b}", "kind", statement_info(st->kind)->name,
-				    "statement", front_base64(buf_view(&st->statement)), "signature",
-				    front_base64(buf_view(&st->sig)), "sign", 1));
+				    "statement", front_base64(buf_view(&st->statement)),
+				    "signature", front_base64(buf_view(&st->sig)), "sign", 1));
 }
 
 void front_statement_release(struct front_statement *st)
