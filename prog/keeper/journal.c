@@ -42,8 +42,9 @@ static rc open_db(const char *path, int flags, struct journal **ret, struct faul
 	if (code != SQLITE_OK)
 		return journal_fault(j, code, "open", f);
 	(void)sqlite3_extended_result_codes(j->db, 1);
-	(void)sqlite3_wal_hook(j->db, wal_hook, j);
 	TRY(exec(j, journal_pragmas, "pragmas", f));
+	/* After them: wal_autocheckpoint, even of 0, takes the hook away. */
+	(void)sqlite3_wal_hook(j->db, wal_hook, j);
 	*ret = j;
 	j = NULL;
 	return OK;

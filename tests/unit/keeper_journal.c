@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -75,6 +76,37 @@ static void reopen(void)
 {
 	journal_close(j);
 	assert_rc(RC_OK, journal_open(path, false, &j, NULL));
+}
+
+static void commit(void)
+{
+	const struct tree_head before = compact_head(&head.tree);
+
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	append(200);
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+}
+
+/* A pragma had taken away the hook that counts the WAL's pages: it grew until the keeper ended, and
+ * a start after a crash read gigabytes. */
+static void wal_does_not_grow_for_ever(void **state)
+{
+	struct stat before;
+	struct stat after;
+	char name[260];
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "%s-wal", path);
+	for (int i = 0; i < 100; i++)
+		commit();
+	journal_idle(j);
+	commit(); /* writes from the WAL's beginning again */
+	assert_int_equal(stat(name, &before), 0);
+	for (int i = 0; i < 50; i++)
+		commit();
+	assert_int_equal(stat(name, &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_true(before.st_size > 256 * 4096);
 }
 
 static void commit_keeps_and_rollback_forgets(void **state)
@@ -278,6 +310,7 @@ static void one_process_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(wal_does_not_grow_for_ever, setup, teardown),
 		cmocka_unit_test_setup_teardown(commit_keeps_and_rollback_forgets, setup, teardown),
 		cmocka_unit_test_setup_teardown(tiles_give_the_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_come_back, setup, teardown),
