@@ -10,7 +10,11 @@
 MUST rc stream_hash(int fd, uint64_t from, uint64_t to, struct hasher *h, struct fault *f);
 /* RC_MISMATCH (the fault has the offset) unless [from, to) is the same in both files. */
 MUST rc stream_equal(int a, int b, uint64_t from, uint64_t to, struct fault *f);
-/* Digest of a whole file. */
+/* Digests of a whole file in one pass, ret[i] by alg[i]; at most STREAM_DIGESTS_MAX. */
+#define STREAM_DIGESTS_MAX 3
+MUST rc stream_digests(int fd, const enum hash_alg *alg, size_t count, struct hash *ret,
+		       struct fault *f);
+/* One of them. */
 MUST rc stream_digest(int fd, enum hash_alg alg, struct hash *ret, struct fault *f);
 
 #endif

@@ -1,5 +1,6 @@
 /* The job "content": digests of the whole file and, per format, of what that format signs. One pass
- * for each algorithm over the file and one for each format and algorithm. */
+ * over the file for all algorithms, and one more for each algorithm of a format that signs a part.
+ */
 #include <stdio.h>
 
 #include "lib/base/fd.h"
@@ -8,22 +9,21 @@
 #include "prog/worker/answer.h"
 #include "prog/worker/job.h"
 
-static rc whole(const struct job_args *a, json_t *o, struct fault *f)
+static rc whole(const struct job_args *a, struct hash sum[JOB_DIGESTS_MAX], json_t *o,
+		struct fault *f)
 {
 	uint64_t size;
 
 	TRY(fd_size(a->in, &size, f));
 	TRY(answer_u64(o, "size", size));
-	for (size_t i = 0; i < a->digest_count; i++) {
-		struct hash h;
-
-		TRY(stream_digest(a->in, a->digests[i], &h, f));
-		TRY(answer_hex(o, hash_name(h.alg), hash_view(&h)));
-	}
+	TRY(stream_digests(a->in, a->digests, a->digest_count, sum, f));
+	for (size_t i = 0; i < a->digest_count; i++)
+		TRY(answer_hex(o, hash_name(sum[i].alg), hash_view(&sum[i])));
 	return OK;
 }
 
-static rc one_format(const struct job_args *a, const char *name, json_t *formats, struct fault *f)
+static rc one_format(const struct job_args *a, const char *name, const struct hash *sum,
+		     json_t *formats, struct fault *f)
 {
 	const struct format_file *format;
 	json_t *o = json_object();
@@ -31,9 +31,10 @@ static rc one_format(const struct job_args *a, const char *name, json_t *formats
 	TRY(answer_put(formats, name, o));
 	TRY(format_named(name, &format, f));
 	for (size_t i = 0; i < a->digest_count; i++) {
-		struct hash h;
+		struct hash h = sum[i];
 
-		TRY(format->content(a->in, a->digests[i], &h, f));
+		if (!format->detached)
+			TRY(format->content(a->in, a->digests[i], &h, f));
 		TRY(answer_hex(o, hash_name(h.alg), hash_view(&h)));
 	}
 	return OK;
@@ -42,13 +43,14 @@ static rc one_format(const struct job_args *a, const char *name, json_t *formats
 rc job_content(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f)
 {
 	AUTO(answer) json_t *o = json_object();
+	struct hash sum[JOB_DIGESTS_MAX];
 	json_t *formats = json_object();
 
 	(void)ret_refused;
 	TRY(answer_put(o, "formats", formats));
-	TRY(whole(a, o, f));
+	TRY(whole(a, sum, o, f));
 	for (size_t i = 0; i < a->format_count; i++)
-		TRY(one_format(a, a->formats[i], formats, f));
+		TRY(one_format(a, a->formats[i], sum, formats, f));
 	*ret = o;
 	o = NULL;
 	return OK;
