@@ -67,6 +67,7 @@ static rc finish(const struct tbs_input *in, struct view signature, struct buf *
 
 const struct format_tbs format_cms_tbs = {
 	.name = "cms",
+	.whole = true,
 	.check = check,
 	.tbs = tbs,
 	.finish = finish,

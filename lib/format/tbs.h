@@ -5,6 +5,7 @@
 #ifndef GS_FORMAT_TBS_H
 #define GS_FORMAT_TBS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/buf.h"
@@ -46,6 +47,7 @@ struct tbs_input {
 
 struct format_tbs {
 	const char *name;
+	bool whole; /* the content digest is that of the whole file */
 	/* Whether this can be signed: parameters strict, params "digest" == content.alg, key fits.
 	 * RC_SYNTAX, RC_UNKNOWN, RC_MISMATCH, RC_UNSUPPORTED, RC_LIMIT, RC_RANGE. */
 	rc (*check)(const struct tbs_input *in, struct fault *f);

@@ -110,9 +110,10 @@ MUST rc result_put(struct call_ctx *c, const struct keeper_result *r, struct jca
 /* Certificates of the key that signed, concatenated, leaf first; nothing if it had none. */
 #define RESULT_CHAIN_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX)
 MUST rc result_chain(struct call_ctx *c, const struct keeper_result *r, struct buf *der);
-/* Inspects an artifact unless that was done before; the digest of its report. */
+/* Inspects an artifact; the digest of its report, and (may be NULL) the SHA-512 of the file as the
+ * worker read it. Refuses with artifact.digest if that was another file than `artifact` names. */
 MUST rc report_make(struct call_ctx *c, const struct digest *artifact, const char *name,
-		    struct digest *ret);
+		    struct hash *ret_sha512, struct digest *ret);
 /* Digest of the report of differences; RC_NOTFOUND if one of the two is not there. */
 MUST rc report_compare(struct call_ctx *c, const struct digest *old, const struct digest *new,
 		       struct digest *ret);

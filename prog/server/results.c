@@ -8,6 +8,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
+#include "lib/codec/hex.h"
 #include "lib/crypt/x509.h"
 #include "lib/format/tbs.h"
 #include "lib/proto/worker_run.h"
@@ -82,8 +83,28 @@ static rc report_keep(struct call_ctx *c, const json_t *report, struct digest *r
 	return rc_is_ok(r) ? r : call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
 }
 
+/* The file that the worker has read is the one that was uploaded under this name. */
+static rc report_check(struct call_ctx *c, const json_t *report, const struct digest *artifact,
+		       struct hash *ret_sha512)
+{
+	const char *sha256 = json_string_value(json_object_get(report, "sha256"));
+	const char *sha512 = json_string_value(json_object_get(report, "sha512"));
+	struct hash whole = {.alg = HASH_SHA512, .size = (uint8_t)hash_size(HASH_SHA512)};
+	struct digest found;
+
+	if (sha256 == NULL || !rc_is_ok(digest_parse(view_str(sha256), &found)) || sha512 == NULL ||
+	    !rc_is_ok(hex_parse(view_str(sha512), whole.b, whole.size)))
+		return call_refuse(c, REASON_ARTIFACT_FORMAT, "the worker's report has no digests");
+	if (!digest_is_equal(&found, artifact))
+		return call_refuse(c, REASON_ARTIFACT_DIGEST,
+				   "the file in the server's store has changed; upload it again");
+	if (ret_sha512 != NULL)
+		*ret_sha512 = whole;
+	return OK;
+}
+
 rc report_make(struct call_ctx *c, const struct digest *artifact, const char *name,
-	       struct digest *ret)
+	       struct hash *ret_sha512, struct digest *ret)
 {
 	const char *args[] = {"inspect", "--in", "3", "--name", name};
 	AUTO(json) json_t *report = NULL;
@@ -94,6 +115,7 @@ rc report_make(struct call_ctx *c, const struct digest *artifact, const char *na
 	if (!rc_is_ok(room_claim(c->server, artifact, &fd, &size)))
 		return call_refuse(c, REASON_ARTIFACT_MISSING, "%s is not uploaded", name);
 	TRY(worker_call(c, &w, &report));
+	TRY(report_check(c, report, artifact, ret_sha512));
 	return report_keep(c, report, ret);
 }
 
