@@ -1,6 +1,7 @@
 #include "lib/format/inspect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 
 #define FINDING_TEXT 300
 #define READ_BLOCK 262144
+#define FORGET_FROM (512ULL << 20)
+#define FORGET_BLOCK (8 << 20) /* a multiple of READ_BLOCK */
 
 const struct inspect_limits inspect_limits_default = {
 	.expanded = 4ULL << 30,
@@ -131,6 +134,14 @@ unsigned entropy_of(const uint64_t counts[256])
 	return (unsigned)(bits * 100 + 0.5);
 }
 
+/* A very large file would push everything else out of the page cache. */
+static void forget(const struct inspection *in, uint64_t at)
+{
+	if (in->size >= FORGET_FROM && at % FORGET_BLOCK == 0)
+		(void)posix_fadvise(in->fd, (off_t)(at - FORGET_BLOCK), FORGET_BLOCK,
+				    POSIX_FADV_DONTNEED);
+}
+
 /* One pass over the whole file: size, digests, entropy, and its first bytes for the magic table. */
 static rc whole_file(struct inspection *in, uint8_t *block, uint8_t *head, size_t *ret_head,
 		     struct fault *f)
@@ -156,6 +167,7 @@ static rc whole_file(struct inspection *in, uint8_t *block, uint8_t *head, size_
 		for (size_t i = 0; i < got; i++)
 			counts[i & 3][block[i]]++;
 		at += got;
+		forget(in, at);
 	}
 	for (size_t i = 0; i < 256; i++)
 		counts[0][i] += counts[1][i] + counts[2][i] + counts[3][i];

@@ -46,22 +46,13 @@ static const struct job *job_find(const char *name)
 
 /* What the jobs need of the kernel, libarchive, jansson and libcrypto included. */
 static const char *const allowed_calls[] = {
-	"read",		 "write",
-	"pread64",	 "pwrite64",
-	"lseek",	 "fstat",
-	"newfstatat",	 "close",
-	"mmap",		 "munmap",
-	"mremap",	 "mprotect",
-	"madvise",	 "brk",
-	"futex",	 "getrandom",
-	"ftruncate",	 "fsync",
-	"fdatasync",	 "getpid",
-	"gettid",	 "tgkill",
-	"exit",		 "exit_group",
-	"sched_yield",	 "restart_syscall",
-	"rt_sigreturn",	 "rt_sigprocmask",
-	"clock_gettime", "time",
-	"gettimeofday",	 "sigaltstack",
+	"read",	       "write",		  "pread64",	  "pwrite64",	    "fadvise64",
+	"lseek",       "fstat",		  "newfstatat",	  "close",	    "mmap",
+	"munmap",      "mremap",	  "mprotect",	  "madvise",	    "brk",
+	"futex",       "getrandom",	  "ftruncate",	  "fsync",	    "fdatasync",
+	"getpid",      "gettid",	  "tgkill",	  "exit",	    "exit_group",
+	"sched_yield", "restart_syscall", "rt_sigreturn", "rt_sigprocmask", "clock_gettime",
+	"time",	       "gettimeofday",	  "sigaltstack",
 };
 /* Libraries look for files (gconv, openssl.cnf, /dev/urandom); they are told no and go on. */
 static const char *const refused_calls[] = {
