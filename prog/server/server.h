@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
@@ -55,6 +56,7 @@ struct server {
 	struct digest pin;
 	int data_fd;	      /* data directory */
 	int public_fd;	      /* the log's directory, or -1 until it is there */
+	atomic_uint sinks;    /* uploads with a thread of their own */
 	pthread_mutex_t lock; /* roster, upload locks */
 	struct roster_ref *roster;
 	unix_time roster_read;

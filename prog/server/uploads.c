@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "prog/server/room.h"
 #include "prog/server/routes.h"
+#include "prog/server/upload_sink.h"
 
 struct upload_write {
 	struct digest sha256;
@@ -18,7 +19,7 @@ struct upload_write {
 	uint64_t start; /* where this call began */
 	uint64_t at;
 	int fd; /* the part, locked */
-	struct hasher *hash;
+	struct upload_sink *sink;
 };
 
 rc uploads_setup(struct server *s, struct fault *f)
@@ -123,23 +124,9 @@ rc get_upload(struct call_ctx *c)
 	return answer_state(c, 200, &d);
 }
 
-/* Digest of what is there already, when an upload goes on. */
-static rc rehash(struct upload_write *u)
-{
-	uint8_t block[65536];
-
-	for (uint64_t at = 0; at < u->at;) {
-		size_t n = u->at - at < sizeof(block) ? (size_t)(u->at - at) : sizeof(block);
-
-		TRY(fd_pread_full(u->fd, block, n, at, NULL));
-		TRY(hasher_update(u->hash, view_of(block, n)));
-		at += n;
-	}
-	return OK;
-}
-
 static rc open_part(struct call_ctx *c, struct upload_write *u)
 {
+	struct sink_spec spec = {.at = u->at, .size = u->size, .running = &c->server->sinks};
 	struct store_upload row;
 	struct fault f = {0};
 	uint64_t here;
@@ -158,7 +145,10 @@ static rc open_part(struct call_ctx *c, struct upload_write *u)
 		TRY(answer_state(c, 409, &u->sha256));
 		return RC(RC_STATE);
 	}
-	return rehash(u);
+	spec.fd = u->fd;
+	r = upload_sink_new(&spec, &u->sink, &f);
+	return rc_is_ok(r) ? OK
+			   : call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
 }
 
 rc upload_begin(struct call_ctx *c)
@@ -189,8 +179,13 @@ rc upload_begin(struct call_ctx *c)
 	*u = (struct upload_write){
 		.sha256 = d, .size = row.size, .start = offset, .at = offset, .fd = -1};
 	c->upload = u;
-	TRY(hasher_new(HASH_SHA256, &u->hash));
 	return open_part(c, u);
+}
+
+static void sink_end(struct upload_write *u)
+{
+	upload_sink_free(u->sink);
+	u->sink = NULL;
 }
 
 rc upload_data(struct call_ctx *c, struct view piece)
@@ -200,14 +195,14 @@ rc upload_data(struct call_ctx *c, struct view piece)
 
 	if (u == NULL || piece.len > u->size - u->at) {
 		/* A chunked body that does not end: nothing of it is the file. */
+		if (u != NULL)
+			sink_end(u);
 		if (u != NULL && ftruncate(u->fd, (off_t)u->start) != 0)
 			log_warn("an upload keeps bytes it should not: %s", strerror(errno));
 		return call_refuse(c, REASON_FORM_LIMIT, "more bytes than were announced");
 	}
-	if (!rc_is_ok(fd_pwrite_full(u->fd, piece.ptr, piece.len, u->at, &f)))
+	if (!rc_is_ok(upload_sink_put(u->sink, piece, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
-	if (!rc_is_ok(hasher_update(u->hash, piece)))
-		return call_refuse(c, REASON_CALL_LIMIT, "hashing failed");
 	u->at += piece.len;
 	return OK;
 }
@@ -220,7 +215,8 @@ static rc finish(struct call_ctx *c, struct upload_write *u)
 	struct fault f = {0};
 
 	room_path(&u->sha256, ".part", part);
-	TRY(hasher_finish(u->hash, &sum));
+	if (!rc_is_ok(upload_sink_finish(u->sink, &sum, &f)))
+		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
 	if (memcmp(sum.b, u->sha256.b, DIGEST_SIZE) != 0) {
 		(void)unlinkat(c->server->data_fd, part, 0);
 		return call_refuse(c, REASON_ARTIFACT_DIGEST,
@@ -248,8 +244,8 @@ void upload_abandon(struct call_ctx *c)
 {
 	if (c->upload == NULL)
 		return;
+	sink_end(c->upload);
 	fd_close(&c->upload->fd);
-	hasher_free(c->upload->hash);
 	free(c->upload);
 	c->upload = NULL;
 }
