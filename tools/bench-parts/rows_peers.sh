@@ -1,0 +1,2 @@
+row_peers() { :; }
+row_token() { :; }
