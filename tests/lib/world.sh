@@ -18,6 +18,7 @@ trap clean EXIT
 cd "$work"
 export PATH=$BUILD/prog/cli:$BUILD/prog/server:$BUILD/prog/keeper:$BUILD/prog/worker:$PATH
 export GREATSEAL_WORKER=$BUILD/prog/worker/greatseal-worker
+key_suffix= # of the key files that clients are told; .pub: the private halves are in an agent
 checks=0
 ok() {
 	checks=$((checks + 1))
@@ -111,8 +112,8 @@ world_start() {
 	pin=$(greatseald init --data "$work/server")
 	start_server
 	for who in alice carol dave; do
-		as "$who" init-client --server "https://$address" --pin "$pin" --person "$who" --key "$work/$who" \
-			--host build-07 --host-key "$work/build-07" >/dev/null
+		as "$who" init-client --server "https://$address" --pin "$pin" --person "$who" \
+			--key "$work/$who$key_suffix" --host build-07 --host-key "$work/build-07$key_suffix" >/dev/null
 	done
 }
 # world_key: the signing key "release" with a certificate of its own.
