@@ -218,7 +218,7 @@ static rc report_again(struct call_ctx *c, struct facts *facts, size_t n, bool c
 
 	*note = (struct store_note){.n = (uint32_t)n};
 	TRY(request_item_name(item, name));
-	TRY(report_make(c, &item->sha256, name, &note->report));
+	TRY(report_make(c, &item->sha256, name, NULL, &note->report));
 	if (compare && rc_is_ok(s->api->last_get(s, &item->product, &last, NULL)) &&
 	    !digest_is_equal(&last.artifact, &item->sha256) &&
 	    rc_is_ok(report_compare(c, &last.report, &note->report, &note->diff))) {
