@@ -16,7 +16,8 @@
 #define RECONNECT_MS 100
 #define ANSWER_SECONDS 120 /* a keeper that is silent for so long is as good as gone */
 #define SEND_SECONDS 30	   /* of a keeper that does not read */
-#define RETRY_SECONDS 3	   /* how long a call waits for the keeper to come back */
+#define RETRY_SECONDS 3	   /* how long a call waits for the keeper to come back ... */
+#define RETRIES 5	   /* ... and how often */
 
 struct waiter {
 	struct waiter *next;
@@ -334,8 +335,12 @@ rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *fr
 
 	TRY(buf_done(frame));
 	r = call_once(k, id, frame, ret);
-	if (r.code == RC_PEER && is_repeatable(frame) && wait_until_up(k))
-		r = call_once(k, id, frame, ret);
+	/* A keeper that comes back may go again before it answers. */
+	for (int i = 0; i < RETRIES && r.code == RC_PEER && is_repeatable(frame); i++)
+		if (wait_until_up(k))
+			r = call_once(k, id, frame, ret);
+		else
+			return r;
 	return r;
 }
 

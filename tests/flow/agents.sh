@@ -85,7 +85,7 @@ refused 4 sig.approver env SSH_AUTH_SOCK="$work/touched.sock" GREATSEAL_CONFIG="
 # An agent that asks its user, who says no.
 agent asking SSH_ASKPASS=/bin/false SSH_ASKPASS_REQUIRE=force
 add asking -c away/alice
-refused 4 denied env SSH_AUTH_SOCK="$work/asking.sock" GREATSEAL_CONFIG="$work/alice.json" greatseal approve "$second" --yes
+refused 1 "has not signed" env SSH_AUTH_SOCK="$work/asking.sock" GREATSEAL_CONFIG="$work/alice.json" greatseal approve "$second" --yes
 # An agent without the key, and none at all.
 ssh-add -q -d alice.pub 2>/dev/null
 refused 1 not-found as alice approve "$second" --yes

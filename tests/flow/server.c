@@ -497,14 +497,17 @@ static void next_version_is_compared(void **state)
 static void unattended_without_upload(void **state)
 {
 	struct fx_request q;
+	char text[TIME_TEXT];
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
 		fx_request_new(&fx, "nightly", 2, &q);
 		answers(200, front_submit(&s, "/v1/requests", &q, true));
 		/* A status has the same form whoever wrote it. */
-		assert_int_equal(front_number(&s, "status.deadline"), q.r.deadline);
-		assert_int_equal(front_number(&s, "status.not_before"), q.r.not_before);
+		fx_ok(time_format(q.r.deadline, text));
+		assert_string_equal(front_text(&s, "status.deadline"), text);
+		fx_ok(time_format(q.r.not_before, text));
+		assert_string_equal(front_text(&s, "status.not_before"), text);
 		assert_string_equal(front_text(&s, "status.state"), "done");
 		assert_int_equal(front_number(&s, "result.signatures"), 2);
 		fx_request_release(&q);
@@ -631,6 +634,7 @@ struct robot {
 	atomic_bool stop;
 	unsigned good;
 	unsigned other;
+	char first[1000]; /* what the first of the others was answered */
 };
 
 /* Submits one request after the other over a connection of its own. */
@@ -645,8 +649,8 @@ static void *robot_hand(void *ctx)
 		if (front_submit(&r->front, "/v1/requests", &q, true) == 200 &&
 		    strcmp(front_text(&r->front, "status.state"), "done") == 0)
 			r->good++;
-		else
-			r->other++;
+		else if (r->other++ == 0)
+			(void)snprintf(r->first, sizeof(r->first), "%s", buf_cstr(&r->front.body));
 		fx_request_release(&q);
 	}
 	return NULL;
@@ -670,7 +674,8 @@ static void keeper_restarts_under_load(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	front_clone_end(&r.front);
 	fx_request_release(&robot_pattern);
-	assert_int_equal(r.other, 0);
+	if (r.other > 0)
+		fail_msg("%u answers like %s", r.other, r.first);
 	assert_true(r.good > 0);
 }
 
