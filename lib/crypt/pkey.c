@@ -208,25 +208,67 @@ static int verify_message(EVP_PKEY *evp, struct view message, struct view sig)
 	return ok;
 }
 
-static int verify_digest(EVP_PKEY *evp, const struct sign_input *in, struct view sig)
+static EVP_PKEY_CTX *check_context(EVP_PKEY *evp, enum sign_scheme scheme)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, evp, NULL);
-	const EVP_MD *md = EVP_get_digestbyname(hash_name(in->hash));
-	bool ready = ctx != NULL && md != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
-		     (in->scheme != SIGN_RSA_PKCS1 ||
-		      EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1) &&
-		     EVP_PKEY_CTX_set_signature_md(ctx, md) == 1;
-	int ok = -1;
 
-	if (ready)
-		ok = EVP_PKEY_verify(ctx, sig.ptr, sig.len, in->input.ptr, in->input.len) == 1;
+	if (ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
+	    (scheme != SIGN_RSA_PKCS1 || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1))
+		return ctx;
 	EVP_PKEY_CTX_free(ctx);
-	return ok;
+	return NULL;
 }
 
-rc pkey_verify(const struct pkey *k, const struct sign_input *in, struct view signature,
-	       struct fault *f)
+struct pkey_check {
+	const struct pkey *key;
+	EVP_PKEY_CTX *ctx;  /* NULL for Ed25519 */
+	enum hash_alg hash; /* that ctx is set to; 0: none yet */
+};
+
+rc pkey_check_new(const struct pkey *k, struct pkey_check **ret, struct fault *f)
 {
+	struct pkey_check *c = (struct pkey_check *)calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return RC(RC_NOMEM);
+	c->key = k;
+	if (algs[k->alg].scheme != SIGN_ED25519) {
+		c->ctx = check_context(k->evp, algs[k->alg].scheme);
+		if (c->ctx == NULL) {
+			free(c);
+			return ossl_fault(f, RC_CRYPTO, "key: preparing to verify");
+		}
+	}
+	*ret = c;
+	return OK;
+}
+
+void pkey_check_free(struct pkey_check *c)
+{
+	if (c == NULL)
+		return;
+	EVP_PKEY_CTX_free(c->ctx);
+	free(c);
+}
+
+/* As verify_message. */
+static int verify_digest(struct pkey_check *c, const struct sign_input *in, struct view sig)
+{
+	const EVP_MD *md;
+
+	if (c->hash != in->hash) {
+		md = EVP_get_digestbyname(hash_name(in->hash));
+		if (md == NULL || EVP_PKEY_CTX_set_signature_md(c->ctx, md) != 1)
+			return -1;
+		c->hash = in->hash;
+	}
+	return EVP_PKEY_verify(c->ctx, sig.ptr, sig.len, in->input.ptr, in->input.len) == 1;
+}
+
+rc pkey_check_verify(struct pkey_check *c, const struct sign_input *in, struct view signature,
+		     struct fault *f)
+{
+	const struct pkey *k = c->key;
 	int ok;
 
 	if (in->scheme != algs[k->alg].scheme)
@@ -238,7 +280,7 @@ rc pkey_verify(const struct pkey *k, const struct sign_input *in, struct view si
 		if (in->input.len != hash_size(in->hash))
 			return fault_set(f, RC_USAGE, 0, "key: digest of %zu bytes, %s has %zu",
 					 in->input.len, hash_name(in->hash), hash_size(in->hash));
-		ok = verify_digest(k->evp, in, signature);
+		ok = verify_digest(c, in, signature);
 	}
 	if (ok < 0)
 		return ossl_fault(f, RC_CRYPTO, "key: preparing to verify");
@@ -248,4 +290,17 @@ rc pkey_verify(const struct pkey *k, const struct sign_input *in, struct view si
 				 algs[k->alg].name);
 	}
 	return OK;
+}
+
+rc pkey_verify(const struct pkey *k, const struct sign_input *in, struct view signature,
+	       struct fault *f)
+{
+	struct pkey_check *c;
+	rc r = pkey_check_new(k, &c, f);
+
+	if (rc_is_ok(r)) {
+		r = pkey_check_verify(c, in, signature, f);
+		pkey_check_free(c);
+	}
+	return r;
 }

@@ -66,6 +66,14 @@ struct sign_input {
 MUST rc pkey_verify(const struct pkey *k, const struct sign_input *in, struct view signature,
 		    struct fault *f);
 
+/* The same for many signatures of one key by one thread, with one context of libcrypto for all of
+ * them (RSA and ECDSA). k must outlive it. new: RC_NOMEM, RC_CRYPTO. */
+struct pkey_check;
+MUST rc pkey_check_new(const struct pkey *k, struct pkey_check **ret, struct fault *f);
+void pkey_check_free(struct pkey_check *c);
+MUST rc pkey_check_verify(struct pkey_check *c, const struct sign_input *in, struct view signature,
+			  struct fault *f);
+
 /* A private operation somewhere else. sign appends the signature to out; it must be safe for the
  * thread that calls it. RC_TOKEN, RC_USAGE, RC_CRYPTO, RC_BUSY or what its implementor says. */
 struct signer {

@@ -19,6 +19,7 @@ struct token_session {
 	struct token *token;
 	void *impl;
 	struct pkey *pub;
+	struct pkey_check *check; /* of pub; a session belongs to one thread at a time */
 };
 
 static unsigned cores(void)
@@ -147,6 +148,7 @@ static rc session_fill(struct token_session *s, const struct digest *id, struct 
 	struct buf there;
 
 	TRY(pkey_from_spki(spki, &s->pub, f));
+	TRY(pkey_check_new(s->pub, &s->check, f));
 	buf_init_fixed(&there, mem, sizeof(mem));
 	TRY(t->ops->find_key(t->impl, id, &there, f));
 	if (!view_is_equal(buf_view(&there), spki))
@@ -179,6 +181,7 @@ void token_session_free(struct token_session *s)
 		return;
 	if (s->impl != NULL)
 		s->token->ops->session_free(s->impl);
+	pkey_check_free(s->check);
 	pkey_destroy(s->pub);
 	free(s);
 }
@@ -204,7 +207,7 @@ static rc check_signature(const struct token_session *s, const struct sign_input
 {
 	if (!s->token->verify_all && in->scheme != SIGN_RSA_PKCS1)
 		return OK;
-	if (rc_is_ok(pkey_verify(s->pub, in, signature, f)))
+	if (rc_is_ok(pkey_check_verify(s->check, in, signature, f)))
 		return OK;
 	return fault_set(f, RC_TOKEN, 0,
 			 "token %s: its new signature does not verify and was thrown away",
