@@ -84,7 +84,7 @@ static void unknown_paths(void **state)
 static void unsigned_and_badly_signed_calls(void **state)
 {
 	struct front_call c = {.method = "GET", .target = "/v1/keys"};
-	struct fx_key stranger;
+	static struct fx_key stranger; /* as long as the program: it is never freed */
 	struct digest other = {{1}};
 
 	(void)state;
