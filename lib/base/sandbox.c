@@ -9,13 +9,15 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
 
-/* AddressSanitizer reserves terabytes of address space; a limit on it would end every process. */
+/* AddressSanitizer reserves terabytes of address space; a limit on it would end every process. What
+ * differs with it is in this file alone. */
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_ASAN 1
 #elif defined(__has_feature)
@@ -160,19 +162,27 @@ static void filter_release(scmp_filter_ctx *ctx)
 }
 AUTO_DEFINE(filter, scmp_filter_ctx, filter_release)
 
-static rc rule_add(scmp_filter_ctx ctx, uint32_t action, const char *name, bool no_exec,
-		   struct fault *f)
+/* Names whose arguments count, too. */
+static int rule_for(scmp_filter_ctx ctx, uint32_t action, const char *name, int number,
+		    const struct sandbox_calls *c)
+{
+	if (c->no_exec_memory && (strcmp(name, "mmap") == 0 || strcmp(name, "mprotect") == 0))
+		return seccomp_rule_add(ctx, action, number, 1,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (c->unix_sockets && strcmp(name, "socket") == 0)
+		return seccomp_rule_add(ctx, action, number, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	return seccomp_rule_add(ctx, action, number, 0);
+}
+
+static rc rule_add(scmp_filter_ctx ctx, uint32_t action, const char *name,
+		   const struct sandbox_calls *c, struct fault *f)
 {
 	int number = seccomp_syscall_resolve_name(name);
 	int e;
 
 	if (number == __NR_SCMP_ERROR)
 		return OK;
-	if (no_exec && (strcmp(name, "mmap") == 0 || strcmp(name, "mprotect") == 0))
-		e = seccomp_rule_add(ctx, action, number, 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	else
-		e = seccomp_rule_add(ctx, action, number, 0);
+	e = rule_for(ctx, action, name, number, c);
 	if (e != 0)
 		return fault_errno(f, -e, "sandbox: seccomp rule for %s", name);
 	return OK;
@@ -188,6 +198,7 @@ static bool listed(const char *name, const char *const *names, size_t count)
 
 rc sandbox_filter(const struct sandbox_calls *c, struct fault *f)
 {
+	static const struct sandbox_calls plain;
 	AUTO(filter) scmp_filter_ctx ctx = NULL;
 	int e;
 
@@ -202,9 +213,12 @@ rc sandbox_filter(const struct sandbox_calls *c, struct fault *f)
 		return fault_set(f, RC_NOMEM, 0, "sandbox: seccomp_init");
 	/* A filter with the default action EPERM refuses to hold rules with the same action. */
 	for (size_t i = 0; i < c->refuse_count && !c->soft; i++)
-		TRY(rule_add(ctx, SCMP_ACT_ERRNO(EPERM), c->refuse[i], false, f));
+		TRY(rule_add(ctx, SCMP_ACT_ERRNO(EPERM), c->refuse[i], &plain, f));
 	for (size_t i = 0; i < c->allow_count; i++)
-		TRY(rule_add(ctx, SCMP_ACT_ALLOW, c->allow[i], c->no_exec_memory, f));
+		TRY(rule_add(ctx, SCMP_ACT_ALLOW, c->allow[i], c, f));
+	/* LeakSanitizer stops the threads of its own process with it. */
+	if (WITH_ASAN && c->soft)
+		TRY(rule_add(ctx, SCMP_ACT_ALLOW, "ptrace", &plain, f));
 	e = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (e == 0)
 		e = seccomp_load(ctx);

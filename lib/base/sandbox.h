@@ -48,8 +48,10 @@ struct sandbox_calls {
 	size_t allow_count;
 	const char *const *refuse; /* fail with EPERM, never end the process: for library probes */
 	size_t refuse_count;
-	bool soft;
+	bool soft; /* builds with AddressSanitizer then also allow ptrace, for its search for leaks
+		    */
 	bool no_exec_memory; /* mmap and mprotect, if allowed, only without PROT_EXEC */
+	bool unix_sockets;   /* socket, if allowed, only for AF_UNIX */
 };
 /* Takes effect for every thread of the process. A name in both lists is RC_DUPLICATE, an empty
  * allow list RC_USAGE, RC_IO where the kernel has no seccomp. */

@@ -18,6 +18,7 @@
 #include "lib/net/tls.h"
 #include "prog/server/auth.h"
 #include "prog/server/conf.h"
+#include "prog/server/confine.h"
 #include "prog/server/room.h"
 #include "prog/server/tasks.h"
 #include "prog/server/timer.h"
@@ -247,6 +248,7 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 	TRY(read_tls(s, &tls, f));
 	TRY(http_listen(s->conf.listen, &fd, f));
 	TRY(lock_in(s, f));
+	TRY(confine_calls(f));
 	TRY(uploads_setup(s, f));
 	TRY(open_store(s, f));
 	TRY(room_open(s, f));

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
@@ -356,13 +357,14 @@ static void endless_chunks(void **state)
 	still_answers();
 }
 
-static long memory_kib(const char *field)
+/* A number of /proc/PID/task/TID/status. */
+static long thread_status(const char *tid, const char *field)
 {
 	char path[64], line[200];
 	long kib = 0;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)s.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)s.pid, tid);
 	file = fopen(path, "re");
 	fx_check(file != NULL);
 	while (fgets(line, sizeof(line), file) != NULL)
@@ -370,6 +372,38 @@ static long memory_kib(const char *field)
 			kib = atol(line + strlen(field));
 	(void)fclose(file);
 	return kib;
+}
+
+static long memory_kib(const char *field)
+{
+	char tid[16];
+
+	(void)snprintf(tid, sizeof(tid), "%d", (int)s.pid);
+	return thread_status(tid, field);
+}
+
+/* Every thread is under the filter, cannot gain privileges and holds none, after all that the cases
+ * before have made it do. */
+static void every_thread_is_confined(void **state)
+{
+	char path[64];
+	const struct dirent *entry;
+	size_t threads = 0;
+	DIR *dir;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)s.pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		assert_int_equal(thread_status(entry->d_name, "Seccomp:"), 2);
+		assert_int_equal(thread_status(entry->d_name, "NoNewPrivs:"), 1);
+		threads++;
+	}
+	(void)closedir(dir);
+	assert_true(threads > 10);
 }
 
 /* The size of an upload does not show in the memory. */
@@ -539,6 +573,7 @@ int main(void)
 		cmocka_unit_test(one_address_is_limited),
 		cmocka_unit_test(slow_connections),
 		cmocka_unit_test(pollers_are_woken),
+		cmocka_unit_test(every_thread_is_confined),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -147,6 +147,32 @@ static void filter_forms(void **state)
 	assert_int_equal(in_child(try_short_form, ""), KILLED);
 }
 
+static const char *const with_sockets[] = {"socket", "socketpair", "close", "exit_group", "write"};
+
+static int try_unix_sockets(const char *arg)
+{
+	const struct sandbox_calls calls = {.allow = with_sockets,
+					    .allow_count = COUNT(with_sockets),
+					    .soft = true,
+					    .unix_sockets = true};
+	int pair[2];
+
+	(void)arg;
+	if (!rc_is_ok(sandbox_filter(&calls, NULL)))
+		return 99;
+	if (socket(AF_UNIX, SOCK_STREAM, 0) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+		return 1;
+	if (socket(AF_INET, SOCK_STREAM, 0) != -1 || errno != EPERM)
+		return 2;
+	return socket(AF_NETLINK, SOCK_RAW, 0) == -1 && errno == EPERM ? 0 : 3;
+}
+
+static void sockets_by_family(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(try_unix_sockets, ""), 0);
+}
+
 static int try_harden(const char *arg)
 {
 	struct rlimit core;
@@ -315,6 +341,7 @@ int main(void)
 		cmocka_unit_test(forbidden_calls_kill),
 		cmocka_unit_test(refused_calls_fail),
 		cmocka_unit_test(filter_forms),
+		cmocka_unit_test(sockets_by_family),
 		cmocka_unit_test(harden_takes_core_and_privileges),
 		cmocka_unit_test(limits_bite),
 		cmocka_unit_test(paths_are_confined),
