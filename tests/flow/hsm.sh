@@ -56,7 +56,7 @@ until_true() {
 mkdir -p hsm/tokens
 printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n' \
 	"$work/hsm/tokens" >"$SOFTHSM2_CONF"
-(umask 077 && echo "a passphrase for a test" >passphrase && echo 271828 >pin)
+(umask 077 && echo "a passphrase for a test" >passphrase && echo a-pin-for-the-tests-271828 >pin)
 softhsm2-util --init-token --free --label signing --so-pin 314159 --pin "$(cat pin)" >softhsm.log
 slot=$(sed -n 's/.*reassigned to slot //p' softhsm.log)
 # A label that begins with ours: it must not be taken for ours (pkcs11-tool --token-label would).
@@ -211,6 +211,13 @@ appear
 until_true is_done "$fourth"
 signed "$fourth" file5
 ok "a keeper starts without its HSM, which comes later"
+# The PIN opens the HSM and is nowhere but in its file, and in the keeper's memory to log in again. The keys are in
+# the module's: SoftHSM keeps them in this very process, an HSM would not.
+for place in "/proc/$keeper/cmdline" "/proc/$keeper/environ" keeper server ./*.log guard; do
+	grep -rqaF "$(cat pin)" "$place" 2>/dev/null && die "the PIN is in $place"
+done
+grep -rqaF "$(cat pin)" pin || die "the search finds nothing"
+ok "the PIN is in no log, state, environment or command line"
 as carol log fsck >/dev/null
 kill -TERM "$keeper" && wait "$keeper" || die "the keeper's end"
 greatseal-keeper fsck --state "$work/keeper" --guard "$work/guard" "${tokens[@]}" >fsck.log 2>&1 || die "fsck: $(cat fsck.log)"
