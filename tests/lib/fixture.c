@@ -406,12 +406,10 @@ static void make_people(struct fixture *fx)
 	fx_key_new(&fx->hosts[1].key[0], true);
 }
 
-void fx_start(struct fixture *fx)
+void fx_prepare(struct fixture *fx)
 {
 	const char *tmp = getenv("TMPDIR");
-	char prefix[150], policy[300], roster[300];
-	const char *const init[] = {"--origin", "keeper.test", "--policy", policy,
-				    "--roster", roster,	       NULL};
+	char prefix[150];
 
 	memset(fx, 0, sizeof(*fx));
 	fx->fd = -1;
@@ -421,8 +419,6 @@ void fx_start(struct fixture *fx)
 	(void)snprintf(prefix, sizeof(prefix), "%s/keeper-", tmp != NULL ? tmp : "/tmp");
 	fx_ok(dir_temp(prefix, fx->dir, sizeof(fx->dir), NULL));
 	(void)snprintf(fx->socket, sizeof(fx->socket), "%s/socket", fx->dir);
-	(void)snprintf(policy, sizeof(policy), "%s/policy", fx->dir);
-	(void)snprintf(roster, sizeof(roster), "%s/roster", fx->dir);
 	make_people(fx);
 	fx->roster_version = 1;
 	fx->policy_version = 1;
@@ -433,6 +429,17 @@ void fx_start(struct fixture *fx)
 	write_file(fx, "passphrase", view_str(PASSPHRASE));
 	write_file(fx, "log", view_of(NULL, 0));
 	fx_clock(fx, 0);
+}
+
+void fx_start(struct fixture *fx)
+{
+	char policy[300], roster[300];
+	const char *const init[] = {"--origin", "keeper.test", "--policy", policy,
+				    "--roster", roster,	       NULL};
+
+	fx_prepare(fx);
+	(void)snprintf(policy, sizeof(policy), "%s/policy", fx->dir);
+	(void)snprintf(roster, sizeof(roster), "%s/roster", fx->dir);
 	fx_check(fx_verb(fx, "init", init) == 0);
 	fx_run(fx);
 	fx_check(fx->fd >= 0);

@@ -70,7 +70,9 @@ struct fixture {
 	struct buf body;
 };
 
-/* Makes keys, documents, directories; runs init and starts the keeper. A keeper is started with the
+/* Makes keys, documents and the directory; no keeper. */
+void fx_prepare(struct fixture *fx);
+/* The same; then runs init and starts the keeper. A keeper is started with the
  * shims whose files are in the fixture's directory: "crash" (tests/lib/power.h), "gate"
  * (tests/shim/gate.h). */
 void fx_start(struct fixture *fx);
