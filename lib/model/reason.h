@@ -20,7 +20,6 @@
 	X(FORM_MESSAGE, "form.message", "the message is malformed", "update the sender")           \
 	X(FORM_ORIGIN, "form.origin", "the statement is for another log origin",                   \
 	  "make it for the origin that this keeper names")                                         \
-	X(FORM_REPLAY, "form.replay", "this statement was used before", "make a new one")          \
 	X(FORM_TIME, "form.time", "the times in the statement contradict each other or the clock", \
 	  "check the clock and the deadline")                                                      \
 	/* who */                                                                                  \
@@ -80,9 +79,6 @@
 	X(APPROVE_EXPIRED, "approve.expired", "the approval has expired", "approve again")         \
 	X(APPROVE_DUPLICATE, "approve.duplicate", "this person has approved already",              \
 	  "nothing to do: one person fills one seat")                                              \
-	X(APPROVE_EVIDENCE, "approve.evidence", "the approval names another inspection report",    \
-	  "read the report that belongs to this request")                                          \
-	/* time and state of the request */                                                        \
 	X(TIME_NOT_BEFORE, "time.not-before", "the request is not to be signed yet",               \
 	  "wait; it is signed at that time")                                                       \
 	X(TIME_DEADLINE, "time.deadline", "the request's deadline has passed", "submit it anew")   \

@@ -231,7 +231,7 @@ static rc request_read(struct jcan *j, struct view bytes, struct request *r, str
 	TRY(jcan_object_end(j));
 	TRY(jcan_end(j));
 	if (r->not_before > r->deadline)
-		return fault_set(f, RC_RANGE, 0, "not_before is after the deadline");
+		return fault_set(f, RC_EXPIRED, 0, "not_before is after the deadline");
 	return names_check(r, f);
 }
 

@@ -56,11 +56,11 @@ struct digest request_id(struct view bytes);
 
 /* Reads a canonical request. ret->items is allocated (at most 3 MiB; request_release frees it) and
  * borrows from bytes. Refuses: form (as jcan.h), counts and sizes over the maxima above (RC_LIMIT),
- * no item, not_before > deadline or uses 0 (RC_RANGE), a name, format, origin or text of another
- * shape (RC_SYNTAX), items and subject that differ in number, or a statement of another kind
- * (RC_MISMATCH), two items with the same name (RC_DUPLICATE), RC_NOMEM. format:
- * [a-z0-9][a-z0-9.-]*; origin the same; reason: prose_check of field.h, lines permitted. 100 items
- * take about 60 us. */
+ * no item, a number outside its range or uses 0 (RC_RANGE), not_before > deadline (RC_EXPIRED), a
+ * name, format, origin or text of another shape (RC_SYNTAX), items and subject that differ in
+ * number, or a statement of another kind (RC_MISMATCH), two items with the same name
+ * (RC_DUPLICATE), RC_NOMEM. format: [a-z0-9][a-z0-9.-]*; origin the same; reason: prose_check of
+ * field.h, lines permitted. 100 items take about 60 us. */
 MUST rc request_parse(struct view bytes, struct request *ret, struct fault *f);
 void request_release(struct request *r);
 AUTO_DEFINE(request, struct request, request_release)

@@ -14,7 +14,7 @@ rc refuse_form(struct refusal *why, rc r, const struct fault *f)
 		reason = REASON_FORM_KIND;
 	else if (r.code == RC_LIMIT)
 		reason = REASON_FORM_LIMIT;
-	else if (r.code == RC_RANGE)
+	else if (r.code == RC_EXPIRED)
 		reason = REASON_FORM_TIME;
 	else if (r.code == RC_NOMEM)
 		return r;

@@ -183,14 +183,17 @@ static void form_is_exact(void **state)
 	static const struct {
 		const char *from;
 		const char *to;
+		enum reason reason;
 	} edits[] = {
-		{"\"uses\":1", "\"uses\":1,\"uses\":3"}, /* a name twice */
-		{"\"uses\":1", "\"uses\": 1"},		 /* white space */
-		{"\"uses\":1", "\"uses\":01"},		 /* another way to write it */
-		{"\"uses\":1", "\"uses\":1,\"zeal\":1"}, /* an unknown field */
-		{"\"uses\":1", "\"uses\":1.0"},
-		{"\"upload\":false,", ""}, /* a field missing */
-		{"a.bin", "\\u0061.bin"},  /* an escape that is not needed */
+		{"\"uses\":1", "\"uses\":1,\"uses\":3", REASON_FORM_STATEMENT}, /* a name twice */
+		{"\"uses\":1", "\"uses\": 1", REASON_FORM_STATEMENT},		/* white space */
+		{"\"uses\":1", "\"uses\":01", REASON_FORM_STATEMENT}, /* written otherwise */
+		{"\"uses\":1", "\"uses\":1,\"zeal\":1", REASON_FORM_STATEMENT}, /* unknown */
+		{"\"uses\":1", "\"uses\":1.0", REASON_FORM_STATEMENT},
+		{"\"uses\":1", "\"uses\":0", REASON_FORM_STATEMENT},
+		{"\"upload\":false,", "", REASON_FORM_STATEMENT}, /* a field missing */
+		{"a.bin", "\\u0061.bin", REASON_FORM_STATEMENT},  /* an escape without need */
+		{"\"not_before\":\"20", "\"not_before\":\"80", REASON_FORM_TIME},
 	};
 	AUTO(buf) struct buf text;
 	AUTO(buf) struct buf sig;
@@ -220,7 +223,8 @@ static void form_is_exact(void **state)
 		fx_sign_as(&fx, "alice", STATEMENT_REQUEST, buf_view(&text), &sig);
 		fx_sign(&fx_host(&fx, "build1")->key[0], statement_info(STATEMENT_HOST)->ns,
 			buf_view(&text), &host);
-		refused(REASON_FORM_STATEMENT,
+		refused(i < sizeof(edits) / sizeof(edits[0]) ? edits[i].reason
+							     : REASON_FORM_STATEMENT,
 			fx_submit_raw(&fx, KEEPER_SUBMIT, buf_view(&text), buf_view(&sig),
 				      buf_view(&host), true));
 	}
@@ -400,6 +404,16 @@ static void nothing_after_the_end(void **state)
 	fx_clock(&fx, fx.clock + 3700);
 	refused(REASON_STATE_EXPIRED, fx_approve(&fx, "carol", &q, true));
 	waits(REASON_STATE_EXPIRED, fx_commit(&fx, &q, 1));
+	/* Done: nobody can unsay it. */
+	fx_request_release(&q);
+	fx_request_new(&fx, "release", 1, &q);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, true));
+	waits(REASON_APPROVE_QUORUM, fx_approve(&fx, "bob", &q, true));
+	assert_int_equal(fx_approve(&fx, "carol", &q, true), KEEPER_R_RESULT);
+	fx_act(&fx, STATEMENT_DENIAL, "dave", &q, &a);
+	refused(REASON_STATE_COMMITTED, fx_act_send(&fx, &a, false));
+	fx_act(&fx, STATEMENT_CANCELLATION, "alice", &q, &a);
+	refused(REASON_STATE_COMMITTED, fx_act_send(&fx, &a, false));
 }
 
 static void not_before_its_time(void **state)
@@ -480,7 +494,8 @@ static const char *const twice[] = {"erin", "erin", NULL};
 static bool is_pending(void)
 {
 	return fx.header.type == KEEPER_R_CHANGE &&
-	       memmem(fx.body.ptr, fx.body.len, "\"state\":\"pending\"", 17) != NULL;
+	       memmem(fx.body.ptr, fx.body.len, "\"state\":\"pending\"", 17) != NULL &&
+	       strstr(buf_cstr(&fx.body), reason_id(REASON_CHANGE_QUORUM)) != NULL;
 }
 
 static enum keeper_type change(enum statement_kind kind, const struct buf *doc,
@@ -669,6 +684,28 @@ static void key_changes(void **state)
 	assert_false(is_pending());
 }
 
+/* A change that gathered dust is not in force because somebody finds it. */
+static void changes_expire(void **state)
+{
+	struct key_change key = {.action = KEY_LOCK, .expires = fx_now(&fx) - 1};
+	struct document_change doc = {.kind = STATEMENT_POLICY,
+				      .document = buf_view(&fx.policy),
+				      .previous = digest_of(buf_view(&fx.policy)),
+				      .expires = fx_now(&fx) - 1};
+	AUTO(buf) struct buf statement;
+
+	(void)state;
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	fx_ok(document_change_encode(&doc, &statement, NULL));
+	refused(REASON_CHANGE_EXPIRED, fx_change(&fx, STATEMENT_POLICY, buf_view(&statement), two));
+	fx_ok(name_parse(view_str("release"), &key.key));
+	(void)snprintf(key.origin, sizeof(key.origin), "keeper.test");
+	buf_clear(&statement);
+	fx_ok(key_change_encode(&key, &statement, NULL));
+	refused(REASON_CHANGE_EXPIRED,
+		fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&statement), one));
+}
+
 /* ---- The end -------------------------------------------------------------------------------*/
 
 static void everything_is_still_there(void **state)
@@ -711,6 +748,7 @@ int main(void)
 		CASE(requester_key_taken_away),
 		CASE(host_key_taken_away),
 		CASE(key_changes),
+		CASE(changes_expire),
 		CASE(approval_expires),
 		CASE(not_before_its_time),
 		CASE(nothing_after_the_end),

@@ -51,12 +51,15 @@ static void make_conf(struct world *w)
 
 static void open_parts(struct world *w)
 {
+	AUTO(unlock) struct unlock unlock = {.count = 0};
+	struct journal_identity id;
 	struct fault f = {0};
 
 	w->parts = calloc(1, sizeof(*w->parts));
 	fx_check(w->parts != NULL);
-	fx_ok(keeper_init(&w->conf, &f));
-	fx_ok(parts_open(&w->conf, w->parts, &f));
+	fx_ok(keeper_init(&w->conf, &id, &f));
+	fx_ok(unlock_read(&w->conf, &unlock, &f));
+	fx_ok(parts_open(&w->conf, &unlock, w->parts, &f));
 	fx_ok(parts_load(&w->conf, w->parts, &f));
 	fx_ok(parts_start(w->parts, &f));
 }

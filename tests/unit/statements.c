@@ -164,7 +164,7 @@ static void requests_are_strict(void **state)
 	assert_rc(RC_SYNTAX, with(request_echo, ONE, "\"keeper.example\"", "\"a/b\""));
 	assert_rc(RC_UNKNOWN, with(request_echo, ONE, "\"sha256:", "\"sha1:"));
 	assert_rc(RC_SYNTAX, with(request_echo, ONE, "{\"digest\":\"sha256\"}", "1"));
-	assert_rc(RC_RANGE, with(request_echo, ONE, "2026-11-26", "2026-11-22")); /* deadline */
+	assert_rc(RC_EXPIRED, with(request_echo, ONE, "2026-11-26", "2026-11-22")); /* deadline */
 	assert_rc(RC_RANGE, with(request_echo, ONE, "2026-11-26", "2026-02-30"));
 	assert_rc(RC_MISMATCH, with(request_echo, ONE, "urn:greatseal:request:v1", "urn:x"));
 	assert_rc(RC_MISMATCH, with(request_echo, ONE, "Statement/v1", "Statement/v2"));
