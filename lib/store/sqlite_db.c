@@ -11,7 +11,7 @@
 
 static const char schema[] =
 	"CREATE TABLE request("
-	" seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, created INTEGER NOT NULL,"
+	" seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, created INTEGER NOT NULL,"
 	" requester TEXT NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL,"
 	" not_before INTEGER NOT NULL, deadline INTEGER NOT NULL, upload INTEGER NOT NULL,"
 	" sign INTEGER NOT NULL, items INTEGER NOT NULL, uses INTEGER NOT NULL,"
@@ -20,8 +20,6 @@ static const char schema[] =
 	" uses_done INTEGER NOT NULL, version INTEGER NOT NULL, missing TEXT NOT NULL,"
 	" approvers TEXT NOT NULL, status TEXT NOT NULL);"
 	"CREATE INDEX request_state ON request(state, seq);"
-	"CREATE INDEX request_requester ON request(requester, seq);"
-	"CREATE INDEX request_key ON request(key, seq);"
 	"CREATE INDEX request_uploaded ON request(deadline) WHERE upload = 1;"
 	/* One short row for each request, so that a search reads little: half of each digest. */
 	"CREATE TABLE find("
@@ -30,10 +28,6 @@ static const char schema[] =
 	"CREATE TABLE note("
 	" request INTEGER NOT NULL REFERENCES request(seq), n INTEGER NOT NULL,"
 	" report BLOB NOT NULL, diff BLOB, previous BLOB, PRIMARY KEY(request, n)) WITHOUT ROWID;"
-	"CREATE TABLE result("
-	" request BLOB NOT NULL, use INTEGER NOT NULL, signed_at INTEGER NOT NULL,"
-	" authorize_leaf INTEGER NOT NULL, issue_leaf INTEGER NOT NULL, cert BLOB NOT NULL,"
-	" PRIMARY KEY(request, use)) WITHOUT ROWID;"
 	"CREATE TABLE last(product TEXT PRIMARY KEY, artifact BLOB NOT NULL, report BLOB NOT NULL,"
 	" request BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE upload("
@@ -101,10 +95,6 @@ static const char *const sql_text[] = {
 			 " SELECT seq, ?2, ?3, ?4, ?5 FROM request WHERE id = ?1",
 	[SQL_NOTE_LIST] = "SELECT n, report, diff, previous FROM note"
 			  " WHERE request = (SELECT seq FROM request WHERE id = ?1) ORDER BY n",
-	[SQL_RESULT_PUT] = "INSERT INTO result(request, use, signed_at, authorize_leaf, issue_leaf,"
-			   " cert) VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT DO NOTHING",
-	[SQL_RESULT_LIST] = "SELECT use, signed_at, authorize_leaf, issue_leaf, cert FROM result"
-			    " WHERE request = ?1 ORDER BY use",
 	[SQL_LAST_GET] = "SELECT artifact, report, request FROM last WHERE product = ?1",
 	[SQL_LAST_SET] = "INSERT OR REPLACE INTO last(product, artifact, report, request)"
 			 " VALUES(?1,?2,?3,?4)",

@@ -94,14 +94,6 @@ struct store_filter {
 	uint32_t limit;		       /* 1..STORE_LIST_MAX */
 };
 
-struct store_result {
-	uint32_t use;
-	unix_time signed_at;
-	uint64_t authorize_leaf;
-	uint64_t issue_leaf;
-	struct digest cert; /* of the leaf certificate; zeros if none */
-};
-
 struct store_upload {
 	struct digest sha256;
 	uint64_t size;
@@ -130,7 +122,6 @@ struct store_last {
 
 typedef rc (*store_visit_request)(void *ctx, const struct store_request *row);
 typedef rc (*store_visit_note)(void *ctx, const struct store_note *row);
-typedef rc (*store_visit_result)(void *ctx, const struct store_result *row);
 typedef rc (*store_visit_change)(void *ctx, const struct store_change *row);
 typedef rc (*store_visit_bytes)(void *ctx, struct view bytes);
 typedef rc (*store_visit_upload)(void *ctx, const struct store_upload *row);
@@ -174,11 +165,6 @@ struct store_api {
 	/* In the order of n. An unknown request has none. */
 	rc (*note_list)(struct store *s, const struct digest *request, store_visit_note visit,
 			void *ctx, struct fault *f);
-
-	rc (*result_put)(struct store *s, const struct digest *request,
-			 const struct store_result *r, struct fault *f);
-	rc (*result_list)(struct store *s, const struct digest *request, store_visit_result visit,
-			  void *ctx, struct fault *f);
 
 	/* The last signed artifact of a product. RC_NOTFOUND. */
 	rc (*last_get)(struct store *s, const struct name *product, struct store_last *ret,

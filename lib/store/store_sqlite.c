@@ -1,4 +1,4 @@
-/* store_sqlite - requests, notes, results and products in SQLite; the table of the whole store.
+/* store_sqlite - requests, notes and products in SQLite; the table of the whole store.
  *
  * Uploads, certificates and changes are in store_sqlite_aside.c; SQL and schema in sqlite_db.c. */
 #include <stdio.h>
@@ -436,50 +436,7 @@ static rc note_list(struct store *s, const struct digest *request, store_visit_n
 	return r;
 }
 
-/* ---- Results and products ------------------------------------------------------------------*/
-
-static rc result_put(struct store *s, const struct digest *request, const struct store_result *r,
-		     struct fault *f)
-{
-	sqlite3_stmt *st;
-
-	TRY(db_begin(db_of(s), SQL_RESULT_PUT, &st, f));
-	bind_digest(st, 1, request);
-	bind_u64(st, 2, r->use);
-	bind_u64(st, 3, (uint64_t)r->signed_at);
-	bind_u64(st, 4, r->authorize_leaf);
-	bind_u64(st, 5, r->issue_leaf);
-	bind_digest(st, 6, &r->cert);
-	return db_run(db_of(s), st, f);
-}
-
-static rc result_list(struct store *s, const struct digest *request, store_visit_result visit,
-		      void *ctx, struct fault *f)
-{
-	struct store_result row;
-	sqlite3_stmt *st;
-	bool more = false;
-	rc r;
-
-	TRY(db_begin(db_of(s), SQL_RESULT_LIST, &st, f));
-	bind_digest(st, 1, request);
-	for (;;) {
-		r = db_step(db_of(s), st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		row.use = (uint32_t)column_u64(st, 0);
-		row.signed_at = (unix_time)column_u64(st, 1);
-		row.authorize_leaf = column_u64(st, 2);
-		row.issue_leaf = column_u64(st, 3);
-		r = column_digest(st, 4, &row.cert);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db_of(s), st);
-	return r;
-}
+/* ---- Products ------------------------------------------------------------------------------*/
 
 static rc last_get(struct store *s, const struct name *product, struct store_last *ret,
 		   struct fault *f)
@@ -531,8 +488,6 @@ static const struct store_api sqlite_api = {
 	.request_unfinished = request_unfinished,
 	.note_set = note_set,
 	.note_list = note_list,
-	.result_put = result_put,
-	.result_list = result_list,
 	.last_get = last_get,
 	.last_set = last_set,
 	.upload_get = aside_upload_get,

@@ -321,12 +321,6 @@ static void status_and_versions(void **state)
 	assert_true(seen.last.sign);
 }
 
-static rc see_result(void *ctx, const struct store_result *row)
-{
-	*(struct store_result *)ctx = *row;
-	return OK;
-}
-
 static rc see_bytes(void *ctx, struct view bytes)
 {
 	size_t *count = (size_t *)ctx;
@@ -335,25 +329,14 @@ static rc see_bytes(void *ctx, struct view bytes)
 	return OK;
 }
 
-static void results_products_certificates(void **state)
+static void products_certificates(void **state)
 {
 	struct store *s = ((struct box *)*state)->s;
 	struct digest id = digest_n(1);
-	struct store_result r = {.use = 2,
-				 .signed_at = 50,
-				 .authorize_leaf = 7,
-				 .issue_leaf = 9,
-				 .cert = digest_n(3)};
-	struct store_result got = {0};
 	struct name product = name_of("p1");
 	struct store_last last = {digest_n(1), digest_n(2), digest_n(3)}, back;
 	size_t bytes = 0;
 
-	assert_rc(RC_OK, s->api->result_put(s, &id, &r, NULL));
-	assert_rc(RC_OK, s->api->result_put(s, &id, &r, NULL));
-	assert_rc(RC_OK, s->api->result_list(s, &id, see_result, &got, NULL));
-	assert_memory_equal(&got.cert, &r.cert, sizeof(r.cert));
-	assert_int_equal(got.issue_leaf, 9);
 	assert_rc(RC_NOTFOUND, s->api->last_get(s, &product, &back, NULL));
 	assert_rc(RC_OK, s->api->last_set(s, &product, &last, NULL));
 	last.artifact = digest_n(4);
@@ -619,7 +602,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(requests_and_lists, setup, teardown),
 		cmocka_unit_test_setup_teardown(notes_and_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(status_and_versions, setup, teardown),
-		cmocka_unit_test_setup_teardown(results_products_certificates, setup, teardown),
+		cmocka_unit_test_setup_teardown(products_certificates, setup, teardown),
 		cmocka_unit_test_setup_teardown(uploads, setup, teardown),
 		cmocka_unit_test_setup_teardown(needed_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(marks, setup, teardown),
