@@ -20,6 +20,7 @@ struct room {
 	pthread_mutex_t lock; /* a file and its row change under it; used */
 	uint64_t used;
 	unix_time next_sweep;
+	bool had_requests; /* at the last look */
 	uint64_t next_new; /* in names of files that are being made */
 };
 
@@ -539,6 +540,9 @@ void room_sweep(struct server *s, unix_time now, bool has_requests)
 	struct digest after;
 	bool first = true;
 
+	if (has_requests && !s->room->had_requests)
+		s->room->next_sweep = 0; /* what had to wait for them */
+	s->room->had_requests = has_requests;
 	/* A clock that was set back does not put the sweep off. */
 	if (now < s->room->next_sweep && s->room->next_sweep - now <= ROOM_SWEEP_SECONDS)
 		return;
