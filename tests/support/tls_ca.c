@@ -31,7 +31,7 @@ static void extend(X509 *cert, X509 *issuer, int nid, const char *value)
 static X509 *blank(const struct tls_ca_client *c, EVP_PKEY *key)
 {
 	X509 *cert = X509_new();
-	uint64_t serial;
+	uint64_t serial = 0;
 
 	must(cert != NULL && RAND_bytes((unsigned char *)&serial, sizeof(serial)) == 1);
 	must(X509_set_version(cert, X509_VERSION_3) == 1);
