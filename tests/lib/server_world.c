@@ -11,6 +11,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "prog/server/room.h"
 #include "prog/server/routes.h"
 #include "prog/server/uploads.h"
 
@@ -101,6 +102,7 @@ static void end(void)
 
 	keeper_client_stop(server.keeper);
 	(void)shutdown(listen_fd, SHUT_RDWR);
+	room_free(&server);
 	server.store->api->close(server.store);
 	fd_close(&server.data_fd);
 	(void)snprintf(command, sizeof(command), "rm -rf '%s'", dir);
@@ -121,6 +123,8 @@ static void begin(void)
 	(void)pthread_mutex_init(&server.lock, NULL);
 	must(rc_is_ok(uploads_setup(&server, NULL)), "uploads");
 	must(rc_is_ok(store_sqlite_open(":memory:", &server.store, NULL)), "store");
+	server.conf.uploads_total = (uint64_t)1 << 40;
+	must(rc_is_ok(room_open(&server, NULL)), "room");
 	start_keeper();
 	(void)atexit(end);
 }
