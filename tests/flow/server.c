@@ -324,8 +324,23 @@ static void request_for(struct fx_request *q, const char *bytes, bool upload)
 	fx_request_encode(q);
 }
 
+/* Writes over the first byte of an artifact in the server's store. */
+static void spoil(const struct digest *d, char first)
+{
+	char path[400];
+	char hex[DIGEST_HEX];
+	AUTO(fd) int fd = -1;
+
+	digest_hex(d, hex);
+	(void)snprintf(path, sizeof(path), "%s/artifacts/%s", s.data, hex);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &first, 1, 0), 1);
+}
+
 static void files_are_checked(void **state)
 {
+	static const enum hash_alg algs[] = {HASH_SHA256, HASH_SHA384, HASH_SHA512};
 	struct fx_request q;
 
 	(void)state;
@@ -338,10 +353,18 @@ static void files_are_checked(void **state)
 	fx_request_encode(&q);
 	refuses(422, REASON_ARTIFACT_DIGEST, front_submit(&s, "/v1/requests", &q, true));
 	fx_request_release(&q);
+	for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+		request_for(&q, first_text, true);
+		q.items[0].content = hash_of(algs[i], view_str("other"));
+		fx_request_encode(&q);
+		refuses(422, REASON_ARTIFACT_CONTENT, front_submit(&s, "/v1/requests", &q, true));
+		fx_request_release(&q);
+	}
+	/* What the worker reads has to be what was uploaded. */
 	request_for(&q, first_text, true);
-	q.items[0].content = hash_of(HASH_SHA256, view_str("other"));
-	fx_request_encode(&q);
-	refuses(422, REASON_ARTIFACT_CONTENT, front_submit(&s, "/v1/requests", &q, true));
+	spoil(&q.items[0].sha256, '!');
+	refuses(422, REASON_ARTIFACT_DIGEST, front_submit(&s, "/v1/requests", &q, true));
+	spoil(&q.items[0].sha256, first_text[0]);
 	fx_request_release(&q);
 	request_for(&q, first_text, true);
 	(void)strcpy(q.items[0].format, "pe"); /* a text is no program */
