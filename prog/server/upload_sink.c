@@ -29,7 +29,7 @@ struct upload_sink {
 	size_t filling; /* the block that pieces go to; only the caller's */
 	size_t full;	/* blocks that wait for the thread, the one in work included */
 	bool ending;
-	rc failed; /* of the thread; then it takes blocks and drops them */
+	rc failed; /* the first failure; what comes after it is dropped */
 	struct fault fault;
 };
 
@@ -93,6 +93,14 @@ static void *sink_main(void *ctx)
 	}
 }
 
+/* What has failed so far; under the lock while there is a thread. */
+static rc told(const struct upload_sink *s, struct fault *f)
+{
+	if (!rc_is_ok(s->failed) && f != NULL)
+		*f = s->fault;
+	return s->failed;
+}
+
 /* Hands the block in work to the thread and waits for an empty one. */
 static rc hand_over(struct upload_sink *s, struct fault *f)
 {
@@ -103,9 +111,7 @@ static rc hand_over(struct upload_sink *s, struct fault *f)
 	(void)pthread_cond_signal(&s->changed);
 	while (s->full == SINK_BLOCKS)
 		(void)pthread_cond_wait(&s->changed, &s->lock);
-	r = s->failed;
-	if (!rc_is_ok(r) && f != NULL)
-		*f = s->fault;
+	r = told(s, f);
 	(void)pthread_mutex_unlock(&s->lock);
 	s->filling = (s->filling + 1) % SINK_BLOCKS;
 	return r;
@@ -188,8 +194,8 @@ rc upload_sink_put(struct upload_sink *s, struct view piece, struct fault *f)
 {
 	if (!s->has_thread) {
 		if (rc_is_ok(s->failed))
-			s->failed = take(s, piece, f);
-		return s->failed;
+			s->failed = take(s, piece, &s->fault);
+		return told(s, f);
 	}
 	while (piece.len > 0) {
 		struct block *b = &s->ring[s->filling];
@@ -207,11 +213,7 @@ rc upload_sink_put(struct upload_sink *s, struct view piece, struct fault *f)
 rc upload_sink_finish(struct upload_sink *s, struct hash *ret_sha256, struct fault *f)
 {
 	thread_end(s);
-	if (!rc_is_ok(s->failed)) {
-		if (f != NULL)
-			*f = s->fault;
-		return s->failed;
-	}
+	TRY(told(s, f));
 	return hasher_finish(s->hash, ret_sha256);
 }
 
