@@ -165,6 +165,7 @@ static rc run(int argc, char **argv, struct fault *f)
 	static struct parts parts;
 	struct conf *conf = calloc(1, sizeof(*conf));
 	struct fill s = {.k = &parts.keeper};
+	struct unlock unlock = {0};
 	uint64_t entries;
 	bool test = false;
 
@@ -174,7 +175,9 @@ static rc run(int argc, char **argv, struct fault *f)
 	conf_init(conf);
 	TRY(conf_args(conf, argc - 4, argv + 4, &test, f));
 	TRY(conf_check(conf, false, f));
-	TRY(parts_open(conf, &parts, f));
+	TRY(unlock_read(conf, &unlock, f));
+	TRY(parts_open(conf, &unlock, &parts, f));
+	unlock_release(&unlock);
 	TRY(parts_load(conf, &parts, f));
 	TRY(prepare(&s, argv[2], argv[3], f));
 	TRY(fill(&s, entries, f));

@@ -1,9 +1,10 @@
 /* keeper_ask - when a keeper that is starting answers, and how long its proofs of inclusion take.
  *
- * usage: keeper_ask SOCKET COUNT PROGRAM ARGUMENT...
- * Starts PROGRAM, asks for its greeting, then for the proofs of COUNT random entries, one after the
- * other, over one connection. Each must be a proof of as many hashes as the tree demands. Leaves
- * the keeper running. Prints one JSON object. */
+ * usage: keeper_ask SOCKET COUNT [PROGRAM ARGUMENT...]
+ * Starts PROGRAM, or asks a keeper that runs: for its greeting, then for the proofs of COUNT random
+ * entries, one after the other, over one connection. Each must be a proof of as many hashes as the
+ * tree demands, under a checkpoint of the log's key. Leaves the keeper running. Prints one JSON
+ * object; pid is 0 if nothing was started. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -155,13 +156,13 @@ int main(int argc, char **argv)
 	uint64_t since;
 	rc r;
 
-	if (argc < 4) {
-		(void)fputs("usage: keeper_ask SOCKET COUNT PROGRAM ARGUMENT...\n", stderr);
+	if (argc < 3) {
+		(void)fputs("usage: keeper_ask SOCKET COUNT [PROGRAM ARGUMENT...]\n", stderr);
 		return 2;
 	}
 	since = now_us();
-	a.pid = fork();
-	if (a.pid == 0) {
+	a.pid = argc > 3 ? fork() : 0;
+	if (argc > 3 && a.pid == 0) {
 		/* Whoever reads what we print does not wait for the keeper. */
 		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
 		(void)execvp(argv[3], argv + 3);
