@@ -24,7 +24,7 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/model/call.h"
 #include "lib/model/statement.h"
-#include "lib/net/https_client.h"
+#include "tools/bench-parts/wire.h"
 
 #define CLIENTS_MAX 256u
 #define SAMPLES_MAX 200000u
@@ -34,12 +34,6 @@ struct plan {
 	const char *server, *pin, *origin, *person, *person_key, *host, *host_key, *key, *print,
 		*client_cert, *client_key;
 	uint64_t clients, items, seconds, count, prepared;
-};
-
-/* One request as it goes over the wire. */
-struct message {
-	struct buf body;
-	struct buf header;
 };
 
 struct run {
@@ -55,11 +49,11 @@ struct client {
 	const struct run *run;
 	struct run *shared;
 	pthread_t thread;
-	struct https_client *https;
+	struct wire *wire;
 	struct request request;
 	char (*text)[64];
 	const char **names;
-	struct message *prepared;
+	struct buf *prepared; /* whole requests */
 	size_t prepared_count, next;
 	uint32_t *sample_us;
 	size_t samples;
@@ -128,7 +122,7 @@ static rc body_make(struct client *c, struct buf *out)
 	return buf_done(out);
 }
 
-static rc header_make(struct client *c, struct view body, struct buf *out)
+static rc authorization(struct client *c, struct view body, struct buf *out)
 {
 	AUTO(buf) struct buf text = {0};
 	AUTO(buf) struct buf sig = {0};
@@ -145,10 +139,25 @@ static rc header_make(struct client *c, struct view body, struct buf *out)
 	TRY(call_text(&call, &text));
 	TRY(sshpriv_sign(c->run->person, statement_info(STATEMENT_CALL)->ns, buf_view(&text), &sig,
 			 &c->fault));
-	buf_put_str(out, "Authorization: ");
-	TRY(call_header_encode(&call, buf_view(&sig), out));
-	(void)buf_cstr(out);
-	return OK;
+	return call_header_encode(&call, buf_view(&sig), out);
+}
+
+/* A whole request as it goes over the wire. */
+static rc message_make(struct client *c, struct buf *out)
+{
+	AUTO(buf) struct buf body = {0};
+
+	buf_init(&body, 2 * REQUEST_BYTES_MAX);
+	buf_init(out, 2 * REQUEST_BYTES_MAX + CALL_HEADER_MAX + 256);
+	TRY(body_make(c, &body));
+	buf_printf(out,
+		   "POST /v1/requests HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+		   "Content-Length: %zu\r\nAuthorization: ",
+		   body.len);
+	TRY(authorization(c, buf_view(&body), out));
+	buf_put_str(out, "\r\n\r\n");
+	buf_put_view(out, buf_view(&body));
+	return buf_done(out);
 }
 
 /* Counts the signatures of {"result":{..."signatures":[...]...},...}. */
@@ -177,44 +186,24 @@ static rc count_signatures(struct view body, size_t *ret)
 }
 
 /* One signature for every item, or the words of the refusal. */
-static rc answer_check(struct client *c, const struct https_answer *a)
+static rc answer_check(struct client *c, unsigned status, struct view body)
 {
 	size_t count = 0;
 
-	if (a->status / 100 == 2 && rc_is_ok(count_signatures(buf_view(&a->body), &count)) &&
+	if (status / 100 == 2 && rc_is_ok(count_signatures(body, &count)) &&
 	    count == c->request.count)
 		return OK;
-	return fault_set(&c->fault, RC_PEER, 0, "status %u: %.*s", a->status,
-			 (int)(a->body.len < 150 ? a->body.len : 150), (const char *)a->body.ptr);
+	return fault_set(&c->fault, RC_PEER, 0, "status %u: %.*s", status,
+			 (int)(body.len < 150 ? body.len : 150), (const char *)body.ptr);
 }
 
-static void message_release(struct message *m)
+static rc send_one(struct client *c, const struct buf *message, int64_t begun)
 {
-	buf_release(&m->body);
-	buf_release(&m->header);
-}
+	unsigned status = 0;
+	struct view body;
 
-static rc message_make(struct client *c, struct message *m)
-{
-	buf_init(&m->body, 2 * REQUEST_BYTES_MAX);
-	buf_init(&m->header, CALL_HEADER_MAX + 64);
-	TRY(body_make(c, &m->body));
-	return header_make(c, buf_view(&m->body), &m->header);
-}
-
-static rc send_one(struct client *c, const struct message *m, int64_t begun)
-{
-	AUTO(https_answer) struct https_answer answer = {0};
-	const struct https_request q = {
-		.method = "POST",
-		.target = "/v1/requests",
-		.body = buf_view(&m->body),
-		.headers = {(const char *)m->header.ptr, "Content-Type: application/json"},
-		.answer_max = (size_t)64 << 20,
-		.patience = 120};
-
-	TRY(https_call(c->https, &q, &answer, &c->fault));
-	TRY(answer_check(c, &answer));
+	TRY(wire_call(c->wire, buf_view(message), &status, &body, &c->fault));
+	TRY(answer_check(c, status, body));
 	c->last_ns = now_ns();
 	c->done++;
 	if (c->samples < SAMPLES_MAX)
@@ -225,19 +214,15 @@ static rc send_one(struct client *c, const struct message *m, int64_t begun)
 static rc one(struct client *c)
 {
 	int64_t begun = now_ns();
-	struct message m = {0};
-	rc r;
+	AUTO(buf) struct buf message = {0};
 
 	if (c->prepared_count > 0) {
 		if (c->next + 1 == c->prepared_count)
 			__atomic_store_n(&c->shared->dry, true, __ATOMIC_RELAXED);
 		return send_one(c, &c->prepared[c->next++], begun);
 	}
-	r = message_make(c, &m);
-	if (rc_is_ok(r))
-		r = send_one(c, &m, begun);
-	message_release(&m);
-	return r;
+	TRY(message_make(c, &message));
+	return send_one(c, &message, begun);
 }
 
 static void note_failure(struct client *c, rc r)
@@ -270,11 +255,8 @@ static void *client_prepare(void *arg)
 static rc client_init(struct client *c, struct run *run)
 {
 	const struct plan *p = &run->plan;
-	const struct https_client_spec spec = {.base_url = p->server,
-					       .has_pin = true,
-					       .pin = run->pin,
-					       .client_cert = p->client_cert,
-					       .client_key = p->client_key};
+	const struct wire_spec spec = {
+		.url = p->server, .pin = run->pin, .cert = p->client_cert, .key = p->client_key};
 	struct request *r = &c->request;
 
 	c->run = c->shared = run;
@@ -305,7 +287,7 @@ static rc client_init(struct client *c, struct run *run)
 		item->size = 64;
 		item->params = view_str("{\"digest\":\"sha256\"}");
 	}
-	return https_client_new(&spec, &c->https, &c->fault);
+	return wire_open(&spec, &c->wire, &c->fault);
 }
 
 static rc key_load(const char *path, struct sshpriv **ret, struct fault *f)
@@ -382,7 +364,7 @@ static rc run_init(struct run *run, struct fault *f)
 	TRY(key_load(p->person_key, &run->person, f));
 	TRY(key_load(p->host_key, &run->host, f));
 	run->left = p->count == 0 ? UINT64_MAX / 2 : p->count;
-	return https_setup();
+	return OK;
 }
 
 static rc plan_read(struct plan *p, int argc, char **argv)
