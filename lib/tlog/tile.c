@@ -193,35 +193,99 @@ void tile_nodes_init(struct tile_nodes *t, const struct tile_reader *reader, uin
 {
 	*t = (struct tile_nodes){.reader = *reader, .size = size};
 	for (unsigned i = 0; i < TILE_LEVELS; i++) {
-		buf_init(&t->tile[i], TILE_BYTES);
-		t->index[i] = UINT64_MAX;
+		buf_init(&t->tile[i].hashes, TILE_BYTES);
+		buf_init(&t->tile[i].inner, TILE_BYTES);
+		t->tile[i].index = UINT64_MAX;
 	}
 }
 
 void tile_nodes_release(struct tile_nodes *t)
 {
-	for (unsigned i = 0; i < TILE_LEVELS; i++)
-		buf_release(&t->tile[i]);
+	for (unsigned i = 0; i < TILE_LEVELS; i++) {
+		buf_release(&t->tile[i].hashes);
+		buf_release(&t->tile[i].inner);
+	}
+}
+
+static void keep_none(struct tile_kept *k)
+{
+	k->index = UINT64_MAX;
+	buf_clear(&k->hashes);
+	memset(k->known, 0, sizeof(k->known));
 }
 
 /* Makes t->tile[level] the tile with that index. */
 static rc load(struct tile_nodes *t, unsigned level, uint64_t index, struct fault *f)
 {
 	struct tile_id id = {.level = level, .index = index};
+	struct tile_kept *k = &t->tile[level];
 	char path[TILE_PATH];
 
-	if (t->index[level] == index)
-		return OK;
 	id.width = tile_width(level, index, t->size);
 	assert(id.width > 0); /* the caller has checked the node */
-	t->index[level] = UINT64_MAX;
-	TRY(t->reader.read(t->reader.ctx, &id, &t->tile[level], f));
+	if (k->index == index && k->hashes.len >= (size_t)id.width * DIGEST_SIZE)
+		return OK;
+	keep_none(k);
+	if (k->inner.len == 0 && buf_space(&k->inner, TILE_BYTES) == NULL)
+		return buf_done(&k->inner);
+	TRY(t->reader.read(t->reader.ctx, &id, &k->hashes, f));
 	tile_path(&id, path);
-	if (t->tile[level].len != (size_t)id.width * DIGEST_SIZE)
+	if (k->hashes.len != (size_t)id.width * DIGEST_SIZE)
 		return fault_set(f, RC_CORRUPT, 0, "%s: %zu bytes, not %u hashes", path,
-				 t->tile[level].len, id.width);
-	t->index[level] = index;
+				 k->hashes.len, id.width);
+	k->index = index;
 	return OK;
+}
+
+/* The node that stands at `at` of the heap; those from TILE_WIDTH on are the tile's own hashes. Its
+ * subtree is complete. The depth is at most TILE_HEIGHT. */
+static struct digest inner(struct tile_kept *k, size_t at)
+{
+	struct digest d;
+
+	if (at >= TILE_WIDTH) {
+		memcpy(d.b, k->hashes.ptr + (at - TILE_WIDTH) * DIGEST_SIZE, DIGEST_SIZE);
+		return d;
+	}
+	if ((k->known[at / 8] >> at % 8 & 1) == 0) {
+		const struct digest left = inner(k, 2 * at);
+		const struct digest right = inner(k, 2 * at + 1);
+
+		d = tree_node_hash(&left, &right);
+		memcpy(k->inner.ptr + at * DIGEST_SIZE, d.b, DIGEST_SIZE);
+		k->known[at / 8] |= (uint8_t)(1u << at % 8);
+		return d;
+	}
+	memcpy(d.b, k->inner.ptr + at * DIGEST_SIZE, DIGEST_SIZE);
+	return d;
+}
+
+/* The tile at the right edge goes on from the hashes before; one that was not read stays unread. */
+void tile_nodes_append(struct tile_nodes *t, const struct digest *leaf)
+{
+	struct digest hash = *leaf;
+	uint64_t n = t->size++;
+
+	for (unsigned level = 0; level < TILE_LEVELS; level++, n /= TILE_WIDTH) {
+		struct tile_kept *k = &t->tile[level];
+		bool follows =
+			k->index == n / TILE_WIDTH && k->hashes.len == n % TILE_WIDTH * DIGEST_SIZE;
+
+		if (!follows && n % TILE_WIDTH == 0 &&
+		    (k->inner.len > 0 || buf_space(&k->inner, TILE_BYTES) != NULL)) {
+			keep_none(k);
+			k->index = n / TILE_WIDTH;
+			follows = true;
+		}
+		if (!follows)
+			return;
+		buf_put_view(&k->hashes, digest_view(&hash));
+		if (!rc_is_ok(buf_done(&k->hashes)))
+			keep_none(k); /* read again when it is asked for */
+		if ((n + 1) % TILE_WIDTH != 0 || k->index == UINT64_MAX)
+			return;
+		hash = inner(k, 1);
+	}
 }
 
 static rc node(void *ctx, unsigned height, uint64_t index, struct digest *ret, struct fault *f)
@@ -229,8 +293,6 @@ static rc node(void *ctx, unsigned height, uint64_t index, struct digest *ret, s
 	struct tile_nodes *t = (struct tile_nodes *)ctx;
 	unsigned level = height / TILE_HEIGHT;
 	unsigned up = height % TILE_HEIGHT;
-	struct digest h[TILE_WIDTH / 2]; /* up is at most 7 */
-	size_t n = (size_t)1 << up;
 	uint64_t first;
 
 	if (height >= 63 || t->size > TREE_SIZE_MAX || index >= t->size >> height)
@@ -238,11 +300,7 @@ static rc node(void *ctx, unsigned height, uint64_t index, struct digest *ret, s
 				 (unsigned long long)index, (unsigned long long)t->size);
 	first = index << up;
 	TRY(load(t, level, first / TILE_WIDTH, f));
-	memcpy(h, t->tile[level].ptr + first % TILE_WIDTH * DIGEST_SIZE, n * DIGEST_SIZE);
-	for (; n > 1; n /= 2)
-		for (size_t i = 0; i < n / 2; i++)
-			h[i] = tree_node_hash(&h[2 * i], &h[2 * i + 1]);
-	*ret = h[0];
+	*ret = inner(&t->tile[level], (TILE_WIDTH >> up) + (size_t)(index % (TILE_WIDTH >> up)));
 	return OK;
 }
 

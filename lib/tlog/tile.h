@@ -58,17 +58,24 @@ struct tile_reader {
 	void *ctx;
 };
 
-/* Nodes of the tree of one size through its tiles; keeps the last tile read of each level. The
- * tiles are not authenticated by this: verify the proof or root made from them. */
+/* Nodes of a tree through its tiles; keeps the last tile read of each level and the nodes computed
+ * from it. The tree may grow: a proof at the right edge then costs a few hashes, not a tile full.
+ * The tiles are not authenticated by this: verify the proof or root made from them. */
 struct tile_nodes {
 	struct tile_reader reader;
 	uint64_t size;
-	struct buf tile[TILE_LEVELS];
-	uint64_t index[TILE_LEVELS];
+	struct tile_kept {
+		uint64_t index; /* of the tile; UINT64_MAX: none */
+		struct buf hashes;
+		struct buf inner; /* TILE_WIDTH nodes as in a heap: the root is 1, over 2 and 3 */
+		uint8_t known[TILE_WIDTH / 8];
+	} tile[TILE_LEVELS];
 };
 
 /* size as in the checkpoint that vouches for the tiles. */
 void tile_nodes_init(struct tile_nodes *t, const struct tile_reader *reader, uint64_t size);
+/* The tree has one more leaf. The reader must know it when it is asked for. */
+void tile_nodes_append(struct tile_nodes *t, const struct digest *leaf);
 /* May be called twice and on a zeroed struct. */
 void tile_nodes_release(struct tile_nodes *t);
 AUTO_DEFINE(tile_nodes, struct tile_nodes, tile_nodes_release)

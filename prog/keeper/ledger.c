@@ -151,6 +151,7 @@ rc ledger_append(struct ledger *l, struct leaf *leaf, uint64_t *ret_index, struc
 	hash = tree_leaf_hash(buf_view(&body));
 	TRY(journal_leaf_add(l->journal, index, &hash, buf_view(&body), f));
 	TRY(compact_append(&l->head.tree, &hash));
+	tile_nodes_append(&l->nodes, &hash);
 	l->head.time = leaf->time;
 	if (leaf->kind != LEAF_REQUEST && leaf->kind != LEAF_AUTHORIZE && leaf->kind != LEAF_ISSUE)
 		l->urgent = true;
@@ -216,12 +217,12 @@ rc ledger_commit(struct ledger *l, struct fault *f)
 	l->open = false;
 	if (!rc_is_ok(r)) {
 		l->head = l->committed;
+		nodes_renew(l);
 		return r;
 	}
 	if (l->head.tree.size > l->committed.tree.size)
 		l->lagging = l->behind = true;
 	l->committed = l->head;
-	nodes_renew(l);
 	return OK;
 }
 
@@ -231,6 +232,8 @@ void ledger_rollback(struct ledger *l)
 		journal_rollback(l->journal);
 	l->open = false;
 	l->head = l->committed;
+	if (l->nodes.size != l->committed.tree.size)
+		nodes_renew(l);
 }
 
 rc ledger_publish(struct ledger *l, bool later, bool *ret_fatal, struct fault *f)

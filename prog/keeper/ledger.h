@@ -31,7 +31,7 @@ struct ledger {
 	bool lagging;		 /* the guard is behind, or public/ could not be written */
 	bool behind;		 /* public/ is older than committed */
 	bool urgent;		 /* what people wait for to see is not in public/ yet */
-	struct tile_nodes nodes; /* of the committed tree, for proofs */
+	struct tile_nodes nodes; /* of the tree with the open round; for proofs */
 };
 
 /* Loads the head and holds it against guard and public/checkpoint (P5). Refuses with RC_STATE
