@@ -14,7 +14,7 @@
 
 #define IDLE_MS 1000	/* wake-up for the clock and the WAL */
 #define STOP_SECONDS 30 /* jobs in flight have this long at the end */
-#define GATHER_MS 8	/* a round waits for company so long, while the keys have work without it */
+#define GATHER_MS 16	/* a round waits for company so long, while the keys have work without it */
 
 struct conn {
 	int fd; /* -1: free slot */
