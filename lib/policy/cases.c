@@ -1,0 +1,313 @@
+#include "lib/policy/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/num.h"
+#include "lib/model/field.h"
+
+void cases_release(struct cases *c)
+{
+	free(c->list);
+	c->list = NULL;
+	c->count = 0;
+}
+
+/* ---- Reading --------------------------------------------------------------------------------*/
+
+static rc names_read(struct jcan *j, struct policy_case *c)
+{
+	bool more;
+
+	TRY(jcan_key_optional(j, "approvals", &more));
+	if (!more)
+		return OK;
+	TRY(jcan_array(j));
+	for (;;) {
+		TRY(jcan_next(j, &more));
+		if (!more)
+			return OK;
+		if (c->approval_count == CASE_APPROVALS_MAX)
+			return fault_set(j->fault, RC_LIMIT, j->at, "more than %u approvals",
+					 CASE_APPROVALS_MAX);
+		TRY(field_name_value(j, &c->approvals[c->approval_count++]));
+	}
+}
+
+static rc number_read(struct jcan *j, const char *key, uint64_t max, uint64_t fallback,
+		      uint64_t *ret)
+{
+	bool found;
+
+	*ret = fallback;
+	TRY(jcan_key_optional(j, key, &found));
+	return found ? jcan_u64(j, max, ret) : OK;
+}
+
+static rc time_read(struct jcan *j, struct policy_case *c)
+{
+	struct view text;
+	bool found;
+
+	c->at = CASE_TIME;
+	TRY(jcan_key_optional(j, "at", &found));
+	if (!found)
+		return OK;
+	TRY(jcan_text(j, TIME_TEXT, &text));
+	if (!rc_is_ok(time_parse(text, &c->at)))
+		return fault_set(j->fault, RC_SYNTAX, j->at, "at is no time");
+	return OK;
+}
+
+static rc because_read(struct jcan *j, struct policy_case *c)
+{
+	struct view text;
+	bool found;
+
+	TRY(jcan_key_optional(j, "because", &found));
+	if (!found)
+		return OK;
+	TRY(jcan_text(j, 64, &text));
+	if (!rc_is_ok(reason_parse(text, &c->because)) || c->because == REASON_NONE)
+		return fault_set(j->fault, RC_UNKNOWN, j->at, "because is no reason");
+	return OK;
+}
+
+/* One of three words, by its place among them. */
+static rc choice_read(struct jcan *j, const char *const words[3], unsigned *ret)
+{
+	size_t at = j->at;
+	struct view text;
+
+	TRY(jcan_text(j, 16, &text));
+	for (unsigned i = 0; i < 3; i++)
+		if (view_is(text, words[i])) {
+			*ret = i;
+			return OK;
+		}
+	return fault_set(j->fault, RC_UNKNOWN, at, "neither %s, %s nor %s", words[0], words[1],
+			 words[2]);
+}
+
+static rc expect_read(struct jcan *j, struct policy_case *c)
+{
+	static const char *const words[3] = {"allow", "wait", "deny"};
+	static const enum outcome outcomes[3] = {OUTCOME_ALLOW, OUTCOME_WAIT, OUTCOME_DENY};
+	unsigned i = 0;
+
+	TRY(jcan_key(j, "expect"));
+	TRY(choice_read(j, words, &i));
+	c->expect = outcomes[i];
+	if (c->expect == OUTCOME_ALLOW && c->because != REASON_NONE)
+		return fault_set(j->fault, RC_RANGE, j->at,
+				 "what is allowed has no reason: leave `because` out");
+	return OK;
+}
+
+static rc key_state_read(struct jcan *j, struct policy_case *c)
+{
+	static const char *const words[3] = {"active", "locked", "retired"};
+	unsigned i = 0;
+	bool found;
+
+	TRY(jcan_key_optional(j, "key_state", &found));
+	if (!found)
+		return OK;
+	TRY(choice_read(j, words, &i));
+	c->key_locked = i == 1;
+	c->key_retired = i == 2;
+	return OK;
+}
+
+static rc request_read(struct jcan *j, struct policy_case *c)
+{
+	struct request *q = &c->request;
+	uint64_t deadline, not_before, uses;
+	bool digests_only = false;
+	bool found;
+
+	TRY(jcan_key(j, "request"));
+	TRY(jcan_object(j));
+	TRY(field_name(j, "by", &q->requester));
+	TRY(number_read(j, "deadline", POLICY_SECONDS_MAX, CASE_DEADLINE, &deadline));
+	TRY(field_token(j, "format", c->item.format, sizeof(c->item.format)));
+	TRY(field_name(j, "from", &q->host));
+	TRY(field_name(j, "key", &q->key));
+	TRY(key_state_read(j, c));
+	TRY(jcan_key_optional(j, "no_upload", &found));
+	if (found)
+		TRY(jcan_bool(j, &digests_only));
+	TRY(number_read(j, "not_before", POLICY_SECONDS_MAX, 0, &not_before));
+	TRY(number_read(j, "uses", REQUEST_USES_MAX, 1, &uses));
+	TRY(jcan_object_end(j));
+	if (not_before > deadline || uses == 0)
+		return fault_set(j->fault, RC_RANGE, j->at,
+				 uses == 0 ? "uses is 0" : "not_before is behind deadline");
+	q->upload = !digests_only;
+	q->uses = (uint32_t)uses;
+	q->deadline = c->at + (unix_time)deadline;
+	q->not_before = c->at + (unix_time)not_before;
+	if (q->deadline > TIME_MAX)
+		return fault_set(j->fault, RC_RANGE, j->at, "the deadline is behind the year 9999");
+	return OK;
+}
+
+static rc case_read(struct jcan *j, struct policy_case *c)
+{
+	bool found;
+
+	TRY(jcan_object(j));
+	TRY(names_read(j, c));
+	TRY(number_read(j, "approved_before", POLICY_SECONDS_MAX, 0, &c->approved_before));
+	TRY(time_read(j, c));
+	TRY(because_read(j, c));
+	TRY(expect_read(j, c));
+	TRY(field_prose(j, "name", false, c->name, sizeof(c->name)));
+	TRY(request_read(j, c));
+	TRY(jcan_key_optional(j, "rule", &found));
+	if (found)
+		TRY(field_name_value(j, &c->rule));
+	return jcan_object_end(j);
+}
+
+static rc list_read(struct jcan *j, struct cases *ret)
+{
+	bool more;
+
+	TRY(jcan_key(j, "tests"));
+	TRY(jcan_array(j));
+	for (;;) {
+		TRY(jcan_next(j, &more));
+		if (!more)
+			return OK;
+		if (ret->count == CASES_MAX)
+			return fault_set(j->fault, RC_LIMIT, j->at, "more than %u tests",
+					 CASES_MAX);
+		if ((ret->count & (ret->count - 1)) == 0) {
+			size_t cap = ret->count == 0 ? 1 : 2 * ret->count;
+			void *p = reallocarray(ret->list, cap, sizeof(*ret->list));
+
+			if (p == NULL)
+				return fault_set(j->fault, RC_NOMEM, j->at, "out of memory");
+			ret->list = (struct policy_case *)p;
+		}
+		ret->list[ret->count] = (struct policy_case){0};
+		TRY(case_read(j, &ret->list[ret->count]));
+		ret->count++;
+	}
+}
+
+rc cases_parse(struct view document, struct cases *ret, struct fault *f)
+{
+	struct jcan j;
+
+	*ret = (struct cases){0};
+	jcan_init(&j, document, f);
+	TRY(jcan_object(&j));
+	TRY(field_prose(&j, "policy", false, ret->policy, sizeof(ret->policy)));
+	TRY(field_prose(&j, "roster", false, ret->roster, sizeof(ret->roster)));
+	TRY(list_read(&j, ret));
+	TRY(jcan_object_end(&j));
+	return jcan_end(&j);
+}
+
+/* ---- Running --------------------------------------------------------------------------------*/
+
+static bool names_key(const struct rule *rule, const struct name *key)
+{
+	for (size_t i = 0; i < rule->key_count; i++)
+		if (name_is_equal(&rule->keys[i], key))
+			return true;
+	return false;
+}
+
+/* The decision when everybody approved under this rule; NULL: nobody approved. */
+static rc decide(const struct policy_case *c, const struct policy *p, const struct roster *r,
+		 const struct rule *rule, struct decision *ret)
+{
+	static const struct digest key = {{1}}; /* any: no test is about it */
+	struct approval_fact approvals[CASE_APPROVALS_MAX];
+	struct request request = c->request;
+	struct request_item item = c->item;
+	unix_time given = c->at - (unix_time)c->approved_before;
+	struct facts facts = {.request = &request,
+			      .key_fingerprint = key,
+			      .key_known = true,
+			      .key_locked = c->key_locked,
+			      .key_retired = c->key_retired,
+			      .approvals = approvals,
+			      .approval_count = rule == NULL ? 0 : c->approval_count,
+			      .now = c->at};
+
+	request.key_fingerprint = key;
+	request.items = &item;
+	request.count = 1;
+	for (size_t i = 0; i < facts.approval_count; i++)
+		approvals[i] = (struct approval_fact){.person = c->approvals[i],
+						      .rule = policy_rule_digest(rule, r, &key),
+						      .statement = {{(uint8_t)(i + 1)}},
+						      .given = given < 0 ? 0 : given,
+						      .expires = TIME_MAX};
+	return evaluate(p, r, &facts, ret);
+}
+
+static bool gives_reason(const struct decision *d, enum reason reason)
+{
+	for (size_t i = 0; i < d->check_count; i++)
+		if (d->checks[i].reason == reason && d->checks[i].outcome == d->outcome)
+			return true;
+	return false;
+}
+
+static const char *decision_word(enum outcome o)
+{
+	return o == OUTCOME_ALLOW ? "allow" : outcome_word(o);
+}
+
+static void judge(const struct policy_case *c, struct case_result *ret)
+{
+	const struct decision *d = &ret->decision;
+	const char *by = d->rule == NULL ? "no rule" : d->rule->name.s;
+	struct fault f = {0};
+
+	if (d->outcome != c->expect)
+		rc_ignore(fault_set(&f, RC_MISMATCH, 0, "expected %s, but %s (%s): %s%s%s",
+				    decision_word(c->expect), decision_word(d->outcome), by,
+				    reason_id(d->refusal.reason),
+				    d->refusal.text[0] != '\0' ? ", " : "", d->refusal.text),
+			  "kept as the result");
+	else if (c->because != REASON_NONE && !gives_reason(d, c->because))
+		rc_ignore(fault_set(&f, RC_MISMATCH, 0,
+				    "expected %s because of %s, but it is %s: %s",
+				    decision_word(c->expect), reason_id(c->because),
+				    reason_id(d->refusal.reason), d->refusal.text),
+			  "kept as the result");
+	else if (c->rule.s[0] != '\0' &&
+		 (d->rule == NULL || !name_is_equal(&c->rule, &d->rule->name)))
+		rc_ignore(fault_set(&f, RC_MISMATCH, 0, "expected rule %s to decide, but it is %s",
+				    c->rule.s, by),
+			  "kept as the result");
+	ret->passed = f.code == RC_OK;
+	(void)snprintf(ret->text, sizeof(ret->text), "%s", f.text);
+}
+
+rc case_run(const struct policy_case *c, const struct policy *p, const struct roster *r,
+	    struct case_result *ret)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < p->rule_count; i++) {
+		struct decision d;
+
+		if (!names_key(&p->rules[i], &c->request.key))
+			continue;
+		TRY(decide(c, p, r, &p->rules[i], &d));
+		if (!found || d.outcome < ret->decision.outcome)
+			ret->decision = d;
+		found = true;
+	}
+	if (!found)
+		TRY(decide(c, p, r, NULL, &ret->decision));
+	judge(c, ret);
+	return OK;
+}

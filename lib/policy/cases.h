@@ -1,0 +1,60 @@
+/* cases - the tests beside a policy: requests, who approves, and what is to become of them.
+ *
+ * Canonical JSON document, compiled from tests.yaml:
+ * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[NAME..]?,"approved_before":SECONDS?,"at":TIME?,
+ *   "because":REASON?,"expect":"allow"|"wait"|"deny","name":TEXT,"request":{"by":NAME,
+ *   "deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
+ *   "no_upload":true?,"not_before":SECONDS?,"uses":N?},"rule":NAME?}..]}
+ * Owns: reading it and running one case through evaluate(). No clock: a case without a time has
+ * CASE_TIME. */
+#ifndef GS_POLICY_CASES_H
+#define GS_POLICY_CASES_H
+
+#include "lib/policy/evaluate.h"
+
+#define CASES_MAX 1000u
+#define CASE_NAME_MAX 200u
+#define CASE_APPROVALS_MAX QUORUM_PEOPLE_MAX
+#define CASE_TIME ((unix_time)1767607200) /* 2026-01-05T10:00:00Z, a Monday */
+#define CASE_DEADLINE 604800u
+
+struct policy_case {
+	char name[CASE_NAME_MAX + 1];
+	unix_time at;
+	struct request_item item;
+	struct request request;
+	bool key_locked;
+	bool key_retired;
+	struct name approvals[CASE_APPROVALS_MAX];
+	size_t approval_count;
+	uint64_t approved_before;
+	enum outcome expect;
+	enum reason because; /* REASON_NONE: any */
+	struct name rule;    /* empty: any */
+};
+
+struct cases {
+	char policy[CASE_NAME_MAX + 1]; /* files, as written */
+	char roster[CASE_NAME_MAX + 1];
+	struct policy_case *list;
+	size_t count;
+};
+
+struct case_result {
+	bool passed;
+	struct decision decision;
+	char text[FAULT_TEXT]; /* what differs from what was expected; "" if passed */
+};
+
+/* Reads the document. As jcan.h; RC_RANGE `because` of an allow, RC_NOMEM. ret is to be released
+ * after a failure, too. */
+MUST rc cases_parse(struct view document, struct cases *ret, struct fault *f);
+void cases_release(struct cases *c);
+AUTO_DEFINE(cases, struct cases, cases_release)
+
+/* Decides one case: each rule that names the key is tried with the approvals bound to it, as people
+ * do who read the request under that rule; the best decision counts. RC_LIMIT as evaluate(). */
+MUST rc case_run(const struct policy_case *c, const struct policy *p, const struct roster *r,
+		 struct case_result *ret);
+
+#endif

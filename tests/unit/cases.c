@@ -1,0 +1,210 @@
+/* Unit tests of the tests beside a policy: reading them, and what each member of a case changes. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "lib/policy/cases.h"
+#include "lib/policy/source.h"
+#include "tests/organisation.h"
+
+/* A case over the small organisation: release-2026 needs two release managers and security. */
+#define HEAD "policy: policy.json\nroster: roster.json\ntests:\n  - name: it\n"
+#define REQUEST "    request: {key: release-2026, format: pe, by: carol, from: build-07}\n"
+
+static rc parse_json(const char *json, struct fault *f)
+{
+	AUTO(cases) struct cases c = {0};
+
+	return cases_parse(view_str(json), &c, f);
+}
+
+static rc parse(const char *text, struct cases *ret, struct fault *f)
+{
+	AUTO(source) struct source *s = NULL;
+	AUTO(buf) struct buf b = {0};
+
+	buf_init(&b, DOCUMENT_BYTES_MAX);
+	if (!rc_is_ok(source_read(SOURCE_TESTS, view_str(text), &s, f)))
+		fail_msg("%s", f->text);
+	assert_rc(RC_OK, source_compile(s, &b, f));
+	return cases_parse(buf_view(&b), ret, f);
+}
+
+/* Runs the one case; text is what is said of it, "" if it passes. */
+static void expect(const char *text, const char *said)
+{
+	AUTO(policy) struct policy *p = policy_read();
+	AUTO(roster) struct roster *r = roster_read();
+	AUTO(cases) struct cases c = {0};
+	struct case_result result;
+	struct fault f = {0};
+
+	if (!rc_is_ok(parse(text, &c, &f)))
+		fail_msg("%s", f.text);
+	assert_int_equal(c.count, 1);
+	assert_string_equal(c.list[0].name, "it");
+	assert_string_equal(c.policy, "policy.json");
+	assert_string_equal(c.roster, "roster.json");
+	assert_rc(RC_OK, case_run(&c.list[0], p, r, &result));
+	assert_int_equal(result.passed, said[0] == '\0');
+	if (strstr(result.text, said) == NULL)
+		fail_msg("\"%s\" instead of \"%s\"", result.text, said);
+}
+
+#define ALL "    approvals: [alice, bob, dave]\n"
+#define REQUEST_WITH(more)                                                                         \
+	"    request: {key: release-2026, format: pe, by: carol, from: build-07, " more "}\n"
+
+static void cases_are_decided(void **state)
+{
+	(void)state;
+	expect(HEAD REQUEST ALL "    expect: allow\n    rule: release\n", "");
+	expect(HEAD REQUEST "    approvals: [alice, bob]\n    expect: wait\n    because: "
+			    "approve.quorum\n",
+	       "");
+	expect(HEAD REQUEST "    expect: wait\n", "");
+	/* The requester's own approval is none. */
+	expect(HEAD "    request: {key: release-2026, format: pe, by: alice, from: build-07}\n" ALL
+		    "    expect: deny\n    because: rule.requester\n",
+	       "");
+	expect(HEAD "    request: {key: release-2026, format: deb, by: carol, from: build-07}\n" ALL
+		    "    expect: deny\n    because: rule.format\n",
+	       "");
+	expect(HEAD "    request: {key: release-2026, format: pe, by: carol, from: laptop}\n" ALL
+		    "    expect: deny\n    because: rule.host\n",
+	       "");
+	expect(HEAD "    request: {key: other, format: pe, by: carol, from: build-07}\n"
+		    "    expect: deny\n    because: rule.none\n",
+	       "");
+	expect(HEAD
+	       "    request: {key: nightly, format: cms, by: carol, from: build-07, no_upload: "
+	       "true}\n    expect: allow\n    rule: nightly\n",
+	       "");
+}
+
+static void every_member_counts(void **state)
+{
+	(void)state;
+	expect(HEAD REQUEST_WITH("no_upload: true") ALL
+	       "    expect: deny\n    because: rule.upload\n",
+	       "");
+	expect(HEAD REQUEST_WITH("uses: 3") ALL "    expect: allow\n", "");
+	expect(HEAD REQUEST_WITH("uses: 4") ALL "    expect: deny\n    because: rule.uses\n", "");
+	expect(HEAD REQUEST_WITH("deadline: 15d") ALL
+	       "    expect: deny\n    because: rule.deadline\n",
+	       "");
+	expect(HEAD REQUEST_WITH("not_before: 1h") ALL
+	       "    expect: wait\n    because: time.not-before\n",
+	       "");
+	expect(HEAD REQUEST_WITH("key_state: locked") ALL
+	       "    expect: wait\n    because: key.locked\n",
+	       "");
+	expect(HEAD REQUEST_WITH("key_state: retired") ALL
+	       "    expect: deny\n    because: key.retired\n",
+	       "");
+	expect(HEAD REQUEST_WITH("key_state: active") ALL "    expect: allow\n", "");
+	expect(HEAD REQUEST ALL "    approved_before: 71h\n    expect: allow\n", "");
+	expect(HEAD REQUEST ALL
+	       "    approved_before: 72h\n    expect: wait\n    because: approve.expired\n",
+	       "");
+	/* Before there was a time: an approval given in 1970 has expired long since. */
+	expect(HEAD "    at: 1970-01-08T00:00:00Z\n" REQUEST ALL
+		    "    approved_before: 366d\n    expect: wait\n    because: approve.expired\n",
+	       "");
+}
+
+static void a_failure_says_what_was_decided(void **state)
+{
+	(void)state;
+	expect(HEAD REQUEST "    expect: allow\n",
+	       "expected allow, but wait (release): approve.quorum, needs 2 more of "
+	       "release-managers");
+	expect(HEAD REQUEST ALL "    expect: deny\n", "expected deny, but allow (release): ok");
+	expect(HEAD REQUEST "    expect: wait\n    because: key.locked\n",
+	       "expected wait because of key.locked, but it is approve.quorum: needs");
+	expect(HEAD REQUEST ALL "    expect: allow\n    rule: nightly\n",
+	       "expected rule nightly to decide, but it is release");
+	expect(HEAD "    request: {key: other, format: pe, by: carol, from: build-07}\n"
+		    "    expect: allow\n",
+	       "expected allow, but deny (no rule): rule.none");
+}
+
+#define JSON(test) "{\"policy\":\"p\",\"roster\":\"r\",\"tests\":[{" test "}]}"
+#define ASKS(more) "\"request\":{\"by\":\"a\"," more "}"
+#define PLAIN ASKS("\"format\":\"cms\",\"from\":\"h\",\"key\":\"k\"")
+
+static void test_files_are_strict(void **state)
+{
+	static const struct {
+		const char *json;
+		enum rc_code code;
+	} list[] = {
+		{JSON("\"expect\":\"allow\",\"name\":\"n\"," PLAIN), RC_OK},
+		{JSON("\"because\":\"key.locked\",\"expect\":\"allow\",\"name\":\"n\"," PLAIN),
+		 RC_RANGE},
+		{JSON("\"because\":\"ok\",\"expect\":\"deny\",\"name\":\"n\"," PLAIN), RC_UNKNOWN},
+		{JSON("\"because\":\"nothing\",\"expect\":\"deny\",\"name\":\"n\"," PLAIN),
+		 RC_UNKNOWN},
+		{JSON("\"expect\":\"ok\",\"name\":\"n\"," PLAIN), RC_UNKNOWN},
+		{JSON("\"at\":\"now\",\"expect\":\"deny\",\"name\":\"n\"," PLAIN), RC_SYNTAX},
+		{JSON("\"expect\":\"deny\"," PLAIN), RC_SYNTAX},
+		{JSON("\"expect\":\"deny\",\"name\":\"n\""), RC_SYNTAX},
+		{JSON("\"expect\":\"deny\",\"name\":\"n\"," PLAIN ",\"x\":1"), RC_UNKNOWN},
+		{JSON("\"expect\":\"deny\",\"name\":\"n\"," ASKS(
+			 "\"format\":\"cms\",\"from\":\"h\","
+			 "\"key\":\"k\",\"uses\":0")),
+		 RC_RANGE},
+		{JSON("\"expect\":\"deny\",\"name\":\"n\"," ASKS(
+			 "\"deadline\":5,\"format\":\"cms\",\"from\":\"h\",\"key\":\"k\",\"not_"
+			 "before\":6")),
+		 RC_RANGE},
+		{JSON("\"expect\":\"deny\",\"name\":\"n\"," ASKS(
+			 "\"format\":\"cms\",\"from\":\"h\","
+			 "\"key\":\"k\",\"key_state\":\"lost\"")),
+		 RC_UNKNOWN},
+		{JSON("\"at\":\"9999-12-31T00:00:00Z\",\"expect\":\"deny\",\"name\":\"n\"," PLAIN),
+		 RC_RANGE},
+		{JSON("\"expect\":\"allow\",\"name\":\"n\"," PLAIN) "x", RC_TRAILING},
+	};
+	struct fault f = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (parse_json(list[i].json, &f).code != list[i].code)
+			fail_msg("%zu: %s", i, f.text);
+}
+
+static void there_are_limits(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	struct fault f = {0};
+
+	(void)state;
+	buf_init(&b, (size_t)8 << 20);
+	buf_put_str(&b, "{\"policy\":\"p\",\"roster\":\"r\",\"tests\":[");
+	for (unsigned i = 0; i <= CASES_MAX; i++)
+		buf_printf(&b, "%s{\"expect\":\"deny\",\"name\":\"n%u\"," PLAIN "}",
+			   i == 0 ? "" : ",", i);
+	buf_put_str(&b, "]}");
+	assert_rc(RC_LIMIT, parse_json(buf_cstr(&b), &f));
+	buf_clear(&b);
+	buf_put_str(&b, "{\"policy\":\"p\",\"roster\":\"r\",\"tests\":[{\"approvals\":[");
+	for (unsigned i = 0; i <= CASE_APPROVALS_MAX; i++)
+		buf_printf(&b, "%s\"n%u\"", i == 0 ? "" : ",", i);
+	buf_put_str(&b, "],\"expect\":\"deny\",\"name\":\"n\"," PLAIN "}]}");
+	assert_rc(RC_LIMIT, parse_json(buf_cstr(&b), &f));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cases_are_decided),
+		cmocka_unit_test(every_member_counts),
+		cmocka_unit_test(a_failure_says_what_was_decided),
+		cmocka_unit_test(test_files_are_strict),
+		cmocka_unit_test(there_are_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
