@@ -1,6 +1,7 @@
 /* matching - the bipartite matching behind quorums: places of a spec against people.
  *
- * Shared by quorum.c (one decision, few people) and check.c (the whole roster). Not for others. */
+ * Shared by quorum.c (one decision, few people), check.c and lint.c (the whole roster). Not for
+ * others. */
 #ifndef GS_POLICY_MATCHING_H
 #define GS_POLICY_MATCHING_H
 

@@ -1,0 +1,42 @@
+/* lint - what is wrong, or odd, about a policy and a roster together: `greatseal policy check`.
+ *
+ * Errors are what policy_check() refuses, each by itself; warnings are what it takes and its author
+ * may not have meant. Owns: the list of findings. Must not own: where they stand in a file. */
+#ifndef GS_POLICY_LINT_H
+#define GS_POLICY_LINT_H
+
+#include "lib/policy/policy.h"
+
+enum lint_where {
+	LINT_POLICY, /* the policy's field of this name: admin, change, unlock */
+	LINT_RULE,
+	LINT_PERSON,
+	LINT_HOST,
+};
+
+struct finding {
+	bool is_error;
+	const char *code; /* one of those below */
+	enum lint_where where;
+	struct name name;
+	char text[FAULT_TEXT];
+};
+
+/* policy.refused   error: a name that the roster lacks, or a quorum that cannot be filled
+ * quorum.spare     a quorum that cannot be filled any more when one more person is away
+ * rule.shadowed    whatever this rule allows, another rule allows too
+ * group.unused     no quorum and no rule names this group
+ * person.idle      in no group, and named nowhere
+ * host.unused      no rule accepts this host */
+struct findings {
+	struct finding *list;
+	size_t count;
+	size_t errors;
+};
+
+/* Looks at both; ret is to be released after a failure, too. RC_NOMEM. */
+MUST rc lint(const struct policy *p, const struct roster *r, struct findings *ret);
+void findings_release(struct findings *f);
+AUTO_DEFINE(findings, struct findings, findings_release)
+
+#endif

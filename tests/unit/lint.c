@@ -1,0 +1,264 @@
+/* Unit tests of `policy check`: each finding is provoked, and what is well has none. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "lib/policy/lint.h"
+#include "tests/organisation.h"
+
+/* The findings of the small organisation with one replacement in each document. */
+static void look(const char *old_policy, const char *new_policy, const char *old_roster,
+		 const char *new_roster, struct findings *ret)
+{
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *r = NULL;
+	AUTO(buf) struct buf policy;
+	AUTO(buf) struct buf roster;
+	struct fault f = {0};
+
+	replaced("policy.json", old_policy, new_policy, &policy);
+	replaced("roster.json", old_roster, new_roster, &roster);
+	if (!rc_is_ok(policy_parse(buf_view(&policy), &p, &f)) ||
+	    !rc_is_ok(roster_parse(buf_view(&roster), &r, &f)))
+		fail_msg("%s", f.text);
+	assert_rc(RC_OK, lint(p, r, ret));
+}
+
+static const struct finding *find(const struct findings *f, const char *code, enum lint_where where,
+				  const char *name)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (strcmp(f->list[i].code, code) == 0 && f->list[i].where == where &&
+		    name_is(&f->list[i].name, name))
+			return &f->list[i];
+	return NULL;
+}
+
+static void expect(const struct findings *f, const char *code, enum lint_where where,
+		   const char *name, const char *text)
+{
+	const struct finding *found = find(f, code, where, name);
+
+	if (found == NULL)
+		fail_msg("no %s for %s", code, name);
+	if (strstr(found->text, text) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", text, found->text);
+	assert_int_equal(found->is_error, strcmp(code, "policy.refused") == 0);
+}
+
+static bool has_code(const struct findings *f, const char *code)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (strcmp(f->list[i].code, code) == 0)
+			return true;
+	return false;
+}
+
+/* Two keys that nobody of the organisation has. */
+#define KEY_E "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIQRqK0WjJx1Ya2U0qpRalujAF1WZSX9S5U60VWh9L3W"
+#define KEY_F "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMUt0X/BVhqnz/pdc2mjJyqrG/rqxQ2uwobhnqFivPoG"
+#define EVE                                                                                        \
+	"\"people\":[{\"groups\":[\"release-managers\",\"security\"],\"keys\":[\"" KEY_E           \
+	"\"],\"name\":\"eve\"},{\"groups\":[\"release-managers\",\"security\"],\"keys\":[\"" KEY_F \
+	"\"],\"name\":\"frank\"},"
+
+static void a_spacious_organisation_has_no_finding(void **state)
+{
+	AUTO(findings) struct findings f = {0};
+
+	(void)state;
+	look("\"from\":[\"build-07\"]", "\"from\":[\"build-08\"]", "\"people\":[", EVE, &f);
+	for (size_t i = 0; i < f.count; i++)
+		print_error("%s: %s\n", f.list[i].code, f.list[i].text);
+	assert_int_equal(f.count, 0);
+}
+
+static void quorums_with_nobody_to_spare(void **state)
+{
+	AUTO(findings) struct findings f = {0};
+
+	(void)state;
+	look("", "", "", "", &f);
+	assert_int_equal(f.errors, 0);
+	expect(&f, "quorum.spare", LINT_POLICY, "admin", "admin cannot be filled without bob");
+	expect(&f, "quorum.spare", LINT_POLICY, "unlock", "unlock cannot be filled without dave");
+	expect(&f, "quorum.spare", LINT_POLICY, "change", "change cannot be filled without dave");
+	expect(&f, "quorum.spare", LINT_RULE, "release", "rule release cannot be filled without");
+}
+
+/* With three for two seats everybody can be missed, but not when one of the three asks. */
+static void the_requester_is_not_to_spare(void **state)
+{
+	AUTO(findings) struct findings f = {0};
+
+	(void)state;
+	look("\"approve\":[\"2 of release-managers\",\"1 of "
+	     "security\"],\"formats\":[\"cms\",\"pe\"],"
+	     "\"from\":[\"group:build-farm\"],\"keys\":[\"release-2026\"],\"max_uses\":3,\"name\":"
+	     "\"release\",\"request\":[\"group:developers\"]",
+	     "\"approve\":[\"2 of release-managers\"],\"formats\":[\"cms\",\"pe\"],"
+	     "\"from\":[\"group:build-farm\"],\"keys\":[\"release-2026\"],\"max_uses\":3,\"name\":"
+	     "\"release\",\"request\":[\"alice\",\"group:developers\"]",
+	     "\"people\":[",
+	     "\"people\":[{\"groups\":[\"release-managers\"],\"keys\":[\"" KEY_E
+	     "\"],\"name\":\"eve\"},",
+	     &f);
+	assert_int_equal(f.errors, 0);
+	expect(&f, "quorum.spare", LINT_RULE, "release", "when the requester is alice");
+}
+
+static void each_refusal_is_told_by_itself(void **state)
+{
+	AUTO(findings) struct findings f = {0};
+	AUTO(findings) struct findings none = {0};
+
+	(void)state;
+	look("\"admin\":{\"approve\":[\"2 of release-managers\"]}",
+	     "\"admin\":{\"approve\":[\"3 of release-managers\"]}", "\"groups\":[\"developers\"]",
+	     "\"groups\":[\"engineers\"]", &f);
+	assert_int_equal(f.errors, 2);
+	expect(&f, "policy.refused", LINT_POLICY, "admin",
+	       "admin: \"3 of release-managers\" cannot be filled");
+	expect(&f, "policy.refused", LINT_RULE, "release",
+	       "rule release: request names group:developers, and the roster has no such group");
+	/* With no quorum that holds, rules are not looked at, and the three are named apart. */
+	look("", "", "\"groups\":[\"security\"]", "\"groups\":[]", &none);
+	expect(&none, "policy.refused", LINT_POLICY, "change", "change: approve names security");
+	expect(&none, "policy.refused", LINT_POLICY, "unlock", "unlock: approve names security");
+	assert_null(find(&none, "policy.refused", LINT_POLICY, "admin"));
+	expect(&none, "policy.refused", LINT_RULE, "release",
+	       "rule release: approve names security");
+}
+
+static void names_that_nothing_uses(void **state)
+{
+	AUTO(findings) struct findings f = {0};
+
+	(void)state;
+	look("\"from\":[\"group:build-farm\"]", "\"from\":[\"build-07\"]", "\"people\":[",
+	     "\"people\":[{\"groups\":[\"testers\"],\"keys\":[\"" KEY_E
+	     "\"],\"name\":\"eve\"},{\"groups\":[],\"keys\":[\"" KEY_F "\"],\"name\":\"frank\"},",
+	     &f);
+	expect(&f, "group.unused", LINT_PERSON, "eve", "group testers of people");
+	expect(&f, "group.unused", LINT_HOST, "build-07", "group build-farm of hosts");
+	expect(&f, "person.idle", LINT_PERSON, "frank", "frank is in no group");
+	expect(&f, "host.unused", LINT_HOST, "build-08", "host build-08: no rule accepts it");
+	assert_null(find(&f, "person.idle", LINT_PERSON, "eve"));
+	assert_null(find(&f, "host.unused", LINT_HOST, "build-07"));
+}
+
+/* A rule of one key behind the two of the organisation. */
+#define RULE(fields) "\"upload\":\"optional\"},{" fields "}]"
+#define SEATS "\"approve\":[\"2 of release-managers\",\"1 of security\"]"
+#define TAIL ",\"from\":[\"build-07\"],\"keys\":[\"release-2026\"],"
+
+static bool is_shadowed(const char *fields)
+{
+	AUTO(findings) struct findings f = {0};
+
+	look("\"upload\":\"optional\"}]", fields, "", "", &f);
+	if (find(&f, "rule.shadowed", LINT_RULE, "late") == NULL) {
+		assert_false(has_code(&f, "rule.shadowed"));
+		return false;
+	}
+	expect(&f, "rule.shadowed", LINT_RULE, "late",
+	       "whatever it allows, rule release allows too");
+	return true;
+}
+
+static void rules_that_never_decide(void **state)
+{
+	static const struct {
+		const char *rule;
+		bool shadowed;
+	} list[] = {
+		{RULE(SEATS ",\"formats\":[\"pe\"]" TAIL
+			    "\"name\":\"late\",\"request\":[\"carol\"]"),
+		 true},
+		/* more approvers than the other asks for */
+		{RULE("\"approve\":[\"1 of @alice\",\"2 of release-managers\",\"1 of security\"],"
+		      "\"formats\":[\"pe\"]" TAIL "\"name\":\"late\",\"request\":[\"carol\"]"),
+		 true},
+		/* the same rule again: of two the later one */
+		{RULE(SEATS
+		      ",\"formats\":[\"cms\",\"pe\"],\"from\":[\"group:build-farm\"],\"keys\":["
+		      "\"release-2026\"],\"max_uses\":3,\"name\":\"late\",\"request\":[\"group:"
+		      "developers\"]"),
+		 true},
+		{RULE(SEATS ",\"formats\":[\"deb\"]" TAIL
+			    "\"name\":\"late\",\"request\":[\"carol\"]"),
+		 false},
+		{RULE(SEATS ",\"formats\":[\"pe\"]" TAIL
+			    "\"name\":\"late\",\"request\":[\"dave\"]"),
+		 false},
+		{RULE(SEATS ",\"formats\":[\"pe\"]" TAIL
+			    "\"max_uses\":4,\"name\":\"late\",\"request\":[\"carol\"]"),
+		 false},
+		{RULE(SEATS ",\"formats\":[\"pe\"]" TAIL
+			    "\"max_deadline\":1209601,\"name\":\"late\",\"request\":[\"carol\"]"),
+		 false},
+		{RULE(SEATS ",\"formats\":[\"pe\"]" TAIL
+			    "\"name\":\"late\",\"request\":[\"carol\"],\"upload\":\"optional\""),
+		 false},
+		{RULE("\"approval_lifetime\":259201," SEATS ",\"formats\":[\"pe\"]" TAIL
+		      "\"name\":\"late\",\"request\":[\"carol\"]"),
+		 false},
+		{RULE("\"approve\":[\"1 of release-managers\",\"1 of security\"],\"formats\":["
+		      "\"pe\"]" TAIL "\"name\":\"late\",\"request\":[\"carol\"]"),
+		 false},
+		{RULE("\"formats\":[\"pe\"]" TAIL
+		      "\"name\":\"late\",\"request\":[\"carol\"],\"unattended\":true"),
+		 false},
+		{RULE(SEATS
+		      ",\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"keys\":[\"other\",\"release-"
+		      "2026\"],\"name\":\"late\",\"request\":[\"carol\"]"),
+		 false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		if (is_shadowed(list[i].rule) != list[i].shadowed)
+			fail_msg("%s", list[i].rule);
+	}
+}
+
+/* A field that lint does not know may restrict a rule: it is never said to cover another. */
+static void rules_with_unknown_fields_shadow_nothing(void **state)
+{
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *r = roster_read();
+	AUTO(buf) struct buf policy;
+	struct fault f = {0};
+	static const char unknown[] = "{\"formats\":[\"cms\"],\"windows\":[\"office\"]}";
+
+	(void)state;
+	replaced("policy.json", "\"upload\":\"optional\"}]",
+		 RULE("\"approve\":[\"2 of release-managers\",\"1 of "
+		      "security\"],\"formats\":[\"pe\"]" TAIL
+		      "\"name\":\"late\",\"request\":[\"carol\"]"),
+		 &policy);
+	assert_rc(RC_OK, policy_parse(buf_view(&policy), &p, &f));
+	for (size_t i = 0; i < 2; i++) {
+		AUTO(findings) struct findings found = {0};
+
+		assert_rc(RC_OK, lint(p, r, &found));
+		assert_int_equal(has_code(&found, "rule.shadowed"), i == 0);
+		p->rules[0].json = view_str(unknown);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_spacious_organisation_has_no_finding),
+		cmocka_unit_test(quorums_with_nobody_to_spare),
+		cmocka_unit_test(the_requester_is_not_to_spare),
+		cmocka_unit_test(each_refusal_is_told_by_itself),
+		cmocka_unit_test(names_that_nothing_uses),
+		cmocka_unit_test(rules_that_never_decide),
+		cmocka_unit_test(rules_with_unknown_fields_shadow_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
