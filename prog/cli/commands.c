@@ -8,6 +8,7 @@
 #include "prog/cli/inspect.h"
 #include "prog/cli/key.h"
 #include "prog/cli/log.h"
+#include "prog/cli/policy.h"
 #include "prog/cli/show.h"
 #include "prog/cli/submit.h"
 #include "prog/cli/verify.h"
@@ -122,6 +123,26 @@ static const struct option subject_options[] = {
 static const struct option csr_options[] = {
 	{"subject", "NAME", "CN=Example Signing,O=Example Ltd,C=FI", false}, {0}};
 static const struct option yes_option[] = {{"yes", NULL, "sign it", false}, {0}};
+static const struct option map_option[] = {
+	{"map", "FILE", "what `policy compile` wrote: names the rule's line in its source", false},
+	{0},
+};
+static const struct option compile_options[] = {
+	{"out-policy", "FILE", "default: the source's name, ending in .json", false},
+	{"out-roster", "FILE", "default: the source's name, ending in .json", false},
+	{0},
+};
+static const struct option check_options[] = {{"strict", NULL, "a warning is an error", false},
+					      {0}};
+static const struct option fmt_options[] = {
+	{"check", NULL, "write nothing; exit 1 if it would be laid out otherwise", false}, {0}};
+static const struct option test_options[] = {
+	{"policy", "FILE", "this policy instead of the one that the tests name", false},
+	{"roster", "FILE", "this roster instead of the one that the tests name", false},
+	{0},
+};
+static const struct option propose_options[] = {
+	{"tests", "FILE", "propose nothing unless these tests pass", false}, {0}};
 static const struct option help_options[] = {{"man", NULL, "greatseal(1) for man(1)", false}, {0}};
 
 const struct command command_table[] = {
@@ -144,7 +165,7 @@ const struct command command_table[] = {
 	 search_options, 1, 1, cmd_search},
 	{"show", "REQUEST", "One request in full", "", all_option, 1, 1, cmd_show},
 	{"explain", "REQUEST", "Why a request is allowed, waits or is denied",
-	 "One line per check: outcome, reason, evidence.", none, 1, 1, cmd_explain},
+	 "One line per check: outcome, reason, evidence.", map_option, 1, 1, cmd_explain},
 	{"inspect", "REQUEST | --local FILE", "What is in the files",
 	 "The server's inspection report, or a fresh one made here.", inspect_options, 1, 1,
 	 cmd_inspect},
@@ -168,16 +189,32 @@ const struct command command_table[] = {
 	 fsck_options, 0, 1, cmd_log_fsck},
 	{"log entry", "INDEX", "One entry with its proof", "", none, 1, 1, cmd_log_entry},
 	{"policy show", "", "The policy in force", "", none, 0, 0, cmd_policy_show},
-	{"policy check", "POLICY ROSTER", "Check files before they are proposed", "", none, 2, 2,
-	 cmd_policy_check},
-	{"policy propose", "FILE", "Propose the next version and sign it", "", none, 1, 1,
-	 cmd_policy_propose},
+	{"policy compile", "POLICY ROSTER", "Make the canonical JSON that is signed",
+	 "From YAML or JSON; see greatseal-policy(5) and greatseal-roster(5). Refuses what does "
+	 "not\n"
+	 "fit together. Beside the policy it writes a map of the rules' lines, which ends in .map.",
+	 compile_options, 2, 2, cmd_policy_compile},
+	{"policy check", "POLICY ROSTER", "Check files before they are proposed",
+	 "Errors: names that the roster lacks, quorums that cannot be filled. Warnings: quorums "
+	 "with\n"
+	 "nobody to spare, rules that never decide, groups, people and hosts that nothing names.",
+	 check_options, 2, 2, cmd_policy_check},
+	{"policy test", "TESTS", "Decide the requests of a test file",
+	 "Each test names a request, who approves it, and what is to become of it. Exit 1 if one\n"
+	 "fails. No server and no key is asked.",
+	 test_options, 1, 1, cmd_policy_test},
+	{"policy fmt", "FILE", "Lay out a policy, roster or test file in YAML",
+	 "One order and layout; comments stay.", fmt_options, 1, 1, cmd_policy_fmt},
+	{"policy schema", "policy | roster | tests", "A JSON Schema of the YAML, for editors", "",
+	 none, 1, 1, cmd_policy_schema},
+	{"policy propose", "FILE", "Propose the next version and sign it", "From YAML or JSON.",
+	 propose_options, 1, 1, cmd_policy_propose},
 	{"policy pending", "", "Changes that wait for signatures", "", none, 0, 0, cmd_change_list},
 	{"policy sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
 	{"roster show", "", "The roster in force", "", none, 0, 0, cmd_roster_show},
-	{"roster propose", "FILE", "Propose the next version and sign it", "", none, 1, 1,
-	 cmd_roster_propose},
+	{"roster propose", "FILE", "Propose the next version and sign it", "From YAML or JSON.",
+	 propose_options, 1, 1, cmd_roster_propose},
 	{"roster sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
 	{"key list", "", "The keys that the keeper holds", "", none, 0, 0, cmd_key_list},

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/fd.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/format/diff.h"
 #include "lib/model/change.h"
@@ -12,6 +11,7 @@
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/encode.h"
+#include "prog/cli/policy.h"
 
 #define CHANGE_SECONDS (7 * 86400)
 #define PRETTY_MAX ((size_t)32 << 20) /* a document with its white space */
@@ -51,83 +51,6 @@ rc cmd_roster_show(struct cli *c, const struct args *a)
 {
 	(void)a;
 	return show(c, STATEMENT_ROSTER);
-}
-
-/* Reads a file as people write JSON and makes the canonical bytes that are signed. */
-static rc canonical_file(struct cli *c, const char *path, struct buf *out)
-{
-	AUTO(buf) struct buf text = {0};
-	AUTO(json) json_t *value = NULL;
-	struct fault f = {0};
-	json_error_t e;
-	char *dump;
-
-	buf_init(&text, DOCUMENT_BYTES_MAX);
-	CLI_TRY(c, &f, file_read(path, &text, &f));
-	value = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
-	if (value == NULL)
-		return cli_problem(c, RC_SYNTAX, "", "%s:%d:%d: %s", path, e.line, e.column,
-				   e.text);
-	dump = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-	if (dump == NULL)
-		return cli_problem(c, RC_NOMEM, "", "no memory");
-	buf_put_str(out, dump);
-	free(dump);
-	CLI_TRY(c, &f, buf_done(out));
-	return OK;
-}
-
-/* What the keeper would say of the document; said here first, with the file's name. */
-static rc check_document(struct cli *c, enum statement_kind kind, const char *path,
-			 struct view bytes, uint64_t *ret_version)
-{
-	struct roster *roster = NULL;
-	struct policy *policy = NULL;
-	struct fault f = {0};
-	rc r = kind == STATEMENT_POLICY ? policy_parse(bytes, &policy, &f)
-					: roster_parse(bytes, &roster, &f);
-
-	if (rc_is_ok(r))
-		*ret_version = policy != NULL ? policy->version : roster->version;
-	policy_free(policy);
-	roster_free(roster);
-	return rc_is_ok(r) ? r
-			   : cli_problem(c, RC_USAGE, "see docs/policy.md", "%s: %s", path, f.text);
-}
-
-rc cmd_policy_check(struct cli *c, const struct args *a)
-{
-	AUTO(buf) struct buf policy_text = {0};
-	AUTO(buf) struct buf roster_text = {0};
-	AUTO(json) json_t *done = NULL;
-	struct roster *roster = NULL;
-	struct policy *policy = NULL;
-	struct fault f = {0};
-	uint64_t version;
-	rc r;
-
-	buf_init(&policy_text, DOCUMENT_BYTES_MAX);
-	buf_init(&roster_text, DOCUMENT_BYTES_MAX);
-	TRY(canonical_file(c, a->words[0], &policy_text));
-	TRY(canonical_file(c, a->words[1], &roster_text));
-	TRY(check_document(c, STATEMENT_POLICY, a->words[0], buf_view(&policy_text), &version));
-	TRY(check_document(c, STATEMENT_ROSTER, a->words[1], buf_view(&roster_text), &version));
-	r = policy_parse(buf_view(&policy_text), &policy, &f);
-	if (rc_is_ok(r))
-		r = roster_parse(buf_view(&roster_text), &roster, &f);
-	if (rc_is_ok(r))
-		r = policy_check(policy, roster, &f);
-	policy_free(policy);
-	roster_free(roster);
-	/* Nobody denied anything: the files do not fit. */
-	if (!rc_is_ok(r))
-		return cli_fault(c, r.code == RC_DENIED ? RC(RC_STATE) : r, &f);
-	done = json_pack("{s:b,s:s,s:s}", "fits", 1, "policy", a->words[0], "roster", a->words[1]);
-	if (cli_print_json(c, done))
-		return OK;
-	cli_say(c, "%s fits %s: every name resolves and every quorum can be filled", a->words[0],
-		a->words[1]);
-	return OK;
 }
 
 static void print_change(const struct cli *c, const json_t *change)
@@ -181,22 +104,24 @@ static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *current = NULL;
-	AUTO(buf) struct buf document = {0};
+	AUTO(policy_file) struct policy_file file = {0};
 	AUTO(buf) struct buf statement = {0};
 	struct document_change change = {.kind = kind};
+	bool is_policy = kind == STATEMENT_POLICY;
 	struct fault f = {0};
 	uint64_t version;
 
-	buf_init(&document, DOCUMENT_BYTES_MAX);
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
-	TRY(canonical_file(c, a->words[0], &document));
-	TRY(check_document(c, kind, a->words[0], buf_view(&document), &version));
+	TRY(policy_file_read(c, is_policy ? SOURCE_POLICY : SOURCE_ROSTER, a->words[0], &file));
+	version = is_policy ? file.policy->version : file.roster->version;
+	if (args_value(a, "tests") != NULL)
+		TRY(policy_tests_pass(c, args_value(a, "tests"), &file));
 	TRY(api_json(c, &get, &current, "/v1/%s", name_of(kind)));
 	TRY(json_get_digest(c, current, "digest", &change.previous));
 	if (version != (uint64_t)json_number(current, "version") + 1)
 		return cli_problem(c, RC_USAGE, "", "%s: version must be %" JSON_INTEGER_FORMAT,
 				   a->words[0], json_number(current, "version") + 1);
-	change.document = buf_view(&document);
+	change.document = buf_view(&file.canonical);
 	change.digest = digest_of(change.document);
 	change.expires = clock_now(&clock_system) + CHANGE_SECONDS;
 	CLI_TRY(c, &f, document_change_encode(&change, &statement, &f));

@@ -7,7 +7,6 @@
 #include "prog/cli/cli.h"
 
 rc cmd_policy_show(struct cli *c, const struct args *a);
-rc cmd_policy_check(struct cli *c, const struct args *a);
 rc cmd_policy_propose(struct cli *c, const struct args *a);
 rc cmd_roster_show(struct cli *c, const struct args *a);
 rc cmd_roster_propose(struct cli *c, const struct args *a);

@@ -7,6 +7,7 @@
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/files.h"
+#include "prog/cli/policy.h"
 #include "prog/cli/wish.h"
 
 #define LIST_DEFAULT 50
@@ -158,18 +159,37 @@ rc cmd_show(struct cli *c, const struct args *a)
 	return OK;
 }
 
+/* Where the rule stands in the source of the policy in force; "" without --map. */
+static rc rule_place(struct cli *c, const char *rule, char out[POLICY_PLACE])
+{
+	const struct api_call get = {.method = "GET"};
+	const char *map = args_value(c->args, "map");
+	AUTO(json) json_t *policy = NULL;
+
+	out[0] = '\0';
+	if (map == NULL || rule[0] == '\0')
+		return OK;
+	TRY(api_json(c, &get, &policy, "/v1/policy"));
+	return policy_map_find(c, map, json_text(policy, "digest"), rule, out);
+}
+
 rc cmd_explain(struct cli *c, const struct args *a)
 {
 	AUTO(wish) struct wish w = {0};
-	const json_t *status;
+	char place[POLICY_PLACE];
+	json_t *status;
 
 	TRY(wish_fetch(c, a->words[0], &w));
-	status = wish_status(&w);
+	status = json_object_get(w.answer, "status");
+	TRY(rule_place(c, json_text(status, "rule"), place));
+	if (place[0] != '\0')
+		(void)json_object_set_new(status, "rule_source", json_string(place));
 	if (cli_print_json(c, status))
 		return OK;
 	answer_print_status(c, status);
 	if (json_text(status, "rule")[0] != '\0')
-		(void)printf("rule %s:\n", json_text(status, "rule"));
+		(void)printf("rule %s%s%s%s:\n", json_text(status, "rule"),
+			     place[0] != '\0' ? " (" : "", place, place[0] != '\0' ? ")" : "");
 	answer_print_checks(c, status);
 	return OK;
 }

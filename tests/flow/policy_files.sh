@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Policy, roster and test files without a server: the example of a company and the schemas in docs/ are what the
+# programs take and print, and each command says in words, exit codes and JSON what is wrong.
+set -euo pipefail
+work=$(mktemp -d "${TMPDIR:-/tmp}/greatseal-policy.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export PATH=$BUILD/prog/cli:$BUILD/prog/keeper:$PATH
+export GREATSEAL_CONFIG=/nonexistent
+checks=0
+ok() {
+	checks=$((checks + 1))
+	echo "ok $checks - $*"
+}
+die() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+# expect CODE TEXT command...: the exit code, and a part of what is printed.
+expect() {
+	local want=$1 text=$2 code=0
+	shift 2
+	"$@" >out.log 2>&1 || code=$?
+	((code == want)) || die "exit $code instead of $want: $*: $(cat out.log)"
+	grep -qF -- "$text" out.log || die "no '$text' in: $(cat out.log)"
+	ok "exit $want, $text: ${*:2}"
+}
+# json CODE FILTER command...: the exit code, and a jq filter that holds for the one value on stdout.
+json() {
+	local want=$1 filter=$2 code=0
+	shift 2
+	"$@" --json >out.json 2>/dev/null || code=$?
+	((code == want)) || die "exit $code instead of $want: $*"
+	jq -es "length == 1 and (.[0] | $filter)" out.json >/dev/null || die "not $filter: $(cat out.json)"
+	ok "json, exit $want: ${*:2}"
+}
+cd "$work"
+
+# ---- docs and examples
+for kind in policy roster tests; do
+	greatseal policy schema "$kind" >schema.json
+	cmp schema.json "$SRCDIR/docs/schema/$kind.json" || die "docs/schema/$kind.json: greatseal policy schema $kind prints another"
+done
+ok "docs/schema is what the command prints"
+cp "$SRCDIR"/examples/company/*.yaml .
+for kind in policy roster tests; do
+	json 0 ".kind == \"$kind\" and (.changed | not)" greatseal policy fmt --check $kind.yaml
+done
+json 0 '.fits and .findings == []' greatseal policy check --strict policy.yaml roster.yaml
+json 0 '.failed == 0 and .passed > 15' greatseal policy test tests.yaml
+expect 0 "0 failed" greatseal policy test tests.yaml
+
+# ---- compile
+json 0 '.policy == "policy.json" and .roster == "roster.json"' greatseal policy compile policy.yaml roster.yaml
+greatseal policy compile policy.yaml roster.yaml --out-policy p --out-roster r --quiet
+for pair in "policy.json p" "roster.json r"; do
+	read -r one two <<<"$pair"
+	cmp "$one" "$two"
+	jq -cSja . "$one" | cmp - "$one" || die "$one is not canonical"
+done
+[[ $(jq -r .rules.hotfix policy.map) == policy.yaml:$(grep -n 'name: hotfix' policy.yaml | cut -d: -f1) ]] || die "the map"
+[[ $(jq -r .document policy.map) == $(sha256sum <policy.json | cut -d' ' -f1) ]] || die "the map's digest"
+cmp policy.map p.map
+jq -e '.rules[0].approval_lifetime == 259200 and (.rules[3] | has("approve") | not)' policy.json >/dev/null || die "the compiled policy"
+jq -e '[.people[].keys[]] | all(test(" .* ") | not)' roster.json >/dev/null || die "a comment was compiled"
+ok "compiled: canonical, with a map"
+json 0 .fits greatseal policy check policy.json roster.json
+(umask 077 && echo "a passphrase for a test" >passphrase)
+greatseal-keeper init --state "$work/keeper" --guard "$work/guard" --origin log.example --policy policy.json --roster roster.json \
+	--token "file:main,passphrase=$work/passphrase,scrypt=10" 2>/dev/null
+ok "the keeper takes what was compiled"
+expect 2 "policy.json would be written over its own source" greatseal policy compile policy.json roster.json
+cp policy.json policy.before
+sed 's/2 of security/9 of security/' policy.yaml >misfit.yaml
+expect 1 'misfit.yaml:17: admin: "9 of security" cannot be filled' greatseal policy compile misfit.yaml roster.yaml --out-policy policy.json
+cmp policy.json policy.before || die "a misfit was written"
+
+# ---- check
+json 1 '.error.code == "state" and (.fits | not) and .findings[0].place == "misfit.yaml:17"' greatseal policy check misfit.yaml roster.yaml
+sed 's/- name: kim/- name: tim/; s/\[jobs\]/[]/' roster.yaml >odd.yaml
+sed 's/group:jobs, //; s/\[ci\]/[carol]/' policy.yaml >idle.yaml
+expect 0 "odd.yaml:$(grep -n 'name: ci$' odd.yaml | cut -d: -f1): warning: ci is in no group and is named nowhere (person.idle)" \
+	greatseal policy check idle.yaml odd.yaml
+json 1 '.fits and .error.text == "1 warning counts as error (--strict)"' greatseal policy check --strict idle.yaml odd.yaml
+
+# ---- what is wrong, and where
+sed 's/    approve: \[2 of rel/    aprove: [2 of rel/' policy.yaml >typo.yaml
+expect 2 'typo.yaml:31:5: unknown field `aprove` in a rule; did you mean `approve`?' greatseal policy check typo.yaml roster.yaml
+expect 2 'see greatseal-policy(5)' greatseal policy fmt typo.yaml
+json 2 '.error.code == "usage" and (.error.text | startswith("typo.yaml:31:5: "))' greatseal policy compile typo.yaml roster.yaml
+sed 's/7d$/1.5h/' policy.yaml >half.yaml
+expect 2 'half.yaml:32:19: expected whole units for `max_deadline`, found `1.5h`: write 90m' greatseal policy check half.yaml roster.yaml
+key=$(grep -m 1 -o 'sk-ssh[^ ]* [^ ]*' roster.yaml)
+sed "s|ssh-ed25519 .* carol@laptop|$key|" roster.yaml >twice.yaml
+expect 2 'is there twice; first in line 13' greatseal policy check policy.yaml twice.yaml
+# What only the document's own parser finds has a place, too.
+sed 's/deadline: 30d/not_before: 31d\n      &/' tests.yaml >behind.yaml
+line=$(grep -m 1 -n 'not_before: 31d' behind.yaml | cut -d: -f1)
+expect 2 "behind.yaml:$line:19: not_before is behind deadline" greatseal policy test behind.yaml
+expect 2 'roster.yaml:8:1: unknown field `people` in a policy' greatseal policy check roster.yaml roster.yaml
+expect 1 'nothing.yaml' greatseal policy check nothing.yaml roster.yaml
+expect 2 'no such schema' greatseal policy schema keys
+head -c 5000000 /dev/zero | tr '\0' '#' >large.yaml
+expect 1 'large.yaml' greatseal policy fmt large.yaml
+expect 2 'policy.json: only .yaml and .yml are laid out' greatseal policy fmt policy.json
+
+# ---- fmt
+printf '{"people": [], version: 1} # all\n' >flow.yaml
+chmod 640 flow.yaml
+expect 1 'would lay it out otherwise' greatseal policy fmt --check flow.yaml
+expect 0 'laid out' greatseal policy fmt flow.yaml
+[[ $(cat flow.yaml) == $'version: 1 # all\npeople: []' ]] || die "$(cat flow.yaml)"
+[[ $(stat -c %a flow.yaml) == 640 ]] || die "the file's mode"
+json 0 '.changed | not' greatseal policy fmt --check flow.yaml
+
+# ---- test
+sed '0,/expect: allow/s//expect: deny/' tests.yaml >fails.yaml
+expect 1 'FAIL  fails.yaml:7: two release managers and security release: expected deny, but allow (release)' \
+	greatseal policy test fails.yaml
+json 1 '.failed == 1 and (.tests[0] | .passed | not) and .tests[0].place == "fails.yaml:7"' greatseal policy test fails.yaml
+sed 's/2 of release-managers, 1 of security/1 of release-managers/' policy.yaml >weak.yaml
+expect 1 'FAIL  tests.yaml:' greatseal policy test tests.yaml --policy weak.yaml
+mkdir -p elsewhere
+(cd elsewhere && greatseal policy test ../tests.yaml --quiet >/dev/null) || die "files beside the tests"
+ok "the files that tests name are beside them"
+sed '0,/expect: allow/s//expect: allow\n    because: key.locked/' tests.yaml >reason.yaml
+expect 2 'what is allowed has no reason' greatseal policy test reason.yaml
+echo "$checks checks"
