@@ -151,7 +151,8 @@ void help_man(FILE *out)
 		"configuration\n.TP\nSSH_AUTH_SOCK\nthe agent that holds the user's key\n.TP\n"
 		"NO_COLOR\nno colours\n.SH SEE ALSO\n.BR greatseald (8),\n.BR greatseal\\-keeper "
 		"(8),\n"
-		".BR greatseal\\-worker (8),\n.BR ssh\\-keygen (1)\n",
+		".BR greatseal\\-worker (8),\n.BR greatseal\\-policy (5),\n.BR greatseal\\-roster "
+		"(5),\n.BR ssh\\-keygen (1)\n",
 		out);
 }
 

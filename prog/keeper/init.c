@@ -52,8 +52,9 @@ static rc read_genesis(enum statement_kind kind, const char *path, struct genesi
 	} else {
 		r = jcan_check(v, f);
 		if (!rc_is_ok(r))
-			return fault_wrap(f, r, "%s: not canonical JSON (jq -cSja . writes it)",
-					  path);
+			return fault_wrap(
+				f, r, "%s: not canonical JSON (greatseal policy compile writes it)",
+				path);
 		doc.document = v;
 		doc.expires = clock_now(&clock_system) + GENESIS_EXPIRES;
 		TRY(document_change_encode(&doc, &g->statement, f));

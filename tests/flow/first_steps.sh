@@ -43,7 +43,7 @@ refused() {
 documents=(--policy policy.json --roster roster.json)
 refused 1 'not a host name in lower case' --origin Seal.Example "${documents[@]}" --token "$token"
 refused 1 'not a host name in lower case' --origin 'seal example' "${documents[@]}" --token "$token"
-refused 1 'policy.pretty: not canonical JSON (jq -cSja . writes it)' --origin seal.example --policy policy.pretty \
+refused 1 'policy.pretty: not canonical JSON (greatseal policy compile writes it)' --origin seal.example --policy policy.pretty \
 	--roster roster.json --token "$token"
 refused 1 'roster.pretty: not canonical JSON' --origin seal.example --policy policy.json --roster roster.pretty --token "$token"
 refused 1 'cannot be filled' --origin seal.example --policy policy.unfillable --roster roster.json --token "$token"

@@ -44,20 +44,40 @@ refused() {
 
 for who in alice bob carol dave mallory build-07; do ssh-keygen -q -t ed25519 -N '' -C "$who" -f "$who"; done
 public() { cut -d' ' -f1,2 "$1.pub"; }
-roster() {
-	jq -ncS --arg a "$(public alice)" --arg b "$(public bob)" --arg c "$(public carol)" --arg d "$(public dave)" \
-		--arg h "$(public build-07)" --argjson v "$1" '{version: $v, hosts: [{name: "build-07", groups: ["farm"], keys: [$h]}],
-		people: [{name: "alice", groups: ["release"], keys: [$a]}, {name: "bob", groups: ["release"], keys: [$b]},
-		{name: "carol", groups: ["engineers"], keys: [$c]}, {name: "dave", groups: ["security"], keys: [$d]}]}' | tr -d '\n'
-}
-policy() {
-	jq -ncS --argjson v "$1" '{version: $v, admin: {approve: ["1 of security"]}, unlock: {approve: ["1 of release", "1 of security"]},
-		change: {approve: ["1 of release", "1 of security"]},
-		rules: [{name: "release", keys: ["release"], formats: ["pe", "cms"], request: ["group:engineers"], from: ["group:farm"],
-		approve: ["1 of release", "1 of security"], max_uses: 2}]}' | tr -d '\n'
-}
-roster 1 >roster.json
-policy 1 >policy.json
+cat >roster.yaml <<END
+version: 1
+people:
+  - {name: alice, groups: [release], keys: [$(<alice.pub)]}
+  - {name: bob, groups: [release], keys: [$(<bob.pub)]}
+  - {name: carol, groups: [engineers], keys: [$(<carol.pub)]}
+  - {name: dave, groups: [security], keys: [$(<dave.pub)]}
+hosts:
+  - {name: build-07, groups: [farm], keys: [$(<build-07.pub)]}
+END
+cat >policy.yaml <<END
+version: 1
+admin: {approve: [1 of security]}
+unlock: {approve: [1 of release, 1 of security]}
+change: {approve: [1 of release, 1 of security]}
+rules:
+  - name: release
+    keys: [release]
+    formats: [pe, cms]
+    request: [group:engineers]
+    from: [group:farm]
+    approve: [1 of release, 1 of security]
+    max_uses: 2
+END
+cat >tests.yaml <<END
+policy: policy.yaml
+roster: roster.yaml
+tests:
+  - name: security alone releases
+    request: {key: release, format: pe, by: carol, from: build-07}
+    approvals: [dave]
+    expect: allow
+END
+greatseal policy compile policy.yaml roster.yaml --quiet
 (umask 077 && echo "a passphrase for a test" >passphrase)
 token=file:main,passphrase=$work/passphrase,scrypt=10
 greatseal-keeper init --state "$work/keeper" --guard "$work/guard" --origin log.example --policy "$work/policy.json" \
@@ -120,6 +140,9 @@ refused 4 approve.duplicate as alice approve "$first" --yes
 as bob approve "$first" --yes >/dev/null
 as carol explain "$first" --json | jq -e '.outcome == "wait" and .missing == ["1 of security"]' >/dev/null || die explain
 ok "two release managers do not fill the seat of security"
+as carol explain "$first" --map policy.map | grep -qx 'rule release (policy.yaml:6):' || die "the rule's line"
+as carol explain "$first" --map policy.map --json | jq -e '.rule_source == "policy.yaml:6"' >/dev/null || die "the rule's line"
+ok "explain knows the rule's line in its source"
 as bob withdraw "$first" >/dev/null
 as dave approve "$first" --yes >/dev/null
 as carol fetch "$first" -o signed1 2>/dev/null
@@ -193,12 +216,20 @@ as carol fetch "$fourth" -o signed4 2>/dev/null
 ok "kill -9 of the keeper: the approval before it counts"
 
 # Policy changes need the quorum that is in force.
-policy 2 | jq -cS '.rules[0].approve = ["1 of security"]' | tr -d '\n' >policy2.json
-change=$(as alice policy propose policy2.json --json 2>/dev/null | jq -r .id || true)
+sed 's/^version: 1/version: 2/' policy.yaml >policy2.yaml
+refused 1 "1 of 1 tests of tests.yaml fail; nothing is proposed" as alice policy propose policy2.yaml --tests tests.yaml
+as alice policy pending --json | jq -e '.changes == []' >/dev/null || die "a change whose tests fail is pending"
+sed -i 's/    approve: .*/    approve: [1 of security]/' policy2.yaml
+change=$(as alice policy propose policy2.yaml --tests tests.yaml --json 2>/dev/null | jq -r .id || true)
 as alice policy show --json | jq -e '.version == 1' >/dev/null || die "one signature must not change the policy"
 as dave policy sign "$change" --yes >/dev/null
 as alice policy show --json | jq -e '.version == 2' >/dev/null || die "the quorum changes the policy"
 ok "policy 2 in force after both signatures"
+refused 1 "policy.map is of another policy than the one in force" as carol explain "$first" --map policy.map
+sed 's/^version: 1/version: 2/' roster.yaml >roster2.yaml
+change=$(as alice roster propose roster2.yaml --json 2>/dev/null | jq -r .id || true)
+as dave roster sign "$change" --yes >/dev/null
+as alice roster show --json | jq -e '.version == 2' >/dev/null || die "roster 2 in force"
 as dave key lock release -m test >/dev/null
 as carol submit --key release -m locked one/app.exe --json | jq -e '.reason == "key.locked"' >/dev/null || die "a locked key"
 ok "a locked key signs nothing"

@@ -196,6 +196,55 @@ static void there_are_limits(void **state)
 	assert_rc(RC_LIMIT, parse_json(buf_cstr(&b), &f));
 }
 
+/* The YAML behind a heading of docs/policy.md, compiled. */
+static void documented(const char *heading, enum source_kind kind, struct buf *out)
+{
+	const char *dir = getenv("SRCDIR");
+	AUTO(source) struct source *s = NULL;
+	AUTO(buf) struct buf doc = {0};
+	struct fault f = {0};
+	char path[600];
+	const char *from;
+	const char *to;
+
+	buf_init(&doc, 1 << 20);
+	(void)snprintf(path, sizeof(path), "%s/docs/policy.md", dir != NULL ? dir : ".");
+	assert_rc(RC_OK, file_read(path, &doc, NULL));
+	from = strstr(buf_cstr(&doc), heading);
+	assert_non_null(from);
+	from = strstr(from, "```yaml\n");
+	assert_non_null(from);
+	from += strlen("```yaml\n");
+	to = strstr(from, "```");
+	assert_non_null(to);
+	if (!rc_is_ok(source_read(kind, view_of(from, (size_t)(to - from)), &s, &f)))
+		fail_msg("%s", f.text);
+	buf_init(out, DOCUMENT_BYTES_MAX);
+	assert_rc(RC_OK, source_compile(s, out, &f));
+}
+
+/* The documented policy is one, and decides the documented test as it says. */
+static void the_documented_examples_are_true(void **state)
+{
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *r = roster_read();
+	AUTO(cases) struct cases c = {0};
+	AUTO(buf) struct buf policy = {0};
+	AUTO(buf) struct buf tests = {0};
+	struct case_result result;
+	struct fault f = {0};
+
+	(void)state;
+	documented("\n## Policy\n", SOURCE_POLICY, &policy);
+	documented("\n## Tests\n", SOURCE_TESTS, &tests);
+	assert_rc(RC_OK, policy_parse(buf_view(&policy), &p, &f));
+	assert_int_equal(p->rule_count, 2);
+	assert_rc(RC_OK, cases_parse(buf_view(&tests), &c, &f));
+	assert_int_equal(c.count, 1);
+	assert_rc(RC_OK, case_run(&c.list[0], p, r, &result));
+	assert_string_equal(result.text, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +253,7 @@ int main(void)
 		cmocka_unit_test(a_failure_says_what_was_decided),
 		cmocka_unit_test(test_files_are_strict),
 		cmocka_unit_test(there_are_limits),
+		cmocka_unit_test(the_documented_examples_are_true),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <jansson.h>
-
 #include "lib/policy/policy.h"
 #include "lib/policy/quorum.h"
 #include "tests/organisation.h"
@@ -464,38 +462,6 @@ static void rule_digests_are_as_documented(void **state)
 	assert_memory_equal(got.b, want.b, DIGEST_SIZE);
 }
 
-/* The example of docs/policy.md, made canonical, is a policy. */
-static void the_documented_policy_is_one(void **state)
-{
-	static const char heading[] = "## Policy\n\n```json\n";
-	const char *dir = getenv("SRCDIR");
-	AUTO(policy) struct policy *p = NULL;
-	AUTO(buf) struct buf doc;
-	struct fault f = {0};
-	char path[600];
-	const char *from;
-	json_error_t error;
-	json_t *json;
-	char *text;
-
-	(void)state;
-	buf_init(&doc, 1 << 20);
-	(void)snprintf(path, sizeof(path), "%s/docs/policy.md", dir != NULL ? dir : ".");
-	assert_rc(RC_OK, file_read(path, &doc, NULL));
-	from = strstr(buf_cstr(&doc), heading);
-	assert_non_null(from);
-	from += strlen(heading);
-	json = json_loadb(from, (size_t)(strstr(from, "```") - from), JSON_REJECT_DUPLICATES,
-			  &error);
-	assert_non_null(json);
-	text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-	if (!rc_is_ok(policy_parse(view_str(text), &p, &f)))
-		fail_msg("%s", f.text);
-	assert_int_equal(p->rule_count, 2);
-	free(text);
-	json_decref(json);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,7 +475,6 @@ int main(void)
 		cmocka_unit_test(quorums_have_edges),
 		cmocka_unit_test(rule_digests_follow_what_matters),
 		cmocka_unit_test(rule_digests_are_as_documented),
-		cmocka_unit_test(the_documented_policy_is_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
