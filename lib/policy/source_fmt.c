@@ -235,6 +235,11 @@ static void header_find(struct fmt *f)
 			keep = i;
 	for (uint32_t i = 0; i < keep; i++)
 		f->comments[first->lead + i].header = true;
+	/* The empty line is the header's, wherever the field goes. */
+	if (keep > 0 && keep == first->lead_count)
+		first->gap = false;
+	else if (keep > 0)
+		f->comments[first->lead + keep].gap = false;
 	f->gap_after_header = keep > 0;
 }
 

@@ -622,6 +622,8 @@ static void layout_is_in_the_order_of_the_schema(void **state)
 		      "  - name: build-07\n"
 		      "    groups: []\n"
 		      "    keys: [" KEY_B "]\n");
+	expect_layout(SOURCE_ROSTER, "# top\n\npeople: []\nversion: 1\n",
+		      "# top\n\nversion: 1\npeople: []\n");
 	expect_layout(SOURCE_ROSTER, "{people: [], version: '1'}",
 		      "version: 1\n"
 		      "people: []\n");
@@ -719,7 +721,6 @@ static void layout_keeps_every_comment_at_its_place(void **state)
 		      "# last of change\n"
 		      "unlock:\n"
 		      "  approve: [1 of a]\n"
-		      "\n"
 		      "# about rules\n"
 		      "rules: # in order\n"
 		      "  # first rule\n"
