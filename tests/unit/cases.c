@@ -114,6 +114,29 @@ static void every_member_counts(void **state)
 	       "");
 }
 
+/* Two rules name the key; the second asks nobody, and the best decision counts. */
+static void every_rule_of_the_key_is_tried(void **state)
+{
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *r = roster_read();
+	AUTO(cases) struct cases c = {0};
+	AUTO(buf) struct buf b;
+	struct case_result result;
+	struct fault f = {0};
+
+	(void)state;
+	replaced("policy.json", "\"keys\":[\"nightly\"]", "\"keys\":[\"nightly\",\"release-2026\"]",
+		 &b);
+	assert_rc(RC_OK, policy_parse(buf_view(&b), &p, &f));
+	assert_rc(RC_OK,
+		  parse(HEAD
+			"    request: {key: release-2026, format: cms, by: carol, from: build-07}\n"
+			"    expect: allow\n    rule: nightly\n",
+			&c, &f));
+	assert_rc(RC_OK, case_run(&c.list[0], p, r, &result));
+	assert_string_equal(result.text, "");
+}
+
 static void a_failure_says_what_was_decided(void **state)
 {
 	(void)state;
@@ -250,6 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cases_are_decided),
 		cmocka_unit_test(every_member_counts),
+		cmocka_unit_test(every_rule_of_the_key_is_tried),
 		cmocka_unit_test(a_failure_says_what_was_decided),
 		cmocka_unit_test(test_files_are_strict),
 		cmocka_unit_test(there_are_limits),

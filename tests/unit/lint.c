@@ -158,6 +158,7 @@ static bool is_shadowed(const char *fields)
 	AUTO(findings) struct findings f = {0};
 
 	look("\"upload\":\"optional\"}]", fields, "", "", &f);
+	assert_null(find(&f, "rule.shadowed", LINT_RULE, "release")); /* of two the later one */
 	if (find(&f, "rule.shadowed", LINT_RULE, "late") == NULL) {
 		assert_false(has_code(&f, "rule.shadowed"));
 		return false;
