@@ -127,6 +127,7 @@ static const char *const calls[] = {
 	"stat",
 	"statfs",
 	"statx",
+	"sync_file_range",
 	"sysinfo",
 	"tgkill",
 	"time",
