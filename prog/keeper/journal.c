@@ -326,6 +326,18 @@ static rc level_hashes(struct journal *j, unsigned level, uint64_t from, uint64_
 	return OK;
 }
 
+rc journal_node_get(struct journal *j, unsigned level, uint64_t index, struct digest *ret,
+		    struct fault *f)
+{
+	uint8_t mem[DIGEST_SIZE];
+	struct buf hash;
+
+	buf_init_fixed(&hash, mem, sizeof(mem));
+	TRY(level_hashes(j, level, index, index + 1, &hash, f));
+	memcpy(ret->b, mem, sizeof(mem));
+	return OK;
+}
+
 static rc read_tile(void *ctx, const struct tile_id *id, struct buf *out, struct fault *f)
 {
 	struct journal *j = (struct journal *)ctx;

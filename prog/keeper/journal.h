@@ -87,6 +87,9 @@ MUST rc journal_leaf_get(struct journal *j, uint64_t index, struct digest *ret_h
 			 struct buf *out, struct fault *f);
 /* The hash tiles of all leaves, also those of the open transaction; bounded work per tile. */
 struct tile_reader journal_tiles(struct journal *j);
+/* Root of the full tile `index` of the level below; level from 1. RC_CORRUPT: it is not there. */
+MUST rc journal_node_get(struct journal *j, unsigned level, uint64_t index, struct digest *ret,
+			 struct fault *f);
 struct entry_source journal_entries(struct journal *j);
 
 /* ---- Statements, by digest
