@@ -1,16 +1,12 @@
 # rows_journal.sh - part of tools/bench: a keeper with a large journal: its start, its memory, its proofs. The keeper is
 # one of its own, whose journal journal_fill has filled and left as a crash leaves it.
 
-journal_files=(keeper.db keeper.db-wal)
-
-# Takes what is there of the files out of the page cache, as after a boot of the machine.
+# Takes journal and tiles out of the page cache, as after a boot of the machine.
 journal_forget() {
 	local file
-	for file in "$@"; do
-		[[ -f $file ]] || continue
-		sync "$file"
-		dd if="$file" iflag=nocache count=0 status=none
-	done
+	sync -f big
+	for file in big/keeper.db*; do dd if="$file" iflag=nocache count=0 status=none; done
+	find big/public/tile/0 -type f -exec dd if={} iflag=nocache count=0 status=none \;
 }
 
 # journal_start WHICH: starts the keeper and measures; $asked is what keeper_ask says.
@@ -48,15 +44,16 @@ row_journal() {
 	began=$(date +%s)
 	journal_fill "$entries" rsa "$print" --state "$state/big" --guard "$state/big-guard" --token "$token" >/dev/null 2>>big.log
 	ended=$(date +%s)
-	journal_forget "${journal_files[@]/#/big/}"
+	journal_forget
 	journal_start "after a crash"
 	journal_proof "from the disk"
-	cat "${journal_files[@]/#/big/}" >/dev/null
+	cat big/keeper.db >/dev/null
+	find big/public/tile/0 -type f -exec cat {} + >/dev/null
 	asked=$(keeper_ask "$state/big.sock" 2000)
 	journal_proof "from memory"
 	memory_row greatseal-keeper "$(peak_kib "$journal_keeper")" "journal"
 	journal_stop TERM
-	journal_forget "${journal_files[@]/#/big/}"
+	journal_forget
 	journal_start "after an orderly end"
 	note "journal: $(stat -c %s big/keeper.db | awk '{ printf "%d", $1 / 1048576 }') MiB, filled in $((ended - began)) s;" \
 		"both starts with nothing of the journal in memory"
