@@ -16,6 +16,7 @@ struct pkey_soft {
 
 struct pkey_soft_ctx {
 	const struct pkey_soft *key;
+	EVP_PKEY *own; /* a copy: threads that share a key object wait for its locks and lines */
 	EVP_PKEY_CTX *sign; /* RSA, ECDSA: initialised for `hash` */
 	enum hash_alg hash;
 	EVP_MD_CTX *message; /* Ed25519 */
@@ -150,11 +151,14 @@ static bool prepare(struct pkey_soft_ctx *c)
 {
 	enum sign_scheme scheme = key_alg_scheme(pkey_alg(c->key->pub));
 
+	c->own = EVP_PKEY_dup(c->key->evp);
+	if (c->own == NULL)
+		return false;
 	if (scheme == SIGN_ED25519) {
 		c->message = EVP_MD_CTX_new();
 		return c->message != NULL;
 	}
-	c->sign = EVP_PKEY_CTX_new_from_pkey(NULL, c->key->evp, NULL);
+	c->sign = EVP_PKEY_CTX_new_from_pkey(NULL, c->own, NULL);
 	return c->sign != NULL && EVP_PKEY_sign_init(c->sign) == 1 &&
 	       (scheme != SIGN_RSA_PKCS1 ||
 		EVP_PKEY_CTX_set_rsa_padding(c->sign, RSA_PKCS1_PADDING) == 1) &&
@@ -182,6 +186,7 @@ void pkey_soft_ctx_free(struct pkey_soft_ctx *c)
 		return;
 	EVP_PKEY_CTX_free(c->sign);
 	EVP_MD_CTX_free(c->message);
+	EVP_PKEY_free(c->own);
 	free(c);
 }
 
@@ -205,8 +210,7 @@ rc pkey_soft_sign(struct pkey_soft_ctx *c, const struct sign_input *in, struct b
 
 	TRY(check_input(pkey_alg(c->key->pub), in, f));
 	if (in->scheme == SIGN_ED25519)
-		ok = EVP_DigestSignInit_ex(c->message, NULL, NULL, NULL, NULL, c->key->evp, NULL) ==
-			     1 &&
+		ok = EVP_DigestSignInit_ex(c->message, NULL, NULL, NULL, NULL, c->own, NULL) == 1 &&
 		     EVP_DigestSign(c->message, sig, &len, in->input.ptr, in->input.len) == 1;
 	else
 		ok = set_hash(c, in->hash) &&
