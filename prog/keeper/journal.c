@@ -102,10 +102,10 @@ rc journal_create(const char *path, const struct journal_identity *id, struct fa
 	TRY(exec(j, journal_schema, "schema", f));
 	TRY(first_rows(j, id, f));
 	/* Last, so that a file with a version is a whole one. */
-	TRY(exec(j, "PRAGMA user_version=1", "version", f));
+	TRY(exec(j, "PRAGMA user_version=2", "version", f));
 	return exec(j, "PRAGMA wal_checkpoint(TRUNCATE)", "checkpoint", f);
 }
-_Static_assert(JOURNAL_VERSION == 1, "user_version above");
+_Static_assert(JOURNAL_VERSION == 2, "user_version above");
 
 static rc check_version(struct journal *j, struct fault *f)
 {
@@ -122,7 +122,9 @@ static rc check_version(struct journal *j, struct fault *f)
 	if (code != SQLITE_ROW)
 		return journal_fault(j, code, "version", f);
 	if (version != JOURNAL_VERSION)
-		return fault_set(f, RC_UNSUPPORTED, 0, "journal: schema version %d, this is %d",
+		return fault_set(f, RC_UNSUPPORTED, 0,
+				 "journal: schema version %d, this program reads and writes %d "
+				 "alone; run the program that made it, or start a new origin",
 				 version, JOURNAL_VERSION);
 	return OK;
 }

@@ -24,7 +24,7 @@
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 1
+#define JOURNAL_VERSION 2      /* 1 had uses without key and requester */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
@@ -158,7 +158,18 @@ struct journal_use {
 	bool done;
 	uint64_t issue; /* leaf, if done */
 };
-MUST rc journal_use_add(struct journal *j, const struct journal_use *u, struct fault *f);
+struct use_nth {
+	uint32_t n;
+	unix_time after;
+};
+/* key and requester of the request, for rates. */
+MUST rc journal_use_add(struct journal *j, const struct journal_use *u, const struct name *key,
+			const struct name *requester, struct fault *f);
+/* When the nth use (from 1), counted from the newest, of the key was committed, among those after
+ * `after`; of this requester alone unless NULL. Uses from a future, left by a clock that was set
+ * back, count. RC_NOTFOUND: there are fewer. */
+MUST rc journal_use_nth(struct journal *j, const struct name *key, const struct name *requester,
+			struct use_nth nth, unix_time *ret, struct fault *f);
 /* RC_NOTFOUND. */
 MUST rc journal_use_get(struct journal *j, uint64_t request, uint32_t use, struct journal_use *ret,
 			struct fault *f);

@@ -219,7 +219,8 @@ rc journal_act_withdraw(struct journal *j, uint64_t leaf, struct fault *f)
 /* ---- Uses and results
  * ------------------------------------------------------------------------------*/
 
-rc journal_use_add(struct journal *j, const struct journal_use *u, struct fault *f)
+rc journal_use_add(struct journal *j, const struct journal_use *u, const struct name *key,
+		   const struct name *requester, struct fault *f)
 {
 	sqlite3_stmt *s = journal_use_stmt(j, SQL_USE_ADD);
 
@@ -228,7 +229,27 @@ rc journal_use_add(struct journal *j, const struct journal_use *u, struct fault 
 	bind_u64(s, 3, u->use);
 	(void)sqlite3_bind_int64(s, 4, u->signed_at);
 	bind_digest(s, 5, &u->cert);
+	(void)sqlite3_bind_text(s, 6, key->s, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(s, 7, requester->s, -1, SQLITE_STATIC);
 	return journal_run(j, SQL_USE_ADD, f);
+}
+
+rc journal_use_nth(struct journal *j, const struct name *key, const struct name *requester,
+		   struct use_nth nth, unix_time *ret, struct fault *f)
+{
+	enum journal_sql id = requester == NULL ? SQL_USE_NTH_OF_KEY : SQL_USE_NTH_OF_REQUESTER;
+	sqlite3_stmt *s = journal_use_stmt(j, id);
+	int at = 1;
+
+	(void)sqlite3_bind_text(s, at++, key->s, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(s, at++, nth.after);
+	if (requester != NULL)
+		(void)sqlite3_bind_text(s, at++, requester->s, -1, SQLITE_STATIC);
+	bind_u64(s, at, nth.n - 1);
+	TRY(journal_row(j, id, f));
+	*ret = sqlite3_column_int64(s, 0);
+	journal_done(j, id);
+	return OK;
 }
 
 static rc use_columns(struct journal *j, enum journal_sql id, struct journal_use *ret,

@@ -31,8 +31,11 @@ const char journal_schema[] =
 	" expires INTEGER NOT NULL, withdrawn INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX act_request ON act(request);"
 	"CREATE TABLE use(authorize INTEGER PRIMARY KEY, request INTEGER NOT NULL,"
-	" use INTEGER NOT NULL, signed_at INTEGER NOT NULL, cert BLOB NOT NULL, issue INTEGER)"
-	" STRICT;"
+	" use INTEGER NOT NULL, signed_at INTEGER NOT NULL, cert BLOB NOT NULL, issue INTEGER,"
+	" key TEXT NOT NULL, requester TEXT NOT NULL) STRICT;"
+	/* rates: of a key, and of a key by one requester */
+	"CREATE INDEX use_key ON use(key,signed_at);"
+	"CREATE INDEX use_key_requester ON use(key,requester,signed_at);"
 	"CREATE UNIQUE INDEX use_request ON use(request,use);"
 	"CREATE INDEX use_pending ON use(authorize) WHERE issue IS NULL;"
 	"CREATE TABLE result(issue INTEGER PRIMARY KEY, signatures BLOB NOT NULL) STRICT;"

@@ -42,7 +42,13 @@
 	  "SELECT leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn FROM act"    \
 	  " WHERE request=? ORDER BY leaf")                                                        \
 	X(ACT_WITHDRAW, "UPDATE act SET withdrawn=1 WHERE leaf=?")                                 \
-	X(USE_ADD, "INSERT INTO use(authorize,request,use,signed_at,cert) VALUES(?,?,?,?,?)")      \
+	X(USE_ADD, "INSERT INTO use(authorize,request,use,signed_at,cert,key,requester)"           \
+		   " VALUES(?,?,?,?,?,?,?)")                                                       \
+	X(USE_NTH_OF_KEY, "SELECT signed_at FROM use WHERE key=? AND signed_at>?"                  \
+			  " ORDER BY signed_at DESC LIMIT 1 OFFSET ?")                             \
+	X(USE_NTH_OF_REQUESTER,                                                                    \
+	  "SELECT signed_at FROM use WHERE key=? AND signed_at>? AND requester=?"                  \
+	  " ORDER BY signed_at DESC LIMIT 1 OFFSET ?")                                             \
 	X(USE_GET, "SELECT authorize,request,use,signed_at,cert,issue FROM use"                    \
 		   " WHERE request=? AND use=?")                                                   \
 	X(USE_PENDING, "SELECT authorize,request,use,signed_at,cert,issue FROM use"                \

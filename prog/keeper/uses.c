@@ -55,7 +55,8 @@ rc use_commit(struct keeper *k, struct refusal *why)
 			      k->job_count + k->round.job_count);
 	TRY(authorize_leaf(k, use.use, &leaf));
 	TRY(ledger_append(&k->ledger, &leaf, &use.authorize, &k->round.fault));
-	TRY(journal_use_add(k->journal, &use, &k->round.fault));
+	TRY(journal_use_add(k->journal, &use, &d->request.key, &d->request.requester,
+			    &k->round.fault));
 	row.spent = use.use;
 	TRY(journal_request_set(k->journal, &row, &k->round.fault));
 	/* The items move into the job; the rest of the dossier is still good for a status. */

@@ -177,6 +177,69 @@ static void tiles_give_the_root(void **state)
 	tile_nodes_release(&nodes);
 }
 
+/* The nth newest use against a list in memory, with clocks that step back. */
+static void uses_are_counted_as_by_a_model(void **state)
+{
+	static const char *const names[] = {"a", "b", "c"};
+	struct {
+		size_t key;
+		size_t who;
+		unix_time at;
+	} model[400];
+	struct name name[3];
+	uint64_t seed = 7;
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		assert_rc(RC_OK, name_parse(view_str(names[i]), &name[i]));
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	for (unix_time now = 1000; n < 400; n++) {
+		struct journal_use u = {.authorize = 5000 + n, .request = 9000 + n, .use = 1};
+		unix_time found;
+
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		now += (unix_time)(seed >> 40) % 40 - 12;
+		model[n].key = (seed >> 33) % 3;
+		model[n].who = (seed >> 36) % 3;
+		model[n].at = u.signed_at = now;
+		assert_rc(RC_OK,
+			  journal_use_add(j, &u, &name[model[n].key], &name[model[n].who], NULL));
+		for (int tries = 0; tries < 8; tries++) {
+			bool by_who = tries % 2 == 1;
+			size_t key = (seed >> (20 + tries)) % 3, who = (seed >> (10 + tries)) % 3;
+			struct use_nth nth = {1 + (uint32_t)(seed >> (30 + tries)) % 20,
+					      now - (unix_time)(seed >> (25 + tries)) % 300};
+			unix_time want = 0;
+			bool has = false;
+
+			/* want: the largest t with at least n uses at or after t, after the limit
+			 */
+			for (size_t i = 0; i <= n; i++) {
+				uint32_t later = 0;
+
+				for (size_t k = 0; k <= n; k++)
+					if (model[k].key == key &&
+					    (!by_who || model[k].who == who) &&
+					    model[k].at >= model[i].at)
+						later++;
+				if (model[i].key == key && (!by_who || model[i].who == who) &&
+				    model[i].at > nth.after && later >= nth.n &&
+				    (!has || model[i].at > want)) {
+					want = model[i].at;
+					has = true;
+				}
+			}
+			assert_rc(has ? RC_OK : RC_NOTFOUND,
+				  journal_use_nth(j, &name[key], by_who ? &name[who] : NULL, nth,
+						  &found, NULL));
+			if (has)
+				assert_int_equal(found, want);
+		}
+	}
+	journal_rollback(j);
+}
+
 static void rows_come_back(void **state)
 {
 	struct tree_head before = compact_head(&head.tree);
@@ -204,7 +267,7 @@ static void rows_come_back(void **state)
 	assert_rc(RC_OK, journal_act_add(j, &a, NULL));
 	r.spent = 1;
 	assert_rc(RC_OK, journal_request_set(j, &r, NULL));
-	assert_rc(RC_OK, journal_use_add(j, &u, NULL));
+	assert_rc(RC_OK, journal_use_add(j, &u, &a.person, &a.person, NULL));
 	doc.digest = digest_n(3);
 	assert_rc(RC_OK, journal_document_add(j, &doc, NULL));
 	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
@@ -301,9 +364,10 @@ static void one_process_alone(void **state)
 	(void)state;
 	assert_rc(RC_EXISTS, journal_create(path, &id, &f));
 	assert_rc(RC_NOTFOUND, journal_open("/nonexistent/keeper.db", false, &other, &f));
-	assert_int_equal(sqlite3_exec(j->db, "PRAGMA user_version=2", NULL, NULL, NULL), 0);
+	assert_int_equal(sqlite3_exec(j->db, "PRAGMA user_version=1", NULL, NULL, NULL), 0);
 	journal_close(j);
 	assert_rc(RC_UNSUPPORTED, journal_open(path, false, &j, &f));
+	assert_non_null(strstr(f.text, "schema version 1, this program reads and writes 2 alone"));
 	j = NULL;
 }
 
@@ -314,6 +378,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(commit_keeps_and_rollback_forgets, setup, teardown),
 		cmocka_unit_test_setup_teardown(tiles_give_the_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(uses_are_counted_as_by_a_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(log_is_append_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_disk_is_no_more_than_that, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_process_alone, setup, teardown),

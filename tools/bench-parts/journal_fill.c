@@ -82,7 +82,7 @@ static rc add_use(struct fill *s, struct journal_request *row, struct journal_us
 
 	*use = (struct journal_use){.request = row->leaf, .use = 1, .signed_at = s->now};
 	TRY(ledger_append(&s->k->ledger, &leaf, &use->authorize, f));
-	TRY(journal_use_add(s->k->journal, use, f));
+	TRY(journal_use_add(s->k->journal, use, &s->request.key, &s->request.requester, f));
 	row->spent = 1;
 	return journal_request_set(s->k->journal, row, f);
 }
