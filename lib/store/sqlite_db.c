@@ -84,8 +84,11 @@ static const char *const sql_text[] = {
 		" ORDER BY i.request DESC LIMIT ?5",
 	[SQL_REQUEST_DUE] =
 		"SELECT id FROM request WHERE state = 'open' AND sign = 1 AND not_before <= ?1"
-		" AND reason IN ('time.not-before', 'key.token', 'keeper.busy', 'ok')"
-		" ORDER BY seq LIMIT ?2",
+		" AND reason IN ('time.not-before', 'time.window', 'time.freeze', 'time.zone',"
+		" 'limit.rate', 'key.token', 'keeper.busy', 'ok')"
+		/* By lot: many that wait long for a window keep nobody else from being looked at.
+		 */
+		" ORDER BY random() LIMIT ?2",
 	[SQL_REQUEST_UNFINISHED] =
 		"SELECT id FROM request WHERE state IN ('open', 'committed') ORDER BY seq",
 	[SQL_FIND_INSERT] = "INSERT INTO find(request, digests, products) VALUES(?1,?2,?3)",
