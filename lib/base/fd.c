@@ -139,6 +139,22 @@ rc file_read(const char *path, struct buf *b, struct fault *f)
 	return rc_is_ok(r) ? r : fault_wrap(f, r, "%s", path);
 }
 
+rc file_read_at(int dirfd, const char *name, struct buf *b, struct fault *f)
+{
+	AUTO(fd) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	rc r;
+
+	if (fd < 0)
+		return fault_errno(f, errno, "%s", name);
+	if (fstat(fd, &st) != 0)
+		return fault_errno(f, errno, "%s", name);
+	if (!S_ISREG(st.st_mode))
+		return fault_set(f, RC_NOTFOUND, 0, "%s is not a file", name);
+	r = fd_read_all(fd, b, f);
+	return rc_is_ok(r) ? r : fault_wrap(f, r, "%s", name);
+}
+
 /* Writes the bytes to the open temp file and moves it to its name. */
 static rc fill_and_rename(const struct file_spec *spec, const char *temp, struct view bytes,
 			  struct fault *f)

@@ -33,6 +33,10 @@ MUST rc fd_read_all(int fd, struct buf *b, struct fault *f);
 
 /* Opens and reads a whole file of at most b's maximum. RC_NOTFOUND, RC_LIMIT, RC_IO. */
 MUST rc file_read(const char *path, struct buf *b, struct fault *f);
+/* The same below a directory; anything but a regular file is RC_NOTFOUND, and opening it never
+ * waits.
+ */
+MUST rc file_read_at(int dirfd, const char *name, struct buf *b, struct fault *f);
 
 /* Replaces dir/name with the bytes: temp file in dir, write, (fsync), rename, (fsync dir).
  * durable = false leaves the two fsyncs out, for files that can be rebuilt. mode as for open(2). */

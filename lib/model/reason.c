@@ -49,7 +49,8 @@ rc reason_parse(struct view id, enum reason *ret)
 bool reason_is_wait(enum reason r)
 {
 	return r == REASON_APPROVE_QUORUM || r == REASON_TIME_NOT_BEFORE || r == REASON_KEY_TOKEN ||
-	       r == REASON_KEY_LOCKED || r == REASON_KEEPER_BUSY;
+	       r == REASON_KEY_LOCKED || r == REASON_KEEPER_BUSY || r == REASON_TIME_WINDOW ||
+	       r == REASON_TIME_FREEZE || r == REASON_LIMIT_RATE;
 }
 
 rc refuse(struct refusal *ret, enum reason r, const char *fmt, ...)

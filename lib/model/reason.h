@@ -72,6 +72,12 @@
 	  "add people to the group")                                                               \
 	X(RULE_UPLOAD, "rule.upload", "the rule demands that the files are uploaded",              \
 	  "submit without --no-upload")                                                            \
+	X(RULE_REASON, "rule.reason", "the rule demands a reason", "submit with -m and why")       \
+	X(RULE_TICKET, "rule.ticket",                                                              \
+	  "the reason names no ticket of the form that the rule demands",                          \
+	  "name the ticket in the reason (-m)")                                                    \
+	X(RULE_OBSERVE, "rule.observe", "the rule is on trial and permits nothing",                \
+	  "propose the rule without mode: observe")                                                \
 	X(APPROVE_QUORUM, "approve.quorum", "approvals are missing",                               \
 	  "greatseal approve, by the people named")                                                \
 	X(APPROVE_RULE, "approve.rule-changed", "the approval is for another version of the rule", \
@@ -84,6 +90,14 @@
 	X(TIME_DEADLINE, "time.deadline", "the request's deadline has passed", "submit it anew")   \
 	X(TIME_CLOCK, "time.clock", "the keeper's clock is behind its own log",                    \
 	  "set the clock of the keeper's machine")                                                 \
+	X(TIME_WINDOW, "time.window", "the rule's windows are closed",                             \
+	  "wait; it is signed when the next one opens")                                            \
+	X(TIME_FREEZE, "time.freeze", "the key is frozen",                                         \
+	  "wait until the freeze ends, or use a break-glass rule")                                 \
+	X(TIME_ZONE, "time.zone", "the file of a time zone cannot be read",                        \
+	  "install the zone files on the keeper's machine (setting zoneinfo)")                     \
+	X(LIMIT_RATE, "limit.rate", "the key has been used as often as its rate permits",          \
+	  "wait; it is signed when the rate permits it")                                           \
 	X(STATE_UNKNOWN, "state.unknown", "the keeper does not know this request",                 \
 	  "submit it first")                                                                       \
 	X(STATE_DENIED, "state.denied", "the request was denied", "submit a new request")          \
@@ -154,7 +168,8 @@ const char *reason_remedy(enum reason r);
 /* RC_UNKNOWN for an id that is not in the table. */
 MUST rc reason_parse(struct view id, enum reason *ret);
 
-/* Reasons that time or people can mend: approve.quorum, time.not-before, key.token, keeper.busy. */
+/* Reasons that time or people can mend: approve.quorum, time.not-before, time.window, time.freeze,
+ * limit.rate, key.token, key.locked, keeper.busy. */
 bool reason_is_wait(enum reason r);
 
 /* A reason with the words for this one case ("carol asked for it herself"). */

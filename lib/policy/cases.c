@@ -222,8 +222,8 @@ static bool names_key(const struct rule *rule, const struct name *key)
 }
 
 /* The decision when everybody approved under this rule; NULL: nobody approved. */
-static rc decide(const struct policy_case *c, const struct policy *p, const struct roster *r,
-		 const struct rule *rule, struct decision *ret)
+static rc decide(const struct policy_case *c, const struct case_world *w, const struct rule *rule,
+		 struct decision *ret)
 {
 	static const struct digest key = {{1}}; /* any: no test is about it */
 	struct approval_fact approvals[CASE_APPROVALS_MAX];
@@ -237,18 +237,21 @@ static rc decide(const struct policy_case *c, const struct policy *p, const stru
 			      .key_retired = c->key_retired,
 			      .approvals = approvals,
 			      .approval_count = rule == NULL ? 0 : c->approval_count,
-			      .now = c->at};
+			      .now = c->at,
+			      .zones = w->zones,
+			      .without_rates = true};
 
 	request.key_fingerprint = key;
 	request.items = &item;
 	request.count = 1;
 	for (size_t i = 0; i < facts.approval_count; i++)
-		approvals[i] = (struct approval_fact){.person = c->approvals[i],
-						      .rule = policy_rule_digest(rule, r, &key),
-						      .statement = {{(uint8_t)(i + 1)}},
-						      .given = given < 0 ? 0 : given,
-						      .expires = TIME_MAX};
-	return evaluate(p, r, &facts, ret);
+		approvals[i] = (struct approval_fact){
+			.person = c->approvals[i],
+			.rule = policy_rule_digest(w->policy, rule, w->roster, &request.key, &key),
+			.statement = {{(uint8_t)(i + 1)}},
+			.given = given < 0 ? 0 : given,
+			.expires = TIME_MAX};
+	return evaluate(w->policy, w->roster, &facts, ret);
 }
 
 static bool gives_reason(const struct decision *d, enum reason reason)
@@ -291,9 +294,9 @@ static void judge(const struct policy_case *c, struct case_result *ret)
 	(void)snprintf(ret->text, sizeof(ret->text), "%s", f.text);
 }
 
-rc case_run(const struct policy_case *c, const struct policy *p, const struct roster *r,
-	    struct case_result *ret)
+rc case_run(const struct policy_case *c, const struct case_world *w, struct case_result *ret)
 {
+	const struct policy *p = w->policy;
 	bool found = false;
 
 	for (size_t i = 0; i < p->rule_count; i++) {
@@ -301,13 +304,13 @@ rc case_run(const struct policy_case *c, const struct policy *p, const struct ro
 
 		if (!names_key(&p->rules[i], &c->request.key))
 			continue;
-		TRY(decide(c, p, r, &p->rules[i], &d));
+		TRY(decide(c, w, &p->rules[i], &d));
 		if (!found || d.outcome < ret->decision.outcome)
 			ret->decision = d;
 		found = true;
 	}
 	if (!found)
-		TRY(decide(c, p, r, NULL, &ret->decision));
+		TRY(decide(c, w, NULL, &ret->decision));
 	judge(c, ret);
 	return OK;
 }

@@ -6,7 +6,7 @@
  *   "deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
  *   "no_upload":true?,"not_before":SECONDS?,"uses":N?},"rule":NAME?}..]}
  * Owns: reading it and running one case through evaluate(). No clock: a case without a time has
- * CASE_TIME. */
+ * CASE_TIME. No journal: rates are taken to have been kept. */
 #ifndef GS_POLICY_CASES_H
 #define GS_POLICY_CASES_H
 
@@ -40,6 +40,13 @@ struct cases {
 	size_t count;
 };
 
+/* What a case is decided by. */
+struct case_world {
+	const struct policy *policy;
+	const struct roster *roster;
+	const struct zone_source *zones; /* as in struct facts */
+};
+
 struct case_result {
 	bool passed;
 	struct decision decision;
@@ -54,7 +61,6 @@ AUTO_DEFINE(cases, struct cases, cases_release)
 
 /* Decides one case: each rule that names the key is tried with the approvals bound to it, as people
  * do who read the request under that rule; the best decision counts. RC_LIMIT as evaluate(). */
-MUST rc case_run(const struct policy_case *c, const struct policy *p, const struct roster *r,
-		 struct case_result *ret);
+MUST rc case_run(const struct policy_case *c, const struct case_world *w, struct case_result *ret);
 
 #endif

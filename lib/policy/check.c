@@ -1,6 +1,7 @@
 /* check - policy_check(): what a policy demands of a roster. */
 #include <stdlib.h>
 
+#include "lib/policy/floors.h"
 #include "lib/policy/matching.h"
 #include "lib/policy/quorum.h"
 
@@ -128,7 +129,13 @@ static rc check_all(const struct context *c)
 	TRY(quorum_check(c, &c->policy->unlock, "unlock"));
 	for (size_t i = 0; i < c->policy->rule_count; i++)
 		TRY(rule_check(c, &c->policy->rules[i]));
-	return OK;
+	for (size_t i = 0; i < c->policy->tier_count; i++) {
+		char where[NAME_MAX_LEN + 8] = "tier ";
+
+		memcpy(where + 5, c->policy->tiers[i].name.s, sizeof(c->policy->tiers[i].name.s));
+		TRY(names_exist(c, &c->policy->tiers[i].approve, where));
+	}
+	return floors_check(c->policy, c->roster, c->people, c->fault);
 }
 
 rc policy_check(const struct policy *p, const struct roster *r, struct fault *f)

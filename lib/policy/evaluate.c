@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/policy/evaluate_impl.h"
+
 const char *outcome_word(enum outcome o)
 {
 	if (o == OUTCOME_ALLOW)
@@ -10,32 +12,38 @@ const char *outcome_word(enum outcome o)
 	return o == OUTCOME_WAIT ? "wait" : "deny";
 }
 
-/* What all checks look at. */
-struct context {
-	const struct policy *policy;
-	const struct roster *roster;
-	const struct facts *facts;
-	const struct request *request;
-	const struct principal *requester; /* NULL if the roster has none */
-	const struct principal *host;
-};
-
-/* Adds one line; a line more than CHECKS_MAX is dropped, its outcome counts all the same. */
-__attribute__((format(printf, 4, 5))) static void add(struct decision *d, enum reason reason,
-						      enum outcome outcome, const char *fmt, ...)
+static void add_line(struct decision *d, const struct check *line, const char *fmt, va_list ap)
 {
 	struct check *c = &d->checks[d->check_count];
-	va_list ap;
 
-	if (outcome > d->outcome)
-		d->outcome = outcome;
+	if (line->outcome > d->outcome)
+		d->outcome = line->outcome;
 	if (d->check_count == CHECKS_MAX)
 		return;
 	d->check_count++;
-	c->reason = reason;
-	c->outcome = outcome;
-	va_start(ap, fmt);
+	c->reason = line->reason;
+	c->outcome = line->outcome;
+	c->passes = line->passes;
 	(void)vsnprintf(c->text, sizeof(c->text), fmt, ap);
+}
+
+void check_add(struct decision *d, enum reason reason, enum outcome outcome, const char *fmt, ...)
+{
+	const struct check line = {.reason = reason, .outcome = outcome};
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_line(d, &line, fmt, ap);
+	va_end(ap);
+}
+
+void check_add_wait(struct decision *d, enum reason reason, unix_time passes, const char *fmt, ...)
+{
+	const struct check line = {.reason = reason, .outcome = OUTCOME_WAIT, .passes = passes};
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_line(d, &line, fmt, ap);
 	va_end(ap);
 }
 
@@ -82,66 +90,61 @@ static void say_refs(struct words *w, const struct subject_ref *list, size_t cou
 
 /* ---- Checks that are the same for every rule ------------------------------------------------*/
 
-static void check_who(const struct context *c, struct decision *d)
+static void check_who(const struct eval *c, struct decision *d)
 {
 	if (c->requester == NULL)
-		add(d, REASON_WHO_PERSON, OUTCOME_DENY, "the roster has no person %s",
-		    c->request->requester.s);
+		check_add(d, REASON_WHO_PERSON, OUTCOME_DENY, "the roster has no person %s",
+			  c->request->requester.s);
 	if (c->host == NULL)
-		add(d, REASON_WHO_HOST, OUTCOME_DENY, "the roster has no host %s",
-		    c->request->host.s);
+		check_add(d, REASON_WHO_HOST, OUTCOME_DENY, "the roster has no host %s",
+			  c->request->host.s);
 }
 
-static void check_key(const struct context *c, struct decision *d)
+static void check_key(const struct eval *c, struct decision *d)
 {
 	const char *key = c->request->key.s;
 
 	if (!c->facts->key_known)
-		add(d, REASON_KEY_UNKNOWN, OUTCOME_DENY, "the keeper has no key %s", key);
+		check_add(d, REASON_KEY_UNKNOWN, OUTCOME_DENY, "the keeper has no key %s", key);
 	else if (!digest_is_equal(&c->facts->key_fingerprint, &c->request->key_fingerprint))
-		add(d, REASON_KEY_FINGERPRINT, OUTCOME_DENY,
-		    "key %s has another fingerprint than the request says", key);
+		check_add(d, REASON_KEY_FINGERPRINT, OUTCOME_DENY,
+			  "key %s has another fingerprint than the request says", key);
 	else if (c->facts->key_retired)
-		add(d, REASON_KEY_RETIRED, OUTCOME_DENY, "key %s is retired", key);
+		check_add(d, REASON_KEY_RETIRED, OUTCOME_DENY, "key %s is retired", key);
 	else if (c->facts->key_locked) /* people lift a lock, so the request may wait for them */
-		add(d, REASON_KEY_LOCKED, OUTCOME_WAIT, "key %s is locked", key);
+		check_add(d, REASON_KEY_LOCKED, OUTCOME_WAIT, "key %s is locked", key);
 	else
-		add(d, REASON_KEY_LOCKED, OUTCOME_ALLOW, "key %s is active", key);
+		check_add(d, REASON_KEY_LOCKED, OUTCOME_ALLOW, "key %s is active", key);
 }
 
-static void check_time(const struct context *c, struct decision *d)
+static void check_time(const struct eval *c, struct decision *d)
 {
 	char begin[TIME_TEXT] = "?";
 	char end[TIME_TEXT] = "?";
 
 	rc_ignore(time_format(c->request->not_before, begin), "a parsed time can be formatted");
 	rc_ignore(time_format(c->request->deadline, end), "a parsed time can be formatted");
-	if (c->facts->now > c->request->deadline)
-		add(d, REASON_TIME_DEADLINE, OUTCOME_DENY, "the deadline was %s", end);
+	if (c->facts->now < 0 || c->facts->now > TIME_MAX)
+		check_add(d, REASON_TIME_CLOCK, OUTCOME_DENY, "the clock shows no time");
+	else if (c->facts->now > c->request->deadline)
+		check_add(d, REASON_TIME_DEADLINE, OUTCOME_DENY, "the deadline was %s", end);
 	else if (c->facts->now < c->request->not_before)
-		add(d, REASON_TIME_NOT_BEFORE, OUTCOME_WAIT, "not to be signed before %s", begin);
+		check_add_wait(d, REASON_TIME_NOT_BEFORE, c->request->not_before,
+			       "not to be signed before %s", begin);
 	else
-		add(d, REASON_TIME_DEADLINE, OUTCOME_ALLOW, "the deadline is %s", end);
+		check_add(d, REASON_TIME_DEADLINE, OUTCOME_ALLOW, "the deadline is %s", end);
 }
 
-static void check_uses_left(const struct context *c, struct decision *d)
+static void check_uses_left(const struct eval *c, struct decision *d)
 {
 	uint32_t uses = c->request->uses;
 
 	if (c->facts->uses_spent >= uses)
-		add(d, REASON_STATE_USES, OUTCOME_DENY, "%u of %u uses are spent",
-		    c->facts->uses_spent, uses);
+		check_add(d, REASON_STATE_USES, OUTCOME_DENY, "%u of %u uses are spent",
+			  c->facts->uses_spent, uses);
 }
 
 /* ---- Checks of one rule ---------------------------------------------------------------------*/
-
-static bool names_key(const struct rule *rule, const struct name *key)
-{
-	for (size_t i = 0; i < rule->key_count; i++)
-		if (name_is_equal(&rule->keys[i], key))
-			return true;
-	return false;
-}
 
 static bool matches(const struct subject_ref *list, size_t count, const struct principal *p)
 {
@@ -151,7 +154,7 @@ static bool matches(const struct subject_ref *list, size_t count, const struct p
 	return false;
 }
 
-static void check_requester(const struct context *c, const struct rule *rule, struct decision *d)
+static void check_requester(const struct eval *c, const struct rule *rule, struct decision *d)
 {
 	bool ok = matches(rule->request, rule->request_count, c->requester);
 	struct words w = {0};
@@ -159,10 +162,10 @@ static void check_requester(const struct context *c, const struct rule *rule, st
 	say(&w, "%s %s; rule %s is for ", c->request->requester.s,
 	    ok ? "may request" : "may not request", rule->name.s);
 	say_refs(&w, rule->request, rule->request_count);
-	add(d, REASON_RULE_REQUESTER, deny_unless(ok), "%s", w.text);
+	check_add(d, REASON_RULE_REQUESTER, deny_unless(ok), "%s", w.text);
 }
 
-static void check_host(const struct context *c, const struct rule *rule, struct decision *d)
+static void check_host(const struct eval *c, const struct rule *rule, struct decision *d)
 {
 	bool ok = matches(rule->from, rule->from_count, c->host);
 	struct words w = {0};
@@ -170,33 +173,80 @@ static void check_host(const struct context *c, const struct rule *rule, struct 
 	say(&w, "host %s is %s; rule %s is for ", c->request->host.s,
 	    ok ? "accepted" : "not accepted", rule->name.s);
 	say_refs(&w, rule->from, rule->from_count);
-	add(d, REASON_RULE_HOST, deny_unless(ok), "%s", w.text);
+	check_add(d, REASON_RULE_HOST, deny_unless(ok), "%s", w.text);
 }
 
-static bool permits_format(const struct rule *rule, const char *format)
+static bool has_format(char (*list)[16], size_t count, const char *format)
 {
-	for (size_t i = 0; i < rule->format_count; i++)
-		if (strcmp(rule->formats[i], format) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], format) == 0)
 			return true;
 	return false;
 }
 
-static void check_format(const struct context *c, const struct rule *rule, struct decision *d)
+static void check_format(const struct eval *c, const struct rule *rule, struct decision *d)
 {
 	const struct request *q = c->request;
+	const struct key_policy *key = c->key;
 
-	for (size_t i = 0; i < q->count; i++)
-		if (!permits_format(rule, q->items[i].format)) {
-			add(d, REASON_RULE_FORMAT, OUTCOME_DENY,
-			    "format %s of item %zu is not permitted by rule %s", q->items[i].format,
-			    i, rule->name.s);
-			return;
-		}
-	add(d, REASON_RULE_FORMAT, OUTCOME_ALLOW, "rule %s permits the %s of %zu item%s",
-	    rule->name.s, q->count == 1 ? "format" : "formats", q->count, q->count == 1 ? "" : "s");
+	for (size_t i = 0; i < q->count; i++) {
+		const char *format = q->items[i].format;
+		bool ok = has_format(rule->formats, rule->format_count, format);
+
+		if (ok && (key == NULL || key->format_count == 0 ||
+			   has_format(key->formats, key->format_count, format)))
+			continue;
+		check_add(d, REASON_RULE_FORMAT, OUTCOME_DENY,
+			  "format %s of item %zu is not permitted by %s %s", format, i,
+			  ok ? "the policy's entry of key" : "rule",
+			  ok ? key->name.s : rule->name.s);
+		return;
+	}
+	check_add(d, REASON_RULE_FORMAT, OUTCOME_ALLOW, "rule %s permits the %s of %zu item%s",
+		  rule->name.s, q->count == 1 ? "format" : "formats", q->count,
+		  q->count == 1 ? "" : "s");
 }
 
-static void check_limits(const struct context *c, const struct rule *rule, struct decision *d)
+/* The next word of a text for people; punctuation at its end is no part of it. */
+static bool next_word(const char **at, struct view *ret)
+{
+	const char *from = *at + strspn(*at, " \t\n");
+	size_t n = strcspn(from, " \t\n");
+
+	*at = from + n;
+	while (n > 0 && strchr(".,:;)!?", from[n - 1]) != NULL)
+		n--;
+	while (n > 0 && *from == '(') {
+		from++;
+		n--;
+	}
+	*ret = view_of(from, n);
+	return **at != '\0' || n > 0;
+}
+
+/* The reason is signed by the requester, so the ticket in it is. */
+static void check_words(const struct eval *c, const struct rule *rule, struct decision *d)
+{
+	const char *at = c->request->reason;
+	struct view word;
+
+	if (rule->reason_required && at[strspn(at, " \t\n")] == '\0')
+		check_add(d, REASON_RULE_REASON, OUTCOME_DENY, "rule %s demands a reason",
+			  rule->name.s);
+	if (rule->ticket.s[0] == '\0')
+		return;
+	while (next_word(&at, &word))
+		if (word.len > 0 && glob_matches(&rule->ticket, word)) {
+			check_add(d, REASON_RULE_TICKET, OUTCOME_ALLOW,
+				  "the reason names ticket %.*s", (int)word.len,
+				  (const char *)word.ptr);
+			return;
+		}
+	check_add(d, REASON_RULE_TICKET, OUTCOME_DENY,
+		  "rule %s demands a ticket like %s in the reason", rule->name.s, rule->ticket.s);
+}
+
+static void check_limits(const struct eval *c, const struct rule *rule, struct decision *d)
 {
 	const struct request *q = c->request;
 	/* Compared as a difference: now + max_deadline cannot wrap, both are small by type. */
@@ -204,16 +254,17 @@ static void check_limits(const struct context *c, const struct rule *rule, struc
 		    (uint64_t)(q->deadline - c->facts->now) <= rule->max_deadline;
 
 	if (rule->upload_required && !q->upload)
-		add(d, REASON_RULE_UPLOAD, OUTCOME_DENY, "rule %s demands the files themselves",
-		    rule->name.s);
+		check_add(d, REASON_RULE_UPLOAD, OUTCOME_DENY,
+			  "rule %s demands the files themselves", rule->name.s);
 	if (q->uses > rule->max_uses)
-		add(d, REASON_RULE_USES, OUTCOME_DENY, "%u uses asked for, rule %s permits %u",
-		    q->uses, rule->name.s, rule->max_uses);
+		check_add(d, REASON_RULE_USES, OUTCOME_DENY,
+			  "%u uses asked for, rule %s permits %u", q->uses, rule->name.s,
+			  rule->max_uses);
 	if (!near)
-		add(d, REASON_RULE_DEADLINE, OUTCOME_DENY,
-		    "the deadline is %lld seconds away, rule %s permits %llu",
-		    (long long)(q->deadline - c->facts->now), rule->name.s,
-		    (unsigned long long)rule->max_deadline);
+		check_add(d, REASON_RULE_DEADLINE, OUTCOME_DENY,
+			  "the deadline is %lld seconds away, rule %s permits %llu",
+			  (long long)(q->deadline - c->facts->now), rule->name.s,
+			  (unsigned long long)rule->max_deadline);
 }
 
 /* ---- Approvals ------------------------------------------------------------------------------*/
@@ -228,7 +279,7 @@ struct tally {
 };
 
 /* Why an approval does not count under the rule; REASON_NONE if it does. */
-static enum reason flaw(const struct context *c, const struct rule *rule,
+static enum reason flaw(const struct eval *c, const struct rule *rule,
 			const struct digest *rule_digest, const struct approval_fact *a)
 {
 	const struct principal *p = roster_person(c->roster, &a->person);
@@ -251,9 +302,9 @@ static enum reason flaw(const struct context *c, const struct rule *rule,
 enum reason approval_reason(const struct policy *p, const struct roster *r, const struct rule *rule,
 			    const struct facts *facts, const struct approval_fact *a)
 {
-	const struct context c = {
-		.policy = p, .roster = r, .facts = facts, .request = facts->request};
-	struct digest digest = policy_rule_digest(rule, r, &facts->key_fingerprint);
+	const struct eval c = {.policy = p, .roster = r, .facts = facts, .request = facts->request};
+	struct digest digest =
+		policy_rule_digest(p, rule, r, &facts->request->key, &facts->key_fingerprint);
 
 	return flaw(&c, rule, &digest, a);
 }
@@ -273,7 +324,7 @@ static bool is_counted(const struct tally *t, const struct name *person)
 
 /* Sorts the approvals by seat holders into live, outdated and expired; of one person's only the
  * first live one counts. */
-static rc tally(const struct context *c, const struct rule *rule, const struct digest *digest,
+static rc tally(const struct eval *c, const struct rule *rule, const struct digest *digest,
 		struct tally *t)
 {
 	for (size_t i = 0; i < c->facts->approval_count; i++) {
@@ -297,14 +348,15 @@ static rc tally(const struct context *c, const struct rule *rule, const struct d
 	return OK;
 }
 
-static void check_empty_groups(const struct context *c, const struct rule *rule, struct decision *d)
+static void check_empty_groups(const struct eval *c, const struct rule *rule, struct decision *d)
 {
 	for (size_t i = 0; i < rule->approve.count; i++) {
 		const struct seat *s = &rule->approve.seats[i];
 
 		if (!s->is_person && roster_group(c->roster, false, &s->who) == NULL) {
-			add(d, REASON_RULE_EMPTY_GROUP, OUTCOME_DENY,
-			    "group %s, which rule %s names, has no member", s->who.s, rule->name.s);
+			check_add(d, REASON_RULE_EMPTY_GROUP, OUTCOME_DENY,
+				  "group %s, which rule %s names, has no member", s->who.s,
+				  rule->name.s);
 			return;
 		}
 	}
@@ -329,7 +381,8 @@ static void check_quorum(const struct rule *rule, const struct tally *t, struct 
 	struct words w = {0};
 
 	if (d->quorum.filled) {
-		add(d, REASON_APPROVE_QUORUM, OUTCOME_ALLOW, "approved by %s", t->approved.text);
+		check_add(d, REASON_APPROVE_QUORUM, OUTCOME_ALLOW, "approved by %s",
+			  t->approved.text);
 		return;
 	}
 	say_missing(&w, &d->quorum);
@@ -337,28 +390,28 @@ static void check_quorum(const struct rule *rule, const struct tally *t, struct 
 		say(&w, "; nobody has approved");
 	else
 		say(&w, "; %s %s approved", t->approved.text, t->count == 1 ? "has" : "have");
-	add(d, REASON_APPROVE_QUORUM, OUTCOME_WAIT, "%s", w.text);
+	check_add(d, REASON_APPROVE_QUORUM, OUTCOME_WAIT, "%s", w.text);
 	if (t->outdated.len > 0)
-		add(d, REASON_APPROVE_RULE, OUTCOME_WAIT,
-		    "rule %s, its people or the key changed since the approval of %s", rule->name.s,
-		    t->outdated.text);
+		check_add(d, REASON_APPROVE_RULE, OUTCOME_WAIT,
+			  "rule %s, its people or the key changed since the approval of %s",
+			  rule->name.s, t->outdated.text);
 	if (t->expired.len > 0)
-		add(d, REASON_APPROVE_EXPIRED, OUTCOME_WAIT, "expired: the approval of %s",
-		    t->expired.text);
+		check_add(d, REASON_APPROVE_EXPIRED, OUTCOME_WAIT, "expired: the approval of %s",
+			  t->expired.text);
 }
 
-static rc check_approvals(const struct context *c, const struct rule *rule, struct decision *d)
+static rc check_approvals(const struct eval *c, const struct rule *rule, struct decision *d)
 {
 	struct tally t = {0};
 
 	if (rule->unattended) {
-		add(d, REASON_APPROVE_QUORUM, OUTCOME_ALLOW,
-		    "rule %s is unattended: nobody is asked", rule->name.s);
+		check_add(d, REASON_APPROVE_QUORUM, OUTCOME_ALLOW,
+			  "rule %s is unattended: nobody is asked", rule->name.s);
 		return OK;
 	}
 	if (rule->approve.count == 0) {
-		add(d, REASON_RULE_NO_APPROVERS, OUTCOME_DENY,
-		    "rule %s demands nobody and is not unattended", rule->name.s);
+		check_add(d, REASON_RULE_NO_APPROVERS, OUTCOME_DENY,
+			  "rule %s demands nobody and is not unattended", rule->name.s);
 		return OK;
 	}
 	check_empty_groups(c, rule, d);
@@ -374,10 +427,11 @@ static rc check_approvals(const struct context *c, const struct rule *rule, stru
 
 /* ---- The decision ---------------------------------------------------------------------------*/
 
-static rc evaluate_rule(const struct context *c, const struct rule *rule, struct decision *d)
+static rc evaluate_rule(const struct eval *c, const struct rule *rule, struct decision *d)
 {
 	*d = (struct decision){.rule = rule};
-	d->rule_digest = policy_rule_digest(rule, c->roster, &c->facts->key_fingerprint);
+	d->rule_digest = policy_rule_digest(c->policy, rule, c->roster, &c->request->key,
+					    &c->facts->key_fingerprint);
 	check_who(c, d);
 	check_key(c, d);
 	check_uses_left(c, d);
@@ -385,27 +439,32 @@ static rc evaluate_rule(const struct context *c, const struct rule *rule, struct
 	check_host(c, rule, d);
 	check_format(c, rule, d);
 	check_limits(c, rule, d);
+	check_words(c, rule, d);
 	TRY(check_approvals(c, rule, d));
 	/* Last, so that a request which still lacks people says so before it says "not yet". */
 	check_time(c, d);
+	check_windows(c, rule, d);
+	check_freezes(c, rule, d);
+	check_rates(c, d);
 	return OK;
 }
 
 /* No rule names the key: what the rules are for, so that a wrong key name is seen at once. */
-static void no_rule(const struct context *c, struct decision *d)
+static void no_rule(const struct eval *c, struct decision *d)
 {
 	*d = (struct decision){.outcome = OUTCOME_DENY};
 	check_who(c, d);
 	check_key(c, d);
-	add(d, REASON_RULE_NONE, OUTCOME_DENY, "no rule of the policy names key %s",
-	    c->request->key.s);
-	for (size_t i = 0; i < c->policy->rule_count; i++) {
+	check_add(d, REASON_RULE_NONE, OUTCOME_DENY, "no rule of the policy names key %s",
+		  c->request->key.s);
+	for (size_t i = 0; i < c->policy->rule_count && d->check_count < CHECKS_MAX; i++) {
 		const struct rule *rule = &c->policy->rules[i];
 		struct words w = {0};
 
 		for (size_t k = 0; k < rule->key_count; k++)
 			say(&w, "%s%s", separator(k, rule->key_count), rule->keys[k].s);
-		add(d, REASON_RULE_KEY, OUTCOME_DENY, "rule %s is for %s", rule->name.s, w.text);
+		check_add(d, REASON_RULE_KEY, OUTCOME_DENY, "rule %s is for %s", rule->name.s,
+			  w.text);
 	}
 }
 
@@ -419,30 +478,83 @@ static void give_reason(struct decision *d)
 		}
 }
 
+/* Better is less. A rule that waits for people comes before one that waits for its time: they can
+ * do something about it, and a break-glass rule is shown while the ordinary one is frozen. */
+static int rank(const struct decision *d)
+{
+	if (d->outcome == OUTCOME_ALLOW)
+		return 0;
+	if (d->outcome == OUTCOME_DENY)
+		return 3;
+	for (size_t i = 0; i < d->check_count; i++)
+		if (d->checks[i].outcome == OUTCOME_WAIT &&
+		    (d->checks[i].reason == REASON_TIME_WINDOW ||
+		     d->checks[i].reason == REASON_TIME_FREEZE))
+			return 2;
+	return 1;
+}
+
+/* Only rules on trial name the key. */
+static void only_observed(const struct eval *c, struct decision *d)
+{
+	*d = (struct decision){.outcome = OUTCOME_DENY};
+	check_who(c, d);
+	check_key(c, d);
+	check_add(d, REASON_RULE_OBSERVE, OUTCOME_DENY,
+		  "every rule for key %s is on trial (observe) and permits nothing",
+		  c->request->key.s);
+}
+
+/* What the rules on trial would have said. */
+static rc report_observed(const struct eval *c, const struct rule_ref *refs, size_t count,
+			  struct decision *d)
+{
+	struct decision try;
+
+	for (size_t i = 0; i < count && d->check_count < CHECKS_MAX; i++) {
+		if (!refs[i].rule->observe)
+			continue;
+		TRY(evaluate_rule(c, refs[i].rule, &try));
+		give_reason(&try);
+		check_add(d, REASON_RULE_OBSERVE, OUTCOME_ALLOW,
+			  "rule %.40s, on trial, would say %s%s%s%s%s", refs[i].rule->name.s,
+			  try.outcome == OUTCOME_ALLOW ? "allow" : outcome_word(try.outcome),
+			  try.outcome == OUTCOME_ALLOW ? "" : ", ",
+			  try.outcome == OUTCOME_ALLOW ? "" : reason_id(try.refusal.reason),
+			  try.outcome == OUTCOME_ALLOW ? "" : ": ", try.refusal.text);
+	}
+	return OK;
+}
+
 rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 	    struct decision *ret)
 {
-	const struct context c = {.policy = p,
-				  .roster = r,
-				  .facts = facts,
-				  .request = facts->request,
-				  .requester = roster_person(r, &facts->request->requester),
-				  .host = roster_host(r, &facts->request->host)};
+	const struct eval c = {.policy = p,
+			       .roster = r,
+			       .facts = facts,
+			       .request = facts->request,
+			       .requester = roster_person(r, &facts->request->requester),
+			       .host = roster_host(r, &facts->request->host),
+			       .key = policy_key(p, &facts->request->key)};
+	size_t count;
+	const struct rule_ref *refs = policy_rules_of(p, &facts->request->key, &count);
 	struct decision try;
 	bool found = false;
 
-	for (size_t i = 0; i < p->rule_count; i++) {
-		if (!names_key(&p->rules[i], &facts->request->key))
+	for (size_t i = 0; i < count; i++) {
+		if (refs[i].rule->observe)
 			continue;
-		TRY(evaluate_rule(&c, &p->rules[i], &try));
-		if (!found || try.outcome < ret->outcome)
+		TRY(evaluate_rule(&c, refs[i].rule, &try));
+		if (!found || rank(&try) < rank(ret))
 			*ret = try;
 		found = true;
 		if (ret->outcome == OUTCOME_ALLOW)
 			break;
 	}
-	if (!found)
+	if (!found && count > 0)
+		only_observed(&c, ret);
+	else if (!found)
 		no_rule(&c, ret);
 	give_reason(ret);
-	return OK;
+	return report_observed(&c, refs, count, ret);
 }

@@ -22,6 +22,12 @@ struct approval_fact {
 	unix_time expires;
 };
 
+/* What the journal says about one rate of the key. */
+struct rate_fact {
+	bool reached;
+	unix_time passes; /* if reached: when the oldest use that counts no longer does */
+};
+
 struct facts {
 	const struct request *request;
 	struct digest key_fingerprint; /* of the key that now has that name */
@@ -32,14 +38,23 @@ struct facts {
 	size_t approval_count;
 	uint32_t uses_spent;
 	unix_time now;
+	const struct zone_source *zones; /* NULL: none can be read, so windows and freezes refuse */
+	/* For each rate of the key (policy_key()), in the policy's order; a rate without a fact
+	 * refuses (P7). */
+	struct rate_fact rates[POLICY_RATES_MAX];
+	size_t rate_count;
+	/* A decision that was taken is looked at again by somebody without the journal: rates are
+	 * taken to have been kept. */
+	bool without_rates;
 };
 
-#define CHECKS_MAX 16u
+#define CHECKS_MAX 32u
 
 /* One line of `greatseal explain`: code, outcome, evidence. */
 struct check {
 	enum reason reason; /* what would refuse here; REASON_NONE never */
 	enum outcome outcome;
+	unix_time passes; /* of a wait: when time alone ends it; 0: no such time is known */
 	char text[REASON_TEXT];
 };
 
@@ -57,14 +72,17 @@ struct decision {
 };
 
 /* Every rule that names the key is tried; the request is allowed if some rule passes in full. A
- * rule's result is deny if any check denies, else wait if any waits. The best rule (allow > wait >
- * deny; ties: first) is reported; if no rule names the key, rule.none and a line for each rule.
- * Times: an approval counts while given <= now < expires and now < given + lifetime, for this rule
- * digest only; the request while now <= deadline; wait before not_before. The requester never fills
- * a seat. Reasons it can give: who.person, who.host, key.unknown, .fingerprint, .locked (wait),
- * .retired, time.deadline, time.not-before, state.uses, rule.* but rule.params, approve.quorum,
- * .rule-changed, .expired. Never fails on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX people
- * hold a live approval. */
+ * rule's result is deny if any check denies, else wait if any waits. The best rule (allow > wait
+ * for people > wait for a window or the end of a freeze > deny; ties: first) is reported; if no
+ * rule names the key, rule.none and a line for each rule. Rules on trial (observe) never count;
+ * what they would have said is a line of the outcome ok, rule.observe. Times: an approval counts
+ * while given <= now < expires and now < given + lifetime, for this rule digest only; the request
+ * while now <= deadline; wait before not_before. The requester never fills a seat. Windows are open
+ * from an opening (inclusive) for their length, freezes hold from <= now < to; both are passed by
+ * break_glass rules. Reasons it can give: who.person, who.host, key.unknown, .fingerprint, .locked
+ * (wait), .retired, time.* (.deadline, .clock and .zone deny, the others wait), limit.rate (wait),
+ * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired. Never fails on input
+ * but for RC_LIMIT: over QUORUM_PEOPLE_MAX people hold a live approval. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 		 struct decision *ret);
 

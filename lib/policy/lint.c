@@ -78,6 +78,62 @@ static struct policy part_of(const struct quorum_spec *quorum, struct rule *rule
 			       .rule_count = rule == NULL ? 0 : 1};
 }
 
+static void part_check(struct linter *l, const struct policy *part, struct spot at)
+{
+	struct fault f = {0};
+
+	if (!rc_is_ok(policy_check(part, l->roster, &f)))
+		add(l, at, "policy.refused", "%s", f.text);
+}
+
+/* Tiers by themselves; then each rule with the tiers of its keys, which is looked at only if both
+ * are good: otherwise it would be said twice. */
+static void floors(struct linter *l, const struct quorum_spec *good)
+{
+	const struct policy *p = l->policy;
+	size_t before = l->found->errors;
+
+	for (size_t i = 0; i < p->tier_count; i++) {
+		struct policy part = part_of(good, NULL);
+
+		part.tiers = &p->tiers[i];
+		part.tier_count = 1;
+		part_check(l, &part, (struct spot){LINT_TIER, p->tiers[i].name.s});
+	}
+	for (size_t i = 0; before == l->found->errors && i < p->rule_count; i++) {
+		struct policy part = part_of(good, &p->rules[i]);
+
+		part.tiers = p->tiers;
+		part.tier_count = p->tier_count;
+		part.keys = p->keys;
+		part.key_count = p->key_count;
+		part_check(l, &part, (struct spot){LINT_RULE, p->rules[i].name.s});
+	}
+}
+
+static void zones_refused(struct linter *l, const struct zone_source *zones)
+{
+	const struct policy *p = l->policy;
+	struct policy part = {0};
+	struct fault f = {0};
+
+	part.window_count = 1;
+	for (size_t i = 0; i < p->window_count; i++) {
+		part.windows = &p->windows[i];
+		if (!rc_is_ok(policy_check_zones(&part, zones, &f)))
+			add(l, (struct spot){LINT_WINDOW, p->windows[i].name.s}, "policy.refused",
+			    "%s", f.text);
+	}
+	part.window_count = 0;
+	part.freeze_count = 1;
+	for (size_t i = 0; i < p->freeze_count; i++) {
+		part.freezes = &p->freezes[i];
+		if (!rc_is_ok(policy_check_zones(&part, zones, &f)))
+			add(l, (struct spot){LINT_FREEZE, p->freezes[i].name.s}, "policy.refused",
+			    "%s", f.text);
+	}
+}
+
 static void refused(struct linter *l)
 {
 	const struct policy *p = l->policy;
@@ -99,12 +155,13 @@ static void refused(struct linter *l)
 	}
 	for (size_t i = 0; good != NULL && i < p->rule_count; i++) {
 		struct policy part = part_of(good, &p->rules[i]);
-		struct fault f = {0};
 
-		if (!rc_is_ok(policy_check(&part, l->roster, &f)))
-			add(l, (struct spot){LINT_RULE, p->rules[i].name.s}, "policy.refused", "%s",
-			    f.text);
+		part_check(l, &part, (struct spot){LINT_RULE, p->rules[i].name.s});
 	}
+	if (good != NULL && l->found->errors == 0 && p->tier_count > 0)
+		floors(l, good);
+	if (l->found->errors == 0) /* what stands in no single part: the work of all floors */
+		part_check(l, p, (struct spot){LINT_POLICY, "tiers"});
 }
 
 /* ---- A quorum with one person to spare ------------------------------------------------------*/
@@ -344,6 +401,9 @@ static bool people_named(const struct policy *p, bool is_group, const struct nam
 		if (spec_names(&p->rules[i].approve, !is_group, n) ||
 		    refs_name(p->rules[i].request, p->rules[i].request_count, is_group, n))
 			return true;
+	for (size_t i = 0; i < p->tier_count; i++)
+		if (spec_names(&p->tiers[i].approve, !is_group, n))
+			return true;
 	return false;
 }
 
@@ -388,7 +448,8 @@ static void unused(struct linter *l)
 			    "host %s: no rule accepts it", r->hosts[i].name.s);
 }
 
-rc lint(const struct policy *p, const struct roster *r, struct findings *ret)
+rc lint(const struct policy *p, const struct roster *r, const struct zone_source *zones,
+	struct findings *ret)
 {
 	struct linter l = {.policy = p, .roster = r, .found = ret};
 
@@ -399,6 +460,7 @@ rc lint(const struct policy *p, const struct roster *r, struct findings *ret)
 	for (size_t i = 0; i < r->people_count; i++)
 		l.people[i] = &r->people[i];
 	refused(&l);
+	zones_refused(&l, zones);
 	spares(&l);
 	shadowed(&l);
 	unused(&l);

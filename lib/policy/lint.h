@@ -1,15 +1,19 @@
 /* lint - what is wrong, or odd, about a policy and a roster together: `greatseal policy check`.
  *
- * Errors are what policy_check() refuses, each by itself; warnings are what it takes and its author
- * may not have meant. Owns: the list of findings. Must not own: where they stand in a file. */
+ * Errors are what policy_check() and policy_check_zones() refuse, each by itself; warnings are what
+ * it takes and its author may not have meant. Owns: the list of findings. Must not own: where they
+ * stand in a file. */
 #ifndef GS_POLICY_LINT_H
 #define GS_POLICY_LINT_H
 
 #include "lib/policy/policy.h"
 
 enum lint_where {
-	LINT_POLICY, /* the policy's field of this name: admin, change, unlock */
+	LINT_POLICY, /* the policy's field of this name: admin, change, unlock, tiers */
 	LINT_RULE,
+	LINT_TIER,
+	LINT_WINDOW,
+	LINT_FREEZE,
 	LINT_PERSON,
 	LINT_HOST,
 };
@@ -22,7 +26,8 @@ struct finding {
 	char text[FAULT_TEXT];
 };
 
-/* policy.refused   error: a name that the roster lacks, or a quorum that cannot be filled
+/* policy.refused   error: a name that the roster lacks, a quorum that cannot be filled, a rule that
+ *                  undercuts a tier, a zone that cannot be read
  * quorum.spare     a quorum that cannot be filled any more when one more person is away
  * rule.shadowed    whatever this rule allows, another rule allows too
  * group.unused     no quorum and no rule names this group
@@ -35,7 +40,8 @@ struct findings {
 };
 
 /* Looks at both; ret is to be released after a failure, too. RC_NOMEM. */
-MUST rc lint(const struct policy *p, const struct roster *r, struct findings *ret);
+MUST rc lint(const struct policy *p, const struct roster *r, const struct zone_source *zones,
+	     struct findings *ret);
 void findings_release(struct findings *f);
 AUTO_DEFINE(findings, struct findings, findings_release)
 

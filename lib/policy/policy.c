@@ -6,6 +6,7 @@
 #include "lib/base/num.h"
 #include "lib/model/field.h"
 #include "lib/model/statement.h"
+#include "lib/policy/policy_read.h"
 
 void policy_free(struct policy *p)
 {
@@ -17,8 +18,20 @@ void policy_free(struct policy *p)
 		free(p->rules[i].from);
 		free(p->rules[i].formats);
 		free(p->rules[i].approve.seats);
+		free(p->rules[i].windows);
 	}
+	for (size_t i = 0; i < p->key_count; i++)
+		free(p->keys[i].formats);
+	for (size_t i = 0; i < p->tier_count; i++)
+		free(p->tiers[i].approve.seats);
+	for (size_t i = 0; i < p->freeze_count; i++)
+		free(p->freezes[i].keys);
 	free(p->rules);
+	free(p->refs);
+	free(p->keys);
+	free(p->tiers);
+	free(p->windows);
+	free(p->freezes);
 	free(p->admin.seats);
 	free(p->change.seats);
 	free(p->unlock.seats);
@@ -73,14 +86,6 @@ bool subject_ref_matches(const struct subject_ref *s, const struct principal *p)
 {
 	return s->is_group ? principal_is_member(p, &s->name) : name_is_equal(&s->name, &p->name);
 }
-
-/* A list of one kind of entries; a row for each says how to read and compare them. */
-struct list_kind {
-	size_t size;
-	size_t max;
-	rc (*parse)(struct view text, void *out);
-	bool (*is_same)(const void *a, const void *b);
-};
 
 static rc parse_name(struct view text, void *out)
 {
@@ -145,13 +150,23 @@ static bool same_format(const void *a, const void *b)
 	return strcmp((const char *)a, (const char *)b) == 0;
 }
 
-static const struct list_kind names = {sizeof(struct name), POLICY_LIST_MAX, parse_name, same_name};
+static rc parse_glob(struct view text, void *out)
+{
+	return glob_parse(text, (struct glob *)out);
+}
+
+static bool same_glob(const void *a, const void *b)
+{
+	return strcmp(((const struct glob *)a)->s, ((const struct glob *)b)->s) == 0;
+}
+
+const struct list_kind list_names = {sizeof(struct name), POLICY_LIST_MAX, parse_name, same_name};
+const struct list_kind list_formats = {FORMAT_SIZE, POLICY_FORMATS_MAX, parse_format, same_format};
+const struct list_kind list_globs = {sizeof(struct glob), POLICY_LIST_MAX, parse_glob, same_glob};
 static const struct list_kind refs = {sizeof(struct subject_ref), POLICY_LIST_MAX, parse_ref,
 				      same_ref};
 static const struct list_kind seats = {sizeof(struct seat), POLICY_SEATS_MAX, parse_seat,
 				       same_seat};
-static const struct list_kind formats = {FORMAT_SIZE, POLICY_FORMATS_MAX, parse_format,
-					 same_format};
 
 /* Parses one entry behind the count there are, and refuses it if it is among them. */
 static rc entry_read(struct jcan *j, const struct list_kind *kind, uint8_t *list, size_t count)
@@ -207,11 +222,81 @@ static rc list_read(struct jcan *j, const char *key, const struct list_kind *kin
 	return OK;
 }
 
-static rc list_field(struct jcan *j, const char *key, const struct list_kind *kind, void **ret,
-		     size_t *ret_count)
+rc list_field(struct jcan *j, const char *key, const struct list_kind *kind, void **ret,
+	      size_t *ret_count)
 {
 	TRY(jcan_key(j, key));
 	return list_read(j, key, kind, ret, ret_count);
+}
+
+rc list_field_optional(struct jcan *j, const char *key, const struct list_kind *kind, void **ret,
+		       size_t *ret_count)
+{
+	bool found;
+
+	TRY(jcan_key_optional(j, key, &found));
+	return found ? list_read(j, key, kind, ret, ret_count) : OK;
+}
+
+/* Zeroed memory for one more; *cap is how many there is room for. */
+static rc rows_grow(const struct rows_kind *kind, void **rows, size_t count, size_t *cap)
+{
+	size_t more = *cap == 0 ? 8 : *cap * 2;
+	void *p;
+
+	if (count < *cap)
+		return OK;
+	p = reallocarray(*rows, more, kind->size);
+	if (p == NULL)
+		return RC(RC_NOMEM);
+	memset((uint8_t *)p + count * kind->size, 0, (more - count) * kind->size);
+	*rows = p;
+	*cap = more;
+	return OK;
+}
+
+static rc row_read(struct jcan *j, const struct rows_kind *kind, uint8_t *rows, size_t at)
+{
+	uint8_t *row = rows + at * kind->size;
+	rc r = kind->read(j, row);
+
+	if (!rc_is_ok(r))
+		return fault_wrap(j->fault, r, "%s %zu", kind->one, at);
+	for (size_t i = 0; i < at; i++)
+		if (same_name(rows + i * kind->size, row))
+			return fault_set(j->fault, RC_DUPLICATE, j->at, "%s %s twice", kind->one,
+					 ((const struct name *)(const void *)row)->s);
+	return OK;
+}
+
+rc rows_field(struct jcan *j, const struct rows_kind *kind, bool optional, void **ret,
+	      size_t *ret_count)
+{
+	size_t cap = 0;
+	bool more = true;
+
+	if (optional)
+		TRY(jcan_key_optional(j, kind->key, &more));
+	else
+		TRY(jcan_key(j, kind->key));
+	if (!more)
+		return OK;
+	TRY(jcan_array(j));
+	for (;;) {
+		TRY(jcan_next(j, &more));
+		if (!more)
+			break;
+		if (*ret_count == kind->max)
+			return fault_set(j->fault, RC_LIMIT, j->at, "more than %zu %s", kind->max,
+					 kind->key);
+		if (!rc_is_ok(rows_grow(kind, ret, *ret_count, &cap)))
+			return fault_set(j->fault, RC_NOMEM, j->at, "out of memory");
+		(*ret_count)++; /* half-read rows are released too */
+		TRY(row_read(j, kind, (uint8_t *)*ret, *ret_count - 1));
+	}
+	if (optional && *ret_count == 0)
+		return fault_set(j->fault, RC_RANGE, j->at, "%s is empty", kind->key);
+	return OK;
 }
 
 static rc seats_read(struct jcan *j, struct quorum_spec *ret)
@@ -227,37 +312,68 @@ static rc seats_read(struct jcan *j, struct quorum_spec *ret)
 	return OK;
 }
 
-/* ---- Rules ----------------------------------------------------------------------------------*/
+rc seats_field(struct jcan *j, struct quorum_spec *ret)
+{
+	bool found;
 
-static rc number_read(struct jcan *j, const char *key, uint64_t max, uint64_t fallback,
-		      uint64_t *ret)
+	TRY(jcan_key_optional(j, "approve", &found));
+	return found ? seats_read(j, ret) : OK;
+}
+
+rc number_field(struct jcan *j, const char *key, uint64_t max, uint64_t fallback, uint64_t *ret)
 {
 	size_t at = j->at;
 	bool found;
 
 	*ret = fallback;
 	TRY(jcan_key_optional(j, key, &found));
-	if (found)
-		TRY(jcan_u64(j, max, ret));
-	if (*ret == 0)
-		return fault_set(j->fault, RC_RANGE, at, "%s is 0", key);
-	return OK;
+	if (!found)
+		return OK;
+	TRY(jcan_u64(j, max, ret));
+	return *ret > 0 ? OK : fault_set(j->fault, RC_RANGE, at, "%s is 0", key);
 }
 
-static rc unattended_read(struct jcan *j, struct rule *r)
+rc flag_field(struct jcan *j, const char *key, bool *ret)
 {
 	size_t at = j->at;
 	bool found;
 
-	TRY(jcan_key_optional(j, "unattended", &found));
+	TRY(jcan_key_optional(j, key, &found));
 	if (found)
-		TRY(jcan_bool(j, &r->unattended));
-	if (found && !r->unattended)
-		return fault_set(j->fault, RC_NONCANON, at, "unattended is true or left out");
+		TRY(jcan_bool(j, ret));
+	if (found && !*ret)
+		return fault_set(j->fault, RC_NONCANON, at, "%s is true or left out", key);
+	return OK;
+}
+
+rc word_field(struct jcan *j, const char *key, const char *word, bool *ret)
+{
+	size_t at = j->at;
+	struct view text;
+
+	TRY(jcan_key_optional(j, key, ret));
+	if (!*ret)
+		return OK;
+	TRY(jcan_text(j, 32, &text));
+	if (!view_is(text, word))
+		return fault_set(j->fault, RC_UNKNOWN, at, "%s is \"%s\" or left out", key, word);
+	return OK;
+}
+
+/* ---- Rules ----------------------------------------------------------------------------------*/
+
+static rc attended_check(const struct jcan *j, const struct rule *r)
+{
 	if (r->unattended && r->approve.count > 0)
-		return fault_set(j->fault, RC_RANGE, at, "both approve and unattended");
+		return fault_set(j->fault, RC_RANGE, j->at, "both approve and unattended");
 	if (!r->unattended && r->approve.count == 0)
-		return fault_set(j->fault, RC_RANGE, at, "neither approve nor unattended");
+		return fault_set(j->fault, RC_RANGE, j->at, "neither approve nor unattended");
+	/* What passes windows and freezes is decided by people, who can say which incident it is.
+	 */
+	if (r->break_glass && r->unattended)
+		return fault_set(j->fault, RC_RANGE, j->at, "both break_glass and unattended");
+	if (r->break_glass && r->ticket.s[0] == '\0')
+		return fault_set(j->fault, RC_RANGE, j->at, "break_glass without ticket");
 	return OK;
 }
 
@@ -279,61 +395,57 @@ static rc upload_read(struct jcan *j, struct rule *r)
 	return OK;
 }
 
-static rc rule_read(struct jcan *j, struct rule *r)
+static rc ticket_read(struct jcan *j, struct rule *r)
 {
-	size_t start = j->at;
-	uint64_t uses;
+	size_t at = j->at;
+	struct view text;
 	bool found;
 
-	TRY(jcan_object(j));
-	TRY(number_read(j, "approval_lifetime", POLICY_SECONDS_MAX, 259200, &r->approval_lifetime));
-	TRY(jcan_key_optional(j, "approve", &found));
-	if (found)
-		TRY(seats_read(j, &r->approve));
-	TRY(list_field(j, "formats", &formats, (void **)&r->formats, &r->format_count));
-	TRY(list_field(j, "from", &refs, (void **)&r->from, &r->from_count));
-	TRY(list_field(j, "keys", &names, (void **)&r->keys, &r->key_count));
-	TRY(number_read(j, "max_deadline", POLICY_SECONDS_MAX, 1209600, &r->max_deadline));
-	TRY(number_read(j, "max_uses", 1000, 1, &uses));
-	r->max_uses = (uint32_t)uses;
-	TRY(field_name(j, "name", &r->name));
-	TRY(list_field(j, "request", &refs, (void **)&r->request, &r->request_count));
-	TRY(unattended_read(j, r));
-	TRY(upload_read(j, r));
-	TRY(jcan_object_end(j));
-	r->json = view_of(j->in.ptr + start, j->at - start);
+	TRY(jcan_key_optional(j, "ticket", &found));
+	if (!found)
+		return OK;
+	TRY(jcan_text(j, GLOB_MAX, &text));
+	if (!rc_is_ok(glob_parse(text, &r->ticket)))
+		return fault_set(j->fault, RC_SYNTAX, at, "ticket \"%.*s\" is no pattern",
+				 (int)text.len, (const char *)text.ptr);
 	return OK;
 }
 
-static rc rules_read(struct jcan *j, struct policy *p)
+static rc rule_read(struct jcan *j, void *row)
 {
-	bool more;
+	struct rule *r = (struct rule *)row;
+	size_t start = j->at;
+	uint64_t uses;
 
-	TRY(jcan_key(j, "rules"));
-	TRY(jcan_array(j));
-	p->rules = (struct rule *)calloc(POLICY_RULES_MAX, sizeof(*p->rules));
-	if (p->rules == NULL)
-		return fault_set(j->fault, RC_NOMEM, j->at, "out of memory");
-	for (;;) {
-		struct rule *r = &p->rules[p->rule_count];
-		rc e;
-
-		TRY(jcan_next(j, &more));
-		if (!more)
-			return OK;
-		if (p->rule_count == POLICY_RULES_MAX)
-			return fault_set(j->fault, RC_LIMIT, j->at, "more than %u rules",
-					 POLICY_RULES_MAX);
-		p->rule_count++;
-		e = rule_read(j, r);
-		if (!rc_is_ok(e))
-			return fault_wrap(j->fault, e, "rule %zu", p->rule_count - 1);
-		for (size_t i = 0; i + 1 < p->rule_count; i++)
-			if (name_is_equal(&p->rules[i].name, &r->name))
-				return fault_set(j->fault, RC_DUPLICATE, j->at, "rule %s twice",
-						 r->name.s);
-	}
+	TRY(jcan_object(j));
+	TRY(number_field(j, "approval_lifetime", POLICY_SECONDS_MAX, 259200,
+			 &r->approval_lifetime));
+	TRY(seats_field(j, &r->approve));
+	TRY(flag_field(j, "break_glass", &r->break_glass));
+	TRY(list_field(j, "formats", &list_formats, (void **)&r->formats, &r->format_count));
+	TRY(list_field(j, "from", &refs, (void **)&r->from, &r->from_count));
+	TRY(list_field(j, "keys", &list_names, (void **)&r->keys, &r->key_count));
+	TRY(number_field(j, "max_deadline", POLICY_SECONDS_MAX, 1209600, &r->max_deadline));
+	TRY(number_field(j, "max_uses", 1000, 1, &uses));
+	r->max_uses = (uint32_t)uses;
+	TRY(word_field(j, "mode", "observe", &r->observe));
+	TRY(field_name(j, "name", &r->name));
+	TRY(word_field(j, "reason", "required", &r->reason_required));
+	r->reason_required |= r->break_glass;
+	TRY(list_field(j, "request", &refs, (void **)&r->request, &r->request_count));
+	TRY(ticket_read(j, r));
+	TRY(flag_field(j, "unattended", &r->unattended));
+	TRY(upload_read(j, r));
+	TRY(list_field_optional(j, "windows", &list_names, (void **)&r->windows, &r->window_count));
+	TRY(attended_check(j, r));
+	TRY(jcan_object_end(j));
+	r->json = view_of(j->in.ptr + start, j->at - start);
+	r->json_digest = digest_of(r->json);
+	return OK;
 }
+
+static const struct rows_kind rows_rules = {"rules", "rule", sizeof(struct rule), POLICY_RULES_MAX,
+					    rule_read};
 
 /* {"approve":[..]} of admin, change and unlock. */
 static rc quorum_read(struct jcan *j, const char *key, struct quorum_spec *ret)
@@ -349,6 +461,112 @@ static rc quorum_read(struct jcan *j, const char *key, struct quorum_spec *ret)
 	return jcan_object_end(j);
 }
 
+/* ---- Names inside the document --------------------------------------------------------------*/
+
+static rc names_resolve(const struct policy *p, struct fault *f)
+{
+	for (size_t i = 0; i < p->key_count; i++)
+		if (p->keys[i].has_tier && policy_tier(p, &p->keys[i].tier) == NULL)
+			return fault_set(f, RC_NOTFOUND, 0,
+					 "key %s names tier %s, and the policy has no such tier",
+					 p->keys[i].name.s, p->keys[i].tier.s);
+	for (size_t i = 0; i < p->rule_count; i++)
+		for (size_t k = 0; k < p->rules[i].window_count; k++)
+			if (policy_window(p, &p->rules[i].windows[k]) == NULL)
+				return fault_set(f, RC_NOTFOUND, 0,
+						 "rule %s names window %s, and the policy has no "
+						 "such window",
+						 p->rules[i].name.s, p->rules[i].windows[k].s);
+	return OK;
+}
+
+static int compare_names(const struct name *a, const struct name *b)
+{
+	return memcmp(a->s, b->s, sizeof(a->s));
+}
+
+static int compare_refs(const void *a, const void *b)
+{
+	const struct rule_ref *x = (const struct rule_ref *)a;
+	const struct rule_ref *y = (const struct rule_ref *)b;
+	int c = compare_names(x->key, y->key);
+
+	return c != 0 ? c : (x->rule > y->rule) - (x->rule < y->rule);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return compare_names(&((const struct key_policy *)a)->name,
+			     &((const struct key_policy *)b)->name);
+}
+
+/* So that a decision looks at the rules of one key and not at all of them. */
+static rc index_make(struct policy *p, struct fault *f)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->rule_count; i++)
+		count += p->rules[i].key_count;
+	p->refs = (struct rule_ref *)calloc(count + 1, sizeof(*p->refs));
+	if (p->refs == NULL)
+		return fault_set(f, RC_NOMEM, 0, "out of memory");
+	for (size_t i = 0; i < p->rule_count; i++)
+		for (size_t k = 0; k < p->rules[i].key_count; k++)
+			p->refs[p->ref_count++] =
+				(struct rule_ref){&p->rules[i].keys[k], &p->rules[i]};
+	qsort(p->refs, p->ref_count, sizeof(*p->refs), compare_refs);
+	if (p->key_count > 0)
+		qsort(p->keys, p->key_count, sizeof(*p->keys), compare_keys);
+	return OK;
+}
+
+const struct rule_ref *policy_rules_of(const struct policy *p, const struct name *key,
+				       size_t *ret_count)
+{
+	size_t low = 0;
+	size_t high = p->ref_count;
+	size_t end;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (compare_names(p->refs[mid].key, key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (end = low; end < p->ref_count && name_is_equal(p->refs[end].key, key); end++)
+		continue;
+	*ret_count = end - low;
+	return end > low ? &p->refs[low] : NULL;
+}
+
+const struct key_policy *policy_key(const struct policy *p, const struct name *key)
+{
+	const struct key_policy wanted = {.name = *key};
+
+	if (p->key_count == 0)
+		return NULL;
+	return (const struct key_policy *)bsearch(&wanted, p->keys, p->key_count, sizeof(*p->keys),
+						  compare_keys);
+}
+
+const struct tier *policy_tier(const struct policy *p, const struct name *name)
+{
+	for (size_t i = 0; i < p->tier_count; i++)
+		if (name_is_equal(&p->tiers[i].name, name))
+			return &p->tiers[i];
+	return NULL;
+}
+
+const struct window *policy_window(const struct policy *p, const struct name *name)
+{
+	for (size_t i = 0; i < p->window_count; i++)
+		if (name_is_equal(&p->windows[i].name, name))
+			return &p->windows[i];
+	return NULL;
+}
+
 static rc policy_read(struct policy *p, struct fault *f)
 {
 	struct jcan j;
@@ -357,11 +575,17 @@ static rc policy_read(struct policy *p, struct fault *f)
 	TRY(jcan_object(&j));
 	TRY(quorum_read(&j, "admin", &p->admin));
 	TRY(quorum_read(&j, "change", &p->change));
-	TRY(rules_read(&j, p));
+	TRY(rows_field(&j, &rows_freezes, true, (void **)&p->freezes, &p->freeze_count));
+	TRY(rows_field(&j, &rows_keys, true, (void **)&p->keys, &p->key_count));
+	TRY(rows_field(&j, &rows_rules, false, (void **)&p->rules, &p->rule_count));
+	TRY(rows_field(&j, &rows_tiers, true, (void **)&p->tiers, &p->tier_count));
 	TRY(quorum_read(&j, "unlock", &p->unlock));
 	TRY(field_u64(&j, "version", 1, JCAN_NUMBER_MAX, &p->version));
+	TRY(rows_field(&j, &rows_windows, true, (void **)&p->windows, &p->window_count));
 	TRY(jcan_object_end(&j));
 	TRY(jcan_end(&j));
+	TRY(names_resolve(p, f));
+	TRY(index_make(p, f));
 	p->digest = digest_of(buf_view(&p->bytes));
 	return OK;
 }
@@ -414,15 +638,39 @@ static struct view ref_part(const struct roster *r, bool is_host, const struct s
 	return principal_part(is_host ? roster_host(r, &s->name) : roster_person(r, &s->name));
 }
 
-struct digest policy_rule_digest(const struct rule *rule, const struct roster *r,
+/* Windows, key, tier and freezes that the rule stands under. */
+static size_t related_parts(const struct policy *p, const struct rule *rule, const struct name *key,
+			    struct view *out)
+{
+	const struct key_policy *k = policy_key(p, key);
+	const struct tier *t = k != NULL && k->has_tier ? policy_tier(p, &k->tier) : NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < rule->window_count; i++) {
+		const struct window *w = policy_window(p, &rule->windows[i]);
+
+		if (w != NULL)
+			out[n++] = digest_view(&w->digest);
+	}
+	if (k != NULL)
+		out[n++] = digest_view(&k->digest);
+	if (t != NULL)
+		out[n++] = digest_view(&t->digest);
+	for (size_t i = 0; i < p->freeze_count; i++)
+		if (freeze_names(&p->freezes[i], key))
+			out[n++] = digest_view(&p->freezes[i].digest);
+	return n;
+}
+
+struct digest policy_rule_digest(const struct policy *p, const struct rule *rule,
+				 const struct roster *r, const struct name *key,
 				 const struct digest *key_fingerprint)
 {
-	struct view parts[3 + POLICY_SEATS_MAX + 2 * POLICY_LIST_MAX];
-	struct digest json = digest_of(rule->json);
+	struct view parts[3 + POLICY_SEATS_MAX + 3 * POLICY_LIST_MAX + 2 + POLICY_FREEZES_MAX];
 	size_t n = 0;
 
 	parts[n++] = view_str("greatseal-rule-v1\n");
-	parts[n++] = digest_view(&json);
+	parts[n++] = digest_view(&rule->json_digest);
 	parts[n++] = digest_view(key_fingerprint);
 	for (size_t i = 0; i < rule->approve.count; i++) {
 		const struct seat *s = &rule->approve.seats[i];
@@ -434,5 +682,6 @@ struct digest policy_rule_digest(const struct rule *rule, const struct roster *r
 		parts[n++] = ref_part(r, false, &rule->request[i]);
 	for (size_t i = 0; i < rule->from_count; i++)
 		parts[n++] = ref_part(r, true, &rule->from[i]);
+	n += related_parts(p, rule, key, parts + n);
 	return digest_of_parts(parts, n);
 }

@@ -2,16 +2,25 @@
  *
  * Canonical JSON document (inside a policy statement, model/change.h):
  * {"admin":{"approve":[SEAT..]},"change":{"approve":[SEAT..]},
- *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"formats":[TEXT..],"from":[NAME..],
- *    "keys":[NAME..],"max_deadline":SECONDS?,"max_uses":N?,"name":NAME,"request":[TEXT..],
- *    "unattended":true?,"upload":"required"|"optional"?}..],
- *  "unlock":{"approve":[SEAT..]},"version":N}
+ *  "freezes":[{"from":LOCAL,"keys":[GLOB..],"name":NAME,"reason":TEXT?,"to":LOCAL,"zone":ZONE}..]?,
+ *  "keys":[{"formats":[TEXT..]?,"name":NAME,"rate":[RATE..]?,"tier":NAME?}..]?,
+ *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"break_glass":true?,
+ *    "formats":[TEXT..],"from":[NAME..],"keys":[NAME..],"max_deadline":SECONDS?,"max_uses":N?,
+ *    "mode":"observe"?,"name":NAME,"reason":"required"?,"request":[TEXT..],"ticket":GLOB?,
+ *    "unattended":true?,"upload":"required"|"optional"?,"windows":[NAME..]?}..],
+ *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"max_deadline":SECONDS?,"max_uses":N?,
+ *    "name":NAME,"upload":"required"?}..]?,
+ *  "unlock":{"approve":[SEAT..]},"version":N,
+ *  "windows":[{"length":SECONDS,"name":NAME,"open":CALENDAR,"zone":ZONE}..]?}
  * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person); N 1..64. request entries:
  * "group:NAME" or a person's NAME. from: host names or "group:NAME". "?" marks optional names:
  * defaults 259200 s, none, 1209600 s, 1, false, "required". A rule has either a non-empty approve
  * or unattended:true, never both and never neither (P7). Lists may be in any order (approve keeps
  * its own: it is the order in which seats are named as missing), are not empty and free of
- * duplicates; a seat for "@alice" has N 1. docs/policy.md explains all of it with examples. */
+ * duplicates; a seat for "@alice" has N 1. LOCAL is "2026-12-18 00:00", CALENDAR as in calendar.h,
+ * ZONE as in zone.h, RATE "40 per 1h" or "40 per 1h per requester" (s, m, h, d), GLOB of printable
+ * ASCII with * and ?. break_glass demands approve and ticket, and implies reason. A tier's fields
+ * are floors: what is left out demands nothing. docs/policy.md explains all of it with examples. */
 #ifndef GS_POLICY_POLICY_H
 #define GS_POLICY_POLICY_H
 
@@ -19,8 +28,17 @@
 #include "lib/crypt/digest.h"
 #include "lib/model/name.h"
 #include "lib/model/roster.h"
+#include "lib/policy/calendar.h"
+#include "lib/policy/zone.h"
 
-#define POLICY_RULES_MAX 256u
+#define POLICY_RULES_MAX 2048u
+#define POLICY_KEYS_MAX 1024u
+#define POLICY_TIERS_MAX 32u
+#define POLICY_TIER_CLAUSES_MAX 8u /* floors.c looks at each set of them */
+#define POLICY_WINDOWS_MAX 64u
+#define POLICY_FREEZES_MAX 256u
+#define POLICY_RATES_MAX 4u /* of one key */
+#define POLICY_RATE_COUNT_MAX 100000u
 #define POLICY_LIST_MAX 256u
 #define POLICY_SEATS_MAX 64u /* clauses and also places in all */
 #define POLICY_FORMATS_MAX 32u
@@ -44,6 +62,64 @@ struct subject_ref {
 	struct name name;
 };
 
+/* A pattern: * stands for any bytes, ? for one. Empty: there is none. */
+#define GLOB_MAX 64u
+struct glob {
+	char s[GLOB_MAX + 1];
+};
+
+/* When rules that name it may be used: from each opening on, for so long. */
+struct window {
+	struct name name;
+	struct calendar open;
+	uint64_t length; /* seconds that pass, whatever clocks on walls do */
+	struct zone_name zone;
+	struct digest digest; /* of its canonical bytes, as below */
+};
+
+/* When keys that match are not used, from (inclusive) to (exclusive). */
+#define FREEZE_REASON_MAX 100u
+struct freeze {
+	struct name name;
+	int64_t from; /* local times */
+	int64_t to;
+	struct zone_name zone;
+	struct glob *keys;
+	size_t key_count;
+	char reason[FREEZE_REASON_MAX + 1]; /* "": none is given */
+	struct digest digest;
+};
+
+/* At most count uses of the key in any period of so many seconds. */
+struct rate {
+	uint32_t count;
+	uint32_t period;
+	bool per_requester; /* uses that one person has asked for, instead of all */
+};
+
+/* The least that a rule for a key of this tier must demand. 0, no seats, false: nothing. */
+struct tier {
+	struct name name;
+	struct quorum_spec approve;
+	uint32_t max_uses;
+	uint64_t approval_lifetime;
+	uint64_t max_deadline;
+	bool upload_required;
+	struct digest digest;
+};
+
+/* What the policy says about a key, whichever rule is used. */
+struct key_policy {
+	struct name name;
+	bool has_tier;
+	struct name tier;
+	char (*formats)[16]; /* none: those of the rule */
+	size_t format_count;
+	struct rate rates[POLICY_RATES_MAX];
+	size_t rate_count;
+	struct digest digest;
+};
+
 struct rule {
 	struct name name;
 	struct name *keys;
@@ -60,13 +136,36 @@ struct rule {
 	uint32_t max_uses;
 	uint64_t approval_lifetime;
 	uint64_t max_deadline;
+	bool break_glass; /* passes windows and freezes, nothing else */
+	bool observe;	  /* evaluated and reported, permits nothing */
+	bool reason_required;
+	struct glob ticket; /* that a word of the request's reason must match */
+	struct name *windows;
+	size_t window_count;
 	struct view json; /* this rule's canonical bytes inside policy->bytes */
+	struct digest json_digest;
+};
+
+/* That a rule names a key; sorted by key, then in the document's order. */
+struct rule_ref {
+	const struct name *key;
+	const struct rule *rule;
 };
 
 struct policy {
 	uint64_t version;
 	struct rule *rules;
 	size_t rule_count;
+	struct rule_ref *refs;
+	size_t ref_count;
+	struct key_policy *keys;
+	size_t key_count;
+	struct tier *tiers;
+	size_t tier_count;
+	struct window *windows;
+	size_t window_count;
+	struct freeze *freezes;
+	size_t freeze_count;
 	struct quorum_spec admin;
 	struct quorum_spec change;
 	struct quorum_spec unlock;
@@ -76,8 +175,10 @@ struct policy {
 
 /* Reads a document; *ret keeps its own copy. Form as jcan.h; RC_DUPLICATE a rule name, or an entry
  * of a list; RC_LIMIT over the maxima above or DOCUMENT_BYTES_MAX; RC_RANGE an empty list, a number
- * outside its range, more than one of a person, or a rule with both or neither of approve and
- * unattended; RC_SYNTAX a seat or name of another form; RC_NOMEM. */
+ * outside its range, more than one of a person, a rule with both or neither of approve and
+ * unattended, break_glass without approve and ticket, a freeze that ends before it begins, a window
+ * that never opens; RC_SYNTAX an entry or name of another form; RC_NOTFOUND a tier or window that
+ * is named and not there; RC_NOMEM. */
 MUST rc policy_parse(struct view document, struct policy **ret, struct fault *f);
 void policy_free(struct policy *p);
 static inline void policy_autorelease(struct policy **p)
@@ -93,18 +194,39 @@ void seat_text(const struct seat *s, char out[SEAT_TEXT]);
 /* Whether this principal is the one named, or a member of the group named. */
 bool subject_ref_matches(const struct subject_ref *s, const struct principal *p);
 
+/* The rules that name the key, in the document's order: *ret_count of them, NULL if there is none.
+ */
+const struct rule_ref *policy_rules_of(const struct policy *p, const struct name *key,
+				       size_t *ret_count);
+/* NULL if the policy says nothing about it, or has none. */
+const struct key_policy *policy_key(const struct policy *p, const struct name *key);
+const struct tier *policy_tier(const struct policy *p, const struct name *name);
+const struct window *policy_window(const struct policy *p, const struct name *name);
+bool glob_matches(const struct glob *g, struct view text);
+bool freeze_names(const struct freeze *z, const struct name *key);
+
 /* Checks that need both: every group and principal named exists, every quorum can be filled with
- * the people of the roster, and a rule's also when any one person whom it lets request is left out.
- * Run before a new policy or roster is accepted. RC_NOTFOUND a name that the roster lacks;
- * RC_DENIED a quorum that cannot be filled; RC_NOMEM. */
+ * the people of the roster, and a rule's also when any one person whom it lets request is left out;
+ * no rule undercuts the tier of a key that it names (every set of people that fills the rule's
+ * seats fills the tier's; no number is larger; upload as the tier says; not unattended where the
+ * tier has seats). Run before a new policy or roster is accepted. RC_NOTFOUND a name that the
+ * roster lacks; RC_DENIED a quorum that cannot be filled, or a floor that is undercut; RC_NOMEM. */
 MUST rc policy_check(const struct policy *p, const struct roster *r, struct fault *f);
+
+/* That every zone of windows and freezes can be read. RC_NOTFOUND and what reading and tzif_parse
+ * give. Run before a new policy is accepted. */
+MUST rc policy_check_zones(const struct policy *p, const struct zone_source *zones,
+			   struct fault *f);
 
 /* Digest of the effective rule, what an approval binds to: an unrelated policy or roster edit
  * leaves it alone, a related one voids it. SHA-256 of the concatenation of "greatseal-rule-v1\n",
  * SHA-256 of rule->json, the key's fingerprint, then 32 bytes for each entry of approve, of request
  * and of from, in the document's order: the digest of the group or principal as model/roster.h
- * defines it, zeros if the roster has none. */
-struct digest policy_rule_digest(const struct rule *rule, const struct roster *r,
+ * defines it, zeros if the roster has none; then the SHA-256 of the canonical bytes of each window
+ * that the rule names, of what the policy says about this key, of the key's tier, and of each
+ * freeze that matches the key, in the document's order, as far as there are such. */
+struct digest policy_rule_digest(const struct policy *p, const struct rule *rule,
+				 const struct roster *r, const struct name *key,
 				 const struct digest *key_fingerprint);
 
 #endif

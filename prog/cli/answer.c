@@ -31,8 +31,12 @@ void answer_print_checks(const struct cli *c, const json_t *status)
 	{
 		const char *outcome = json_text(row, "outcome");
 
-		(void)printf("  %s%-5s%s %-22s %s\n", mark(c, outcome), outcome, cli_plain(c),
-			     json_text(row, "reason"), json_text(row, "text"));
+		const char *passes = json_text(row, "passes");
+
+		(void)printf("  %s%-5s%s %-22s %s%s%s%s\n", mark(c, outcome), outcome, cli_plain(c),
+			     json_text(row, "reason"), json_text(row, "text"),
+			     passes[0] == '\0' ? "" : " (passes at ", passes,
+			     passes[0] == '\0' ? "" : ")");
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "lib/tlog/items.h"
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/bundle.h"
+#include "prog/cli/zones.h"
 
 /* Approvers' keys may be of any channel and form here: the keeper judged that when it counted. */
 static const struct sshsig_rules any_form = {.allow_unverified = true, .allow_synced = true};
@@ -213,6 +214,8 @@ static rc check_decision(struct checker *k, struct fault *f)
 		.approval_count = k->b->approval_count,
 		.uses_spent = k->b->use - 1,
 		.now = k->authorize.time,
+		.zones = &zones_system,
+		.without_rates = true, /* only the keeper's journal can count */
 	};
 	struct decision decision;
 

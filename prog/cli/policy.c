@@ -7,6 +7,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/policy/lint.h"
+#include "prog/cli/zones.h"
 
 #define TEXT_MAX ((size_t)8 << 20) /* a file that is written */
 
@@ -36,6 +37,15 @@ static void place_of(const struct finding *f, const struct policy_file *policy,
 		return;
 	case LINT_RULE:
 		policy_file_place(policy, "rules", f->name.s, out);
+		return;
+	case LINT_TIER:
+		policy_file_place(policy, "tiers", f->name.s, out);
+		return;
+	case LINT_WINDOW:
+		policy_file_place(policy, "windows", f->name.s, out);
+		return;
+	case LINT_FREEZE:
+		policy_file_place(policy, "freezes", f->name.s, out);
 		return;
 	case LINT_PERSON:
 		policy_file_place(roster, "people", f->name.s, out);
@@ -108,7 +118,7 @@ rc cmd_policy_check(struct cli *c, const struct args *a)
 
 	TRY(policy_file_read(c, SOURCE_POLICY, a->words[0], &policy));
 	TRY(policy_file_read(c, SOURCE_ROSTER, a->words[1], &roster));
-	if (!rc_is_ok(lint(policy.policy, roster.roster, &found)))
+	if (!rc_is_ok(lint(policy.policy, roster.roster, &zones_system, &found)))
 		return no_memory(c);
 	verdict(&found, args_has(a, "strict"), refusal);
 	/* Nobody denied anything and the command was used well: the files do not fit. */
@@ -120,7 +130,9 @@ rc cmd_policy_check(struct cli *c, const struct args *a)
 		print_finding(c, stdout, &found.list[i], place);
 	}
 	if (found.errors == 0)
-		cli_say(c, "%s fits %s: every name resolves and every quorum can be filled",
+		cli_say(c,
+			"%s fits %s: every name resolves, every quorum can be filled, no tier is "
+			"undercut",
 			policy.path, roster.path);
 	else
 		cli_say(c, "%s does not fit %s", policy.path, roster.path);
@@ -223,7 +235,7 @@ rc cmd_policy_compile(struct cli *c, const struct args *a)
 	TRY(policy_file_read(c, SOURCE_ROSTER, a->words[1], &roster));
 	TRY(output_path(c, &policy, "out-policy", policy_out));
 	TRY(output_path(c, &roster, "out-roster", roster_out));
-	if (!rc_is_ok(lint(policy.policy, roster.roster, &found)))
+	if (!rc_is_ok(lint(policy.policy, roster.roster, &zones_system, &found)))
 		return no_memory(c);
 	TRY(refuse_misfit(c, &found, &policy, &roster));
 	TRY(write_text(c, policy_out, 0644, buf_view(&policy.canonical)));
@@ -335,8 +347,7 @@ static rc beside(struct cli *c, const char *file, const char *named, char out[PA
 
 struct test_run {
 	const struct policy_file *tests;
-	const struct policy *policy;
-	const struct roster *roster;
+	struct case_world world;
 	json_t *results; /* rows for --json */
 	FILE *out;
 	bool all; /* print passed ones, too */
@@ -350,7 +361,7 @@ static rc run_case(struct cli *c, struct test_run *run, const struct policy_case
 	char place[POLICY_PLACE];
 	const char *got;
 
-	if (!rc_is_ok(case_run(test, run->policy, run->roster, &result)))
+	if (!rc_is_ok(case_run(test, &run->world, &result)))
 		return cli_problem(c, RC_LIMIT, "", "%s: too many approvals", test->name);
 	got = d->outcome == OUTCOME_ALLOW ? "allow" : outcome_word(d->outcome);
 	run->failed += !result.passed;
@@ -406,8 +417,7 @@ rc cmd_policy_test(struct cli *c, const struct args *a)
 	TRY(policy_file_read(c, SOURCE_TESTS, a->words[0], &tests));
 	TRY(read_named(c, &tests, SOURCE_POLICY, policy_path, &policy));
 	TRY(read_named(c, &tests, SOURCE_ROSTER, roster_path, &roster));
-	run.policy = policy.policy;
-	run.roster = roster.roster;
+	run.world = (struct case_world){policy.policy, roster.roster, &zones_system};
 	TRY(run_cases(c, &run));
 	c->exit = run.failed == 0 ? EXIT_DONE : EXIT_ERROR;
 	done = json_pack("{s:I,s:I,s:O}", "passed", (json_int_t)(tests.cases.count - run.failed),
@@ -429,8 +439,8 @@ rc policy_tests_pass(struct cli *c, const char *path, const struct policy_file *
 	TRY(policy_file_read(c, SOURCE_TESTS, path, &tests));
 	TRY(beside(c, path, is_policy ? tests.cases.roster : tests.cases.policy, other_path));
 	TRY(policy_file_read(c, is_policy ? SOURCE_ROSTER : SOURCE_POLICY, other_path, &other));
-	run.policy = is_policy ? proposed->policy : other.policy;
-	run.roster = is_policy ? other.roster : proposed->roster;
+	run.world = (struct case_world){is_policy ? proposed->policy : other.policy,
+					is_policy ? other.roster : proposed->roster, &zones_system};
 	TRY(run_cases(c, &run));
 	if (run.failed > 0)
 		return cli_problem(c, RC_STATE, "greatseal policy test",

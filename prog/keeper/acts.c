@@ -18,12 +18,15 @@ static const struct rule *rule_of(const struct keeper *k, const struct digest *d
 {
 	const struct request *q = &k->dossier.request;
 
-	for (size_t i = 0; i < k->policy->rule_count; i++) {
-		const struct rule *rule = &k->policy->rules[i];
-		struct digest d = policy_rule_digest(rule, k->roster, &q->key_fingerprint);
+	size_t count;
+	const struct rule_ref *refs = policy_rules_of(k->policy, &q->key, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct digest d = policy_rule_digest(k->policy, refs[i].rule, k->roster, &q->key,
+						     &q->key_fingerprint);
 
 		if (digest_is_equal(&d, digest))
-			return rule;
+			return refs[i].rule;
 	}
 	return NULL;
 }

@@ -114,6 +114,8 @@ static rc read_document(struct keeper *k, const struct document_change *doc, uin
 	if (doc->kind == STATEMENT_POLICY) {
 		e = policy_parse(doc->document, &r->policy, &f);
 		if (rc_is_ok(e))
+			e = policy_check_zones(r->policy, &k->zones, &f);
+		if (rc_is_ok(e))
 			*ret_version = r->policy->version;
 	} else {
 		e = roster_parse(doc->document, &r->roster, &f);

@@ -37,6 +37,8 @@ static const struct setting {
 		"accept passkeys that a vendor synchronises"),
 	SETTING("touch-only", TYPE_BOOL, touch_only, false, "no",
 		"accept security keys that were touched without PIN or finger"),
+	SETTING("zoneinfo", TYPE_PATH, zoneinfo, false, "/usr/share/zoneinfo",
+		"directory of time zones, for the policy's windows and freezes"),
 	SETTING("read-path", TYPE_LIST, read_paths, false, NULL,
 		"path that a token module may read after start; may be repeated"),
 	SETTING("write-path", TYPE_LIST, write_paths, false, NULL,

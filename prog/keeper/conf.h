@@ -32,6 +32,7 @@ struct conf {
 	unsigned socket_mode;
 	struct conf_list tokens;
 	struct conf_list web_origins;
+	char zoneinfo[CONF_TEXT];
 	struct conf_list read_paths;
 	struct conf_list write_paths;
 	bool self_sign;

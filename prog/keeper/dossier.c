@@ -182,6 +182,27 @@ static void apply_state(struct keeper *k)
 			 why.text);
 }
 
+/* How far the rates of the key are used up, in the transaction that a commit would be part of. */
+static rc collect_rates(struct keeper *k, struct facts *facts)
+{
+	const struct request *q = &k->dossier.request;
+	const struct key_policy *key = policy_key(k->policy, &q->key);
+
+	for (size_t i = 0; key != NULL && i < key->rate_count; i++) {
+		const struct rate *r = &key->rates[i];
+		unix_time oldest = 0;
+		rc e = journal_use_nth(k->journal, &q->key, r->per_requester ? &q->requester : NULL,
+				       (struct use_nth){r->count, k->round.now - r->period},
+				       &oldest, &k->round.fault);
+
+		if (!rc_is_ok(e) && e.code != RC_NOTFOUND)
+			return e;
+		facts->rates[facts->rate_count++] =
+			(struct rate_fact){.reached = rc_is_ok(e), .passes = oldest + r->period};
+	}
+	return OK;
+}
+
 rc dossier_decide(struct keeper *k)
 {
 	struct dossier *d = &k->dossier;
@@ -195,7 +216,9 @@ rc dossier_decide(struct keeper *k)
 			       .approvals = d->facts,
 			       .approval_count = d->fact_count,
 			       .uses_spent = d->row.spent,
-			       .now = k->round.now};
+			       .now = k->round.now,
+			       .zones = &k->zones};
+	TRY(collect_rates(k, &facts));
 	if (d->key != NULL) {
 		facts.key_fingerprint = *key_fingerprint(d->key);
 		facts.key_locked = key_state_of(d->key) == KEY_LOCKED;
@@ -291,6 +314,8 @@ static void put_checks(const struct decision *d, struct jcan_out *w)
 	for (size_t i = 0; i < d->check_count; i++) {
 		jcan_out_object(w);
 		put_text(w, "outcome", text[d->checks[i].outcome]);
+		if (d->checks[i].passes != 0)
+			put_time(w, "passes", d->checks[i].passes);
 		put_text(w, "reason", reason_id(d->checks[i].reason));
 		put_text(w, "text", d->checks[i].text);
 		jcan_out_object_end(w);

@@ -205,9 +205,21 @@ static rc make_dirs(const struct conf *c, struct fault *f)
 	return dir_make(path, 0755, f);
 }
 
-static rc check_documents(struct genesis *roster, struct genesis *policy, struct roster **ret,
+/* A directory that cannot be opened is no fault: the policy may name no zone. */
+static rc check_zones(const struct conf *c, const struct policy *p, struct fault *f)
+{
+	AUTO(fd) int fd = -1;
+	struct zone_source zones = zone_files(&fd);
+
+	rc_ignore(dir_open(c->zoneinfo, &fd, f), "then each zone that is named is refused");
+	return policy_check_zones(p, &zones, f);
+}
+
+static rc check_documents(const struct conf *c, struct genesis *const of[2], struct roster **ret,
 			  struct fault *f)
 {
+	struct genesis *roster = of[0];
+	struct genesis *policy = of[1];
 	struct policy *p;
 	rc r;
 
@@ -216,6 +228,8 @@ static rc check_documents(struct genesis *roster, struct genesis *policy, struct
 	roster->version = (*ret)->version;
 	policy->version = p->version;
 	r = policy_check(p, *ret, f);
+	if (rc_is_ok(r))
+		r = check_zones(c, p, f);
 	policy_free(p);
 	return r;
 }
@@ -235,7 +249,7 @@ static rc read_all(const struct conf *c, struct genesis *of[2], struct fault *f)
 				 c->origin);
 	TRY(read_genesis(STATEMENT_ROSTER, c->roster, of[0], f));
 	TRY(read_genesis(STATEMENT_POLICY, c->policy, of[1], f));
-	TRY(check_documents(of[0], of[1], &who, f));
+	TRY(check_documents(c, of, &who, f));
 	for (size_t i = 0; i < c->signatures.count; i++)
 		TRY(add_signature(who, c->signatures.text[i], of, f));
 	return OK;

@@ -108,6 +108,7 @@ struct keeper {
 	struct pool *pool;
 	struct policy *policy;
 	struct roster *roster;
+	struct zone_source zones;
 	struct sshsig_rules sig_rules;
 	struct round round;
 	struct dossier dossier; /* the one in work */

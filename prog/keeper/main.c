@@ -211,13 +211,15 @@ static rc signals(int *ret_fd, struct fault *f)
 /* Paths that are used after the start: state and guard, file tokens elsewhere, a module's files. */
 static rc confine_paths(const struct conf *c, const struct parts *p, struct fault *f)
 {
-	struct sandbox_path paths[2 + KEYRING_TOKENS_MAX + 2 * CONF_LIST_MAX];
+	struct sandbox_path paths[3 + KEYRING_TOKENS_MAX + 2 * CONF_LIST_MAX];
 	char dir[KEYRING_TOKENS_MAX][TOKEN_PATH_MAX + 1];
 	size_t n = 0;
 	int abi;
 
 	paths[n++] = (struct sandbox_path){.path = c->state, .write = true};
 	paths[n++] = (struct sandbox_path){.path = c->guard, .write = true};
+	if (p->zone_fd >= 0)
+		paths[n++] = (struct sandbox_path){.path = c->zoneinfo};
 	for (size_t i = 0; i < p->token_count; i++) {
 		char *slash;
 

@@ -62,15 +62,36 @@ rc parts_open(const struct conf *c, const struct unlock *u, struct parts *p, str
 
 	memset(p, 0, sizeof(*p));
 	p->lock_fd = -1;
+	p->zone_fd = -1;
 	TRY(lock_take(c->state, LOCK_FILE, &p->lock_fd, f));
 	TRY(guard_open(c->guard, &p->guard, f));
 	path_in(c->state, "keeper.db", path);
 	TRY(journal_open(path, false, &p->journal, f));
 	for (size_t i = 0; i < u->count; i++)
 		TRY(open_token(u, p, i, f));
+	/* A policy without windows and freezes needs no zones. */
+	if (!rc_is_ok(dir_open(c->zoneinfo, &p->zone_fd, f)))
+		log_warn("zoneinfo %s: %s; what depends on a time zone is refused", c->zoneinfo,
+			 reason_what(REASON_TIME_ZONE));
 	return OK;
 }
 _Static_assert(CONF_LIST_MAX <= KEYRING_TOKENS_MAX, "every configured token has its place");
+
+/* ---- Time zones -----------------------------------------------------------------------------*/
+
+static rc zone_read(void *ctx, const char *name, struct buf *out, struct fault *f)
+{
+	const int *fd = (const int *)ctx;
+
+	if (*fd < 0)
+		return fault_set(f, RC_NOTFOUND, 0, "there are no zone files");
+	return file_read_at(*fd, name, out, f);
+}
+
+struct zone_source zone_files(int *fd)
+{
+	return (struct zone_source){.read = zone_read, .ctx = fd};
+}
 
 /* ---- The log's key -------------------------------------------------------------------------*/
 
@@ -183,6 +204,7 @@ rc parts_load_empty(const struct conf *c, struct parts *p, struct fault *f)
 	TRY(find_log_key(p, &ledger.signer, f));
 	k->clock = &clock_system;
 	k->journal = p->journal;
+	k->zones = zone_files(&p->zone_fd);
 	return ledger_open(&ledger, &k->ledger, f);
 }
 
@@ -231,6 +253,8 @@ void parts_release(struct parts *p)
 	p->journal = NULL;
 	guard_close(p->guard);
 	p->guard = NULL;
+	if (p->zone_fd > 0)
+		fd_close(&p->zone_fd);
 	if (p->lock_fd > 0)
 		fd_close(&p->lock_fd);
 }

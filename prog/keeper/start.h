@@ -32,6 +32,7 @@ struct parts {
 	struct guard *guard;
 	struct journal *journal;
 	struct token_session *log_session; /* the log's key */
+	int zone_fd;			   /* the directory of time zones, or -1 */
 	struct keeper keeper;
 	bool loaded;
 };
@@ -52,6 +53,9 @@ struct digest log_key_id(const char *origin);
 /* A session for it, and the signer that borrows the session. */
 MUST rc log_key_open(struct token *t, const struct digest *id, struct view spki, const char *origin,
 		     struct token_session **ret_session, struct note_signer *ret, struct fault *f);
+
+/* Zones from the files of that directory; -1: none. *fd must stay where it is. */
+struct zone_source zone_files(int *fd);
 
 /* Keeps the process out of swap, where the limit on locked memory is unlimited (memory.c). */
 void memory_lock(void);

@@ -255,7 +255,7 @@ void fx_preload_clock(const struct fixture *fx)
 
 static void exec_keeper(struct fixture *fx, const char *verb, const char *const *extra)
 {
-	char program[400], log[300], state[300], guard[300], token[700];
+	char program[400], log[300], state[300], guard[300], token[700], zones[300];
 	const char *argv[40];
 	size_t n = 0;
 	int fd;
@@ -263,6 +263,7 @@ static void exec_keeper(struct fixture *fx, const char *verb, const char *const 
 	(void)snprintf(log, sizeof(log), "%s/log", fx->dir);
 	(void)snprintf(state, sizeof(state), "%s/state", fx->dir);
 	(void)snprintf(guard, sizeof(guard), "%s/guard", fx->dir);
+	(void)snprintf(zones, sizeof(zones), "%s/zones", fx->dir);
 	(void)snprintf(token, sizeof(token),
 		       "file:main,passphrase=%s/passphrase,scrypt=10,parallel=3", fx->dir);
 	argv[n++] = build_path("prog/keeper/greatseal-keeper", program);
@@ -275,6 +276,8 @@ static void exec_keeper(struct fixture *fx, const char *verb, const char *const 
 	argv[n++] = fx->socket;
 	argv[n++] = "--token";
 	argv[n++] = token;
+	argv[n++] = "--zoneinfo";
+	argv[n++] = zones;
 	argv[n++] = "--self-sign";
 	argv[n++] = "yes";
 	for (; extra != NULL && *extra != NULL; extra++)
@@ -409,7 +412,7 @@ static void make_people(struct fixture *fx)
 void fx_prepare(struct fixture *fx)
 {
 	const char *tmp = getenv("TMPDIR");
-	char prefix[150];
+	char prefix[150], zones[300];
 
 	memset(fx, 0, sizeof(*fx));
 	fx->fd = -1;
@@ -419,6 +422,8 @@ void fx_prepare(struct fixture *fx)
 	(void)snprintf(prefix, sizeof(prefix), "%s/keeper-", tmp != NULL ? tmp : "/tmp");
 	fx_ok(dir_temp(prefix, fx->dir, sizeof(fx->dir), NULL));
 	(void)snprintf(fx->socket, sizeof(fx->socket), "%s/socket", fx->dir);
+	(void)snprintf(zones, sizeof(zones), "%s/zones", fx->dir);
+	fx_check(mkdir(zones, 0700) == 0);
 	make_people(fx);
 	fx->roster_version = 1;
 	fx->policy_version = 1;

@@ -4,6 +4,7 @@
  * (robots). Hosts: build1 (builders), laptop. Keys of people and hosts are in this process.
  * Policy: rule "release": key release, asked for by developers on builders, 2 of security, 3 uses;
  * rule "nightly": key nightly, asked for by robots, unattended. Change and admin: 2 of admins.
+ * Time zones: the files of the directory "zones" in the fixture's, which is made empty.
  * Every failure ends the test program with a line that says where (fx_check).
  * Owns: one temporary directory, one keeper process. */
 #ifndef GS_TESTS_FIXTURE_H

@@ -46,7 +46,7 @@ static void expect(const char *text, const char *said)
 	assert_string_equal(c.list[0].name, "it");
 	assert_string_equal(c.policy, "policy.json");
 	assert_string_equal(c.roster, "roster.json");
-	assert_rc(RC_OK, case_run(&c.list[0], p, r, &result));
+	assert_rc(RC_OK, case_run(&c.list[0], &(struct case_world){p, r, NULL}, &result));
 	assert_int_equal(result.passed, said[0] == '\0');
 	if (strstr(result.text, said) == NULL)
 		fail_msg("\"%s\" instead of \"%s\"", result.text, said);
@@ -133,7 +133,7 @@ static void every_rule_of_the_key_is_tried(void **state)
 			"    request: {key: release-2026, format: cms, by: carol, from: build-07}\n"
 			"    expect: allow\n    rule: nightly\n",
 			&c, &f));
-	assert_rc(RC_OK, case_run(&c.list[0], p, r, &result));
+	assert_rc(RC_OK, case_run(&c.list[0], &(struct case_world){p, r, NULL}, &result));
 	assert_string_equal(result.text, "");
 }
 
@@ -264,7 +264,7 @@ static void the_documented_examples_are_true(void **state)
 	assert_int_equal(p->rule_count, 2);
 	assert_rc(RC_OK, cases_parse(buf_view(&tests), &c, &f));
 	assert_int_equal(c.count, 1);
-	assert_rc(RC_OK, case_run(&c.list[0], p, r, &result));
+	assert_rc(RC_OK, case_run(&c.list[0], &(struct case_world){p, r, NULL}, &result));
 	assert_string_equal(result.text, "");
 }
 

@@ -22,7 +22,7 @@ static void look(const char *old_policy, const char *new_policy, const char *old
 	if (!rc_is_ok(policy_parse(buf_view(&policy), &p, &f)) ||
 	    !rc_is_ok(roster_parse(buf_view(&roster), &r, &f)))
 		fail_msg("%s", f.text);
-	assert_rc(RC_OK, lint(p, r, ret));
+	assert_rc(RC_OK, lint(p, r, NULL, ret));
 }
 
 static const struct finding *find(const struct findings *f, const char *code, enum lint_where where,
@@ -243,7 +243,7 @@ static void rules_with_unknown_fields_shadow_nothing(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		AUTO(findings) struct findings found = {0};
 
-		assert_rc(RC_OK, lint(p, r, &found));
+		assert_rc(RC_OK, lint(p, r, NULL, &found));
 		assert_int_equal(has_code(&found, "rule.shadowed"), i == 0);
 		p->rules[0].json = view_str(unknown);
 	}

@@ -158,7 +158,7 @@ static void policies_are_strict(void **state)
 		{RC_DUPLICATE, SEATS, "[\"1 of a\",\"2 of a\"]"},
 		{RC_OK, SEATS, "[\"1 of a\",\"1 of @a\"]"},
 		{RC_DUPLICATE, "\"name\":\"nightly\"", "\"name\":\"release\""},
-		{RC_UNKNOWN, "\"max_uses\":3", "\"max_uses\":3,\"mode\":1"},
+		{RC_UNKNOWN, "\"max_uses\":3", "\"max_uses\":3,\"modus\":1"},
 		{RC_UNKNOWN, "\"upload\":\"optional\"", "\"upload\":\"maybe\""},
 		{RC_SYNTAX, "\"version\":1", "\"version\":\"1\""},
 		{RC_NONCANON, "\"version\":1", "\"version\": 1"},
@@ -394,7 +394,7 @@ static struct digest digest_with(const char *file, const char *old, const char *
 		assert_rc(RC_OK, policy_parse(buf_view(&b), &p, NULL));
 	else
 		assert_rc(RC_OK, roster_parse(buf_view(&b), &r, NULL));
-	return policy_rule_digest(&p->rules[rule], r, &key);
+	return policy_rule_digest(p, &p->rules[rule], r, &p->rules[rule].keys[0], &key);
 }
 
 static void rule_digests_follow_what_matters(void **state)
@@ -445,7 +445,7 @@ static void rule_digests_are_as_documented(void **state)
 	const struct principal *host = roster_host(r, &build);
 	const struct digest key = {{7}};
 	struct digest parts[4];
-	struct digest got = policy_rule_digest(&p->rules[1], r, &key);
+	struct digest got = policy_rule_digest(p, &p->rules[1], r, &p->rules[1].keys[0], &key);
 	struct digest want;
 	struct view person[] = {view_str("greatseal-principal-v1\nperson\ncarol\n"),
 				digest_view(sshkey_fingerprint(who->keys[0]))};

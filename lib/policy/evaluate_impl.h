@@ -1,0 +1,30 @@
+/* evaluate_impl - what the two halves of the evaluation share. Private to evaluate*.c. */
+#ifndef GS_POLICY_EVALUATE_IMPL_H
+#define GS_POLICY_EVALUATE_IMPL_H
+
+#include "lib/policy/evaluate.h"
+
+/* What all checks look at. */
+struct eval {
+	const struct policy *policy;
+	const struct roster *roster;
+	const struct facts *facts;
+	const struct request *request;
+	const struct principal *requester; /* NULL if the roster has none */
+	const struct principal *host;
+	const struct key_policy *key; /* NULL if the policy says nothing about the key */
+};
+
+/* Adds one line; a line more than CHECKS_MAX is dropped, its outcome counts all the same. */
+void check_add(struct decision *d, enum reason reason, enum outcome outcome, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* A wait that ends at that time. */
+void check_add_wait(struct decision *d, enum reason reason, unix_time passes, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* evaluate_time.c */
+void check_windows(const struct eval *c, const struct rule *rule, struct decision *d);
+void check_freezes(const struct eval *c, const struct rule *rule, struct decision *d);
+void check_rates(const struct eval *c, struct decision *d);
+
+#endif

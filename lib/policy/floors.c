@@ -1,0 +1,130 @@
+#include "lib/policy/floors.h"
+
+#include "lib/policy/matching.h"
+
+struct floor {
+	const struct roster *roster;
+	const struct principal **people;
+	const struct rule *rule;
+	const struct name *key;
+	const struct tier *tier;
+	struct fault *fault;
+};
+
+static bool fills(const struct seat *seat, const struct principal *person)
+{
+	return seat->is_person ? name_is_equal(&seat->who, &person->name)
+			       : principal_is_member(person, &seat->who);
+}
+
+/* How many of the rule's places stay empty when nobody who fits one of the chosen clauses of the
+ * tier takes part. */
+static size_t open_without(const struct floor *fl, unsigned chosen)
+{
+	const struct quorum_spec *tier = &fl->tier->approve;
+	struct matching m;
+	size_t open;
+
+	for (size_t i = 0; i < fl->roster->people_count; i++)
+		for (size_t k = 0; k < tier->count; k++)
+			if ((chosen >> k & 1) != 0 &&
+			    fills(&tier->seats[k], &fl->roster->people[i]))
+				fl->people[i] = NULL;
+	matching_init(&m, &fl->rule->approve);
+	open = matching_run(&m, fl->people, fl->roster->people_count);
+	for (size_t i = 0; i < fl->roster->people_count; i++)
+		fl->people[i] = &fl->roster->people[i];
+	return open;
+}
+
+/* Every set of people that fills the rule's seats fills the tier's.
+ *
+ * A set fills the tier exactly if, for every choice of the tier's clauses, it has as many people
+ * who fit one of them as these have seats (Hall). The sets that just fill the rule are the bases of
+ * a matroid, so the least number of such people in any of them is the number of the rule's places
+ * less the most that can be filled without such people: what stays empty then. */
+static rc seats_check(const struct floor *fl)
+{
+	const struct quorum_spec *tier = &fl->tier->approve;
+
+	for (unsigned chosen = 1; chosen < 1u << tier->count; chosen++) {
+		struct seat first = {0};
+		char text[SEAT_TEXT];
+		size_t need = 0;
+
+		for (size_t k = 0; k < tier->count; k++)
+			if ((chosen >> k & 1) != 0) {
+				first = need == 0 ? tier->seats[k] : first;
+				need += tier->seats[k].count;
+			}
+		if (open_without(fl, chosen) >= need)
+			continue;
+		seat_text(&first, text);
+		return fault_set(fl->fault, RC_DENIED, 0,
+				 "rule %.40s undercuts tier %.40s of key %.40s: its seats can be "
+				 "filled without \"%.40s\"%s",
+				 fl->rule->name.s, fl->tier->name.s, fl->key->s, text,
+				 (chosen & (chosen - 1)) != 0 ? " and others" : "");
+	}
+	return OK;
+}
+_Static_assert(POLICY_TIER_CLAUSES_MAX <= 10, "each set of clauses is looked at");
+
+static rc number_check(const struct floor *fl, const char *what, uint64_t rule, uint64_t tier)
+{
+	if (tier == 0 || rule <= tier)
+		return OK;
+	return fault_set(fl->fault, RC_DENIED, 0,
+			 "rule %.40s undercuts tier %.40s of key %.40s: %s is %llu, at most %llu",
+			 fl->rule->name.s, fl->tier->name.s, fl->key->s, what,
+			 (unsigned long long)rule, (unsigned long long)tier);
+}
+
+static rc rule_check(const struct floor *fl)
+{
+	const struct rule *rule = fl->rule;
+	const struct tier *tier = fl->tier;
+
+	if (rule->unattended && tier->approve.count > 0)
+		return fault_set(
+			fl->fault, RC_DENIED, 0,
+			"rule %.40s undercuts tier %.40s of key %.40s: it is unattended, and "
+			"the tier has approvers",
+			rule->name.s, tier->name.s, fl->key->s);
+	if (!rule->upload_required && tier->upload_required)
+		return fault_set(
+			fl->fault, RC_DENIED, 0,
+			"rule %.40s undercuts tier %.40s of key %.40s: upload is optional, "
+			"and the tier requires it",
+			rule->name.s, tier->name.s, fl->key->s);
+	TRY(number_check(fl, "max_uses", rule->max_uses, tier->max_uses));
+	TRY(number_check(fl, "max_deadline", rule->max_deadline, tier->max_deadline));
+	if (!rule->unattended)
+		TRY(number_check(fl, "approval_lifetime", rule->approval_lifetime,
+				 tier->approval_lifetime));
+	return seats_check(fl);
+}
+
+rc floors_check(const struct policy *p, const struct roster *r, const struct principal **people,
+		struct fault *f)
+{
+	for (size_t i = 0; i < p->rule_count; i++) {
+		struct floor fl = {.roster = r, .people = people, .rule = &p->rules[i], .fault = f};
+		bool looked[POLICY_TIERS_MAX] = {false};
+
+		for (size_t k = 0; k < fl.rule->key_count; k++) {
+			const struct key_policy *key;
+
+			fl.key = &fl.rule->keys[k];
+			key = policy_key(p, fl.key);
+			if (key == NULL || !key->has_tier)
+				continue;
+			fl.tier = policy_tier(p, &key->tier);
+			if (fl.tier == NULL || looked[fl.tier - p->tiers])
+				continue;
+			looked[fl.tier - p->tiers] = true;
+			TRY(rule_check(&fl));
+		}
+	}
+	return OK;
+}
