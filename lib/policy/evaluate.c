@@ -526,35 +526,75 @@ static rc report_observed(const struct eval *c, const struct rule_ref *refs, siz
 	return OK;
 }
 
+/* Denies by requester, host or format, which is quickly seen: such a rule is only looked at if
+ * there is nothing better to report. */
+static bool is_hopeless(const struct eval *c, const struct rule *rule)
+{
+	if (!matches(rule->request, rule->request_count, c->requester) ||
+	    !matches(rule->from, rule->from_count, c->host))
+		return true;
+	for (size_t i = 0; i < c->request->count; i++)
+		if (!has_format(rule->formats, rule->format_count, c->request->items[i].format))
+			return true;
+	return false;
+}
+
+/* Tries the rules that are, or are not, hopeless, as long as something better may come. */
+static rc try_rules(const struct eval *c, const struct rule_ref *refs, size_t count, bool hopeless,
+		    bool *found, struct decision *ret)
+{
+	struct decision try;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rule *rule = refs[i].rule;
+
+		if (*found && ret->outcome == OUTCOME_ALLOW)
+			return OK;
+		if (rule->observe || is_hopeless(c, rule) != hopeless)
+			continue;
+		TRY(evaluate_rule(c, rule, &try));
+		/* Of equals the document's first: a hopeless one may stand before. */
+		if (!*found || rank(&try) < rank(ret) ||
+		    (rank(&try) == rank(ret) && rule < ret->rule))
+			*ret = try;
+		*found = true;
+		if (hopeless)
+			return OK;
+	}
+	return OK;
+}
+
+static rc evaluate_all(const struct eval *c, struct decision *ret)
+{
+	size_t count;
+	const struct rule_ref *refs = policy_rules_of(c->policy, &c->request->key, &count);
+	bool found = false;
+
+	TRY(try_rules(c, refs, count, false, &found, ret));
+	if (!found || ret->outcome == OUTCOME_DENY)
+		TRY(try_rules(c, refs, count, true, &found, ret));
+	if (!found && count > 0)
+		only_observed(c, ret);
+	else if (!found)
+		no_rule(c, ret);
+	give_reason(ret);
+	return report_observed(c, refs, count, ret);
+}
+
 rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 	    struct decision *ret)
 {
+	struct eval_zone zones[EVAL_ZONES_MAX + 1] = {0};
 	const struct eval c = {.policy = p,
 			       .roster = r,
 			       .facts = facts,
 			       .request = facts->request,
 			       .requester = roster_person(r, &facts->request->requester),
 			       .host = roster_host(r, &facts->request->host),
-			       .key = policy_key(p, &facts->request->key)};
-	size_t count;
-	const struct rule_ref *refs = policy_rules_of(p, &facts->request->key, &count);
-	struct decision try;
-	bool found = false;
+			       .key = policy_key(p, &facts->request->key),
+			       .zones = zones};
+	rc result = evaluate_all(&c, ret);
 
-	for (size_t i = 0; i < count; i++) {
-		if (refs[i].rule->observe)
-			continue;
-		TRY(evaluate_rule(&c, refs[i].rule, &try));
-		if (!found || rank(&try) < rank(ret))
-			*ret = try;
-		found = true;
-		if (ret->outcome == OUTCOME_ALLOW)
-			break;
-	}
-	if (!found && count > 0)
-		only_observed(&c, ret);
-	else if (!found)
-		no_rule(&c, ret);
-	give_reason(ret);
-	return report_observed(&c, refs, count, ret);
+	eval_zones_release(zones);
+	return result;
 }

@@ -4,6 +4,16 @@
 
 #include "lib/policy/evaluate.h"
 
+/* The zones of one decision, each read once. More than these are read again each time. */
+#define EVAL_ZONES_MAX 4u
+struct eval_zone {
+	const struct zone_name *name; /* of the policy; NULL: free */
+	struct buf bytes;
+	struct tzif tzif;
+	rc result;
+	struct fault fault;
+};
+
 /* What all checks look at. */
 struct eval {
 	const struct policy *policy;
@@ -13,6 +23,7 @@ struct eval {
 	const struct principal *requester; /* NULL if the roster has none */
 	const struct principal *host;
 	const struct key_policy *key; /* NULL if the policy says nothing about the key */
+	struct eval_zone *zones;      /* EVAL_ZONES_MAX and one for the rest */
 };
 
 /* Adds one line; a line more than CHECKS_MAX is dropped, its outcome counts all the same. */
@@ -26,5 +37,6 @@ void check_add_wait(struct decision *d, enum reason reason, unix_time passes, co
 void check_windows(const struct eval *c, const struct rule *rule, struct decision *d);
 void check_freezes(const struct eval *c, const struct rule *rule, struct decision *d);
 void check_rates(const struct eval *c, struct decision *d);
+void eval_zones_release(struct eval_zone *zones);
 
 #endif

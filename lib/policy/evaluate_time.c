@@ -1,6 +1,29 @@
 /* The checks of time and of how often: windows, freezes, rates. */
 #include "lib/policy/evaluate_impl.h"
 
+/* ---- Zones ----------------------------------------------------------------------------------*/
+
+static const struct eval_zone *zone_of(const struct eval *c, const struct zone_name *name)
+{
+	struct eval_zone *z = c->zones;
+	struct eval_zone *end = c->zones + EVAL_ZONES_MAX;
+
+	while (z < end && z->name != NULL && strcmp(z->name->s, name->s) != 0)
+		z++;
+	if (z < end && z->name != NULL)
+		return z;
+	buf_release(&z->bytes); /* of the last place, which is used again and again */
+	z->name = name;
+	z->result = zone_open(c->facts->zones, name, &z->bytes, &z->tzif, &z->fault);
+	return z;
+}
+
+void eval_zones_release(struct eval_zone *zones)
+{
+	for (size_t i = 0; i <= EVAL_ZONES_MAX; i++)
+		buf_release(&zones[i].bytes);
+}
+
 /* ---- Windows --------------------------------------------------------------------------------*/
 
 /* The best of the windows of one rule so far. */
@@ -18,27 +41,26 @@ struct opening {
 static void look_at_window(const struct eval *c, const struct window *w, struct opening *best)
 {
 	unix_time now = c->facts->now;
-	AUTO(buf) struct buf bytes = {0};
-	struct fault f = {0};
-	struct tzif z;
+	const struct eval_zone *zone = zone_of(c, &w->zone);
+	const struct tzif *z = &zone->tzif;
 	unix_time at;
 
-	if (!rc_is_ok(zone_open(c->facts->zones, &w->zone, &bytes, &z, &f))) {
+	if (!rc_is_ok(zone->result)) {
 		best->unreadable = true;
-		memcpy(best->fault, f.text, sizeof(best->fault));
+		memcpy(best->fault, zone->fault.text, sizeof(best->fault));
 		return;
 	}
-	if (rc_is_ok(calendar_opened(&w->open, &z, now, &at)) && (uint64_t)(now - at) < w->length) {
+	if (rc_is_ok(calendar_opened(&w->open, z, now, &at)) && (uint64_t)(now - at) < w->length) {
 		best->open = true;
 		best->window = w;
 		best->closes = at + (unix_time)w->length;
-		best->offset = tzif_offset(&z, best->closes, NULL);
-	} else if (rc_is_ok(calendar_opens(&w->open, &z, now, &at)) &&
+		best->offset = tzif_offset(z, best->closes, NULL);
+	} else if (rc_is_ok(calendar_opens(&w->open, z, now, &at)) &&
 		   (!best->comes || at < best->opens)) {
 		best->comes = true;
 		best->window = w;
 		best->opens = at;
-		best->offset = tzif_offset(&z, at, NULL);
+		best->offset = tzif_offset(z, at, NULL);
 	}
 }
 
@@ -89,18 +111,16 @@ static void look_at_freeze(const struct eval *c, const struct rule *rule, const 
 			   struct decision *d)
 {
 	unix_time now = c->facts->now;
-	AUTO(buf) struct buf bytes = {0};
-	struct fault f = {0};
+	const struct eval_zone *zone = zone_of(c, &z->zone);
 	char text[LOCAL_TEXT];
-	struct tzif zone;
 	unix_time end;
 
-	if (!rc_is_ok(zone_open(c->facts->zones, &z->zone, &bytes, &zone, &f))) {
-		check_add(d, REASON_TIME_ZONE, OUTCOME_DENY, "%s", f.text);
+	if (!rc_is_ok(zone->result)) {
+		check_add(d, REASON_TIME_ZONE, OUTCOME_DENY, "%s", zone->fault.text);
 		return;
 	}
-	end = tzif_instant(&zone, z->to);
-	if (now < tzif_instant(&zone, z->from) || now >= end)
+	end = tzif_instant(&zone->tzif, z->to);
+	if (now < tzif_instant(&zone->tzif, z->from) || now >= end)
 		return;
 	if (rule->break_glass) {
 		check_add(d, REASON_TIME_FREEZE, OUTCOME_ALLOW, "rule %.40s passes freeze %.40s",
