@@ -303,6 +303,19 @@ static void status_and_versions(void **state)
 	assert_int_equal(due, 0);
 	assert_rc(RC_OK, s->api->request_due(s, 5000, 10, count_digest, &due, NULL));
 	assert_int_equal(due, 1);
+	/* What time alone mends is due; what people mend is not. */
+	static const struct {
+		const char *reason;
+		size_t due;
+	} rows[] = {{"time.window", 1},	   {"time.freeze", 1}, {"time.zone", 1}, {"limit.rate", 1},
+		    {"approve.quorum", 0}, {"key.locked", 0},  {"key.token", 1}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		st.reason = rows[i].reason;
+		due = 0;
+		assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
+		assert_rc(RC_OK, s->api->request_due(s, 5000, 10, count_digest, &due, NULL));
+		assert_int_equal(due, rows[i].due);
+	}
 	due = 0;
 	assert_rc(RC_OK, s->api->request_unfinished(s, count_digest, &due, NULL));
 	assert_int_equal(due, 1);
