@@ -554,28 +554,6 @@ static void unattended_without_upload(void **state)
 	}
 }
 
-/* Approved before its time: it is signed then, without anybody asking. */
-static void scheduled(void **state)
-{
-	struct fx_request q;
-
-	(void)state;
-	fx_request_new(&fx, "nightly", 1, &q);
-	q.r.not_before = fx_now(&fx) + 3;
-	fx_request_encode(&q);
-	answers(200, front_submit(&s, "/v1/requests", &q, true));
-	assert_string_equal(front_text(&s, "status.reason"), "time.not-before");
-	answers(200, front_get(&s, "robot", front_path(&q.id, "/v1/requests/%s/wait?timeout=0")));
-	do {
-		char wait[200];
-
-		(void)snprintf(wait, sizeof(wait), "/v1/requests/%%s/wait?timeout=10&since=%lld",
-			       (long long)front_number(&s, "version"));
-		answers(200, front_get(&s, "robot", front_path(&q.id, wait)));
-	} while (strcmp(front_text(&s, "status.state"), "done") != 0);
-	fx_request_release(&q);
-}
-
 static void keys_and_documents(void **state)
 {
 	(void)state;
@@ -779,7 +757,6 @@ int main(void)
 		cmocka_unit_test(approved_and_signed),
 		cmocka_unit_test(next_version_is_compared),
 		cmocka_unit_test(unattended_without_upload),
-		cmocka_unit_test(scheduled),
 		cmocka_unit_test(keys_and_documents),
 		cmocka_unit_test(bad_signature_leaves_nothing_behind),
 		cmocka_unit_test(keeper_dies_and_comes_back),
