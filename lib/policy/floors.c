@@ -8,6 +8,7 @@ struct floor {
 	const struct rule *rule;
 	const struct name *key;
 	const struct tier *tier;
+	uint64_t work; /* left */
 	struct fault *fault;
 };
 
@@ -37,15 +38,51 @@ static size_t open_without(const struct floor *fl, unsigned chosen)
 	return open;
 }
 
+/* The plain case: the rule has each of the tier's seats, by name, and as many. */
+static bool has_seats(const struct quorum_spec *rule, const struct quorum_spec *tier)
+{
+	for (size_t i = 0; i < tier->count; i++) {
+		const struct seat *t = &tier->seats[i];
+		bool found = false;
+
+		for (size_t k = 0; k < rule->count; k++) {
+			const struct seat *s = &rule->seats[k];
+
+			found |= s->is_person == t->is_person && s->count >= t->count &&
+				 name_is_equal(&s->who, &t->who);
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static rc spend(struct floor *fl)
+{
+	uint64_t cost = ((uint64_t)fl->rule->approve.count + fl->tier->approve.count) *
+			(fl->roster->people_count + 1);
+
+	if (cost > fl->work)
+		return fault_set(fl->fault, RC_LIMIT, 0,
+				 "rule %.40s, tier %.40s: too many rules whose seats are not the "
+				 "tier's by name",
+				 fl->rule->name.s, fl->tier->name.s);
+	fl->work -= cost;
+	return OK;
+}
+
 /* Every set of people that fills the rule's seats fills the tier's.
  *
  * A set fills the tier exactly if, for every choice of the tier's clauses, it has as many people
  * who fit one of them as these have seats (Hall). The sets that just fill the rule are the bases of
  * a matroid, so the least number of such people in any of them is the number of the rule's places
  * less the most that can be filled without such people: what stays empty then. */
-static rc seats_check(const struct floor *fl)
+static rc seats_check(struct floor *fl)
 {
 	const struct quorum_spec *tier = &fl->tier->approve;
+
+	if (has_seats(&fl->rule->approve, tier))
+		return OK;
 
 	for (unsigned chosen = 1; chosen < 1u << tier->count; chosen++) {
 		struct seat first = {0};
@@ -57,6 +94,7 @@ static rc seats_check(const struct floor *fl)
 				first = need == 0 ? tier->seats[k] : first;
 				need += tier->seats[k].count;
 			}
+		TRY(spend(fl));
 		if (open_without(fl, chosen) >= need)
 			continue;
 		seat_text(&first, text);
@@ -80,7 +118,7 @@ static rc number_check(const struct floor *fl, const char *what, uint64_t rule, 
 			 (unsigned long long)rule, (unsigned long long)tier);
 }
 
-static rc rule_check(const struct floor *fl)
+static rc rule_check(struct floor *fl)
 {
 	const struct rule *rule = fl->rule;
 	const struct tier *tier = fl->tier;
@@ -105,26 +143,35 @@ static rc rule_check(const struct floor *fl)
 	return seats_check(fl);
 }
 
+/* One rule against the tiers of its keys, each once. */
+static rc rule_floors(const struct policy *p, struct floor *fl)
+{
+	bool looked[POLICY_TIERS_MAX] = {false};
+
+	for (size_t k = 0; k < fl->rule->key_count; k++) {
+		const struct key_policy *key;
+
+		fl->key = &fl->rule->keys[k];
+		key = policy_key(p, fl->key);
+		if (key == NULL || !key->has_tier)
+			continue;
+		fl->tier = policy_tier(p, &key->tier);
+		if (fl->tier == NULL || looked[fl->tier - p->tiers])
+			continue;
+		looked[fl->tier - p->tiers] = true;
+		TRY(rule_check(fl));
+	}
+	return OK;
+}
+
 rc floors_check(const struct policy *p, const struct roster *r, const struct principal **people,
 		struct fault *f)
 {
+	struct floor fl = {.roster = r, .people = people, .work = FLOORS_WORK_MAX, .fault = f};
+
 	for (size_t i = 0; i < p->rule_count; i++) {
-		struct floor fl = {.roster = r, .people = people, .rule = &p->rules[i], .fault = f};
-		bool looked[POLICY_TIERS_MAX] = {false};
-
-		for (size_t k = 0; k < fl.rule->key_count; k++) {
-			const struct key_policy *key;
-
-			fl.key = &fl.rule->keys[k];
-			key = policy_key(p, fl.key);
-			if (key == NULL || !key->has_tier)
-				continue;
-			fl.tier = policy_tier(p, &key->tier);
-			if (fl.tier == NULL || looked[fl.tier - p->tiers])
-				continue;
-			looked[fl.tier - p->tiers] = true;
-			TRY(rule_check(&fl));
-		}
+		fl.rule = &p->rules[i];
+		TRY(rule_floors(p, &fl));
 	}
 	return OK;
 }

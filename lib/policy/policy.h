@@ -210,7 +210,8 @@ bool freeze_names(const struct freeze *z, const struct name *key);
  * no rule undercuts the tier of a key that it names (every set of people that fills the rule's
  * seats fills the tier's; no number is larger; upload as the tier says; not unattended where the
  * tier has seats). Run before a new policy or roster is accepted. RC_NOTFOUND a name that the
- * roster lacks; RC_DENIED a quorum that cannot be filled, or a floor that is undercut; RC_NOMEM. */
+ * roster lacks; RC_DENIED a quorum that cannot be filled, or a floor that is undercut; RC_LIMIT
+ * more comparisons with tiers than FLOORS_WORK_MAX (floors.h); RC_NOMEM. */
 MUST rc policy_check(const struct policy *p, const struct roster *r, struct fault *f);
 
 /* That every zone of windows and freezes can be read. RC_NOTFOUND and what reading and tzif_parse

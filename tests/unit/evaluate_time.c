@@ -768,6 +768,62 @@ static void floors_agree_with_brute_force(void **state)
 	assert_true(kept > 150 && undercut > 500);
 }
 
+/* Many rules against a tier of eight clauses, none by name: refused in bounded time. */
+static void floors_end(void **state)
+{
+	AUTO(roster) struct roster *base = roster_read();
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(buf) struct buf b;
+	static struct principal people[4096];
+	struct roster big = *base;
+	struct roster_group groups[9] = {0};
+	struct name all[9];
+	struct fault f = {0};
+
+	(void)state;
+	buf_init(&b, DOCUMENT_BYTES_MAX);
+	buf_put_str(
+		&b,
+		"{\"admin\":{\"approve\":[\"1 of all\"]},\"change\":{\"approve\":[\"1 of all\"]},"
+		"\"keys\":[{\"name\":\"k\",\"tier\":\"t\"}],\"rules\":[");
+	for (unsigned i = 0; i < 200; i++)
+		buf_printf(
+			&b,
+			"%s{\"approve\":[\"8 of all\"],\"formats\":[\"cms\"],\"from\":["
+			"\"build-07\"],\"keys\":[\"k\"],\"name\":\"r%u\",\"request\":[\"boss\"]}",
+			i == 0 ? "" : ",", i);
+	buf_put_str(&b, "],\"tiers\":[{\"approve\":[");
+	for (unsigned i = 0; i < 8; i++)
+		buf_printf(&b, "%s\"1 of g%u\"", i == 0 ? "" : ",", i);
+	buf_put_str(&b,
+		    "],\"name\":\"t\"}],\"unlock\":{\"approve\":[\"1 of all\"]},\"version\":1}");
+	assert_rc(RC_OK, policy_parse(buf_view(&b), &p, &f));
+	/* everybody is in all groups, so the floors hold */
+	all[0] = groups[0].name = name_of("all");
+	for (unsigned i = 1; i < 9; i++) {
+		char name[4];
+
+		(void)snprintf(name, sizeof(name), "g%u", i - 1);
+		all[i] = groups[i].name = name_of(name);
+	}
+	for (unsigned i = 0; i < 9; i++)
+		groups[i].member_count = 1;
+	people[0] = (struct principal){.name = name_of("boss")};
+	for (unsigned i = 1; i < 4096; i++) {
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "p%04u", i);
+		people[i] =
+			(struct principal){.name = name_of(name), .groups = all, .group_count = 9};
+	}
+	big.people = people;
+	big.people_count = 4096;
+	big.groups = groups;
+	big.group_count = 9;
+	assert_rc(RC_LIMIT, policy_check(p, &big, &f));
+	assert_non_null(strstr(f.text, "tier t: too many rules"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -784,6 +840,7 @@ int main(void)
 		cmocka_unit_test(digests_follow_what_the_rule_stands_under),
 		cmocka_unit_test(rules_do_not_undercut_their_tier),
 		cmocka_unit_test(floors_agree_with_brute_force),
+		cmocka_unit_test(floors_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
