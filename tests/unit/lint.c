@@ -131,6 +131,70 @@ static void each_refusal_is_told_by_itself(void **state)
 	       "rule release: approve names security");
 }
 
+static rc no_zone(void *ctx, const char *name, struct buf *out, struct fault *f)
+{
+	(void)ctx;
+	(void)out;
+	return fault_set(f, RC_NOTFOUND, 0, "%s is not there", name);
+}
+
+/* A policy of one rule whose key has a tier with this seat; and a window and a freeze. */
+static void look_at_floors(const char *seat, bool timed, struct findings *ret)
+{
+	static const struct zone_source zones = {.read = no_zone};
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *r = roster_read();
+	AUTO(buf) struct buf b = {0};
+	struct fault f = {0};
+
+	buf_init(&b, DOCUMENT_BYTES_MAX);
+	buf_printf(&b,
+		   "{\"admin\":{\"approve\":[\"1 of security\"]},\"change\":{\"approve\":[\"1 of "
+		   "security\"]},%s\"keys\":[{\"name\":\"release-2026\",\"tier\":\"production\"}],"
+		   "\"rules\":[{\"approve\":[\"2 of "
+		   "release-managers\"],\"formats\":[\"pe\"],\"from\":["
+		   "\"build-07\"],\"keys\":[\"release-2026\"],\"name\":\"release\",\"request\":["
+		   "\"carol\"]}"
+		   "],\"tiers\":[{\"approve\":[\"%s\"],\"name\":\"production\"}],\"unlock\":{"
+		   "\"approve\":["
+		   "\"1 of security\"]},\"version\":1%s}",
+		   timed ? "\"freezes\":[{\"from\":\"2026-12-18 "
+			   "00:00\",\"keys\":[\"*\"],\"name\":\"year-"
+			   "end\",\"to\":\"2027-01-04 06:00\",\"zone\":\"No/Where\"}],"
+			 : "",
+		   seat,
+		   timed ? ",\"windows\":[{\"length\":60,\"name\":\"hours\",\"open\":\"09:00\","
+			   "\"zone\":"
+			   "\"No/Where\"}]"
+			 : "");
+	if (!rc_is_ok(policy_parse(buf_view(&b), &p, &f)))
+		fail_msg("%s", f.text);
+	assert_rc(RC_OK, lint(p, r, &zones, ret));
+}
+
+static void floors_and_zones_are_told_by_themselves(void **state)
+{
+	AUTO(findings) struct findings good = {0};
+	AUTO(findings) struct findings under = {0};
+	AUTO(findings) struct findings nobody = {0};
+	AUTO(findings) struct findings zones = {0};
+
+	(void)state;
+	look_at_floors("1 of release-managers", false, &good);
+	assert_int_equal(good.errors, 0);
+	look_at_floors("1 of security", false, &under);
+	assert_int_equal(under.errors, 1);
+	expect(&under, "policy.refused", LINT_RULE, "release",
+	       "rule release undercuts tier production of key release-2026");
+	look_at_floors("1 of nobody", false, &nobody);
+	assert_int_equal(nobody.errors, 1);
+	expect(&nobody, "policy.refused", LINT_TIER, "production", "approve names nobody");
+	look_at_floors("1 of release-managers", true, &zones);
+	assert_int_equal(zones.errors, 2);
+	expect(&zones, "policy.refused", LINT_WINDOW, "hours", "No/Where is not there");
+	expect(&zones, "policy.refused", LINT_FREEZE, "year-end", "No/Where is not there");
+}
+
 static void names_that_nothing_uses(void **state)
 {
 	AUTO(findings) struct findings f = {0};
@@ -256,6 +320,7 @@ int main(void)
 		cmocka_unit_test(quorums_with_nobody_to_spare),
 		cmocka_unit_test(the_requester_is_not_to_spare),
 		cmocka_unit_test(each_refusal_is_told_by_itself),
+		cmocka_unit_test(floors_and_zones_are_told_by_themselves),
 		cmocka_unit_test(names_that_nothing_uses),
 		cmocka_unit_test(rules_that_never_decide),
 		cmocka_unit_test(rules_with_unknown_fields_shadow_nothing),
