@@ -138,6 +138,11 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	if (found)
 		TRY(jcan_bool(j, &digests_only));
 	TRY(number_read(j, "not_before", POLICY_SECONDS_MAX, 0, &not_before));
+	TRY(jcan_key_optional(j, "reason", &found));
+	if (found)
+		TRY(jcan_string(j, q->reason, sizeof(q->reason), NULL));
+	if (!rc_is_ok(prose_check(view_str(q->reason), false)))
+		return fault_set(j->fault, RC_SYNTAX, j->at, "reason is one line of plain text");
 	TRY(number_read(j, "uses", REQUEST_USES_MAX, 1, &uses));
 	TRY(jcan_object_end(j));
 	if (not_before > deadline || uses == 0)

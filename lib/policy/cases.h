@@ -4,7 +4,7 @@
  * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[NAME..]?,"approved_before":SECONDS?,"at":TIME?,
  *   "because":REASON?,"expect":"allow"|"wait"|"deny","name":TEXT,"request":{"by":NAME,
  *   "deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
- *   "no_upload":true?,"not_before":SECONDS?,"uses":N?},"rule":NAME?}..]}
+ *   "no_upload":true?,"not_before":SECONDS?,"reason":TEXT?,"uses":N?},"rule":NAME?}..]}
  * Owns: reading it and running one case through evaluate(). No clock: a case without a time has
  * CASE_TIME. No journal: rates are taken to have been kept. */
 #ifndef GS_POLICY_CASES_H

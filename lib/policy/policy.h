@@ -36,6 +36,7 @@
 #define POLICY_TIERS_MAX 32u
 #define POLICY_TIER_CLAUSES_MAX 8u /* floors.c looks at each set of them */
 #define POLICY_WINDOWS_MAX 64u
+#define POLICY_WINDOW_LENGTH_MAX 2678400u /* 31 days */
 #define POLICY_FREEZES_MAX 256u
 #define POLICY_RATES_MAX 4u /* of one key */
 #define POLICY_RATE_COUNT_MAX 100000u
@@ -191,6 +192,10 @@ MUST rc seat_parse(struct view text, struct seat *ret);
 /* Writes that form. */
 #define SEAT_TEXT (NAME_MAX_LEN + 16)
 void seat_text(const struct seat *s, char out[SEAT_TEXT]);
+/* Reads a pattern: 1 to GLOB_MAX bytes of printable ASCII. RC_SYNTAX, RC_LIMIT. */
+MUST rc glob_parse(struct view text, struct glob *ret);
+/* Reads "40 per 1h" or "5 per 30m per requester". RC_SYNTAX, RC_RANGE. */
+MUST rc rate_parse(struct view text, struct rate *ret);
 /* Whether this principal is the one named, or a member of the group named. */
 bool subject_ref_matches(const struct subject_ref *s, const struct principal *p);
 

@@ -3,8 +3,7 @@
 #include "lib/model/field.h"
 #include "lib/policy/policy_read.h"
 
-/* "40 per 1h", "5 per 30m per requester". */
-static rc rate_parse(struct view text, struct rate *ret)
+rc rate_parse(struct view text, struct rate *ret)
 {
 	static const struct {
 		char unit;

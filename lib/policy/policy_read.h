@@ -46,7 +46,6 @@ MUST rc seats_field(struct jcan *j, struct quorum_spec *ret);
 MUST rc flag_field(struct jcan *j, const char *key, bool *ret);
 /* A field with one permitted word, or left out. */
 MUST rc word_field(struct jcan *j, const char *key, const char *word, bool *ret);
-MUST rc glob_parse(struct view text, struct glob *ret);
 
 /* policy_time.c, policy_keys.c */
 extern const struct rows_kind rows_windows;

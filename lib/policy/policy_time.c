@@ -2,8 +2,6 @@
 #include "lib/model/field.h"
 #include "lib/policy/policy_read.h"
 
-#define WINDOW_LENGTH_MAX (31u * 86400u)
-
 /* ---- Patterns -------------------------------------------------------------------------------*/
 
 rc glob_parse(struct view text, struct glob *ret)
@@ -99,7 +97,7 @@ static rc window_read(struct jcan *j, void *row)
 	rc r;
 
 	TRY(jcan_object(j));
-	TRY(field_u64(j, "length", 1, WINDOW_LENGTH_MAX, &w->length));
+	TRY(field_u64(j, "length", 1, POLICY_WINDOW_LENGTH_MAX, &w->length));
 	TRY(field_name(j, "name", &w->name));
 	TRY(jcan_key(j, "open"));
 	TRY(jcan_text(j, CALENDAR_TEXT_MAX, &text));

@@ -123,6 +123,62 @@ static rc put_title(struct view text, struct buf *out, struct fault *f)
 	return OK;
 }
 
+static rc put_calendar(struct view text, struct buf *out, struct fault *f)
+{
+	struct calendar c;
+
+	TRY(calendar_parse(text, &c, f));
+	buf_put_view(out, text);
+	return OK;
+}
+
+static rc put_zone(struct view text, struct buf *out, struct fault *f)
+{
+	struct zone_name n;
+
+	(void)f;
+	TRY(zone_name_parse(text, &n));
+	buf_put_view(out, text);
+	return OK;
+}
+
+static rc put_local(struct view text, struct buf *out, struct fault *f)
+{
+	int64_t t;
+
+	(void)f;
+	TRY(local_time_parse(text, &t));
+	buf_put_view(out, text);
+	return OK;
+}
+
+static rc put_glob(struct view text, struct buf *out, struct fault *f)
+{
+	struct glob g;
+
+	(void)f;
+	TRY(glob_parse(text, &g));
+	buf_put_view(out, text);
+	return OK;
+}
+
+static rc put_rate(struct view text, struct buf *out, struct fault *f)
+{
+	struct rate r;
+
+	(void)f;
+	TRY(rate_parse(text, &r));
+	buf_put_view(out, text);
+	return OK;
+}
+
+static rc put_line(struct view text, struct buf *out, struct fault *f)
+{
+	if (text.len > FREEZE_REASON_MAX)
+		return RC(RC_LIMIT);
+	return put_title(text, out, f);
+}
+
 static rc put_any(struct view text, struct buf *out, struct fault *f)
 {
 	(void)f;
@@ -168,6 +224,43 @@ static const struct source_word word_title = {
 	.what = "a line of 1 to 200 bytes",
 	.put = put_title,
 };
+
+static const struct source_word word_calendar = {
+	.what = "times like `Mon..Thu 09:00` or `*-*-01` (systemd.time(7))",
+	.put = put_calendar,
+};
+static const struct source_word word_zone = {
+	.what = "a time zone like Europe/Berlin or UTC",
+	.put = put_zone,
+	.pattern = "^[A-Za-z0-9+][A-Za-z0-9+._-]*(/[A-Za-z0-9+][A-Za-z0-9+._-]*)*$",
+};
+static const struct source_word word_local = {
+	.what = "a local time like 2026-12-18 00:00",
+	.put = put_local,
+	.pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$",
+};
+static const struct source_word word_glob = {
+	.what = "a pattern of 1 to 64 characters, * for any, ? for one",
+	.put = put_glob,
+	.pattern = "^[!-~]{1,64}$",
+};
+static const struct source_word word_rate = {
+	.what = "\"N per PERIOD\" or \"N per PERIOD per requester\", like 40 per 1h",
+	.put = put_rate,
+	.pattern = "^[1-9][0-9]* per [1-9][0-9]*[smhd]( per requester)?$",
+};
+static const struct source_word word_line = {
+	.what = "a line of 1 to 100 bytes",
+	.put = put_line,
+};
+
+static const char *const required_values[] = {"required", NULL};
+static const struct source_word word_required = {
+	.what = "`required`", .put = put_any, .values = required_values};
+
+static const char *const mode_values[] = {"observe", NULL};
+static const struct source_word word_mode = {
+	.what = "`observe`", .put = put_any, .values = mode_values};
 
 static const char *const upload_values[] = {"required", "optional", NULL};
 static const struct source_word word_upload = {
@@ -253,8 +346,128 @@ static const struct source_field rule_fields[] = {
 	 .min = 1,
 	 .max = POLICY_SECONDS_MAX,
 	 .help = "how long an approval counts (default 72h)"},
+	{.name = "windows",
+	 .type = SOURCE_TEXTS,
+	 .min = 1,
+	 .max = POLICY_LIST_MAX,
+	 .word = &word_name,
+	 .help = "outside all of these windows the request waits (default: always open)"},
+	{.name = "reason",
+	 .type = SOURCE_TEXT,
+	 .word = &word_required,
+	 .help = "required: the request gives a reason"},
+	{.name = "ticket",
+	 .type = SOURCE_TEXT,
+	 .word = &word_glob,
+	 .help = "a pattern that a word of the request's reason matches, like INC-*"},
+	{.name = "break_glass",
+	 .type = SOURCE_FLAG,
+	 .help = "true: passes windows and freezes; needs approve and ticket"},
+	{.name = "mode",
+	 .type = SOURCE_TEXT,
+	 .word = &word_mode,
+	 .help = "observe: on trial, evaluated and shown, permits nothing"},
 };
 OBJECT(rule, "a rule", .one_of = {"approve", "unattended"});
+
+#define ZONE_ROW                                                                                   \
+	{                                                                                          \
+		.name = "zone", .type = SOURCE_TEXT, .required = true, .word = &word_zone,         \
+		.help = "whose local time it is"                                                   \
+	}
+
+static const struct source_field window_fields[] = {
+	NAME_ROW("what rules name"),
+	{.name = "open",
+	 .type = SOURCE_TEXT,
+	 .required = true,
+	 .word = &word_calendar,
+	 .help = "when it opens, like Mon..Thu 09:00"},
+	{.name = "length",
+	 .type = SOURCE_SECONDS,
+	 .required = true,
+	 .min = 1,
+	 .max = POLICY_WINDOW_LENGTH_MAX,
+	 .help = "for how long, at most 31d"},
+	ZONE_ROW,
+};
+OBJECT(window, "a window");
+
+#define LOCAL_ROW(field, text)                                                                     \
+	{                                                                                          \
+		.name = (field), .type = SOURCE_TEXT, .required = true, .word = &word_local,       \
+		.help = (text)                                                                     \
+	}
+
+static const struct source_field freeze_fields[] = {
+	NAME_ROW("shown to those who wait"),
+	LOCAL_ROW("from", "its first second"),
+	LOCAL_ROW("to", "its end, which is not part of it"),
+	ZONE_ROW,
+	LIST_ROW("keys", word_glob, POLICY_LIST_MAX, "patterns of the keys that are not used"),
+	{.name = "reason",
+	 .type = SOURCE_TEXT,
+	 .word = &word_line,
+	 .help = "shown to those who wait"},
+};
+OBJECT(freeze, "a freeze");
+
+static const struct source_field tier_fields[] = {
+	NAME_ROW("what keys name"),
+	{.name = "approve",
+	 .type = SOURCE_TEXTS,
+	 .min = 1,
+	 .max = POLICY_TIER_CLAUSES_MAX,
+	 .word = &word_seat,
+	 .help = "seats that whoever fills a rule's seats fills, too"},
+	{.name = "upload",
+	 .type = SOURCE_TEXT,
+	 .word = &word_required,
+	 .help = "required: no rule says optional"},
+	{.name = "max_uses",
+	 .type = SOURCE_NUMBER,
+	 .min = 1,
+	 .max = 1000,
+	 .help = "no rule permits more"},
+	{.name = "max_deadline",
+	 .type = SOURCE_SECONDS,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "no rule permits a longer one"},
+	{.name = "approval_lifetime",
+	 .type = SOURCE_SECONDS,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "no rule permits a longer one"},
+};
+OBJECT(tier, "a tier");
+
+static const struct source_field key_fields[] = {
+	NAME_ROW("the signing key"),
+	{.name = "tier",
+	 .type = SOURCE_TEXT,
+	 .word = &word_name,
+	 .help = "the least that every rule for this key demands"},
+	{.name = "formats",
+	 .type = SOURCE_TEXTS,
+	 .min = 1,
+	 .max = POLICY_FORMATS_MAX,
+	 .word = &word_format,
+	 .help = "the formats it is used for, whatever a rule permits"},
+	{.name = "rate",
+	 .type = SOURCE_TEXTS,
+	 .min = 1,
+	 .max = POLICY_RATES_MAX,
+	 .word = &word_rate,
+	 .help = "how often it is used: 40 per 1h, 10 per 1d per requester"},
+};
+OBJECT(key, "a key");
+
+#define PART_ROW(field, part, limit, text)                                                         \
+	{                                                                                          \
+		.name = (field), .type = SOURCE_MAPS, .min = 1, .max = (limit), .object = &(part), \
+		.help = (text)                                                                     \
+	}
 
 #define QUORUM_ROW(field, text)                                                                    \
 	{                                                                                          \
@@ -267,6 +480,10 @@ static const struct source_field policy_fields[] = {
 	QUORUM_ROW("change", "who may replace policy or roster, asked of the policy in force"),
 	QUORUM_ROW("admin", "who creates, certifies and retires keys"),
 	QUORUM_ROW("unlock", "who unlocks a key that anybody may lock"),
+	PART_ROW("windows", window, POLICY_WINDOWS_MAX, "when rules that name them may be used"),
+	PART_ROW("freezes", freeze, POLICY_FREEZES_MAX, "when keys are not used"),
+	PART_ROW("tiers", tier, POLICY_TIERS_MAX, "floors that the rules for keys keep to"),
+	PART_ROW("keys", key, POLICY_KEYS_MAX, "what holds for a key, whichever rule is used"),
 	{.name = "rules",
 	 .type = SOURCE_MAPS,
 	 .required = true,
@@ -355,6 +572,10 @@ static const struct source_field request_fields[] = {
 	 .min = 1,
 	 .max = REQUEST_USES_MAX,
 	 .help = "how often it is to be signed (default 1)"},
+	{.name = "reason",
+	 .type = SOURCE_TEXT,
+	 .word = &word_title,
+	 .help = "the request's reason, with its ticket"},
 	SPAN_ROW("not_before", 0, "earliest signature, counted from `at` (default 0)"),
 	SPAN_ROW("deadline", 1, "how long it stays open from `at` (default 7d)"),
 };

@@ -137,6 +137,87 @@ static void every_rule_of_the_key_is_tried(void **state)
 	assert_string_equal(result.text, "");
 }
 
+/* Dublin's time, whatever zone is asked for. */
+static rc zone_read(void *ctx, const char *name, struct buf *out, struct fault *f)
+{
+	const char *dir = getenv("SRCDIR");
+	char path[600];
+
+	(void)ctx;
+	(void)name;
+	(void)snprintf(path, sizeof(path), "%s/fuzz/corpus/tzif/Dublin", dir != NULL ? dir : ".");
+	return file_read(path, out, f);
+}
+
+/* Open on working days from nine to four, and frozen over new year unless the glass is broken. */
+#define TIMED(of_the_rule)                                                                         \
+	"version: 1\nadmin: {approve: [1 of security]}\nchange: {approve: [1 of security]}\n"      \
+	"unlock: {approve: [1 of security]}\nwindows: [{name: hours, open: \"Mon..Fri 09:00\", "   \
+	"length: 7h, zone: Europe/Dublin}]\nfreezes: [{name: year-end, from: 2026-12-18 00:00, "   \
+	"to: 2027-01-04 06:00, zone: Europe/Dublin, keys: [release-*]}]\n"                         \
+	"keys: [{name: release-2026, formats: [pe], rate: [1 per 1d]}]\n"                          \
+	"rules: [{name: release, keys: [release-2026], formats: [pe, cms], request: [carol], "     \
+	"from: "                                                                                   \
+	"[build-07], approve: [1 of security], windows: [hours]" of_the_rule "}]\n"
+
+static void compiled(enum source_kind kind, struct view text, struct buf *out);
+
+static void decide_at(const char *policy, const struct zone_source *zones, const char *time,
+		      const char *rest)
+{
+	AUTO(roster) struct roster *r = roster_read();
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(cases) struct cases c = {0};
+	AUTO(buf) struct buf b = {0};
+	struct case_result result;
+	struct fault f = {0};
+	char text[600];
+
+	compiled(SOURCE_POLICY, view_str(policy), &b);
+	if (!rc_is_ok(policy_parse(buf_view(&b), &p, &f)))
+		fail_msg("%s", f.text);
+	(void)snprintf(text, sizeof(text), HEAD "    at: %s\n%s", time, rest);
+	if (!rc_is_ok(parse(text, &c, &f)))
+		fail_msg("%s", f.text);
+	assert_rc(RC_OK, case_run(&c.list[0], &(struct case_world){p, r, zones}, &result));
+	if (!result.passed)
+		fail_msg("%s: %s", time, result.text);
+}
+
+#define ALLOWED ALL "    expect: allow\n"
+#define WAITS(reason) ALL "    expect: wait\n    because: " reason "\n"
+#define DENIED(reason) ALL "    expect: deny\n    because: " reason "\n"
+
+static void windows_and_freezes_are_those_of_the_time(void **state)
+{
+	static const struct zone_source zones = {.read = zone_read};
+	static const char plain[] = TIMED("");
+	static const char glass[] = TIMED(", ticket: INC-*, break_glass: true");
+	static const char trial[] = TIMED(", mode: observe");
+
+	(void)state;
+	/* In winter Dublin's clocks show UTC, in summer an hour more. A rate is taken as kept. */
+	decide_at(plain, &zones, "2026-01-05T08:59:59Z", REQUEST WAITS("time.window"));
+	decide_at(plain, &zones, "2026-01-05T09:00:00Z", REQUEST ALLOWED);
+	decide_at(plain, &zones, "2026-01-05T15:59:59Z", REQUEST ALLOWED);
+	decide_at(plain, &zones, "2026-01-05T16:00:00Z", REQUEST WAITS("time.window"));
+	decide_at(plain, &zones, "2026-07-06T07:59:59Z", REQUEST WAITS("time.window"));
+	decide_at(plain, &zones, "2026-07-06T08:00:00Z", REQUEST ALLOWED);
+	decide_at(plain, &zones, "2026-01-04T12:00:00Z", REQUEST WAITS("time.window"));
+	decide_at(plain, &zones, "2026-12-18T10:00:00Z", REQUEST WAITS("time.freeze"));
+	decide_at(plain, &zones, "2026-12-17T10:00:00Z", REQUEST ALLOWED);
+	decide_at(plain, NULL, "2026-01-05T10:00:00Z", REQUEST DENIED("time.zone"));
+	decide_at(
+		plain, &zones, "2026-01-05T10:00:00Z",
+		"    request: {key: release-2026, format: cms, by: carol, from: build-07}\n" DENIED(
+			"rule.format"));
+	decide_at(glass, &zones, "2026-12-19T22:00:00Z",
+		  REQUEST_WITH("reason: it burns INC-7") ALLOWED);
+	decide_at(glass, &zones, "2026-12-19T22:00:00Z",
+		  REQUEST_WITH("reason: it burns") DENIED("rule.ticket"));
+	decide_at(trial, &zones, "2026-01-05T10:00:00Z", REQUEST DENIED("rule.observe"));
+}
+
 static void a_failure_says_what_was_decided(void **state)
 {
 	(void)state;
@@ -219,13 +300,11 @@ static void there_are_limits(void **state)
 	assert_rc(RC_LIMIT, parse_json(buf_cstr(&b), &f));
 }
 
-/* The YAML behind a heading of docs/policy.md, compiled. */
-static void documented(const char *heading, enum source_kind kind, struct buf *out)
+/* Appends the YAML behind a heading of docs/policy.md. */
+static void documented(const char *heading, struct buf *out)
 {
 	const char *dir = getenv("SRCDIR");
-	AUTO(source) struct source *s = NULL;
 	AUTO(buf) struct buf doc = {0};
-	struct fault f = {0};
 	char path[600];
 	const char *from;
 	const char *to;
@@ -240,26 +319,49 @@ static void documented(const char *heading, enum source_kind kind, struct buf *o
 	from += strlen("```yaml\n");
 	to = strstr(from, "```");
 	assert_non_null(to);
-	if (!rc_is_ok(source_read(kind, view_of(from, (size_t)(to - from)), &s, &f)))
+	buf_put(out, from, (size_t)(to - from));
+	assert_rc(RC_OK, buf_done(out));
+}
+
+static void compiled(enum source_kind kind, struct view text, struct buf *out)
+{
+	AUTO(source) struct source *s = NULL;
+	struct fault f = {0};
+
+	if (!rc_is_ok(source_read(kind, text, &s, &f)))
 		fail_msg("%s", f.text);
 	buf_init(out, DOCUMENT_BYTES_MAX);
 	assert_rc(RC_OK, source_compile(s, out, &f));
 }
 
-/* The documented policy is one, and decides the documented test as it says. */
+/* The documented policy is one, alone and with its parts about time, and decides the documented
+ * test as it says. */
 static void the_documented_examples_are_true(void **state)
 {
 	AUTO(policy) struct policy *p = NULL;
 	AUTO(roster) struct roster *r = roster_read();
 	AUTO(cases) struct cases c = {0};
+	AUTO(policy) struct policy *whole = NULL;
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf more = {0};
 	AUTO(buf) struct buf policy = {0};
 	AUTO(buf) struct buf tests = {0};
 	struct case_result result;
 	struct fault f = {0};
 
 	(void)state;
-	documented("\n## Policy\n", SOURCE_POLICY, &policy);
-	documented("\n## Tests\n", SOURCE_TESTS, &tests);
+	buf_init(&text, SOURCE_BYTES_MAX);
+	documented("\n## Tests\n", &text);
+	compiled(SOURCE_TESTS, buf_view(&text), &tests);
+	buf_clear(&text);
+	documented("\n## Policy\n", &text);
+	compiled(SOURCE_POLICY, buf_view(&text), &policy);
+	documented("\n### Time, floors and limits\n", &text);
+	compiled(SOURCE_POLICY, buf_view(&text), &more);
+	assert_rc(RC_OK, policy_parse(buf_view(&more), &whole, &f));
+	assert_int_equal(whole->rule_count, 2);
+	assert_int_equal(whole->window_count, 1);
+	assert_int_equal(whole->key_count, 1);
 	assert_rc(RC_OK, policy_parse(buf_view(&policy), &p, &f));
 	assert_int_equal(p->rule_count, 2);
 	assert_rc(RC_OK, cases_parse(buf_view(&tests), &c, &f));
@@ -274,6 +376,7 @@ int main(void)
 		cmocka_unit_test(cases_are_decided),
 		cmocka_unit_test(every_member_counts),
 		cmocka_unit_test(every_rule_of_the_key_is_tried),
+		cmocka_unit_test(windows_and_freezes_are_those_of_the_time),
 		cmocka_unit_test(a_failure_says_what_was_decided),
 		cmocka_unit_test(test_files_are_strict),
 		cmocka_unit_test(there_are_limits),
