@@ -5,7 +5,7 @@ peer() {
 	local rate
 	rate=$(jq '.signatures / .seconds | round' <<<"$2")
 	row "$1" "$rate /s" "openssl speed -multi $(nproc) $alg" "$limit /s" "$(ratio "$rate" "$limit")" \
-		"$(jq --argjson c "$3" --argjson o "$core" '.signatures / $c / $o * 100 | round / 100' <<<"$2")" -
+		"$(ratio "$(jq --argjson c "$3" '.signatures / $c' <<<"$2")" "$core")" -
 }
 
 gpg_agent() {
