@@ -12,7 +12,8 @@ const char *outcome_word(enum outcome o)
 	return o == OUTCOME_WAIT ? "wait" : "deny";
 }
 
-static void add_line(struct decision *d, const struct check *line, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void
+add_line(struct decision *d, const struct check *line, const char *fmt, va_list ap)
 {
 	struct check *c = &d->checks[d->check_count];
 
