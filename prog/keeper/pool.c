@@ -25,6 +25,7 @@ struct lane {
 	struct token *token;
 	pthread_cond_t wake;
 	struct queue queue;
+	size_t queued;	       /* works in it */
 	bool probing;	       /* a thread of the lane looks after the absent token */
 	enum rc_code answered; /* the last probe; a thread that is probing owns it */
 };
@@ -87,6 +88,8 @@ static struct work *take_part(struct lane *lane, size_t *ret_part)
 	*ret_part = w->taken++;
 	if (w->taken < w->parts)
 		queue_put(&lane->queue, w);
+	else
+		lane->queued--;
 	return w;
 }
 
@@ -259,8 +262,9 @@ bool pool_is_loaded(struct pool *p)
 	bool loaded = false;
 
 	(void)pthread_mutex_lock(&p->mutex);
+	/* Enough for each thread to go on while a round is written. */
 	for (size_t i = 0; i < p->lanes; i++)
-		loaded = loaded || p->lane[i].queue.head != NULL;
+		loaded = loaded || p->lane[i].queued > token_parallel(p->lane[i].token);
 	(void)pthread_mutex_unlock(&p->mutex);
 	return loaded;
 }
@@ -277,6 +281,7 @@ void pool_submit(struct pool *p, struct work *w)
 	w->left = w->parts;
 	(void)pthread_mutex_lock(&p->mutex);
 	queue_put(&lane->queue, w);
+	lane->queued++;
 	if (w->parts > 1)
 		(void)pthread_cond_broadcast(&lane->wake);
 	else

@@ -34,7 +34,7 @@ struct pool;
 
 /* Starts the threads, all signals blocked. RC_LIMIT, RC_NOMEM, RC_IO. */
 MUST rc pool_new(struct token *const *tokens, size_t count, struct pool **ret, struct fault *f);
-/* Whether work waits for a thread: every thread of some token has enough to do. */
+/* Whether every thread of some token has more to do after what it is at. */
 bool pool_is_loaded(struct pool *p);
 /* Ends the threads after the parts they are in; queued work is forgotten, not freed. NULL
  * permitted. */
