@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_MS 5000
 
 static const char schema[] =
@@ -21,7 +21,7 @@ static const char schema[] =
 	" approvers TEXT NOT NULL, status TEXT NOT NULL);"
 	"CREATE INDEX request_state ON request(state, seq);"
 	"CREATE INDEX request_uploaded ON request(deadline) WHERE upload = 1;"
-	/* One short row for each request, so that a search reads little: half of each digest. */
+	/* One short row for each request, so that a search reads little. */
 	"CREATE TABLE find("
 	" request INTEGER PRIMARY KEY REFERENCES request(seq), digests BLOB NOT NULL,"
 	" products TEXT NOT NULL);"
@@ -177,7 +177,9 @@ static rc prepare_schema(struct sqlite_db *db, struct fault *f)
 	if (version == SCHEMA_VERSION)
 		return OK;
 	if (version != 0)
-		return fault_set(f, RC_UNSUPPORTED, 0, "store: schema %d, this program knows %d",
+		return fault_set(f, RC_UNSUPPORTED, 0,
+				 "store: schema %d, this program knows %d; move the file away, and "
+				 "it is made again from the log",
 				 version, SCHEMA_VERSION);
 	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; COMMIT", SCHEMA_VERSION);
 	TRY(execute(db, "BEGIN EXCLUSIVE", f));
@@ -185,7 +187,7 @@ static rc prepare_schema(struct sqlite_db *db, struct fault *f)
 	return execute(db, sql, f);
 }
 
-/* has_digest(find.digests, the first half of a digest) */
+/* has_digest(find.digests, a digest) */
 static void has_digest(sqlite3_context *ctx, int count, sqlite3_value **args)
 {
 	const uint8_t *all = sqlite3_value_blob(args[0]);
@@ -194,8 +196,8 @@ static void has_digest(sqlite3_context *ctx, int count, sqlite3_value **args)
 	int found = 0;
 
 	(void)count;
-	for (size_t at = 0; found == 0 && len - at >= FIND_BYTES; at += FIND_BYTES)
-		found = memcmp(all + at, one, FIND_BYTES) == 0;
+	for (size_t at = 0; found == 0 && len - at >= DIGEST_SIZE; at += DIGEST_SIZE)
+		found = memcmp(all + at, one, DIGEST_SIZE) == 0;
 	sqlite3_result_int(ctx, found);
 }
 

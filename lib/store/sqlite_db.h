@@ -8,8 +8,6 @@
 
 #include "lib/store/store.h"
 
-#define FIND_BYTES (DIGEST_SIZE / 2) /* of each digest that can be searched for */
-
 /* Every statement there is; the texts are in sqlite_db.c. */
 enum sql_id {
 	SQL_BEGIN,

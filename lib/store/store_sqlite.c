@@ -67,17 +67,11 @@ static rc insert_request(struct sqlite_db *db, const struct store_request *r, bo
 static rc insert_find(struct sqlite_db *db, uint64_t seq, const struct store_request *r,
 		      struct fault *f)
 {
-	size_t count = r->digests.len / DIGEST_SIZE;
-	AUTO(buf) struct buf halves = {0};
 	sqlite3_stmt *st;
 
-	buf_init(&halves, count * FIND_BYTES + 1);
-	for (size_t i = 0; i < count; i++)
-		buf_put(&halves, r->digests.ptr + i * DIGEST_SIZE, FIND_BYTES);
-	TRY(buf_done(&halves));
 	TRY(db_begin(db, SQL_FIND_INSERT, &st, f));
 	bind_u64(st, 1, seq);
-	bind_blob(st, 2, buf_view(&halves));
+	bind_blob(st, 2, r->digests);
 	bind_text_view(st, 3, r->products);
 	return db_run(db, st, f);
 }
@@ -354,7 +348,7 @@ static rc request_list(struct store *s, const struct store_filter *filter,
 		bind_text(st, 6, product);
 	}
 	if (filter->artifact != NULL)
-		bind_blob(st, 7, view_of(filter->artifact->b, FIND_BYTES));
+		bind_digest(st, 7, filter->artifact);
 	return visit_requests(db_of(s), st, visit, ctx, NULL, f);
 }
 

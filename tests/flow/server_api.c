@@ -101,6 +101,26 @@ static void searches_have_pages(void **state)
 		front_get(&s, "alice", front_path(&d, "/v1/search?digest=%s&limit=501")));
 }
 
+/* By the digest of what a format signs, too, where it is not the file's; and by nothing like it. */
+static void searches_by_content(void **state)
+{
+	struct fx_request q;
+	struct digest d;
+
+	(void)state;
+	fx_request_new(&fx, "nightly", 2, &q);
+	fx_ok(rng_fill(&rng_system, d.b, sizeof(d.b)));
+	memcpy(q.items[1].content.b, d.b, sizeof(d.b));
+	fx_request_encode(&q);
+	answers(200, front_submit(&s, "/v1/requests", &q, true));
+	answers(200, front_get(&s, "alice", front_path(&d, "/v1/search?digest=%s")));
+	assert_int_equal(front_number(&s, "requests"), 1);
+	d.b[DIGEST_SIZE - 1] ^= 1;
+	answers(200, front_get(&s, "alice", front_path(&d, "/v1/search?digest=%s")));
+	assert_int_equal(front_number(&s, "requests"), 0);
+	fx_request_release(&q);
+}
+
 static void lists_by_product(void **state)
 {
 	(void)state;
@@ -292,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(searches_have_pages),
+		cmocka_unit_test(searches_by_content),
 		cmocka_unit_test(lists_by_product),
 		cmocka_unit_test(times_have_one_form),
 		cmocka_unit_test(signatures_come_one_by_one),

@@ -225,6 +225,7 @@ static void notes_and_search(void **state)
 				     .requester_sig = view_str("s"),
 				     .host_sig = view_str("sig2"),
 				     .state = "open"};
+	struct digest near;
 	const struct store_notes both = {.rows = notes, .count = 2};
 	struct name part = name_of("the");
 	bool is_new = false;
@@ -260,6 +261,11 @@ static void notes_and_search(void **state)
 	assert_true(digest_is_equal(&seen.last.id, &id));
 	filter.artifact = &none;
 	seen.count = 0;
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	assert_int_equal(seen.count, 0);
+	near = artifact;
+	near.b[DIGEST_SIZE - 1] ^= 1;
+	filter.artifact = &near;
 	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
 	assert_int_equal(seen.count, 0);
 	filter = (struct store_filter){.limit = 10, .product = &part};
