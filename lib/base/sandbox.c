@@ -79,7 +79,8 @@ struct ruleset {
 };
 #define FS_TRUNCATE (1ULL << 14)  /* ABI 3 */
 #define FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
-#define NET_BIND_CONNECT 3ULL	  /* ABI 4 */
+#define NET_BIND 1ULL		  /* ABI 4 */
+#define NET_BIND_CONNECT 3ULL	  /* likewise */
 #define SCOPED_ALL 3ULL		  /* ABI 6: abstract unix sockets, signals */
 
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -130,7 +131,8 @@ static rc allow_path(int ruleset, const struct sandbox_path *p, uint64_t handled
 	return OK;
 }
 
-rc sandbox_paths(const struct sandbox_path *paths, size_t count, int *ret_abi, struct fault *f)
+static rc restrict_paths(const struct sandbox_path *paths, size_t count, bool online, int *ret_abi,
+			 struct fault *f)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct ruleset set;
@@ -141,6 +143,8 @@ rc sandbox_paths(const struct sandbox_path *paths, size_t count, int *ret_abi, s
 		return OK;
 	}
 	ruleset_for((int)abi, &set, &size);
+	if (online && set.net != 0)
+		set.net = NET_BIND;
 	AUTO(fd) int fd = (int)syscall(SYS_landlock_create_ruleset, &set, size, 0);
 	if (fd < 0)
 		return fault_errno(f, errno, "sandbox: landlock_create_ruleset, ABI %ld", abi);
@@ -152,6 +156,17 @@ rc sandbox_paths(const struct sandbox_path *paths, size_t count, int *ret_abi, s
 		return fault_errno(f, errno, "sandbox: landlock_restrict_self");
 	*ret_abi = (int)abi;
 	return OK;
+}
+
+rc sandbox_paths(const struct sandbox_path *paths, size_t count, int *ret_abi, struct fault *f)
+{
+	return restrict_paths(paths, count, false, ret_abi, f);
+}
+
+rc sandbox_paths_online(const struct sandbox_path *paths, size_t count, int *ret_abi,
+			struct fault *f)
+{
+	return restrict_paths(paths, count, true, ret_abi, f);
 }
 
 static void filter_release(scmp_filter_ctx *ctx)

@@ -40,6 +40,9 @@ struct sandbox_path {
  * process, where the kernel can (ABI 4, 6). */
 MUST rc sandbox_paths(const struct sandbox_path *paths, size_t count, int *ret_abi,
 		      struct fault *f);
+/* The same for a program that calls others over the network: TCP connections may be made. */
+MUST rc sandbox_paths_online(const struct sandbox_path *paths, size_t count, int *ret_abi,
+			     struct fault *f);
 
 /* What the system-call filter lets through. Everything else ends the process (SIGSYS), or fails
  * with EPERM if soft. Names that this architecture or libseccomp lacks are skipped. */
