@@ -5,6 +5,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
@@ -22,8 +23,10 @@ struct http_conn {
 	struct http_conn *next;
 	int fd;
 	_Atomic int64_t deadline; /* monotonic seconds; 0: none */
-	int trusted;		  /* client certificate: 0 not looked at, 1 yes, -1 no */
-	const char *distrust;	  /* why not; a literal */
+	bool local;
+	uint32_t uid;	      /* local: whose */
+	int trusted;	      /* client certificate: 0 not looked at, 1 yes, -1 no */
+	const char *distrust; /* why not; a literal */
 };
 
 struct http_exchange {
@@ -81,6 +84,19 @@ void http_conn_disarm(struct http_conn *conn);
 /* Whether the peer may talk to us at all: its certificate, if there is a client CA. */
 bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connection,
 			  struct http_conn *conn);
+/* http_local.c: the daemon of a local server; NULL if it cannot be made. */
+struct MHD_Daemon *http_local_daemon(struct http_server *s, const struct http_server_spec *spec,
+				     int fd);
+/* Looks who it is. */
+void http_local_begin(struct http_conn *conn);
+/* The response that pulls. NULL without memory. */
+struct MHD_Response *http_local_response(const struct http_answer *a);
+/* http_listen.c, for the daemon's options. */
+size_t http_keep_target(void *ctx, struct MHD_Connection *connection, char *text);
+void http_drop_log(void *ctx, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+void http_on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+			enum MHD_ConnectionNotificationCode what);
 /* The last exchange has ended. */
 void http_server_idle(struct http_server *s);
 

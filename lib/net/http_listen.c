@@ -43,6 +43,16 @@ void http_conn_disarm(struct http_conn *conn)
 		atomic_store(&conn->deadline, 0);
 }
 
+/* Whether this user has as many connections as one user may have. */
+static bool is_crowd(const struct http_server *s, uint32_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct http_conn *c = s->conns; c != NULL; c = c->next)
+		n += c->local && c->uid == uid;
+	return n >= s->spec.connections_user;
+}
+
 static void conn_begin(struct http_server *s, struct MHD_Connection *connection, void **ret)
 {
 	const union MHD_ConnectionInfo *info =
@@ -54,7 +64,11 @@ static void conn_begin(struct http_server *s, struct MHD_Connection *connection,
 		return;
 	c->fd = info == NULL ? -1 : (int)info->connect_fd;
 	http_conn_arm(c, s->spec.header_seconds); /* handshake and first request together */
+	if (s->spec.local)
+		http_local_begin(c);
 	(void)pthread_mutex_lock(&s->lock);
+	if (c->local && s->spec.connections_user != 0 && is_crowd(s, c->uid))
+		(void)shutdown(c->fd, SHUT_RDWR);
 	c->next = s->conns;
 	if (s->conns != NULL)
 		s->conns->prev = c;
@@ -80,8 +94,8 @@ static void conn_end(struct http_server *s, void **ctx)
 	free(c);
 }
 
-static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
-			  enum MHD_ConnectionNotificationCode what)
+void http_on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+			enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *s = (struct http_server *)ctx;
 
@@ -218,6 +232,10 @@ static rc name_address(int fd, char *out, size_t cap, struct fault *f)
 
 	if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
 		return fault_errno(f, errno, "listen");
+	if (a.ss_family == AF_UNIX) {
+		(void)snprintf(out, cap, "%s", "local");
+		return OK;
+	}
 	if (getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return fault_set(f, RC_IO, 0, "listen: address has no name");
@@ -225,14 +243,14 @@ static rc name_address(int fd, char *out, size_t cap, struct fault *f)
 	return OK;
 }
 
-static size_t keep_target(void *ctx, struct MHD_Connection *connection, char *text)
+size_t http_keep_target(void *ctx, struct MHD_Connection *connection, char *text)
 {
 	(void)ctx;
 	(void)connection;
 	return strlen(text); /* nothing is decoded: http_target reads what was sent */
 }
 
-static void drop_log(void *ctx, const char *format, va_list args)
+void http_drop_log(void *ctx, const char *format, va_list args)
 {
 	(void)ctx;
 	(void)format;
@@ -253,10 +271,10 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_
 		{MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)spec->idle_seconds, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)spec->connections_address, NULL},
 		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
-		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_target, NULL},
+		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)http_keep_target, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, s},
 		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, s},
-		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)http_on_connection, s},
 		/* Last, so that it can be left out. */
 		{spec->client_ca_pem != NULL ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
 		 (void *)(uintptr_t)spec->client_ca_pem},
@@ -266,7 +284,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_
 	return MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS |
 					MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
 				0, NULL, NULL, http_on_access, s, MHD_OPTION_EXTERNAL_LOGGER,
-				drop_log, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+				http_drop_log, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static rc start_reaper(struct http_server *s, struct fault *f)
@@ -286,7 +304,7 @@ static rc start(struct http_server *s, const struct http_server_spec *spec, stru
 	if (!spec->has_fd)
 		TRY(http_listen(spec->address, &fd, f));
 	TRY(name_address(fd, s->address, sizeof(s->address), f));
-	s->daemon = start_daemon(s, spec, fd);
+	s->daemon = spec->local ? http_local_daemon(s, spec, fd) : start_daemon(s, spec, fd);
 	if (s->daemon == NULL)
 		return fault_set(f, RC_CRYPTO, 0, "http: key, certificate or client CA is refused");
 	fd = -1; /* the daemon's */

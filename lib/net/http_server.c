@@ -118,6 +118,8 @@ static struct MHD_Response *make_response(const struct http_answer *a)
 			(void)close(a->fd);
 		return r;
 	}
+	if (a->pull != NULL)
+		return http_local_response(a);
 	if (a->body == NULL)
 		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 	if (!rc_is_ok(buf_done(a->body)))

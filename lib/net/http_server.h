@@ -1,4 +1,5 @@
-/* http_server - HTTPS for one program: libmicrohttpd in poll mode with a pool of threads.
+/* http_server - HTTPS for one program: libmicrohttpd in poll mode with a pool of threads; or plain
+ * HTTP on a unix socket, with a thread for each connection (http_local.c).
  *
  * The program gets exchanges: headers first (it may refuse before a body is read), then the body in
  * memory or piece by piece, then its turn to answer, at once or later from any thread.
@@ -44,6 +45,9 @@ struct http_server_spec {
 	 * is used. */
 	bool has_fd;
 	int fd;
+	/* fd is from http_listen_local: no TLS, one thread for each connection. Handlers may block;
+	 * they must not defer. */
+	bool local;
 	const char *key_pem; /* texts, not paths */
 	const char *cert_pem;
 	/* NULL: no client certificates are asked for. Else each exchange of a connection without a
@@ -53,6 +57,7 @@ struct http_server_spec {
 	unsigned threads;
 	unsigned connections;	      /* in all */
 	unsigned connections_address; /* from one address; 0: no limit of its own */
+	unsigned connections_user;    /* local: of one uid; 0: no limit of its own */
 	unsigned idle_seconds;	      /* between two requests, and without any byte moving */
 	unsigned header_seconds;      /* from the first byte of a request to its last header */
 	unsigned body_seconds;	      /* for a whole body that goes to memory */
@@ -63,6 +68,10 @@ struct http_server_spec {
 /* Binds and listens: for programs that give up the right to bind before they make threads. *ret_fd
  * is the caller's. RC_USAGE: address; RC_IO. */
 MUST rc http_listen(const char *address, int *ret_fd, struct fault *f);
+
+/* The same on a unix socket of that mode, in place of a socket that nobody listens on any more.
+ * RC_EXISTS: somebody listens there, or it is no socket; RC_LIMIT: path; RC_IO. */
+MUST rc http_listen_local(const char *path, unsigned mode, int *ret_fd, struct fault *f);
 
 /* Listens and serves from here on. The spec's strings are not kept; its handler is.
  * RC_USAGE: address; RC_IO: cannot listen; RC_CRYPTO: key or certificate refused; RC_NOMEM. */
@@ -87,6 +96,19 @@ const char *http_header(const struct http_exchange *x, const char *name);
 struct view http_body(const struct http_exchange *x);
 /* Content-Length, or UINT64_MAX if the body is chunked. */
 uint64_t http_body_size(const struct http_exchange *x);
+/* Who made the local connection, as the kernel knew them then. */
+#define HTTP_PEER_GROUPS_MAX 128u
+struct http_peer {
+	int32_t pid;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t groups[HTTP_PEER_GROUPS_MAX]; /* supplementary ones */
+	size_t group_count;		       /* 0 also where there are more than fit */
+};
+/* RC_STATE: the connection is not local, or is gone. */
+MUST rc http_peer(const struct http_exchange *x, struct http_peer *ret);
+/* Local: whether the other end has closed its socket for good. */
+bool http_peer_is_gone(const struct http_exchange *x);
 /* The handler's own. */
 void http_set_user(struct http_exchange *x, void *user);
 void *http_user(const struct http_exchange *x);
@@ -103,11 +125,16 @@ void http_wake(struct http_exchange *x);
 
 struct http_answer {
 	unsigned status;
-	const char *content_type; /* a literal */
+	const char *content_type; /* copied, as the other texts are; NULL: application/json */
 	struct buf *body;	  /* taken; or NULL */
 	int fd;			  /* else has_fd: closed by the server; size bytes from its start */
 	bool has_fd;
 	uint64_t size;
+	/* Or piece by piece, local servers alone: at most max bytes into out; 0 at the end, -1 cuts
+	 * the connection. size: of the whole, or UINT64_MAX. Not called after the handler's end().
+	 */
+	ptrdiff_t (*pull)(void *ctx, uint8_t *out, size_t max);
+	void *pull_ctx;
 	const char *allow;	/* for 405, or NULL */
 	const char *cache;	/* Cache-Control, or NULL: no-store */
 	unsigned retry_seconds; /* Retry-After, or 0 */

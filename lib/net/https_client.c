@@ -2,7 +2,6 @@
  * keeps its connection. Owns: the mapping of curl's errors to rc. Must not own: retries. */
 #include "lib/net/https_client.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -15,22 +14,15 @@
 
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
+#include "lib/net/https_internal.h"
+#include "lib/net/tls_identity.h"
 
 #define ANSWER_MAX ((size_t)1 << 20)
 #define CONNECT_SECONDS 10u
 #define STALL_SECONDS 60u
+#define LOCAL_URL "http://localhost"
 #define UPLOAD_CHUNK 524288L /* curl's largest is 2 MiB; this is where it stops to matter */
 #define PINNED_TEXT 64	     /* "sha256//" and 44 characters */
-
-struct https_client {
-	CURL *curl;
-	char *base_url;
-	bool has_pin;
-	bool has_peer;
-	struct digest peer; /* of the last full handshake */
-	unsigned stall_seconds;
-	char error[CURL_ERROR_SIZE];
-};
 
 /* One call while it runs. */
 struct transfer {
@@ -76,8 +68,12 @@ static int remember_peer(X509_STORE_CTX *store, void *ctx)
 
 static CURLcode watch_handshake(CURL *curl, void *ssl_ctx, void *ctx)
 {
+	struct https_client *c = (struct https_client *)ctx;
+
 	(void)curl;
 	SSL_CTX_set_cert_verify_callback((SSL_CTX *)ssl_ctx, remember_peer, ctx);
+	if (c->identity != NULL && !rc_is_ok(tls_identity_use(c->identity, (SSL_CTX *)ssl_ctx)))
+		return CURLE_SSL_CERTPROBLEM;
 	return CURLE_OK;
 }
 
@@ -87,6 +83,7 @@ static bool set_tls(struct https_client *c, const struct https_client_spec *spec
 	bool good =
 		curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
 
+	good = good && curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, watch_handshake) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_SSL_CTX_DATA, c) == CURLE_OK;
 	if (spec->has_pin) {
@@ -114,23 +111,30 @@ static bool set_tls(struct https_client *c, const struct https_client_spec *spec
 	return good;
 }
 
+static bool set_local(struct https_client *c, const struct https_client_spec *spec)
+{
+	return curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
+	       curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, spec->unix_socket) == CURLE_OK;
+}
+
 rc https_client_new(const struct https_client_spec *spec, struct https_client **ret,
 		    struct fault *f)
 {
 	struct https_client *c;
 	bool good;
 
-	if (!base_url_is_good(spec->base_url))
+	if (spec->unix_socket == NULL && !base_url_is_good(spec->base_url))
 		return fault_set(f, RC_USAGE, 0, "server address must be https://HOST[:PORT]");
 	c = (struct https_client *)calloc(1, sizeof(*c));
 	if (c == NULL)
 		return RC(RC_NOMEM);
 	c->has_pin = spec->has_pin;
 	c->stall_seconds = spec->stall_seconds != 0 ? spec->stall_seconds : STALL_SECONDS;
-	c->base_url = strdup(spec->base_url);
+	c->identity = tls_identity_share(spec->identity);
+	c->base_url = strdup(spec->unix_socket != NULL ? LOCAL_URL : spec->base_url);
 	c->curl = curl_easy_init();
-	good = c->base_url != NULL && c->curl != NULL && set_tls(c, spec);
-	good = good && curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK;
+	good = c->base_url != NULL && c->curl != NULL;
+	good = good && (spec->unix_socket != NULL ? set_local(c, spec) : set_tls(c, spec));
 	good = good && curl_easy_setopt(c->curl, CURLOPT_PROXY, "") == CURLE_OK;
 	good = good && curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 	good = good && curl_easy_setopt(c->curl, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK;
@@ -159,6 +163,9 @@ void https_client_free(struct https_client *c)
 		return;
 	if (c->curl != NULL)
 		curl_easy_cleanup(c->curl);
+	if (c->multi != NULL)
+		(void)curl_multi_cleanup(c->multi);
+	tls_identity_free(c->identity);
 	free(c->base_url);
 	free(c);
 }
@@ -259,33 +266,39 @@ static bool text_is_sendable(const char *s, size_t max)
 	return true;
 }
 
-static rc set_headers(const struct https_request *q, bool has_body, struct curl_slist **list,
-		      struct fault *f)
+rc https_headers(const char *const headers[HTTPS_HEADERS_MAX], const char *type,
+		 struct curl_slist **list, struct fault *f)
 {
+	/* No "100 Continue" wait: the size is always known. */
+	const char *const own[] = {"Expect:", type};
 	struct curl_slist *next;
 
-	for (size_t i = 0; i < HTTPS_HEADERS_MAX && q->headers[i] != NULL; i++) {
-		if (!text_is_sendable(q->headers[i], HTTPS_HEADER_MAX) ||
-		    strchr(q->headers[i], ':') == NULL)
+	for (size_t i = 0; i < HTTPS_HEADERS_MAX && headers[i] != NULL; i++) {
+		if (!text_is_sendable(headers[i], HTTPS_HEADER_MAX) ||
+		    strchr(headers[i], ':') == NULL)
 			return fault_set(f, RC_USAGE, i, "https: header %zu cannot be sent", i);
-		next = curl_slist_append(*list, q->headers[i]);
+		next = curl_slist_append(*list, headers[i]);
 		if (next == NULL)
 			return RC(RC_NOMEM);
 		*list = next;
 	}
-	/* No "100 Continue" wait and no chunked coding: the size is always known. */
-	next = curl_slist_append(*list, "Expect:");
-	if (next == NULL)
-		return RC(RC_NOMEM);
-	*list = next;
-	if (has_body) {
-		next = curl_slist_append(*list, q->has_body_fd
-							? "Content-Type: application/octet-stream"
-							: "Content-Type: application/json");
+	for (size_t i = 0; i < 2 && own[i] != NULL; i++) {
+		next = curl_slist_append(*list, own[i]);
 		if (next == NULL)
 			return RC(RC_NOMEM);
 		*list = next;
 	}
+	return OK;
+}
+
+rc https_prepare(const struct https_client *c, const char *method, const char *target,
+		 char url[HTTPS_URL_MAX], struct fault *f)
+{
+	if (!text_is_sendable(method, 16) || !text_is_sendable(target, HTTPS_URL_MAX) ||
+	    target[0] != '/' || strchr(target, ' ') != NULL || strchr(target, '#') != NULL)
+		return fault_set(f, RC_USAGE, 0, "https: method or target cannot be sent");
+	if ((size_t)snprintf(url, HTTPS_URL_MAX, "%s%s", c->base_url, target) >= HTTPS_URL_MAX)
+		return fault_set(f, RC_USAGE, 0, "https: the target is too long");
 	return OK;
 }
 
@@ -346,6 +359,15 @@ static enum rc_code curl_rc(CURLcode code)
 	return RC_IO;
 }
 
+rc https_failed(const struct https_client *c, CURLcode code, struct fault *f)
+{
+	if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+		return fault_set(f, RC_MISMATCH, 0,
+				 "https: the server's key is not the pinned one");
+	return fault_set(f, curl_rc(code), 0, "https: %s: %s", c->base_url,
+			 c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
+}
+
 static void take_content_type(CURL *curl, char out[96])
 {
 	const char *type = NULL;
@@ -372,12 +394,8 @@ static rc perform(struct transfer *t, struct https_answer *ret)
 	code = curl_easy_perform(c->curl);
 	if (!rc_is_ok(t->failed))
 		return t->failed;
-	if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
-		return fault_set(t->fault, RC_MISMATCH, 0,
-				 "https: the server's key is not the pinned one");
 	if (code != CURLE_OK)
-		return fault_set(t->fault, curl_rc(code), 0, "https: %s: %s", c->base_url,
-				 c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
+		return https_failed(c, code, t->fault);
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200 || status > 599)
 		return fault_set(t->fault, RC_IO, 0, "https: status %ld", status);
@@ -394,16 +412,17 @@ rc https_call(struct https_client *c, const struct https_request *q, struct http
 {
 	struct transfer t = {.client = c, .q = q, .fault = f};
 	struct curl_slist *headers = NULL;
+	const char *type = NULL;
 	char url[HTTPS_URL_MAX];
 	rc r;
 
-	if (!text_is_sendable(q->method, 16) || !text_is_sendable(q->target, HTTPS_URL_MAX) ||
-	    q->target[0] != '/' || strchr(q->target, ' ') != NULL || strchr(q->target, '#') != NULL)
-		return fault_set(f, RC_USAGE, 0, "https: method or target cannot be sent");
-	if ((size_t)snprintf(url, sizeof(url), "%s%s", c->base_url, q->target) >= sizeof(url))
-		return fault_set(f, RC_USAGE, 0, "https: the target is too long");
+	TRY(https_prepare(c, q->method, q->target, url, f));
+	if (q->has_body_fd)
+		type = "Content-Type: application/octet-stream";
+	else if (q->body.len > 0)
+		type = "Content-Type: application/json";
 	buf_init(&t.body, q->answer_max != 0 ? q->answer_max : ANSWER_MAX);
-	r = set_headers(q, q->has_body_fd || q->body.len > 0, &headers, f);
+	r = https_headers(q->headers, type, &headers, f);
 	if (rc_is_ok(r))
 		r = set_call(&t, headers, url);
 	if (rc_is_ok(r))

@@ -24,16 +24,22 @@
 /* Once per process, before threads are made; may be repeated. RC_NOMEM. */
 MUST rc https_setup(void);
 
+struct tls_identity;
+
 struct https_client_spec {
 	const char *base_url; /* "https://HOST[:PORT]", no path; http:// is refused */
+	/* Or plain HTTP to a process on this machine, through this unix socket; base_url, pin and
+	 * certificates do not count then. */
+	const char *unix_socket;
 	/* SHA-256 of the server's SubjectPublicKeyInfo. With a pin neither name nor chain is
 	 * checked; without one both are, against ca_file or the system's roots. */
 	bool has_pin;
 	struct digest pin;
-	const char *ca_file;	  /* PEM, or NULL */
-	const char *client_cert;  /* PEM file for mutual TLS, or NULL */
-	const char *client_key;	  /* PEM file, or NULL: in client_cert */
-	unsigned connect_seconds; /* 0: 10 */
+	const char *ca_file;	       /* PEM, or NULL */
+	const char *client_cert;       /* PEM file for mutual TLS, or NULL */
+	const char *client_key;	       /* PEM file, or NULL: in client_cert */
+	struct tls_identity *identity; /* the same in memory, or NULL; shared, not taken */
+	unsigned connect_seconds;      /* 0: 10 */
 	/* A transfer that moves nothing for so long is given up; 0: 60. Calls that wait for people
 	 * or big batches say so in https_request.patience. */
 	unsigned stall_seconds;
