@@ -1,0 +1,52 @@
+/* conf - the settings of greatseal-agent: one table; a file of "name = value" lines and flags
+ * alike. */
+#ifndef GS_AGENT_CONF_H
+#define GS_AGENT_CONF_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/base/fault.h"
+#include "lib/base/result.h"
+#include "lib/base/view.h"
+#include "lib/model/name.h"
+#include "lib/model/request.h"
+
+#define CONF_WHO_MAX 64u /* users, or groups, that may be named */
+
+struct conf {
+	char socket[108];
+	uint64_t socket_mode; /* written in octal */
+	char state[PATH_MAX];
+	char server[512];
+	char pin[80];
+	char host[NAME_MAX_LEN + 1];
+	char origin[ORIGIN_MAX + 1];
+	char key_file[PATH_MAX];
+	char allow_users[1024];
+	char allow_groups[1024];
+	uint64_t connections;
+	uint64_t connections_user;
+	uint64_t program_max; /* bytes of a program that is hashed */
+	/* From allow_users and allow_groups. */
+	uid_t users[CONF_WHO_MAX];
+	size_t user_count;
+	gid_t groups[CONF_WHO_MAX];
+	size_t group_count;
+};
+
+/* Where things are of a system's agent, or of one user's (from XDG_RUNTIME_DIR, XDG_STATE_HOME).
+ * RC_USAGE: these are not set. */
+MUST rc conf_defaults(struct conf *c, bool user, struct fault *f);
+/* Sets one by name. RC_UNKNOWN, RC_RANGE, RC_LIMIT with the sentence to show. */
+MUST rc conf_set(struct conf *c, const char *name, struct view value, struct fault *f);
+/* "name = value" lines; '#' begins a comment. The fault names the line. */
+MUST rc conf_load(struct conf *c, const char *path, struct fault *f);
+/* Whether what must be there is there; looks names of users and groups up. */
+MUST rc conf_check(struct conf *c, struct fault *f);
+/* Name, default and meaning of each, for --help and greatseal-agent(8). */
+void conf_print(void);
+
+#endif

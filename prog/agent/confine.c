@@ -1,0 +1,152 @@
+#include "prog/agent/confine.h"
+
+#include "lib/base/sandbox.h"
+
+/* What TLS, libcurl with its resolver, libmicrohttpd and the C library ask for. Nothing here starts
+ * a program. In the alphabet's order. */
+static const char *const calls[] = {
+	"accept",
+	"accept4",
+	"access",
+	"arch_prctl",
+	"bind",
+	"brk",
+	"clock_getres",
+	"clock_gettime",
+	"clock_nanosleep",
+	"clone",
+	"clone3",
+	"close",
+	"close_range",
+	"connect",
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_pwait",
+	"epoll_wait",
+	"eventfd2",
+	"exit",
+	"exit_group",
+	"faccessat",
+	"faccessat2",
+	"fchmod",
+	"fcntl",
+	"fdatasync",
+	"flock",
+	"fstat",
+	"fsync",
+	"ftruncate",
+	"futex",
+	"getcwd",
+	"getdents",
+	"getdents64",
+	"getegid",
+	"geteuid",
+	"getgid",
+	"getpeername",
+	"getpid",
+	"getppid",
+	"getrandom",
+	"getrlimit",
+	"getrusage",
+	"getsockname",
+	"getsockopt",
+	"gettid",
+	"gettimeofday",
+	"getuid",
+	"ioctl",
+	"lseek",
+	"lstat",
+	"madvise",
+	"membarrier",
+	"mlock",
+	"mmap",
+	"mprotect",
+	"mremap",
+	"munlock",
+	"munmap",
+	"nanosleep",
+	"newfstatat",
+	"open",
+	"openat",
+	"pipe2",
+	"poll",
+	"ppoll",
+	"prctl",
+	"pread64",
+	"prlimit64",
+	"pselect6",
+	"pwrite64",
+	"read",
+	"readlink",
+	"readlinkat",
+	"readv",
+	"recvfrom",
+	"recvmmsg",
+	"recvmsg",
+	"rename",
+	"renameat",
+	"restart_syscall",
+	"rseq",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"rt_sigtimedwait",
+	"sched_getaffinity",
+	"sched_yield",
+	"sendfile",
+	"sendmmsg",
+	"sendmsg",
+	"sendto",
+	"set_robust_list",
+	"set_tid_address",
+	"setsockopt",
+	"shutdown",
+	"sigaltstack",
+	"socket",
+	"socketpair",
+	"stat",
+	"statx",
+	"sysinfo",
+	"tgkill",
+	"time",
+	"timerfd_create",
+	"timerfd_settime",
+	"umask",
+	"uname",
+	"unlink",
+	"unlinkat",
+	"write",
+	"writev",
+};
+
+rc confine_calls(struct fault *f)
+{
+	/* Soft: a library that asks for more is told no. Ending the process would let whoever finds
+	 * such a way stop the service. */
+	const struct sandbox_calls list = {
+		.allow = calls, .allow_count = sizeof(calls) / sizeof(calls[0]), .soft = true};
+
+	return sandbox_filter(&list, f);
+}
+
+/* "Who is process N, and what program does it run": files are read, children read them. */
+static const char *const probing[] = {
+	"brk",		"clock_gettime",  "clone",	  "close",
+	"exit",		"exit_group",	  "fcntl",	  "fstat",
+	"futex",	"getpid",	  "getrandom",	  "gettid",
+	"getuid",	"kill",		  "lseek",	  "madvise",
+	"mmap",		"mprotect",	  "munmap",	  "newfstatat",
+	"openat",	"pipe2",	  "poll",	  "prctl",
+	"pread64",	"read",		  "readlinkat",	  "rseq",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "set_robust_list",
+	"statx",	"wait4",	  "write",
+};
+
+rc confine_prober(struct fault *f)
+{
+	const struct sandbox_calls list = {.allow = probing,
+					   .allow_count = sizeof(probing) / sizeof(probing[0]),
+					   .soft = true};
+
+	return sandbox_filter(&list, f);
+}

@@ -1,0 +1,224 @@
+#include "prog/agent/host_key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/secret.h"
+#include "lib/crypt/digest.h"
+#include "lib/crypt/pkey_soft.h"
+#include "lib/crypt/sshpriv.h"
+#include "lib/crypt/sshsig.h"
+
+/* The last 65 bytes of a P-256 SubjectPublicKeyInfo are its point (RFC 5480 2.2). */
+#define P256_POINT 65
+
+/* What a kind of key can do. identity is NULL where the key cannot be in a certificate. */
+struct host_key_kind {
+	rc (*sshsig)(const struct host_key *k, const char *ns, struct view message, struct buf *out,
+		     struct fault *f);
+	rc (*identity)(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
+		       struct fault *f);
+};
+
+struct host_key {
+	const struct host_key_kind *kind;
+	const struct sshkey *ssh;
+	struct sshkey *own_ssh; /* soft: made from the public key */
+	struct sshpriv *imported;
+	struct pkey_soft *soft;
+};
+
+void host_key_free(struct host_key *k)
+{
+	if (k == NULL)
+		return;
+	sshkey_free(k->own_ssh);
+	sshpriv_free(k->imported);
+	pkey_soft_free(k->soft);
+	free(k);
+}
+
+/* ---- A key of the roster, as OpenSSH keeps it ---- */
+
+static rc imported_sshsig(const struct host_key *k, const char *ns, struct view message,
+			  struct buf *out, struct fault *f)
+{
+	return sshpriv_sign(k->imported, ns, message, out, f);
+}
+
+/* ---- Our own P-256 key ---- */
+
+static rc soft_sshsig(const struct host_key *k, const char *ns, struct view message,
+		      struct buf *out, struct fault *f)
+{
+	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *ctx = NULL;
+	uint8_t tbs_bytes[SSHSIG_TBS_MAX];
+	uint8_t der_bytes[PKEY_SIGNATURE_MAX];
+	uint8_t sig_bytes[PKEY_SIGNATURE_MAX];
+	struct sign_input in = {.scheme = SIGN_ECDSA, .hash = HASH_SHA256};
+	struct digest d;
+	struct buf tbs;
+	struct buf der;
+	struct buf sig;
+
+	buf_init_fixed(&tbs, tbs_bytes, sizeof(tbs_bytes));
+	buf_init_fixed(&der, der_bytes, sizeof(der_bytes));
+	buf_init_fixed(&sig, sig_bytes, sizeof(sig_bytes));
+	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
+	TRY(buf_done(&tbs));
+	d = digest_of(buf_view(&tbs));
+	in.input = digest_view(&d);
+	TRY(pkey_soft_ctx_new(k->soft, &ctx, f));
+	TRY(pkey_soft_sign(ctx, &in, &der, f));
+	TRY(sshsig_put_signature(k->ssh, buf_view(&der), &sig, f));
+	sshsig_wrap(k->ssh, ns, HASH_SHA512, buf_view(&sig), out);
+	return buf_done(out);
+}
+
+static rc soft_identity(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
+			struct fault *f)
+{
+	AUTO(secret) struct secret der = {0};
+
+	TRY(pkey_soft_export(k->soft, &der, f));
+	return tls_identity_new(chain_pem, secret_view(&der), ret, f);
+}
+
+static const struct host_key_kind kind_imported = {.sshsig = imported_sshsig};
+static const struct host_key_kind kind_soft = {.sshsig = soft_sshsig, .identity = soft_identity};
+
+/* The public half as "ecdsa-sha2-nistp256" (RFC 5656 3.1). */
+static rc public_to_ssh(const struct pkey *pub, struct sshkey **ret, struct fault *f)
+{
+	struct view spki = pkey_spki(pub);
+	uint8_t bytes[256];
+	struct buf blob;
+
+	if (pkey_alg(pub) != KEY_P256 || spki.len < P256_POINT)
+		return fault_set(f, RC_UNSUPPORTED, 0, "the host key is not of P-256");
+	buf_init_fixed(&blob, bytes, sizeof(bytes));
+	buf_put_string(&blob, view_str("ecdsa-sha2-nistp256"));
+	buf_put_string(&blob, view_str("nistp256"));
+	buf_put_string(&blob, view_of(spki.ptr + spki.len - P256_POINT, P256_POINT));
+	TRY(buf_done(&blob));
+	return sshkey_parse_blob(buf_view(&blob), ret, f);
+}
+
+static rc from_soft(struct pkey_soft *soft, struct host_key **ret, struct fault *f)
+{
+	struct host_key *k = (struct host_key *)calloc(1, sizeof(*k));
+	rc r;
+
+	if (k == NULL) {
+		pkey_soft_free(soft);
+		return RC(RC_NOMEM);
+	}
+	k->kind = &kind_soft;
+	k->soft = soft;
+	r = public_to_ssh(pkey_soft_public(soft), &k->own_ssh, f);
+	k->ssh = k->own_ssh;
+	if (!rc_is_ok(r)) {
+		host_key_free(k);
+		return r;
+	}
+	*ret = k;
+	return OK;
+}
+
+/* ---- Files ---- */
+
+/* Reads a private file; one that others can read is refused, whoever made it so. */
+static rc read_private(int dirfd, const char *name, size_t max, struct secret *ret, struct fault *f)
+{
+	AUTO(fd) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return fault_errno(f, errno, "the host key %s", name);
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (size_t)st.st_size > max)
+		return fault_set(f, RC_CORRUPT, 0, "the host key %s is no key file", name);
+	if ((st.st_mode & 077) != 0)
+		return fault_set(f, RC_DENIED, 0,
+				 "the host key %s can be read by others: chmod 600", name);
+	TRY(secret_new(ret, (size_t)st.st_size));
+	return fd_read_full(fd, ret->ptr, ret->len, f);
+}
+
+rc host_key_import(const char *path, struct host_key **ret, struct fault *f)
+{
+	AUTO(secret) struct secret text = {0};
+	struct host_key *k;
+	rc r;
+
+	TRY(read_private(AT_FDCWD, path, SSHPRIV_FILE_MAX, &text, f));
+	k = (struct host_key *)calloc(1, sizeof(*k));
+	if (k == NULL)
+		return RC(RC_NOMEM);
+	k->kind = &kind_imported;
+	r = sshpriv_parse(secret_view(&text), &k->imported, f);
+	if (!rc_is_ok(r)) {
+		host_key_free(k);
+		return fault_wrap(f, r, "the host key %s", path);
+	}
+	k->ssh = sshpriv_key(k->imported);
+	*ret = k;
+	return OK;
+}
+
+rc host_key_open(int dirfd, struct host_key **ret, struct fault *f)
+{
+	AUTO(secret) struct secret der = {0};
+	struct pkey_soft *soft = NULL;
+
+	TRY(read_private(dirfd, HOST_KEY_FILE, 4096, &der, f));
+	if (!rc_is_ok(pkey_soft_import(secret_view(&der), &soft, f)))
+		return fault_set(f, RC_CORRUPT, 0, "the host key %s cannot be read", HOST_KEY_FILE);
+	return from_soft(soft, ret, f);
+}
+
+rc host_key_create(int dirfd, struct host_key **ret, struct fault *f)
+{
+	const struct file_spec spec = {
+		.dirfd = dirfd, .name = HOST_KEY_FILE, .mode = 0600, .durable = true};
+	AUTO(pkey_soft) struct pkey_soft *soft = NULL;
+	AUTO(secret) struct secret der = {0};
+
+	if (faccessat(dirfd, HOST_KEY_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return fault_set(f, RC_EXISTS, 0, "there is a host key already");
+	TRY(pkey_soft_generate(KEY_P256, &soft, f));
+	TRY(pkey_soft_export(soft, &der, f));
+	TRY(file_replace(&spec, secret_view(&der), f));
+	return host_key_open(dirfd, ret, f);
+}
+
+/* ---- Use ---- */
+
+const struct sshkey *host_key_ssh(const struct host_key *k)
+{
+	return k->ssh;
+}
+
+const struct pkey *host_key_public(const struct host_key *k)
+{
+	return k->soft == NULL ? NULL : pkey_soft_public(k->soft);
+}
+
+rc host_key_sshsig(const struct host_key *k, const char *ns, struct view message, struct buf *out,
+		   struct fault *f)
+{
+	return k->kind->sshsig(k, ns, message, out, f);
+}
+
+rc host_key_identity(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
+		     struct fault *f)
+{
+	if (k->kind->identity == NULL)
+		return fault_set(f, RC_UNSUPPORTED, 0,
+				 "a key of the roster has no certificate for TLS");
+	return k->kind->identity(k, chain_pem, ret, f);
+}

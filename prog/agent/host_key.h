@@ -1,0 +1,43 @@
+/* host_key - the key that says which host this is: SSHSIG over requests, and TLS.
+ *
+ * Kinds are rows of one table (host_key.c): a P-256 key of our own in a file, or an SSH key that
+ * the roster knows already. The private half of neither leaves this process. Owns: the key and its
+ * file. Must not own: what is signed (local.c), certificates (state.h). Thread-safe. */
+#ifndef GS_AGENT_HOST_KEY_H
+#define GS_AGENT_HOST_KEY_H
+
+#include "lib/base/buf.h"
+#include "lib/base/fault.h"
+#include "lib/base/result.h"
+#include "lib/base/view.h"
+#include "lib/crypt/pkey.h"
+#include "lib/crypt/sshkey.h"
+#include "lib/net/tls_identity.h"
+
+#define HOST_KEY_FILE "host.key"
+
+struct host_key;
+
+/* An unencrypted OpenSSH private key of the roster. RC_NOTFOUND, RC_DENIED: others can read the
+ * file; else as sshpriv_parse. */
+MUST rc host_key_import(const char *path, struct host_key **ret, struct fault *f);
+/* Our own, from the state directory. RC_NOTFOUND, RC_CORRUPT, RC_DENIED. */
+MUST rc host_key_open(int dirfd, struct host_key **ret, struct fault *f);
+/* Makes one and keeps it, durably and for its owner alone, before it is used. RC_EXISTS. */
+MUST rc host_key_create(int dirfd, struct host_key **ret, struct fault *f);
+/* Accepts NULL. */
+void host_key_free(struct host_key *k);
+
+/* Borrowed. */
+const struct sshkey *host_key_ssh(const struct host_key *k);
+/* The same as SubjectPublicKeyInfo; NULL for keys that cannot be in a certificate. */
+const struct pkey *host_key_public(const struct host_key *k);
+/* Appends an SSHSIG blob. RC_CRYPTO, RC_RANGE (namespace), RC_NOMEM. */
+MUST rc host_key_sshsig(const struct host_key *k, const char *ns, struct view message,
+			struct buf *out, struct fault *f);
+/* The key with a certificate chain (PEM) for TLS. RC_UNSUPPORTED: this kind has none;
+ * RC_MISMATCH: of another key. */
+MUST rc host_key_identity(const struct host_key *k, struct view chain_pem,
+			  struct tls_identity **ret, struct fault *f);
+
+#endif

@@ -1,0 +1,125 @@
+#include "prog/agent/local.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/codec/base64.h"
+#include "lib/crypt/sshsig.h"
+#include "lib/model/request.h"
+#include "lib/model/statement.h"
+
+/* {"statement":"<base64>"} around the largest request. */
+#define SIGN_BODY_MAX ((size_t)REQUEST_BYTES_MAX / 3 * 4 + 4096)
+
+rc local_may_sign(const struct who *who, struct view statement, struct fault *f)
+{
+	AUTO(request) struct request r = {0};
+
+	if (statement.len > REQUEST_BYTES_MAX)
+		return fault_set(f, RC_LIMIT, 0, "a request may have %u bytes", REQUEST_BYTES_MAX);
+	TRY(request_parse(statement, &r, f));
+	if (!name_is_equal(&r.host, &who->host))
+		return fault_set(f, RC_MISMATCH, 0, "the request names host %s, this is %s",
+				 r.host.s, who->host.s);
+	if (strcmp(r.origin, who->origin) != 0)
+		return fault_set(f, RC_MISMATCH, 0, "the request is for %s, this host's log is %s",
+				 r.origin, who->origin);
+	return OK;
+}
+
+static rc read_statement(struct talk *t, struct buf *out)
+{
+	struct view body = http_body(t->exchange);
+	AUTO(json)
+	json_t *root = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *text = json_string_value(json_object_get(root, "statement"));
+
+	if (text == NULL || json_object_size(root) != 1)
+		return RC(RC_SYNTAX);
+	TRY(base64_parse(BASE64_STD, view_str(text), out, NULL));
+	return buf_done(out);
+}
+
+static void sign(struct talk *t)
+{
+	struct agent *a = t->agent;
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf sig = {0};
+	AUTO(buf) struct buf text = {0};
+	struct fault f = {0};
+	rc r;
+
+	buf_init(&statement, REQUEST_BYTES_MAX);
+	buf_init(&sig, SSHSIG_BLOB_MAX);
+	buf_init(&text, SSHSIG_ARMOR_MAX);
+	r = read_statement(t, &statement);
+	if (r.code == RC_LIMIT) {
+		talk_refuse(t, 413, "agent.statement", "", "a request may have %u bytes",
+			    REQUEST_BYTES_MAX);
+		return;
+	}
+	if (!rc_is_ok(r)) {
+		talk_refuse(t, 400, "agent.form", "", "the body is {\"statement\":BASE64}");
+		return;
+	}
+	r = local_may_sign(&a->who, buf_view(&statement), &f);
+	if (!rc_is_ok(r)) {
+		log_info("uid %u: no host signature: %s", t->peer.uid, f.text);
+		talk_refuse(t, 422, "agent.statement",
+			    "the host key signs requests of this host alone", "%s", f.text);
+		return;
+	}
+	r = host_key_sshsig(a->key, statement_info(STATEMENT_HOST)->ns, buf_view(&statement), &sig,
+			    &f);
+	base64_put(BASE64_STD, buf_view(&sig), &text);
+	if (!rc_is_ok(r) || !rc_is_ok(buf_done(&text))) {
+		talk_refuse(t, 503, "agent.key", "", "the host key has not signed: %s", f.text);
+		return;
+	}
+	talk_json(t, json_pack("{s:s,s:s}", "host", a->who.host.s, "signature", buf_cstr(&text)));
+}
+
+static void info(struct talk *t)
+{
+	const struct agent *a = t->agent;
+	unix_time expires = atomic_load(&a->expires);
+	char when[TIME_TEXT] = "";
+	char pin[DIGEST_HEX];
+	json_t *o;
+
+	digest_hex(&a->who.pin, pin);
+	if (expires != 0)
+		rc_ignore(time_format(expires, when), "empty then");
+	o = json_pack("{s:s,s:s,s:s,s:s,s:o,s:s}", "host", a->who.host.s, "class", a->who.klass,
+		      "server", a->who.server, "origin", a->who.origin, "pin",
+		      json_sprintf("sha256:%s", pin), "version", GS_VERSION);
+	if (o != NULL)
+		(void)json_object_set_new(o, "certificate_end",
+					  when[0] != '\0' ? json_string(when) : json_null());
+	talk_json(t, o);
+}
+
+static const struct local_call calls[] = {
+	{"POST", "/agent/v1/host-signature", SIGN_BODY_MAX, sign},
+	{"GET", "/agent/v1/info", 0, info},
+};
+
+const struct local_call *local_find(struct talk *t)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (!view_is(t->target.path, calls[i].path))
+			continue;
+		known = true;
+		if (t->target.param_count == 0 &&
+		    strcmp(http_method(t->exchange), calls[i].method) == 0)
+			return &calls[i];
+	}
+	if (known)
+		talk_refuse(t, 405, "agent.form", "", "not with this method or these parameters");
+	else
+		talk_refuse(t, 404, "agent.not-found", "", "the agent has no such call");
+	return NULL;
+}

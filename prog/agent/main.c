@@ -1,0 +1,239 @@
+/* greatseal-agent - says for its host which host it is, and speaks to the server for local clients.
+ * See greatseal-agent(8).
+ *
+ * Owns: starting and ending the parts in order. Whoever takes the agent over can ask for signatures
+ * in the name of this host, never in the name of a person. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "lib/base/sandbox.h"
+#include "prog/agent/agent.h"
+#include "prog/agent/confine.h"
+
+#define DRAIN_MS 5000u
+
+static int usage(FILE *out, int code)
+{
+	(void)fprintf(
+		out,
+		"usage: greatseal-agent run|-t [--user] [--config FILE] [--SETTING VALUE ...]\n"
+		"       greatseal-agent --help | --version\n");
+	return code;
+}
+
+static int fail(const struct fault *f)
+{
+	(void)fprintf(stderr, "greatseal-agent: %s\n", f->text);
+	return 1;
+}
+
+/* ---- Settings ---- */
+
+static rc read_settings(int argc, char **argv, struct conf *c, struct fault *f)
+{
+	bool user = false;
+
+	for (int i = 2; i < argc; i++)
+		user = user || strcmp(argv[i], "--user") == 0;
+	TRY(conf_defaults(c, user, f));
+	for (int i = 2; i + 1 < argc; i++)
+		if (strcmp(argv[i], "--config") == 0)
+			TRY(conf_load(c, argv[i + 1], f));
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--user") == 0)
+			continue;
+		if (i + 1 >= argc || strncmp(argv[i], "--", 2) != 0)
+			return fault_set(f, RC_USAGE, 0, "%s: a setting is --NAME VALUE", argv[i]);
+		if (strcmp(argv[i], "--config") != 0)
+			TRY(conf_set(c, argv[i] + 2, view_str(argv[i + 1]), f));
+		i++;
+	}
+	return conf_check(c, f);
+}
+
+/* Who we are, from a key that the roster holds. */
+static rc become_static(struct agent *a, struct fault *f)
+{
+	const struct conf *c = &a->conf;
+	struct hash pin;
+
+	TRY(host_key_import(c->key_file, &a->key, f));
+	TRY(hash_parse(view_str(c->pin), &pin));
+	memcpy(a->who.pin.b, pin.b, DIGEST_SIZE);
+	(void)snprintf(a->who.server, sizeof(a->who.server), "%s", c->server);
+	(void)snprintf(a->who.origin, sizeof(a->who.origin), "%s", c->origin);
+	return name_parse(view_str(c->host), &a->who.host);
+}
+
+static rc become(struct agent *a, struct fault *f)
+{
+	if (a->conf.key_file[0] != '\0')
+		return become_static(a, f);
+	return fault_set(f, RC_USAGE, 0, "this host is not enrolled, and there is no key-file");
+}
+
+/* ---- Running ---- */
+
+/* systemd's readiness datagram, where it asks for one. */
+static void notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	AUTO(fd) int fd = -1;
+
+	if (path == NULL || strlen(path) >= sizeof(to.sun_path))
+		return;
+	memcpy(to.sun_path, path, strlen(path) + 1);
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&to,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+}
+
+/* What the process may open from here on: what finding the server's address takes. */
+static rc lock_in(const struct agent *a, struct fault *f)
+{
+	static const char *const readable[] = {
+		"/etc/resolv.conf",	"/etc/hosts",	    "/etc/nsswitch.conf",
+		"/etc/host.conf",	"/etc/gai.conf",    "/etc/ssl/openssl.cnf",
+		"/run/systemd/resolve", "/etc/ld.so.cache", "/dev/urandom"};
+	static const char *const loader[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64"};
+	struct sandbox_path paths[16];
+	size_t n = 0;
+	int abi = 0;
+
+	if (a->conf.key_file[0] == '\0')
+		paths[n++] = (struct sandbox_path){.path = a->conf.state, .write = true};
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
+		if (access(readable[i], R_OK) == 0)
+			paths[n++] = (struct sandbox_path){.path = readable[i]};
+	/* Name service modules are loaded when a name is looked up. */
+	for (size_t i = 0; i < sizeof(loader) / sizeof(loader[0]); i++)
+		if (access(loader[i], F_OK) == 0)
+			paths[n++] = (struct sandbox_path){.path = loader[i], .execute = true};
+	TRY(sandbox_paths_online(paths, n, &abi, f));
+	if (abi == 0)
+		log_warn("this kernel has no Landlock: going on without");
+	return OK;
+}
+
+static rc start_http(struct agent *a, int fd, const struct http_handler *handler, struct fault *f)
+{
+	const struct http_server_spec spec = {
+		.has_fd = true,
+		.fd = fd,
+		.local = true,
+		.connections = (unsigned)a->conf.connections,
+		.connections_user = (unsigned)a->conf.connections_user,
+		.idle_seconds = 300, /* more than RELAY_PATIENCE: it counts while we wait, too */
+		.header_seconds = 10,
+		.body_seconds = 120,
+		.body_memory = (uint64_t)64 << 20,
+		.handler = handler,
+	};
+
+	return http_server_start(&spec, &a->http, f);
+}
+
+/* Serves until SIGTERM or SIGINT. */
+static rc serve(struct agent *a, const sigset_t *ends, struct fault *f)
+{
+	const struct http_handler handler = talk_handler(a);
+	int fd = -1;
+	int sig = 0;
+
+	TRY(become(a, f));
+	if (!rc_is_ok(https_setup()))
+		return fault_set(f, RC_NOMEM, 0, "libcurl cannot be set up");
+	TRY(pool_new(a->who.server, &a->who.pin, &a->pool));
+	TRY(http_listen_local(a->conf.socket, (unsigned)a->conf.socket_mode, &fd, f));
+	TRY(lock_in(a, f));
+	TRY(confine_calls(f));
+	TRY(start_http(a, fd, &handler, f));
+	log_info("host %s, %s, listening on %s", a->who.host.s, a->who.server, a->conf.socket);
+	notify("READY=1");
+	(void)sigwait(ends, &sig);
+	log_info("ending");
+	notify("STOPPING=1");
+	http_server_quiesce(a->http);
+	if (!http_server_drain(a->http, DRAIN_MS)) {
+		atomic_store(&a->ending, true);
+		if (!http_server_drain(a->http, DRAIN_MS))
+			log_warn("some answers were cut off");
+	}
+	return OK;
+}
+
+/* One descriptor per connection and some: the soft limit is a default for other programs. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		log_warn("the limit of open files stays as it is: %s", strerror(errno));
+}
+
+static int cmd_run(int argc, char **argv, bool only_test)
+{
+	struct agent a = {.clock = clock_system};
+	struct fault f = {0};
+	sigset_t ends;
+	rc r = read_settings(argc, argv, &a.conf, &f);
+
+	if (!rc_is_ok(r))
+		return fail(&f);
+	if (only_test) {
+		(void)printf("greatseal-agent: the settings are in order\n");
+		return 0;
+	}
+	log_setup("greatseal-agent", LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
+	/* Every thread inherits the mask; main takes the two by sigwait. */
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	raise_files();
+	r = sandbox_harden(&f);
+	if (rc_is_ok(r))
+		r = serve(&a, &ends, &f);
+	http_server_free(a.http);
+	pool_free(a.pool);
+	host_key_free(a.key);
+	return rc_is_ok(r) ? 0 : fail(&f);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr, 2);
+	if (strcmp(argv[1], "run") == 0)
+		return cmd_run(argc, argv, false);
+	if (strcmp(argv[1], "-t") == 0)
+		return cmd_run(argc, argv, true);
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("greatseal-agent %s\n", GS_VERSION);
+		return 0;
+	}
+	if (strcmp(argv[1], "--help") == 0) {
+		(void)usage(stdout, 0);
+		(void)printf("settings:\n");
+		conf_print();
+		return 0;
+	}
+	return usage(stderr, 2);
+}

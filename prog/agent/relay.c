@@ -1,0 +1,239 @@
+#include "prog/agent/relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/net/https_stream.h"
+
+/* Request headers that reach the server. Greatseal-Claims, which is ours to make, is not one. */
+static const char *const passed[] = {"Authorization"};
+#define PASSED (sizeof(passed) / sizeof(passed[0]))
+
+struct relay {
+	struct pool_client upstream;
+	struct https_stream *stream;
+	struct https_head head;
+	char headers[HTTPS_HEADERS_MAX][HTTPS_HEADER_MAX];
+};
+
+static bool is_gone(void *ctx)
+{
+	const struct talk *t = (const struct talk *)ctx;
+
+	return atomic_load(&t->agent->ending) || http_peer_is_gone(t->exchange);
+}
+
+/* What went wrong between us and the server; the client's call may or may not have arrived. */
+static void refuse_transport(struct talk *t, rc r, const struct fault *f)
+{
+	if (r.code == RC_MISMATCH)
+		talk_refuse(t, 502, "agent.pin",
+			    "if the server has a new key, tell the agent its pin; see "
+			    "greatseal-agent(8)",
+			    "%s: %s", t->agent->who.server, f->text);
+	else if (r.code == RC_STATE)
+		talk_refuse(t, 503, "agent.ending", "try again", "the agent is ending");
+	else if (r.code == RC_NOMEM)
+		talk_refuse(t, 503, "agent.limit", "try again later", "the agent has no memory");
+	else
+		talk_refuse(t, 502, "agent.server", "is the server running? greatseal-agent status",
+			    "%s", f->text);
+}
+
+static rc add_header(struct relay *r, struct https_stream_spec *spec, const char *name,
+		     const char *value, size_t *at)
+{
+	int n = snprintf(r->headers[*at], HTTPS_HEADER_MAX, "%s: %s", name, value);
+
+	if (n < 0 || n >= (int)HTTPS_HEADER_MAX)
+		return RC(RC_LIMIT);
+	spec->headers[*at] = r->headers[*at];
+	(*at)++;
+	return OK;
+}
+
+static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fault *f)
+{
+	const char *method = http_method(t->exchange);
+	char target[HTTP_TARGET_MAX + 1];
+	struct view raw = http_raw_target(t->exchange);
+	struct https_stream_spec spec = {.method = method,
+					 .target = target,
+					 .body_size = size,
+					 .body_stays = size <= RELAY_SMALL,
+					 .patience = RELAY_PATIENCE,
+					 .gone = is_gone,
+					 .ctx = t};
+	size_t at = 0;
+
+	memcpy(target, raw.ptr, raw.len); /* http_target_parse has bounded it */
+	target[raw.len] = '\0';
+	if (size > 0)
+		spec.type = strcmp(method, "PATCH") == 0 ? "Content-Type: application/octet-stream"
+							 : "Content-Type: application/json";
+	for (size_t i = 0; i < PASSED; i++) {
+		const char *value = http_header(t->exchange, passed[i]);
+
+		if (value != NULL && !rc_is_ok(add_header(r, &spec, passed[i], value, &at)))
+			return fault_set(f, RC_USAGE, 0, "%s is too long", passed[i]);
+	}
+	TRY(pool_take(t->agent->pool, &r->upstream, f));
+	return https_stream_begin(r->upstream.client, &spec, &r->stream, f);
+}
+
+/* A relay of which nothing has been sent; false: refused. */
+static bool start(struct talk *t, uint64_t size)
+{
+	struct relay *r = (struct relay *)calloc(1, sizeof(*r));
+	struct fault f = {0};
+	rc done = RC(RC_NOMEM);
+
+	t->relay = r;
+	if (r != NULL)
+		done = open_stream(t, r, size, &f);
+	if (rc_is_ok(done))
+		return true;
+	if (done.code == RC_USAGE)
+		talk_refuse(t, 400, "agent.form", "", "%s", f.text);
+	else
+		refuse_transport(t, done, &f);
+	return false;
+}
+
+void relay_begin(struct talk *t)
+{
+	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
+	const char *method = http_method(t->exchange);
+	uint64_t size = http_body_size(t->exchange);
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		known = known || strcmp(method, methods[i]) == 0;
+	if (!known) {
+		talk_refuse(t, 405, "agent.form", "", "this method is not relayed");
+		return;
+	}
+	if (size == UINT64_MAX) {
+		talk_refuse(t, 411, "agent.form", "send Content-Length",
+			    "bodies of unknown length are not relayed");
+		return;
+	}
+	if (size > 0 && strcmp(method, "GET") == 0) {
+		talk_refuse(t, 400, "agent.form", "", "a GET has no body");
+		return;
+	}
+	if (size <= RELAY_SMALL) {
+		http_expect_memory(t->exchange, RELAY_SMALL);
+		return;
+	}
+	if (start(t, size))
+		http_expect_stream(t->exchange);
+}
+
+/* ---- The answer ---- */
+
+static ptrdiff_t pull(void *ctx, uint8_t *out, size_t max)
+{
+	const struct relay *r = (const struct relay *)ctx;
+	size_t n = 0;
+
+	if (!rc_is_ok(https_stream_read(r->stream, out, max, &n, NULL)))
+		return -1; /* the status is long gone: the client sees a cut answer */
+	return (ptrdiff_t)n;
+}
+
+/* A small answer is read in whole, so that the server's failing in the middle can be told. */
+static rc read_small(struct relay *r, struct buf *body, struct fault *f)
+{
+	uint8_t block[16384];
+	size_t n = 0;
+
+	do {
+		TRY(https_stream_read(r->stream, block, sizeof(block), &n, f));
+		buf_put(body, block, n);
+	} while (n > 0);
+	return buf_done(body);
+}
+
+static void answer(struct talk *t, struct relay *r)
+{
+	struct http_answer a = {.status = r->head.status,
+				.content_type = r->head.content_type,
+				.cache = r->head.cache[0] != '\0' ? r->head.cache : NULL,
+				.allow = r->head.allow[0] != '\0' ? r->head.allow : NULL,
+				.retry_seconds = r->head.retry_seconds};
+	struct fault f = {0};
+	struct buf body;
+	rc done;
+
+	if (a.content_type[0] == '\0')
+		a.content_type = "application/octet-stream";
+	if (!r->head.has_size || r->head.size > RELAY_SMALL) {
+		a.size = r->head.has_size ? r->head.size : UINT64_MAX;
+		a.pull = pull;
+		a.pull_ctx = r;
+		http_answer(t->exchange, &a);
+		return;
+	}
+	buf_init(&body, RELAY_SMALL);
+	done = read_small(r, &body, &f);
+	if (!rc_is_ok(done)) {
+		buf_release(&body);
+		refuse_transport(t, done, &f);
+		return;
+	}
+	a.body = &body;
+	http_answer(t->exchange, &a);
+}
+
+static void finish(struct talk *t)
+{
+	struct relay *r = t->relay;
+	struct fault f = {0};
+	rc done = https_stream_head(r->stream, &r->head, &f);
+
+	if (rc_is_ok(done))
+		answer(t, r);
+	else
+		refuse_transport(t, done, &f);
+}
+
+bool relay_data(struct talk *t, struct view piece)
+{
+	struct fault f = {0};
+	rc done = https_stream_send(t->relay->stream, piece, &f);
+
+	if (rc_is_ok(done))
+		return true;
+	if (done.code == RC_EXISTS)
+		finish(t);
+	else
+		refuse_transport(t, done, &f);
+	return false;
+}
+
+void relay_ready(struct talk *t)
+{
+	struct view body = http_body(t->exchange);
+
+	if (t->relay == NULL) {
+		if (!start(t, body.len))
+			return;
+		if (body.len > 0 && !relay_data(t, body))
+			return;
+	}
+	finish(t);
+}
+
+void relay_end(struct talk *t)
+{
+	struct relay *r = t->relay;
+
+	if (r == NULL)
+		return;
+	t->relay = NULL;
+	https_stream_end(r->stream);
+	if (r->upstream.client != NULL)
+		pool_give(t->agent->pool, &r->upstream);
+	free(r);
+}
