@@ -9,6 +9,7 @@
 #include "lib/model/call.h"
 #include "lib/model/statement.h"
 #include "lib/net/https_client.h"
+#include "prog/cli/encode.h"
 #include "prog/cli/shown.h"
 
 #define WAIT_PATIENCE 120
@@ -22,6 +23,7 @@ rc api_open(const struct config *config, struct api **ret, struct fault *f)
 {
 	struct https_client_spec spec = {
 		.base_url = config->server,
+		.unix_socket = config->agent[0] != '\0' ? config->agent : NULL,
 		.has_pin = true,
 		.client_cert = config->client_cert[0] != '\0' ? config->client_cert : NULL,
 		.client_key = config->client_key[0] != '\0' ? config->client_key : NULL,
@@ -30,8 +32,10 @@ rc api_open(const struct config *config, struct api **ret, struct fault *f)
 	struct hash pin;
 	rc r;
 
-	TRY(hash_parse(view_str(config->pin), &pin));
-	memcpy(spec.pin.b, pin.b, DIGEST_SIZE);
+	if (config->pin[0] != '\0') { /* else init-client --agent, which asks for it */
+		TRY(hash_parse(view_str(config->pin), &pin));
+		memcpy(spec.pin.b, pin.b, DIGEST_SIZE);
+	}
 	TRY(https_setup());
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
@@ -96,6 +100,11 @@ static rc transport_problem(struct cli *c, rc r, const struct fault *f)
 {
 	const char *remedy = "";
 
+	if (c->config.agent[0] != '\0')
+		return cli_problem(c, r.code == RC_NOTFOUND ? RC_IO : r.code,
+				   "is it running, and may you use its socket? systemctl status "
+				   "greatseal-agent",
+				   "the agent at %s: %s", c->config.agent, f->text);
 	if (r.code == RC_MISMATCH)
 		remedy = "if the server has a new key: greatseal init-client --pin, with the pin "
 			 "from "
@@ -390,4 +399,27 @@ rc api_info(struct cli *c, struct api *a, json_t **ret)
 
 	TRY(send(c, a, &o, &q, &answer));
 	return parse_json(c, &answer, false, ret);
+}
+
+rc api_agent_info(struct cli *c, struct api *a, json_t **ret)
+{
+	AUTO(https_answer) struct https_answer answer = {0};
+	struct https_request q = {0};
+	const struct outgoing o = {.method = "GET", .target = "/agent/v1/info", .open = true};
+
+	TRY(send(c, a, &o, &q, &answer));
+	return parse_json(c, &answer, false, ret);
+}
+
+rc api_host_signature(struct cli *c, struct view statement, struct buf *out)
+{
+	const struct api_call post = {.method = "POST", .open = true, .exact = true};
+	struct api_call call = post;
+	AUTO(json) json_t *body = json_object();
+	AUTO(json) json_t *answer = NULL;
+
+	TRY(json_put_base64(c, body, "statement", statement));
+	call.body = body;
+	TRY(api_json(c, &call, &answer, "/agent/v1/host-signature"));
+	return json_get_base64(c, answer, "signature", out);
 }

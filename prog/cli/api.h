@@ -10,7 +10,7 @@
 #define API_JSON_MAX ((size_t)64 << 20)
 #define API_TARGET_MAX 1024
 
-/* Opens nothing yet; checks pin and URL. */
+/* Opens nothing yet; checks pin and URL. With config.agent, all calls go through its socket. */
 MUST rc api_open(const struct config *config, struct api **ret, struct fault *f);
 void api_close(struct api *a);
 
@@ -40,6 +40,11 @@ rc api_download(struct cli *c, int fd, struct digest *ret_sha256, const char *ta
  * on a terminal. Nothing is sent if the server has the file. */
 MUST rc api_upload(struct cli *c, int fd, const struct digest *sha256, uint64_t size,
 		   const char *name);
+
+/* What greatseal-agent says of itself, and its host's signature over a request (SSHSIG blob,
+ * appended to out). Only with config.agent. */
+MUST rc api_agent_info(struct cli *c, struct api *a, json_t **ret);
+MUST rc api_host_signature(struct cli *c, struct view statement, struct buf *out);
 
 /* What /v1/info says of the server, for init-client: over the pinned connection, unsigned. */
 MUST rc api_info(struct cli *c, struct api *a, json_t **ret);

@@ -32,7 +32,8 @@ struct problem {
 struct config {
 	char path[PATH_MAX];
 	char server[512];
-	char pin[80]; /* "sha256:<hex>" */
+	char pin[80];	 /* "sha256:<hex>" */
+	char agent[108]; /* socket of greatseal-agent; empty: the server is called directly */
 	char client_cert[PATH_MAX];
 	char client_key[PATH_MAX];
 	struct name person;

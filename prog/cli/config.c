@@ -19,6 +19,7 @@ static const struct {
 	{                                                                                          \
 		n, offsetof(struct config, member), sizeof(((struct config *)NULL)->member), req   \
 	}
+	FIELD("agent", agent, false),
 	FIELD("client_cert", client_cert, false),
 	FIELD("client_key", client_key, false),
 	FIELD("host", host.s, false),
@@ -110,6 +111,8 @@ rc config_check(const struct config *c, struct fault *f)
 		return fault_set(f, RC_SYNTAX, 0, "pin must be sha256: and 64 hex digits");
 	if (strncmp(c->server, "https://", 8) != 0 || strpbrk(c->server + 8, "/?#@") != NULL)
 		return fault_set(f, RC_SYNTAX, 0, "server must be https://HOST:PORT");
+	if (c->agent[0] != '\0' && c->agent[0] != '/')
+		return fault_set(f, RC_SYNTAX, 0, "agent must be an absolute path");
 	return OK;
 }
 

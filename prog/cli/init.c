@@ -74,10 +74,53 @@ static rc check_client_pair(struct cli *c)
 					 "%s and %s: %s", g->client_cert, key_path, f.text);
 }
 
+static rc copy_agent(struct cli *c, const char *value)
+{
+	char path[PATH_MAX] = "";
+
+	TRY(copy_path(c, "agent", value, path));
+	return value == NULL ? OK
+			     : copy(c, "agent", path, c->config.agent, sizeof(c->config.agent));
+}
+
+/* What the agent says, unless an option has said it; then the two must agree. */
+static rc agree(struct cli *c, const json_t *info, const char *name, char *out, size_t cap)
+{
+	const char *theirs = json_text(info, name);
+
+	if (out[0] == '\0')
+		return copy(c, name, theirs, out, cap);
+	if (strcmp(out, theirs) == 0)
+		return OK;
+	return cli_problem(c, RC_USAGE, "leave the option out, or name another agent",
+			   "--%s %s: the agent says %s", name, out, theirs);
+}
+
+/* The agent knows the server and its key, and which host this is. */
+static rc ask_agent(struct cli *c)
+{
+	struct config *g = &c->config;
+	AUTO(json) json_t *info = NULL;
+	struct fault f = {0};
+
+	if (g->host_key[0] != '\0' || g->client_cert[0] != '\0' || g->client_key[0] != '\0')
+		return cli_problem(c, RC_USAGE, "",
+				   "--agent has the host's key and certificate: no --host-key, "
+				   "--client-cert or --client-key beside it");
+	CLI_TRY(c, &f, api_open(g, &c->api, &f));
+	TRY(api_agent_info(c, c->api, &info));
+	api_close(c->api); /* it was made without a pin */
+	c->api = NULL;
+	TRY(agree(c, info, "server", g->server, sizeof(g->server)));
+	TRY(agree(c, info, "pin", g->pin, sizeof(g->pin)));
+	return agree(c, info, "host", g->host.s, sizeof(g->host.s));
+}
+
 static rc from_options(struct cli *c, const struct args *a)
 {
 	struct config *g = &c->config;
 
+	TRY(copy_agent(c, args_value(a, "agent")));
 	TRY(copy(c, "server", args_value(a, "server"), g->server, sizeof(g->server)));
 	TRY(copy(c, "pin", args_value(a, "pin"), g->pin, sizeof(g->pin)));
 	TRY(copy(c, "person", args_value(a, "person"), g->person.s, sizeof(g->person.s)));
@@ -86,11 +129,13 @@ static rc from_options(struct cli *c, const struct args *a)
 	TRY(copy_path(c, "host-key", args_value(a, "host-key"), g->host_key));
 	TRY(copy_path(c, "client-cert", args_value(a, "client-cert"), g->client_cert));
 	TRY(copy_path(c, "client-key", args_value(a, "client-key"), g->client_key));
+	if (g->agent[0] != '\0')
+		TRY(ask_agent(c));
 	if (g->server[0] == '\0' || g->pin[0] == '\0' || g->person.s[0] == '\0')
 		return cli_problem(c, RC_USAGE,
 				   "ask the server's administrator for address and pin",
 				   "--server, --pin and --person are needed");
-	if ((g->host.s[0] == '\0') != (g->host_key[0] == '\0'))
+	if (g->agent[0] == '\0' && (g->host.s[0] == '\0') != (g->host_key[0] == '\0'))
 		return cli_problem(c, RC_USAGE, "", "--host and --host-key belong together");
 	return check_client_pair(c);
 }

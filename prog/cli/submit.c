@@ -165,11 +165,14 @@ static rc encode_request(struct cli *c, const struct batch *b, struct request *r
 static rc sign_twice(struct cli *c, struct view statement, struct buf *requester, struct buf *host)
 {
 	struct sshsigner *person_key;
-	struct sshsigner *host_key;
+	struct sshsigner *host_key = NULL;
 
 	TRY(cli_person_key(c, &person_key));
-	TRY(cli_host_key(c, &host_key));
+	if (c->config.agent[0] == '\0')
+		TRY(cli_host_key(c, &host_key));
 	TRY(cli_sign(c, person_key, statement_info(STATEMENT_REQUEST)->ns, statement, requester));
+	if (c->config.agent[0] != '\0')
+		return api_host_signature(c, statement, host);
 	return cli_sign(c, host_key, statement_info(STATEMENT_HOST)->ns, statement, host);
 }
 
