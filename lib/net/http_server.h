@@ -70,7 +70,8 @@ struct http_server_spec {
 MUST rc http_listen(const char *address, int *ret_fd, struct fault *f);
 
 /* The same on a unix socket of that mode, in place of a socket that nobody listens on any more.
- * RC_EXISTS: somebody listens there, or it is no socket; RC_LIMIT: path; RC_IO. */
+ * RC_EXISTS: somebody listens there, or it is no socket; RC_NOTFOUND: no such directory; RC_LIMIT:
+ * path; RC_IO. */
 MUST rc http_listen_local(const char *path, unsigned mode, int *ret_fd, struct fault *f);
 
 /* Listens and serves from here on. The spec's strings are not kept; its handler is.

@@ -44,7 +44,9 @@ static const char schema[] =
 	" PRIMARY KEY(change, digest)) WITHOUT ROWID;";
 
 /* Came later; an older program does not look at it, so that the version stays. */
-static const char schema_added[] = "CREATE TABLE IF NOT EXISTS mark("
+static const char schema_added[] = "CREATE TABLE IF NOT EXISTS claims("
+				   "request BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;"
+				   "CREATE TABLE IF NOT EXISTS mark("
 				   "name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
 
 #define REQUEST_COLUMNS                                                                            \
@@ -115,6 +117,8 @@ static const char *const sql_text[] = {
 		" WHERE r.state = 'committed' AND has_digest(i.digests, ?1) LIMIT 1",
 	[SQL_CERTS_GET] = "SELECT chain FROM certs WHERE leaf = ?1",
 	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
+	[SQL_CLAIMS_GET] = "SELECT text FROM claims WHERE request = ?1",
+	[SQL_CLAIMS_PUT] = "INSERT OR IGNORE INTO claims(request, text) VALUES(?1,?2)",
 	[SQL_MARK_GET] = "SELECT value FROM mark WHERE name = ?1",
 	[SQL_MARK_SET] = "INSERT OR REPLACE INTO mark(name, value) VALUES(?1,?2)",
 	[SQL_CHANGE_PUT] = "INSERT INTO change(" CHANGE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"

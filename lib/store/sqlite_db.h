@@ -43,6 +43,8 @@ enum sql_id {
 	SQL_CHANGE_STATE,
 	SQL_CHANGE_SIGN,
 	SQL_CHANGE_SIGS,
+	SQL_CLAIMS_GET,
+	SQL_CLAIMS_PUT,
 	SQL__COUNT
 };
 
@@ -126,6 +128,10 @@ MUST rc aside_change_state(struct store *s, const struct digest *id, const char 
 			   struct view answer, struct fault *f);
 MUST rc aside_change_sign(struct store *s, const struct digest *id, struct view sig,
 			  struct fault *f);
+MUST rc aside_claims_get(struct store *s, const struct digest *request, store_visit_bytes visit,
+			 void *ctx, struct fault *f);
+MUST rc aside_claims_put(struct store *s, const struct digest *request, struct view text,
+			 struct fault *f);
 MUST rc aside_change_sigs(struct store *s, const struct digest *id, store_visit_bytes visit,
 			  void *ctx, struct fault *f);
 

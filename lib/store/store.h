@@ -214,6 +214,13 @@ struct store_api {
 			  struct fault *f);
 	rc (*change_sigs)(struct store *s, const struct digest *id, store_visit_bytes visit,
 			  void *ctx, struct fault *f);
+
+	/* What an agent said of the process behind a request (lib/proto/claims.h); the first word
+	 * stays. get: RC_NOTFOUND. */
+	rc (*claims_get)(struct store *s, const struct digest *request, store_visit_bytes visit,
+			 void *ctx, struct fault *f);
+	rc (*claims_put)(struct store *s, const struct digest *request, struct view text,
+			 struct fault *f);
 };
 
 struct store {

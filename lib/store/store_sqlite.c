@@ -499,6 +499,8 @@ static const struct store_api sqlite_api = {
 	.change_state = aside_change_state,
 	.change_sign = aside_change_sign,
 	.change_sigs = aside_change_sigs,
+	.claims_get = aside_claims_get,
+	.claims_put = aside_claims_put,
 };
 
 rc store_sqlite_open(const char *path, struct store **ret, struct fault *f)

@@ -150,6 +150,29 @@ rc aside_certs_put(struct store *s, const struct digest *leaf, struct view chain
 	return db_run(db_of(s), st, f);
 }
 
+rc aside_claims_get(struct store *s, const struct digest *request, store_visit_bytes visit,
+		    void *ctx, struct fault *f)
+{
+	sqlite3_stmt *st;
+	size_t count = 0;
+
+	TRY(db_begin(db_of(s), SQL_CLAIMS_GET, &st, f));
+	bind_digest(st, 1, request);
+	TRY(visit_blobs(db_of(s), st, visit, ctx, &count, f));
+	return count == 0 ? RC(RC_NOTFOUND) : OK;
+}
+
+rc aside_claims_put(struct store *s, const struct digest *request, struct view text,
+		    struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db_of(s), SQL_CLAIMS_PUT, &st, f));
+	bind_digest(st, 1, request);
+	bind_blob(st, 2, text);
+	return db_run(db_of(s), st, f);
+}
+
 /* ---- Marks ---------------------------------------------------------------------------------*/
 
 rc aside_mark_get(struct store *s, const char *name, uint64_t *ret, struct fault *f)

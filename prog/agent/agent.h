@@ -31,6 +31,7 @@ struct agent {
 	struct clock clock;
 	struct who who;
 	struct host_key *key;
+	struct prober *prober;
 	struct pool *pool; /* connections to the server */
 	struct http_server *http;
 	atomic_bool ending;	   /* calls that wait are given up */

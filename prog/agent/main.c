@@ -4,12 +4,14 @@
  * Owns: starting and ending the parts in order. Whoever takes the agent over can ask for signatures
  * in the name of this host, never in the name of a person. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #include "lib/base/sandbox.h"
 #include "prog/agent/agent.h"
 #include "prog/agent/confine.h"
+#include "prog/agent/prober.h"
 
 #define DRAIN_MS 5000u
 
@@ -101,6 +104,23 @@ static void notify(const char *text)
 			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
 }
 
+/* Where the unit grants it, CAP_SYS_PTRACE is for the prober, to see other users' programs. */
+static rc drop_tracing(struct fault *f)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	const uint32_t bit = 1U << CAP_SYS_PTRACE;
+
+	if (syscall(SYS_capget, &head, data) != 0)
+		return fault_errno(f, errno, "capget");
+	data[0].effective &= ~bit;
+	data[0].permitted &= ~bit;
+	data[0].inheritable &= ~bit;
+	if (syscall(SYS_capset, &head, data) != 0)
+		return fault_errno(f, errno, "capset");
+	return OK;
+}
+
 /* What the process may open from here on: what finding the server's address takes. */
 static rc lock_in(const struct agent *a, struct fault *f)
 {
@@ -156,6 +176,8 @@ static rc serve(struct agent *a, const sigset_t *ends, struct fault *f)
 	TRY(become(a, f));
 	if (!rc_is_ok(https_setup()))
 		return fault_set(f, RC_NOMEM, 0, "libcurl cannot be set up");
+	TRY(prober_start(a->conf.program_max, &a->prober, f));
+	TRY(drop_tracing(f));
 	TRY(pool_new(a->who.server, &a->who.pin, &a->pool));
 	TRY(http_listen_local(a->conf.socket, (unsigned)a->conf.socket_mode, &fd, f));
 	TRY(lock_in(a, f));
@@ -213,6 +235,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 		r = serve(&a, &ends, &f);
 	http_server_free(a.http);
 	pool_free(a.pool);
+	prober_stop(a.prober);
 	host_key_free(a.key);
 	return rc_is_ok(r) ? 0 : fail(&f);
 }

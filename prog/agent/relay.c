@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/log.h"
 #include "lib/net/https_stream.h"
+#include "prog/agent/prober.h"
 
 /* Request headers that reach the server. Greatseal-Claims, which is ours to make, is not one. */
 static const char *const passed[] = {"Authorization"};
@@ -52,6 +54,24 @@ static rc add_header(struct relay *r, struct https_stream_spec *spec, const char
 	return OK;
 }
 
+/* Who stands behind a request, as far as can be seen from here. */
+static rc add_claims(struct talk *t, struct relay *r, struct https_stream_spec *spec, size_t *at)
+{
+	struct claims c = {
+		.host = t->agent->who.host, .uid = t->peer.uid, .pid = (uint32_t)t->peer.pid};
+	char bytes[CLAIMS_TEXT_MAX + 1];
+	struct buf text;
+
+	if (strcmp(spec->method, "POST") != 0 || !view_is(t->target.path, "/v1/requests"))
+		return OK;
+	prober_ask(t->agent->prober, &c);
+	log_info("request by uid %u%s%s, pid %u, %s", c.uid, c.user[0] != '\0' ? " " : "", c.user,
+		 c.pid, c.program[0] != '\0' ? c.program : "a program that cannot be seen");
+	buf_init_fixed(&text, bytes, sizeof(bytes));
+	TRY(claims_encode(&c, &text));
+	return add_header(r, spec, CLAIMS_HEADER, buf_cstr(&text), at);
+}
+
 static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fault *f)
 {
 	const char *method = http_method(t->exchange);
@@ -77,6 +97,7 @@ static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fau
 		if (value != NULL && !rc_is_ok(add_header(r, &spec, passed[i], value, &at)))
 			return fault_set(f, RC_USAGE, 0, "%s is too long", passed[i]);
 	}
+	TRY(add_claims(t, r, &spec, &at));
 	TRY(pool_take(t->agent->pool, &r->upstream, f));
 	return https_stream_begin(r->upstream.client, &spec, &r->stream, f);
 }

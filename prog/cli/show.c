@@ -8,6 +8,7 @@
 #include "prog/cli/api.h"
 #include "prog/cli/files.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/shown.h"
 #include "prog/cli/wish.h"
 
 #define LIST_DEFAULT 50
@@ -145,6 +146,27 @@ static void print_reports(const struct cli *c, const struct wish *w)
 			     cli_bold(c), w->id, cli_plain(c), cli_bold(c), w->id, cli_plain(c));
 }
 
+/* What the host's agent saw: a note, which the server could have changed. */
+static void print_claims(const struct wish *w)
+{
+	const json_t *claims = json_object_get(w->answer, "claims");
+	const char *program = json_text(claims, "program");
+	const char *sha256 = json_text(claims, "sha256");
+	char text[1536];
+
+	if (!json_is_object(claims))
+		return;
+	(void)snprintf(text, sizeof(text),
+		       "claimed by the agent on %.64s: uid %" JSON_INTEGER_FORMAT "%s%.64s, %.1024s"
+		       "%s%.16s%s",
+		       json_text(claims, "host"), json_number(claims, "uid"),
+		       json_text(claims, "user")[0] != '\0' ? " " : "", json_text(claims, "user"),
+		       program[0] != '\0' ? program : "a program that it could not see",
+		       sha256[0] != '\0' ? " (sha256 " : "", sha256, sha256[0] != '\0' ? ")" : "");
+	shown_text(text, sizeof(text));
+	(void)printf("  %s\n", text);
+}
+
 rc cmd_show(struct cli *c, const struct args *a)
 {
 	AUTO(wish) struct wish w = {0};
@@ -154,6 +176,7 @@ rc cmd_show(struct cli *c, const struct args *a)
 	if (cli_print_json(c, w.answer))
 		return OK;
 	wish_print(c, &w, args_has(a, "all"));
+	print_claims(&w);
 	print_reports(c, &w);
 	answer_print_status(c, wish_status(&w));
 	return OK;

@@ -6,6 +6,7 @@
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
 #include "lib/format/tbs.h"
+#include "prog/server/claims.h"
 #include "prog/server/routes.h"
 #include "prog/server/tasks.h"
 #include "prog/server/uploads.h"
@@ -21,6 +22,7 @@ rc post_request(struct call_ctx *c)
 	AUTO(stage5) struct stage5_projected projected = {0};
 	rc r;
 
+	TRY(claims_check(c));
 	TRY(stage1_read(c, &request));
 	TRY(stage2_authenticate(c, &request, &authenticated));
 	if (request.request.upload && task_is_slow(c))
@@ -29,6 +31,8 @@ rc post_request(struct call_ctx *c)
 	r = stage4_keep(c, &inspected, &kept);
 	if (rc_is_ok(r))
 		r = stage5_project(c, &kept, &projected);
+	if (rc_is_ok(r))
+		claims_keep(c, &request.id);
 	if (rc_is_ok(r))
 		r = stage6_release(c, &projected);
 	keeper_reply_release(&kept.reply);

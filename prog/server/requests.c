@@ -5,6 +5,7 @@
 #include "lib/base/num.h"
 #include "lib/policy/policy.h"
 #include "prog/server/auth.h"
+#include "prog/server/claims.h"
 #include "prog/server/pipeline.h"
 #include "prog/server/routes.h"
 #include "prog/server/tasks.h"
@@ -281,6 +282,8 @@ rc get_request(struct call_ctx *c)
 	}
 	if (rc_is_ok(r))
 		r = s->api->note_list(s, &id, take_note, reports, NULL);
+	if (rc_is_ok(r))
+		(void)json_object_set_new(o, "claims", claims_of(c, &id));
 	if (!rc_is_ok(r)) {
 		json_decref(o);
 		return r;

@@ -64,6 +64,11 @@ refused 1 "the agent at" as carol2 init-client --agent "$work/none.sock" --perso
 echo "a file" >app-1.0
 first=$(submit "by agent" app-1.0)
 [[ ${#first} == 64 ]] || die "no request"
+as carol show "$first" --json | jq -e --arg p "$(realpath "$(command -v greatseal)")" --arg d "$(sha256sum "$(command -v greatseal)" | cut -d' ' -f1)" \
+	--argjson u "$UID" '.claims | .host == "build-07" and .uid == $u and .program == $p and .sha256 == $d' >/dev/null ||
+	die "claims: $(as carol show "$first" --json | jq -c .claims)"
+as carol show "$first" | grep -q "claimed by the agent on build-07: uid $UID" || die "show: claims"
+ok "the agent's word about the caller is beside the request"
 as alice approve "$first" --yes >/dev/null
 as dave approve "$first" --yes >/dev/null
 as carol fetch "$first" -o signed 2>/dev/null

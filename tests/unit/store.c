@@ -366,6 +366,12 @@ static void products_certificates(void **state)
 	assert_rc(RC_OK, s->api->certs_put(s, &id, view_str("chain"), NULL));
 	assert_rc(RC_OK, s->api->certs_get(s, &id, see_bytes, &bytes, NULL));
 	assert_int_equal(bytes, 5);
+	bytes = 0;
+	assert_rc(RC_NOTFOUND, s->api->claims_get(s, &id, see_bytes, &bytes, NULL));
+	assert_rc(RC_OK, s->api->claims_put(s, &id, view_str("first"), NULL));
+	assert_rc(RC_OK, s->api->claims_put(s, &id, view_str("the second"), NULL));
+	assert_rc(RC_OK, s->api->claims_get(s, &id, see_bytes, &bytes, NULL));
+	assert_int_equal(bytes, 5);
 }
 
 /* Field by field: the bytes between fields are nobody's. */
