@@ -266,11 +266,10 @@ static bool text_is_sendable(const char *s, size_t max)
 	return true;
 }
 
-rc https_headers(const char *const headers[HTTPS_HEADERS_MAX], const char *type,
+rc https_headers(const char *const headers[HTTPS_HEADERS_MAX], const char *type, const char *expect,
 		 struct curl_slist **list, struct fault *f)
 {
-	/* No "100 Continue" wait: the size is always known. */
-	const char *const own[] = {"Expect:", type};
+	const char *const own[] = {expect, type};
 	struct curl_slist *next;
 
 	for (size_t i = 0; i < HTTPS_HEADERS_MAX && headers[i] != NULL; i++) {
@@ -422,7 +421,8 @@ rc https_call(struct https_client *c, const struct https_request *q, struct http
 	else if (q->body.len > 0)
 		type = "Content-Type: application/json";
 	buf_init(&t.body, q->answer_max != 0 ? q->answer_max : ANSWER_MAX);
-	r = https_headers(q->headers, type, &headers, f);
+	/* No "100 Continue" wait: the size is always known. */
+	r = https_headers(q->headers, type, "Expect:", &headers, f);
 	if (rc_is_ok(r))
 		r = set_call(&t, headers, url);
 	if (rc_is_ok(r))

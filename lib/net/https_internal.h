@@ -20,11 +20,11 @@ struct https_client {
 };
 
 /* base and target into url. RC_USAGE: method, target or a header (NULL ends the list) cannot be
- * sent. *list is the caller's also on failure; "Expect:" and type (may be NULL) are added. */
+ * sent. *list is the caller's also on failure; expect and type (may be NULL) are added. */
 MUST rc https_prepare(const struct https_client *c, const char *method, const char *target,
 		      char url[HTTPS_URL_MAX], struct fault *f);
 MUST rc https_headers(const char *const headers[HTTPS_HEADERS_MAX], const char *type,
-		      struct curl_slist **list, struct fault *f);
+		      const char *expect, struct curl_slist **list, struct fault *f);
 /* What a code other than CURLE_OK means. */
 rc https_failed(const struct https_client *c, CURLcode code, struct fault *f);
 

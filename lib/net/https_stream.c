@@ -11,6 +11,7 @@
 #include "lib/net/https_internal.h"
 
 #define WAIT_MS 1000
+#define ASK_MS 20000L	 /* then a server that does not know Expect is sent the body all the same */
 #define IDLE_SECONDS 60L /* below what greatseald keeps a connection for: 75 */
 
 struct https_stream {
@@ -249,6 +250,7 @@ static bool set_call(struct https_stream *s, const struct https_stream_spec *spe
 	good = good && curl_easy_setopt(h, CURLOPT_NOPROGRESS, 1L) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 131072L) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 131072L) == CURLE_OK;
+	good = good && curl_easy_setopt(h, CURLOPT_EXPECT_100_TIMEOUT_MS, ASK_MS) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_MAXAGE_CONN, IDLE_SECONDS) == CURLE_OK;
 	return good;
 }
@@ -259,7 +261,8 @@ static rc begin(struct https_stream *s, const struct https_stream_spec *spec, st
 	char url[HTTPS_URL_MAX];
 
 	TRY(https_prepare(c, spec->method, spec->target, url, f));
-	TRY(https_headers(spec->headers, spec->type, &s->headers, f));
+	TRY(https_headers(spec->headers, spec->type,
+			  spec->ask_first ? "Expect: 100-continue" : "Expect:", &s->headers, f));
 	s->block = (uint8_t *)malloc(HTTPS_STREAM_BLOCK);
 	if (c->multi == NULL)
 		c->multi = curl_multi_init();
@@ -303,6 +306,20 @@ static void go_on(struct https_stream *s)
 static bool piece_is_sent(const struct https_stream *s)
 {
 	return s->piece_at == s->piece.len;
+}
+
+static bool is_asked(const struct https_stream *s)
+{
+	return s->send_paused || s->has_head;
+}
+
+rc https_stream_wanted(struct https_stream *s, bool *ret, struct fault *f)
+{
+	TRY(drive(s, is_asked, f));
+	if (s->is_done && !s->has_head)
+		TRY(over(s, f));
+	*ret = !s->has_head;
+	return OK;
 }
 
 rc https_stream_send(struct https_stream *s, struct view piece, struct fault *f)

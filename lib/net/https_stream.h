@@ -19,6 +19,8 @@ struct https_stream_spec {
 	/* The whole body comes as one piece, which stays where it is until https_stream_head
 	 * returns: a kept connection that turns out to be dead is then replaced. */
 	bool body_stays;
+	/* Ask the server before the body is sent (RFC 9110 10.1.1): https_stream_wanted. */
+	bool ask_first;
 	unsigned patience; /* seconds without a byte that are all right; 0: the client's */
 	/* Asked now and then while waiting: true gives the call up with RC_STATE. May be NULL. */
 	bool (*gone)(void *ctx);
@@ -42,6 +44,9 @@ struct https_stream;
  * RC_NOMEM. The spec's texts are copied. */
 MUST rc https_stream_begin(struct https_client *c, const struct https_stream_spec *spec,
 			   struct https_stream **ret, struct fault *f);
+/* With ask_first: waits until the server wants the body, or has answered without it. Also finds a
+ * dead connection out before there is anything to lose. As https_call fails. */
+MUST rc https_stream_wanted(struct https_stream *s, bool *ret, struct fault *f);
 /* Returns when the piece is on its way. RC_EXISTS: the server has answered already and wants no
  * more (go on with https_stream_head); RC_LIMIT: more than body_size; else as https_call fails. */
 MUST rc https_stream_send(struct https_stream *s, struct view piece, struct fault *f);

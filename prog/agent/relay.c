@@ -81,6 +81,7 @@ static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fau
 					 .target = target,
 					 .body_size = size,
 					 .body_stays = size <= RELAY_SMALL,
+					 .ask_first = size > RELAY_SMALL,
 					 .patience = RELAY_PATIENCE,
 					 .gone = is_gone,
 					 .ctx = t};
@@ -119,36 +120,6 @@ static bool start(struct talk *t, uint64_t size)
 	else
 		refuse_transport(t, done, &f);
 	return false;
-}
-
-void relay_begin(struct talk *t)
-{
-	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
-	const char *method = http_method(t->exchange);
-	uint64_t size = http_body_size(t->exchange);
-	bool known = false;
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		known = known || strcmp(method, methods[i]) == 0;
-	if (!known) {
-		talk_refuse(t, 405, "agent.form", "", "this method is not relayed");
-		return;
-	}
-	if (size == UINT64_MAX) {
-		talk_refuse(t, 411, "agent.form", "send Content-Length",
-			    "bodies of unknown length are not relayed");
-		return;
-	}
-	if (size > 0 && strcmp(method, "GET") == 0) {
-		talk_refuse(t, 400, "agent.form", "", "a GET has no body");
-		return;
-	}
-	if (size <= RELAY_SMALL) {
-		http_expect_memory(t->exchange, RELAY_SMALL);
-		return;
-	}
-	if (start(t, size))
-		http_expect_stream(t->exchange);
 }
 
 /* ---- The answer ---- */
@@ -217,6 +188,51 @@ static void finish(struct talk *t)
 		answer(t, r);
 	else
 		refuse_transport(t, done, &f);
+}
+
+/* Whether the server wants the body; else it has answered, and the client is told before it sends
+ * gigabytes that nobody reads. */
+static bool is_wanted(struct talk *t)
+{
+	struct fault f = {0};
+	bool wanted = false;
+	rc r = https_stream_wanted(t->relay->stream, &wanted, &f);
+
+	if (!rc_is_ok(r))
+		refuse_transport(t, r, &f);
+	else if (!wanted)
+		finish(t);
+	return rc_is_ok(r) && wanted;
+}
+
+void relay_begin(struct talk *t)
+{
+	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
+	const char *method = http_method(t->exchange);
+	uint64_t size = http_body_size(t->exchange);
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		known = known || strcmp(method, methods[i]) == 0;
+	if (!known) {
+		talk_refuse(t, 405, "agent.form", "", "this method is not relayed");
+		return;
+	}
+	if (size == UINT64_MAX) {
+		talk_refuse(t, 411, "agent.form", "send Content-Length",
+			    "bodies of unknown length are not relayed");
+		return;
+	}
+	if (size > 0 && strcmp(method, "GET") == 0) {
+		talk_refuse(t, 400, "agent.form", "", "a GET has no body");
+		return;
+	}
+	if (size <= RELAY_SMALL) {
+		http_expect_memory(t->exchange, RELAY_SMALL);
+		return;
+	}
+	if (start(t, size) && is_wanted(t))
+		http_expect_stream(t->exchange);
 }
 
 bool relay_data(struct talk *t, struct view piece)

@@ -125,7 +125,12 @@ static void begin(void *ctx, struct http_exchange *x)
 		return;
 	}
 	t->local = local_find(t);
-	if (t->local != NULL)
+	/* Said now, while the client still listens: reading it off could take long. */
+	if (t->local != NULL && http_body_size(x) != UINT64_MAX &&
+	    http_body_size(x) > t->local->body_max)
+		talk_refuse(t, 413, "agent.limit", "", "the body may have %zu bytes",
+			    t->local->body_max);
+	else if (t->local != NULL)
 		http_expect_memory(x, t->local->body_max);
 }
 

@@ -249,6 +249,39 @@ static void answers_that_come_early(void **state)
 	world_stop(&w);
 }
 
+static void asked_first(void **state)
+{
+	struct https_stream_spec spec = {
+		.method = "PATCH", .target = "/busy", .body_size = LARGE, .ask_first = true};
+	uint8_t *block = (uint8_t *)calloc(1, LARGE);
+	struct https_stream *s = NULL;
+	struct https_head head;
+	bool wanted = true;
+	struct world w;
+
+	(void)state;
+	world_start(&w, false, NULL);
+	assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
+	assert_rc(RC_OK, https_stream_wanted(s, &wanted, NULL));
+	assert_false(wanted);
+	assert_rc(RC_OK, https_stream_head(s, &head, NULL));
+	assert_int_equal(head.status, 503);
+	assert_int_equal(read_all(s), 4);
+	https_stream_end(s);
+	spec.target = "/x";
+	assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
+	assert_rc(RC_OK, https_stream_wanted(s, &wanted, NULL));
+	assert_true(wanted);
+	assert_int_equal(atomic_load(&streamed), 0);
+	assert_rc(RC_OK, https_stream_send(s, view_of(block, LARGE), NULL));
+	assert_rc(RC_OK, https_stream_head(s, &head, NULL));
+	assert_int_equal(head.status, 200);
+	assert_int_equal(atomic_load(&streamed), LARGE);
+	https_stream_end(s);
+	free(block);
+	world_stop(&w);
+}
+
 static bool always(void *ctx)
 {
 	(void)ctx;
@@ -436,9 +469,13 @@ static void one_user_cannot_take_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bytes_up_and_down),   cmocka_unit_test(answers_that_come_early),
-		cmocka_unit_test(failures_have_names), cmocka_unit_test(certificates_from_memory),
-		cmocka_unit_test(local_servers),       cmocka_unit_test(one_user_cannot_take_all),
+		cmocka_unit_test(bytes_up_and_down),
+		cmocka_unit_test(answers_that_come_early),
+		cmocka_unit_test(asked_first),
+		cmocka_unit_test(failures_have_names),
+		cmocka_unit_test(certificates_from_memory),
+		cmocka_unit_test(local_servers),
+		cmocka_unit_test(one_user_cannot_take_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
