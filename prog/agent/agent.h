@@ -32,7 +32,11 @@ struct agent {
 	struct who who;
 	struct host_key *key;
 	struct prober *prober;
-	struct pool *pool; /* connections to the server */
+	int dirfd; /* of the state, and its lock; -1: the key is the roster's */
+	int lock;
+	struct tls_identity *first; /* at the start, or NULL */
+	struct renewal *renewal;    /* NULL: the key is the roster's */
+	struct pool *pool;	    /* connections to the server */
 	struct http_server *http;
 	atomic_bool ending;	   /* calls that wait are given up */
 	_Atomic unix_time expires; /* of the certificate; 0: there is none */

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/log.h"
 #include "lib/codec/base64.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/request.h"
 #include "lib/model/statement.h"
+#include "prog/agent/renewal.h"
 
 /* {"statement":"<base64>"} around the largest request. */
 #define SIGN_BODY_MAX ((size_t)REQUEST_BYTES_MAX / 3 * 4 + 4096)
@@ -100,9 +102,33 @@ static void info(struct talk *t)
 	talk_json(t, o);
 }
 
+static void renew(struct talk *t)
+{
+	struct agent *a = t->agent;
+	struct fault f = {0};
+	rc r;
+
+	if (t->peer.uid != 0 && t->peer.uid != getuid()) {
+		talk_refuse(t, 403, "agent.peer", "", "renewing is for root and the agent's user");
+		return;
+	}
+	if (a->renewal == NULL) {
+		talk_refuse(t, 422, "agent.key", "",
+			    "the host key is the roster's: it has no "
+			    "certificate");
+		return;
+	}
+	r = renewal_now(a->renewal, &f);
+	if (rc_is_ok(r))
+		info(t);
+	else
+		talk_refuse(t, r.code == RC_DENIED ? 422 : 502, "agent.renewal", "", "%s", f.text);
+}
+
 static const struct local_call calls[] = {
 	{"POST", "/agent/v1/host-signature", SIGN_BODY_MAX, sign},
 	{"GET", "/agent/v1/info", 0, info},
+	{"POST", "/agent/v1/renew", 0, renew},
 };
 
 const struct local_call *local_find(struct talk *t)

@@ -20,15 +20,20 @@
 #include "lib/base/sandbox.h"
 #include "prog/agent/agent.h"
 #include "prog/agent/confine.h"
+#include "prog/agent/enrol.h"
 #include "prog/agent/prober.h"
+#include "prog/agent/renewal.h"
 
 #define DRAIN_MS 5000u
+#define ARGS_MAX 64
 
 static int usage(FILE *out, int code)
 {
 	(void)fprintf(
 		out,
 		"usage: greatseal-agent run|-t [--user] [--config FILE] [--SETTING VALUE ...]\n"
+		"       greatseal-agent enrol URL --pin sha256:HEX --token TOKEN|- [--name NAME]\n"
+		"       greatseal-agent renew | status [--json]\n"
 		"       greatseal-agent --help | --version\n");
 	return code;
 }
@@ -77,11 +82,29 @@ static rc become_static(struct agent *a, struct fault *f)
 	return name_parse(view_str(c->host), &a->who.host);
 }
 
+/* Who enrolment made us. */
+static rc become_enrolled(struct agent *a, struct fault *f)
+{
+	AUTO(state) struct state s;
+	rc r;
+
+	state_init(&s);
+	TRY(state_dir(a->conf.state, &a->dirfd, &a->lock, f));
+	r = state_load(a->dirfd, &s, f);
+	if (r.code == RC_NOTFOUND)
+		return fault_set(f, RC_USAGE, 0,
+				 "this host is not enrolled, and there is no key-file");
+	TRY(r);
+	TRY(host_key_open(a->dirfd, &a->key, f));
+	TRY(host_key_identity(a->key, buf_view(&s.certificate), &a->first, f));
+	a->who = s.who;
+	atomic_store(&a->expires, s.not_after);
+	return OK;
+}
+
 static rc become(struct agent *a, struct fault *f)
 {
-	if (a->conf.key_file[0] != '\0')
-		return become_static(a, f);
-	return fault_set(f, RC_USAGE, 0, "this host is not enrolled, and there is no key-file");
+	return a->conf.key_file[0] != '\0' ? become_static(a, f) : become_enrolled(a, f);
 }
 
 /* ---- Running ---- */
@@ -179,9 +202,12 @@ static rc serve(struct agent *a, const sigset_t *ends, struct fault *f)
 	TRY(prober_start(a->conf.program_max, &a->prober, f));
 	TRY(drop_tracing(f));
 	TRY(pool_new(a->who.server, &a->who.pin, &a->pool));
+	pool_identity(a->pool, a->first);
 	TRY(http_listen_local(a->conf.socket, (unsigned)a->conf.socket_mode, &fd, f));
 	TRY(lock_in(a, f));
 	TRY(confine_calls(f));
+	if (a->dirfd >= 0)
+		TRY(renewal_start(a, a->dirfd, &a->renewal, f));
 	TRY(start_http(a, fd, &handler, f));
 	log_info("host %s, %s, listening on %s", a->who.host.s, a->who.server, a->conf.socket);
 	notify("READY=1");
@@ -211,7 +237,7 @@ static void raise_files(void)
 
 static int cmd_run(int argc, char **argv, bool only_test)
 {
-	struct agent a = {.clock = clock_system};
+	struct agent a = {.clock = clock_system, .dirfd = -1, .lock = -1};
 	struct fault f = {0};
 	sigset_t ends;
 	rc r = read_settings(argc, argv, &a.conf, &f);
@@ -234,9 +260,79 @@ static int cmd_run(int argc, char **argv, bool only_test)
 	if (rc_is_ok(r))
 		r = serve(&a, &ends, &f);
 	http_server_free(a.http);
+	renewal_stop(a.renewal);
+	tls_identity_free(a.first);
 	pool_free(a.pool);
 	prober_stop(a.prober);
 	host_key_free(a.key);
+	fd_close(&a.dirfd);
+	fd_close(&a.lock);
+	return rc_is_ok(r) ? 0 : fail(&f);
+}
+
+/* ---- The other verbs ---- */
+
+/* Takes what is the verb's own out of the arguments; the rest are settings. false: no such option.
+ */
+static bool own_option(struct enrol_order *o, int argc, char **argv, int *i)
+{
+	const struct {
+		const char *name;
+		const char **to;
+	} own[] = {{"--pin", &o->pin},
+		   {"--name", &o->name},
+		   {"--token", &o->token},
+		   {"--token-file", &o->token_file}};
+
+	if (strncmp(argv[*i], "--", 2) != 0 && o->server == NULL) {
+		o->server = argv[*i];
+		return true;
+	}
+	for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++)
+		if (strcmp(argv[*i], own[k].name) == 0 && *i + 1 < argc) {
+			*own[k].to = argv[++*i];
+			return true;
+		}
+	return false;
+}
+
+static rc verb(int argc, char **argv, struct fault *f)
+{
+	struct enrol_order o = {0};
+	bool enrol = strcmp(argv[1], "enrol") == 0;
+	bool json = false;
+	char *rest[ARGS_MAX] = {argv[0], argv[1]};
+	struct conf c;
+	int n = 2;
+
+	if (argc > ARGS_MAX)
+		return fault_set(f, RC_USAGE, 0, "too many arguments");
+	for (int i = 2; i < argc; i++) {
+		if (enrol && own_option(&o, argc, argv, &i))
+			continue;
+		if (strcmp(argv[i], "--json") == 0) {
+			json = true;
+			continue;
+		}
+		rest[n++] = argv[i];
+		/* The value of a setting is none of the verb's own. */
+		if (strcmp(argv[i], "--user") != 0 && i + 1 < argc)
+			rest[n++] = argv[++i];
+	}
+	TRY(read_settings(n, rest, &c, f));
+	if (enrol)
+		return cmd_enrol(&c, &o, f);
+	return strcmp(argv[1], "renew") == 0 ? cmd_renew(&c, f) : cmd_status(&c, json, f);
+}
+
+static int cmd_verb(int argc, char **argv)
+{
+	struct fault f = {0};
+	rc r = sandbox_harden(&f);
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (rc_is_ok(r))
+		r = verb(argc, argv, &f);
 	return rc_is_ok(r) ? 0 : fail(&f);
 }
 
@@ -244,6 +340,9 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return usage(stderr, 2);
+	if (strcmp(argv[1], "enrol") == 0 || strcmp(argv[1], "renew") == 0 ||
+	    strcmp(argv[1], "status") == 0)
+		return cmd_verb(argc, argv);
 	if (strcmp(argv[1], "run") == 0)
 		return cmd_run(argc, argv, false);
 	if (strcmp(argv[1], "-t") == 0)

@@ -15,6 +15,7 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/model/request.h"
 #include "lib/model/statement.h"
+#include "prog/agent/host_api.h"
 #include "prog/agent/host_key.h"
 #include "prog/agent/local.h"
 
@@ -189,6 +190,99 @@ static void only_our_requests_are_signed(void **state)
 	assert_false(rc_is_ok(local_may_sign(&who, buf_view(&good), NULL)));
 }
 
+static void states_come_back_as_they_were(void **state)
+{
+	struct state s;
+	struct pending p;
+	struct pending back;
+	char path[64];
+	int dir = new_dir(path);
+	int again = -1;
+	int lock = -1;
+	int other = -1;
+
+	(void)state;
+	state_init(&s);
+	assert_rc(RC_NOTFOUND, state_load(dir, &s, NULL));
+	state_release(&s);
+	pending_init(&p);
+	assert_rc(RC_NOTFOUND, pending_load(dir, &p, NULL));
+	assert_rc(RC_OK, pending_drop(dir, NULL)); /* nothing to drop is dropped */
+	(void)snprintf(p.server, sizeof(p.server), "https://a:1");
+	(void)snprintf(p.pin, sizeof(p.pin), "sha256:x");
+	(void)snprintf(p.target, sizeof(p.target), "/v1/hosts/renew");
+	(void)snprintf(p.host.s, sizeof(p.host.s), "build-07");
+	p.counter = 7;
+	buf_put(&p.body, "a\0b\xff", 4);
+	assert_rc(RC_OK, pending_store(dir, &p, NULL));
+	pending_init(&back);
+	assert_rc(RC_OK, pending_load(dir, &back, NULL));
+	assert_int_equal(back.counter, 7);
+	assert_string_equal(back.server, p.server);
+	assert_string_equal(back.host.s, "build-07");
+	assert_true(view_is_equal(buf_view(&back.body), buf_view(&p.body)));
+	pending_release(&back);
+	assert_rc(RC_OK, pending_drop(dir, NULL));
+	pending_init(&back);
+	assert_rc(RC_NOTFOUND, pending_load(dir, &back, NULL));
+	pending_release(&back);
+	pending_release(&p);
+	/* One process at a time, and nobody else's directory. */
+	assert_rc(RC_OK, state_dir(path, &again, &lock, NULL));
+	assert_rc(RC_BUSY, state_dir(path, &other, &other, NULL));
+	(void)close(lock);
+	assert_int_equal(chmod(path, 0750), 0);
+	assert_rc(RC_DENIED, state_dir(path, &other, &other, NULL));
+	(void)close(again);
+	(void)unlinkat(dir, "lock", 0);
+	drop_dir(path, dir);
+}
+
+static void answers_are_strict(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"certificate\":\"x\",\"class\":\"software\",\"counter\":1}",
+		"{\"certificate\":\"x\",\"class\":\"\",\"counter\":1,\"host\":\"build-07\"}",
+		"{\"certificate\":\"x\",\"class\":\"A B\",\"counter\":1,\"host\":\"build-07\"}",
+		"{\"certificate\":\"x\",\"class\":\"software\",\"counter\":2,\"host\":\"build-"
+		"07\"}",
+		"{\"certificate\":\"x\",\"class\":\"software\",\"counter\":-1,\"host\":\"build-"
+		"07\"}",
+		"{\"certificate\":\"x\",\"class\":\"software\",\"counter\":1,\"host\":\"build-"
+		"08\"}",
+		"{\"certificate\":\"x\",\"class\":\"software\",\"counter\":1,\"host\":\"build-"
+		"07\"}",
+	};
+	struct host_api_refusal why;
+	struct host_key *k = NULL;
+	char path[64];
+	int dir = new_dir(path);
+
+	(void)state;
+	assert_rc(RC_OK, host_key_create(dir, &k, NULL));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct state s;
+
+		state_init(&s);
+		(void)snprintf(s.who.host.s, sizeof(s.who.host.s), "build-07");
+		if (host_api_answer(view_str(bad[i]), k, 1, &s, NULL).code != RC_PEER)
+			fail_msg("%s", bad[i]);
+		state_release(&s);
+	}
+	host_api_refusal(
+		view_str("{\"error\":{\"code\":\"host.clone\",\"text\":\"a\\u001b[31m\"}}"), &why);
+	assert_string_equal(why.code, "host.clone");
+	assert_string_equal(why.text, "a?[31m");
+	assert_string_equal(why.remedy, "");
+	host_api_refusal(view_str("<html>"), &why);
+	assert_string_equal(why.code, "");
+	host_key_free(k);
+	drop_dir(path, dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +290,8 @@ int main(void)
 		cmocka_unit_test(keys_are_private_and_durable),
 		cmocka_unit_test(signatures_verify_elsewhere),
 		cmocka_unit_test(only_our_requests_are_signed),
+		cmocka_unit_test(states_come_back_as_they_were),
+		cmocka_unit_test(answers_are_strict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
