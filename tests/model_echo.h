@@ -6,7 +6,9 @@
 
 #include "lib/model/act.h"
 #include "lib/model/change.h"
+#include "lib/model/evidence.h"
 #include "lib/model/leaf.h"
+#include "lib/model/preapproval.h"
 #include "lib/model/request.h"
 
 /* Each: the parser's rc, else the encoder's; out then holds what was written. */
@@ -45,6 +47,22 @@ MUST static inline rc act_echo(struct view bytes, struct buf *out, struct fault 
 			return r;
 	}
 	return r;
+}
+
+MUST static inline rc evidence_echo(struct view bytes, struct buf *out, struct fault *f)
+{
+	struct preapproval p;
+	struct evidence e;
+	rc r = evidence_parse(STATEMENT_SCAN, bytes, &e, f);
+
+	if (r.code == RC_MISMATCH)
+		r = evidence_parse(STATEMENT_REBUILD, bytes, &e, f);
+	if (rc_is_ok(r))
+		return evidence_encode(&e, out, f);
+	if (r.code != RC_MISMATCH)
+		return r;
+	TRY(preapproval_parse(bytes, &p, f));
+	return preapproval_encode(&p, out, f);
 }
 
 MUST static inline rc change_echo(struct view bytes, struct buf *out, struct fault *f)

@@ -277,3 +277,14 @@ rc sshpriv_sign(const struct sshpriv *p, const char *ns, struct view message, st
 	sshsig_wrap(p->key, ns, HASH_SHA512, buf_view(&sig), out);
 	return buf_done(out);
 }
+
+rc sshpriv_sign_raw(const struct sshpriv *p, struct view bytes, struct buf *out, struct fault *f)
+{
+	uint8_t raw_mem[128];
+	struct buf raw;
+
+	buf_init_fixed(&raw, raw_mem, sizeof(raw_mem));
+	TRY(sign_bytes(p, bytes, &raw, f));
+	TRY(sshsig_put_signature(p->key, buf_view(&raw), out, f));
+	return buf_done(out);
+}

@@ -42,4 +42,9 @@ const struct sshkey *sshpriv_key(const struct sshpriv *p);
 MUST rc sshpriv_sign(const struct sshpriv *p, const char *ns, struct view message, struct buf *out,
 		     struct fault *f);
 
+/* Appends an SSH signature (string algorithm, string value) over the bytes themselves, for formats
+ * other than SSHSIG whose signed bytes cannot be mistaken for one (dsse.h). RC_CRYPTO, RC_LIMIT. */
+MUST rc sshpriv_sign_raw(const struct sshpriv *p, struct view bytes, struct buf *out,
+			 struct fault *f);
+
 #endif

@@ -26,7 +26,7 @@ struct field {
 	{                                                                                          \
 		key, type, offsetof(struct leaf, member)                                           \
 	}
-#define FIELDS_MAX 12
+#define FIELDS_MAX 16
 
 struct form {
 	const char *name;
@@ -55,6 +55,7 @@ static const struct form forms[] = {
 	[LEAF_CANCEL] = ACT("cancel"),
 	[LEAF_AUTHORIZE] = {"authorize",
 			    {FIELD("approvals", DIGESTS, approvals), FIELD("count", NUMBER, count),
+			     FIELD("evidence", DIGEST_OPTIONAL, evidence),
 			     FIELD("items", DIGEST, items), FIELD("key", DIGEST, key),
 			     FIELD("kind", KIND, kind), FIELD("policy", DIGEST, policy),
 			     FIELD("request", DIGEST, request), FIELD("roster", DIGEST, roster),
@@ -72,6 +73,16 @@ static const struct form forms[] = {
 	[LEAF_LOG] = {"log",
 		      {FIELD("event", ACTION, action), FIELD("kind", KIND, kind),
 		       FIELD("note", DIGEST_OPTIONAL, object), FIELD("time", TIME, time)}},
+	[LEAF_EVIDENCE] = {"evidence",
+			   {FIELD("count", NUMBER, count), FIELD("evidence", ACTION, action),
+			    FIELD("kind", KIND, kind), FIELD("signature", DIGEST, signature),
+			    FIELD("statement", DIGEST, statement),
+			    FIELD("subjects", DIGEST, subjects), FIELD("time", TIME, time)}},
+	[LEAF_PREAPPROVAL] = {"preapproval",
+			      {FIELD("items", DIGEST, items), FIELD("key", DIGEST, key),
+			       FIELD("kind", KIND, kind), FIELD("signature", DIGEST, signature),
+			       FIELD("statement", DIGEST, statement), FIELD("time", TIME, time),
+			       FIELD("uses", NUMBER, uses)}},
 };
 _Static_assert(sizeof(forms) / sizeof(forms[0]) == LEAF__COUNT, "one form for each kind");
 

@@ -6,11 +6,19 @@
  * {"kind","request":ID,"signature":HEX,"statement":HEX,"time"} authorize
  * {"approvals":[HEX..],"count":N,"items":ROOT,"key":FINGERPRINT,"kind","policy":HEX,
  *             "request":ID,"roster":HEX,"rule":HEX,"time","use":N}
- *  issue     {"authorize":INDEX,"count":N,"key":FINGERPRINT,"kind","request":ID,"signatures":ROOT,
+ *            with "evidence":ROOT if some counted
+ *  evidence
+ * {"count":N,"evidence":TEXT,"kind","signature":HEX,"statement":HEX,"subjects":ROOT,"time"}
+ *            evidence: "scan", "rebuild", "provenance"; subjects: leaf i is artifact digest i
+ *  preapproval
+ * {"items":SET,"key":FINGERPRINT,"kind","signature":HEX,"statement":HEX,"time","uses":N} its
+ * withdrawal is a withdrawal whose request is the preapproval's statement issue
+ * {"authorize":INDEX,"count":N,"key":FINGERPRINT,"kind","request":ID,"signatures":ROOT,
  *             "time","use":N}
  *  admin     {"action":TEXT,"kind","object":HEX,"signatures":[HEX..],"statement":HEX,"time"}
  *  log       {"event":TEXT,"kind","note":HEX?,"time"}     start, recovery, clock, refused; no note:
- * zeros ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest followed by the
+ * zeros. ROOT of evidence: RFC 9162 tree over the digests of the statements that counted, in order.
+ * ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest followed by the
  * content digest bytes. ROOT of signatures: leaf i is that same string followed by SHA-256 of the
  * signature value. A file of a batch proves its place with an inner inclusion proof. Owns: encode
  * and parse of every kind, from one table. */
@@ -36,6 +44,8 @@ enum leaf_kind {
 	LEAF_ISSUE,
 	LEAF_ADMIN,
 	LEAF_LOG,
+	LEAF_EVIDENCE,
+	LEAF_PREAPPROVAL,
 	LEAF__COUNT
 };
 
@@ -46,7 +56,9 @@ struct leaf {
 	struct digest statement;  /* acts, admin: SHA-256 of the statement's bytes */
 	struct digest signature;  /* acts: SHA-256 of the raw SSHSIG */
 	struct digest key;	  /* request, authorize, issue: key fingerprint */
-	struct digest items;	  /* request, authorize */
+	struct digest items;	  /* request, authorize; preapproval: digest of the set */
+	struct digest subjects;	  /* evidence: root */
+	struct digest evidence;	  /* authorize: root; zeros: none counted */
 	struct digest signatures; /* issue: root */
 	struct digest policy;
 	struct digest roster;
@@ -55,7 +67,9 @@ struct leaf {
 	uint64_t authorize;   /* issue: index of the authorize leaf */
 	uint64_t count;
 	uint64_t use;
-	char action[32]; /* admin: "policy", "roster", "key.create".. ; log: event */
+	uint64_t uses;	 /* preapproval */
+	char action[32]; /* admin: "policy", "roster", "key.create".. ; log: event; evidence: kind
+			  */
 	struct digest approvals[LEAF_APPROVALS_MAX]; /* authorize: statements; admin: signatures */
 	size_t approval_count;
 };

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "lib/crypt/dsse.h"
+
 #define INFO(kind, limit)                                                                          \
 	{                                                                                          \
 		.name = kind, .ns = kind ".v1@greatseal",                                          \
@@ -23,6 +25,14 @@ static const struct statement_info infos[] = {
 	[STATEMENT_ROSTER] = INFO("roster", DOCUMENT_BYTES_MAX),
 	[STATEMENT_KEYADMIN] = INFO("keyadmin", KEYADMIN_BYTES_MAX),
 	[STATEMENT_CALL] = INFO("call", CALL_BYTES_MAX),
+	[STATEMENT_SCAN] = INFO("scan", EVIDENCE_BYTES_MAX),
+	[STATEMENT_REBUILD] = INFO("rebuild", EVIDENCE_BYTES_MAX),
+	/* The envelope has a payload type in place of a namespace. */
+	[STATEMENT_PROVENANCE] = {.name = "provenance",
+				  .ns = "provenance.v1@greatseal",
+				  .predicate_type = "https://slsa.dev/provenance/v1",
+				  .max_bytes = DSSE_BYTES_MAX},
+	[STATEMENT_PREAPPROVAL] = INFO("preapproval", PREAPPROVAL_BYTES_MAX),
 };
 _Static_assert(sizeof(infos) / sizeof(infos[0]) == STATEMENT__COUNT, "one row for each kind");
 

@@ -21,6 +21,11 @@ enum statement_kind {
 	STATEMENT_ROSTER,
 	STATEMENT_KEYADMIN,
 	STATEMENT_CALL, /* one HTTP call to the server; never reaches the keeper */
+	/* what machines say of artifacts, signed by a host, service or builder */
+	STATEMENT_SCAN,
+	STATEMENT_REBUILD,
+	STATEMENT_PROVENANCE, /* a DSSE envelope around SLSA provenance, not an SSHSIG */
+	STATEMENT_PREAPPROVAL,
 	STATEMENT__COUNT
 };
 
@@ -32,6 +37,8 @@ enum statement_kind {
 #define ACT_BYTES_MAX 12288u
 #define KEYADMIN_BYTES_MAX (160u << 10)
 #define CALL_BYTES_MAX 16384u
+#define EVIDENCE_BYTES_MAX (512u << 10)	   /* 256 names, all escaped as \u00XX */
+#define PREAPPROVAL_BYTES_MAX (512u << 10) /* 128 items with 2 KiB of parameters each */
 
 struct statement_info {
 	const char *name;	    /* "request" */

@@ -16,6 +16,7 @@
 #define AGENT_IDENTITIES_ANSWER 12
 #define AGENTC_SIGN_REQUEST 13
 #define AGENT_SIGN_RESPONSE 14
+#define AGENT_RSA_SHA2_256 2
 #define AGENT_RSA_SHA2_512 4
 
 rc sshagent_connect(const char *path, int *ret_fd, struct fault *f)
@@ -147,8 +148,8 @@ rc sshagent_parse_sign(struct view reply, struct view *ret_signature, struct fau
 	return OK;
 }
 
-rc sshagent_sign(int fd, const struct sshkey *key, struct view tbs, struct buf *out,
-		 struct fault *f)
+static rc sign_with(int fd, const struct sshkey *key, struct view tbs, uint32_t rsa,
+		    struct buf *out, struct fault *f)
 {
 	AUTO(buf) struct buf request = {0};
 	AUTO(buf) struct buf reply = {0};
@@ -159,10 +160,22 @@ rc sshagent_sign(int fd, const struct sshkey *key, struct view tbs, struct buf *
 	buf_put_u8(&request, AGENTC_SIGN_REQUEST);
 	buf_put_string(&request, sshkey_blob(key));
 	buf_put_string(&request, tbs);
-	buf_put_u32be(&request, sshkey_type(key) == SSHKEY_RSA ? AGENT_RSA_SHA2_512 : 0);
+	buf_put_u32be(&request, sshkey_type(key) == SSHKEY_RSA ? rsa : 0);
 	TRY(buf_done(&request));
 	TRY(exchange(fd, buf_view(&request), &reply, f));
 	TRY(sshagent_parse_sign(buf_view(&reply), &signature, f));
 	buf_put_view(out, signature);
 	return buf_done(out);
+}
+
+rc sshagent_sign(int fd, const struct sshkey *key, struct view tbs, struct buf *out,
+		 struct fault *f)
+{
+	return sign_with(fd, key, tbs, AGENT_RSA_SHA2_512, out, f);
+}
+
+rc sshagent_sign_sha256(int fd, const struct sshkey *key, struct view tbs, struct buf *out,
+			struct fault *f)
+{
+	return sign_with(fd, key, tbs, AGENT_RSA_SHA2_256, out, f);
 }

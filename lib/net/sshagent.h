@@ -34,6 +34,9 @@ MUST rc sshagent_parse_list(struct view reply, const struct sshagent_visitor *vi
  * RC_DENIED: the agent refuses; RC_PEER, RC_LIMIT, RC_IO. */
 MUST rc sshagent_sign(int fd, const struct sshkey *key, struct view tbs, struct buf *out,
 		      struct fault *f);
+/* The same with rsa-sha2-256 for RSA keys, which other formats than SSHSIG want. */
+MUST rc sshagent_sign_sha256(int fd, const struct sshkey *key, struct view tbs, struct buf *out,
+			     struct fault *f);
 MUST rc sshagent_parse_sign(struct view reply, struct view *ret_signature, struct fault *f);
 
 #endif

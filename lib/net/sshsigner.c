@@ -12,6 +12,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
+#include "lib/crypt/dsse.h"
 #include "lib/crypt/sshpriv.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/net/sshagent.h"
@@ -379,5 +380,48 @@ rc sshsigner_sign(struct sshsigner *s, const char *ns, struct view message, stru
 	if (!rc_is_ok(r))
 		return fault_wrap(f, RC(RC_BADSIG), "ssh: what came back is no good signature");
 	buf_put_view(out, buf_view(&blob));
+	return buf_done(out);
+}
+
+static rc sign_pae(const struct sshsigner *s, struct view pae, struct buf *out, struct fault *f)
+{
+	AUTO(fd) int fd = -1;
+
+	switch (s->way) {
+	case SSHSIGNER_FILE:
+		return sshpriv_sign_raw(s->priv, pae, out, f);
+	case SSHSIGNER_AGENT:
+		TRY(sshagent_connect(s->socket, &fd, f));
+		return sshagent_sign_sha256(fd, s->key, pae, out, f);
+	case SSHSIGNER_KEYGEN:
+		break;
+	}
+	return fault_set(f, RC_UNSUPPORTED, 0,
+			 "ssh: ssh-keygen signs no DSSE envelopes: add the key to ssh-agent");
+}
+
+rc sshsigner_sign_dsse(struct sshsigner *s, const char *type, struct view payload, struct buf *out,
+		       struct fault *f)
+{
+	const struct sshkey *key = sshsigner_key(s);
+	uint8_t mem[DSSE_SIGNATURE_MAX];
+	AUTO(buf) struct buf pae = {0};
+	AUTO(buf) struct buf ssh = {0};
+	struct buf sig;
+	rc r;
+
+	if (sshkey_is_sk(key))
+		return fault_set(f, RC_UNSUPPORTED, 0, "ssh: security keys sign no DSSE envelopes");
+	buf_init(&pae, DSSE_PAYLOAD_MAX + 256);
+	buf_init(&ssh, SSHSIG_BLOB_MAX);
+	buf_init_fixed(&sig, mem, sizeof(mem));
+	dsse_put_pae(type, payload, &pae);
+	TRY(buf_done(&pae));
+	TRY(sign_pae(s, buf_view(&pae), &ssh, f));
+	TRY(dsse_put_ssh_signature(key, buf_view(&ssh), &sig, f));
+	r = dsse_verify(key, type, payload, buf_view(&sig), f);
+	if (!rc_is_ok(r))
+		return fault_wrap(f, RC(RC_BADSIG), "ssh: what came back is no good signature");
+	buf_put_view(out, buf_view(&sig));
 	return buf_done(out);
 }

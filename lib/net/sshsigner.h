@@ -51,4 +51,10 @@ enum sshsigner_way sshsigner_way(const struct sshsigner *s);
 MUST rc sshsigner_sign(struct sshsigner *s, const char *ns, struct view message, struct buf *out,
 		       struct fault *f);
 
+/* Appends a DSSE signature (lib/crypt/dsse.h) over payload of this type. RC_UNSUPPORTED: a security
+ * key, or a key that only ssh-keygen can use, which makes SSHSIG alone: an agent can. Else as
+ * sshsigner_sign. */
+MUST rc sshsigner_sign_dsse(struct sshsigner *s, const char *type, struct view payload,
+			    struct buf *out, struct fault *f);
+
 #endif

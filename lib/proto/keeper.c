@@ -104,10 +104,12 @@ rc keeper_header_parse(struct view bytes, struct keeper_header *ret)
 
 /* Kinds of statements: fixed here, so that the enum may grow without changing the protocol. */
 static const uint8_t kind_codes[] = {
-	[STATEMENT_REQUEST] = 1, [STATEMENT_HOST] = 2,	     [STATEMENT_APPROVAL] = 3,
-	[STATEMENT_DENIAL] = 4,	 [STATEMENT_WITHDRAWAL] = 5, [STATEMENT_CANCELLATION] = 6,
-	[STATEMENT_POLICY] = 7,	 [STATEMENT_ROSTER] = 8,     [STATEMENT_KEYADMIN] = 9,
+	[STATEMENT_REQUEST] = 1,      [STATEMENT_HOST] = 2,	  [STATEMENT_APPROVAL] = 3,
+	[STATEMENT_DENIAL] = 4,	      [STATEMENT_WITHDRAWAL] = 5, [STATEMENT_CANCELLATION] = 6,
+	[STATEMENT_POLICY] = 7,	      [STATEMENT_ROSTER] = 8,	  [STATEMENT_KEYADMIN] = 9,
 	[STATEMENT_CALL] = 0, /* never sent */
+	[STATEMENT_SCAN] = 10,	      [STATEMENT_REBUILD] = 11,	  [STATEMENT_PROVENANCE] = 12,
+	[STATEMENT_PREAPPROVAL] = 13,
 };
 _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 

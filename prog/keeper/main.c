@@ -17,6 +17,7 @@
 #include "lib/base/log.h"
 #include "lib/base/num.h"
 #include "lib/base/sandbox.h"
+#include "lib/crypt/dsse.h"
 #include "prog/keeper/loop.h"
 #include "prog/keeper/start.h"
 
@@ -259,6 +260,7 @@ static rc confine(const struct conf *c, const struct parts *p, struct fault *f)
 					   .refuse_count = COUNT(probes),
 					   .no_exec_memory = !has_module(p)};
 
+	dsse_prepare();
 	memory_lock();
 	TRY(confine_paths(c, p, f));
 	return sandbox_filter(&list, f);

@@ -115,10 +115,16 @@ static void changes_round_trip(void **state)
 	round_trips("change", change_echo, 8);
 }
 
+static void evidence_round_trips(void **state)
+{
+	(void)state;
+	round_trips("evidence", evidence_echo, 4);
+}
+
 static void leaves_round_trip(void **state)
 {
 	(void)state;
-	round_trips("leaf", leaf_echo, 10);
+	round_trips("leaf", leaf_echo, 13);
 }
 
 /* The vector with one text in it replaced by another; the rc of its echo. */
@@ -531,6 +537,7 @@ int main(void)
 		cmocka_unit_test(requests_round_trip),
 		cmocka_unit_test(acts_round_trip),
 		cmocka_unit_test(changes_round_trip),
+		cmocka_unit_test(evidence_round_trips),
 		cmocka_unit_test(leaves_round_trip),
 		cmocka_unit_test(requests_are_strict),
 		cmocka_unit_test(names_of_files_are_plain),

@@ -51,6 +51,21 @@ REQUEST = h(request(["acme-2.4.0.tar.gz"]))
 act = {"comment": "diff to 2.3.1 read", "nonce": "ffeeddccbbaa99887766554433221100", "origin": "keeper.example"}
 
 
+subjects = one("acme-2.4.0.tar.gz", h("acme")) + one("notes.txt", h("notes"))
+items = [{"content": "sha256:" + h("content " + n), "format": "cms", "params": {"digest": "sha256"}, "sha256": h(n)}
+         for n in ("b", "a")]
+
+
+def item_set(items):
+    def string(b):
+        return len(b).to_bytes(4, "big") + b
+
+    def item(i):
+        return hashlib.sha256(string(bytes.fromhex(i["sha256"])) + string(i["content"].encode()) + string(i["format"].encode())
+                              + string(hashlib.sha256(dump(i["params"])).digest())).digest()
+    return h(b"greatseal-items-v1\n" + b"".join(sorted(map(item, items))))
+
+
 def keyadmin(action, params, **more):
     p = {"action": action, "expires": LATER, "key": "release-2026", "nonce": "00" * 16, "origin": "keeper.example",
          "params": params}
@@ -79,6 +94,17 @@ files = {
     "act/withdrawal": statement("withdrawal", {**act, "approval": h("a"), "decision": "withdraw", "person": "alice"},
                                 one("request", REQUEST)),
     "act/cancellation": statement("cancellation", {**act, "decision": "cancel", "person": "carol"}, one("request", REQUEST)),
+    "evidence/scan": statement("scan", {"by": "scan-01", "database": "27444", "given": T, "nonce": "11" * 16,
+                                        "scanner": "clamav 1.0.7", "verdict": "clean"}, subjects),
+    "evidence/infected": statement("scan", {"by": "scan-01", "database": "", "given": LATER, "nonce": "12" * 16,
+                                            "scanner": "caf\u00e9", "verdict": "infected"}, subjects[:1]),
+    "evidence/rebuild": statement("rebuild", {"builder": "builder-a", "given": T, "nonce": "13" * 16,
+                                              "source": "git+https://git.example/acme@v2.4.0", "version": "2.4.0"},
+                                  subjects),
+    "evidence/preapproval": statement("preapproval", {"approver": "alice", "comment": "nightly", "expires": LATER,
+                                                      "items": items, "key": "release-2026", "key_fingerprint": h("key"),
+                                                      "nonce": "14" * 16, "origin": "keeper.example", "rule": h("rule"),
+                                                      "uses": 3}, one("items", item_set(items))),
     "change/policy": document("policy", {"rules": [], "version": 2}),
     "change/roster": document("roster", {"hosts": [], "people": [], "version": 2}),
     "change/create": keyadmin("create", {"algorithm": "ecdsa-p256", "token": "main"}),
@@ -90,6 +116,12 @@ files = {
     "leaf/request": dump({**ref, **count, "items": h("items"), "kind": "request"}),
     "leaf/authorize": dump({**ref, **count, "approvals": [h("a"), h("b")], "items": h("items"), "kind": "authorize",
                             "policy": h("p"), "roster": h("r"), "rule": h("rule"), "use": 1}),
+    "leaf/authorize-evidence": dump({**ref, **count, "approvals": [], "evidence": h("e"), "items": h("items"),
+                                     "kind": "authorize", "policy": h("p"), "roster": h("r"), "rule": h("rule"), "use": 1}),
+    "leaf/evidence": dump({"count": 2, "evidence": "scan", "kind": "evidence", "signature": h("sig"), "statement": h("st"),
+                           "subjects": h("items"), "time": T}),
+    "leaf/preapproval": dump({"items": h("set"), "key": h("key"), "kind": "preapproval", "signature": h("sig"),
+                              "statement": h("st"), "time": T, "uses": 3}),
     "leaf/issue": dump({**ref, **count, "authorize": 0, "kind": "issue", "signatures": h("s"), "use": 1}),
     "leaf/admin": dump({"action": "key.create", "kind": "admin", "object": h("o"), "signatures": [h("s")],
                         "statement": h("st"), "time": T}),
