@@ -115,6 +115,7 @@ static const char *const calls[] = {
 	"uname",
 	"unlink",
 	"unlinkat",
+	"wait4",
 	"write",
 	"writev",
 };
@@ -139,7 +140,7 @@ static const char *const probing[] = {
 	"openat",	"pipe2",	  "poll",	  "prctl",
 	"pread64",	"read",		  "readlinkat",	  "rseq",
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "set_robust_list",
-	"statx",	"wait4",	  "write",
+	"sigaltstack",	"statx",	  "wait4",	  "write",
 };
 
 rc confine_prober(struct fault *f)

@@ -147,12 +147,13 @@ static rc drop_tracing(struct fault *f)
 /* What the process may open from here on: what finding the server's address takes. */
 static rc lock_in(const struct agent *a, struct fault *f)
 {
-	static const char *const readable[] = {
-		"/etc/resolv.conf",	"/etc/hosts",	    "/etc/nsswitch.conf",
-		"/etc/host.conf",	"/etc/gai.conf",    "/etc/ssl/openssl.cnf",
-		"/run/systemd/resolve", "/etc/ld.so.cache", "/dev/urandom"};
+	static const char *const readable[] = {"/etc/resolv.conf",     "/etc/hosts",
+					       "/etc/nsswitch.conf",   "/etc/host.conf",
+					       "/etc/gai.conf",	       "/etc/ssl/openssl.cnf",
+					       "/run/systemd/resolve", "/etc/ld.so.cache",
+					       "/dev/urandom",	       "/proc/self"};
 	static const char *const loader[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64"};
-	struct sandbox_path paths[16];
+	struct sandbox_path paths[20];
 	size_t n = 0;
 	int abi = 0;
 

@@ -16,11 +16,13 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/pem.h"
 #include "lib/net/http_server.h"
 #include "lib/net/https_client.h"
 #include "lib/net/https_stream.h"
 #include "lib/net/tls.h"
 #include "lib/net/tls_identity.h"
+#include "tests/support/tls_ca.h"
 
 #define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
 #define LARGE ((size_t)3 << 20)
@@ -119,7 +121,8 @@ struct world {
 	struct https_client *client;
 };
 
-static void world_start(struct world *w, bool mutual, struct tls_identity *identity)
+/* mutual: PEM of the authority of clients, or NULL. */
+static void world_start(struct world *w, const char *mutual, struct tls_identity *identity)
 {
 	const struct tls_make m = {
 		.name = "127.0.0.1", .not_before = 1000000000, .not_after = (unix_time)4000000000};
@@ -141,7 +144,7 @@ static void world_start(struct world *w, bool mutual, struct tls_identity *ident
 	assert_rc(RC_OK, tls_pin(buf_view(&w->cert), &w->pin, NULL));
 	spec.key_pem = (const char *)w->key.ptr;
 	spec.cert_pem = buf_cstr(&w->cert);
-	spec.client_ca_pem = mutual ? spec.cert_pem : NULL;
+	spec.client_ca_pem = mutual;
 	assert_rc(RC_OK, http_server_start(&spec, &w->server, NULL));
 	c.pin = w->pin;
 	(void)snprintf(url, sizeof(url), "https://%s", http_server_address(w->server));
@@ -181,7 +184,7 @@ static void bytes_up_and_down(void **state)
 	size_t sent = 0;
 
 	(void)state;
-	world_start(&w, false, NULL);
+	world_start(&w, NULL, NULL);
 	assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
 	while (sent < LARGE) {
 		size_t n = LARGE - sent < 70001 ? LARGE - sent : 70001;
@@ -234,7 +237,7 @@ static void answers_that_come_early(void **state)
 	rc r = OK;
 
 	(void)state;
-	world_start(&w, false, NULL);
+	world_start(&w, NULL, NULL);
 	assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
 	while (rc_is_ok(r))
 		r = https_stream_send(s, view_of(block, 65536), NULL);
@@ -260,7 +263,7 @@ static void asked_first(void **state)
 	struct world w;
 
 	(void)state;
-	world_start(&w, false, NULL);
+	world_start(&w, NULL, NULL);
 	assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
 	assert_rc(RC_OK, https_stream_wanted(s, &wanted, NULL));
 	assert_false(wanted);
@@ -302,7 +305,7 @@ static void failures_have_names(void **state)
 	char url[64];
 
 	(void)state;
-	world_start(&w, false, NULL);
+	world_start(&w, NULL, NULL);
 	assert_rc(RC_USAGE, https_stream_begin(w.client, &spec, &s, NULL));
 	spec.target = "/x";
 	spec.headers[0] = "Bad\nHeader: x";
@@ -339,24 +342,71 @@ static void failures_have_names(void **state)
 
 /* ---- Client certificates from memory ---- */
 
+static unsigned status_of(struct https_client *c, const char *target)
+{
+	const struct https_stream_spec spec = {.method = "GET", .target = target};
+	struct https_stream *s = NULL;
+	struct https_head head = {0};
+
+	assert_rc(RC_OK, https_stream_begin(c, &spec, &s, NULL));
+	assert_rc(RC_OK, https_stream_head(s, &head, NULL));
+	https_stream_end(s);
+	return head.status;
+}
+
+static void read_file(const char *dir, const char *name, struct buf *out)
+{
+	char path[200];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	buf_init(out, 65536);
+	assert_rc(RC_OK, file_read(path, out, NULL));
+	assert_int_equal(unlink(path), 0);
+}
+
+/* A certificate and its key reach the server without a file being named to libcurl. */
 static void certificates_from_memory(void **state)
 {
-	const struct https_stream_spec spec = {.method = "GET", .target = "/busy"};
+	static const struct pem_kind kind = {.label = "PRIVATE KEY", .columns = PEM_COLUMNS};
+	const struct tls_ca_client client = {
+		.name = "build-07", .from_seconds = -60, .to_seconds = 3600, .usage = "clientAuth"};
 	struct tls_identity *t = NULL;
-	struct https_stream *s = NULL;
-	struct https_head head;
+	struct tls_ca ca;
 	struct world w;
+	char dir[64], ca_path[100], cert_path[100], key_path[100];
+	AUTO(buf) struct buf ca_pem = {0};
+	AUTO(buf) struct buf cert = {0};
+	AUTO(buf) struct buf key_pem = {0};
+	AUTO(buf) struct buf key = {0};
+	struct view rest;
 
 	(void)state;
-	world_start(&w, true, NULL);
-	assert_rc(RC_SYNTAX, tls_identity_new(view_str("x"), secret_view(&w.key), &t, NULL));
-	assert_rc(RC_SYNTAX, tls_identity_new(buf_view(&w.cert), view_str("x"), &t, NULL));
-	assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
-	assert_rc(RC_OK, https_stream_head(s, &head, NULL));
-	assert_int_equal(head.status, 403);
-	https_stream_end(s);
-	tls_identity_free(NULL);
+	assert_rc(RC_OK, dir_temp("/tmp/greatseal-unit.", dir, sizeof(dir), NULL));
+	(void)snprintf(ca_path, sizeof(ca_path), "%s/ca", dir);
+	(void)snprintf(cert_path, sizeof(cert_path), "%s/cert", dir);
+	(void)snprintf(key_path, sizeof(key_path), "%s/key", dir);
+	tls_ca_new(&ca, "hosts", ca_path);
+	tls_ca_issue(&ca, &client, cert_path, key_path);
+	read_file(dir, "ca", &ca_pem);
+	read_file(dir, "cert", &cert);
+	read_file(dir, "key", &key_pem);
+	assert_int_equal(rmdir(dir), 0);
+	rest = buf_view(&key_pem);
+	buf_init(&key, 4096);
+	assert_rc(RC_OK, pem_next(&kind, &rest, &key, NULL));
+	assert_rc(RC_SYNTAX, tls_identity_new(view_str("x"), buf_view(&key), &t, NULL));
+	assert_rc(RC_SYNTAX, tls_identity_new(buf_view(&cert), view_str("x"), &t, NULL));
+	assert_rc(RC_MISMATCH, tls_identity_new(buf_view(&ca_pem), buf_view(&key), &t, NULL));
+	world_start(&w, buf_cstr(&ca_pem), NULL);
+	assert_int_equal(status_of(w.client, "/busy"), 403);
 	world_stop(&w);
+	assert_rc(RC_OK, tls_identity_new(buf_view(&cert), buf_view(&key), &t, NULL));
+	world_start(&w, buf_cstr(&ca_pem), t);
+	tls_identity_free(t); /* the client shares it */
+	assert_int_equal(status_of(w.client, "/busy"), 503);
+	world_stop(&w);
+	tls_identity_free(NULL);
+	tls_ca_free(&ca);
 }
 
 /* ---- Unix sockets ---- */
@@ -445,6 +495,7 @@ static bool is_cut(int fd)
 
 static void one_user_cannot_take_all(void **state)
 {
+	static const char get[] = "GET /who HTTP/1.1\r\nHost: a\r\n\r\n";
 	char dir[64];
 	char path[100];
 	struct http_server *server = NULL;
@@ -457,7 +508,7 @@ static void one_user_cannot_take_all(void **state)
 	for (int i = 0; i < 3; i++)
 		fds[i] = connect_local(path);
 	assert_true(is_cut(fds[2]));
-	assert_int_equal(send(fds[0], "GET /who HTTP/1.1\r\nHost: a\r\n\r\n", 32, 0), 32);
+	assert_int_equal(send(fds[0], get, sizeof(get) - 1, 0), sizeof(get) - 1);
 	assert_false(is_cut(fds[0]));
 	for (int i = 0; i < 3; i++)
 		(void)close(fds[i]);
