@@ -26,6 +26,8 @@ enum statement_kind {
 	STATEMENT_REBUILD,
 	STATEMENT_PROVENANCE, /* a DSSE envelope around SLSA provenance, not an SSHSIG */
 	STATEMENT_PREAPPROVAL,
+	STATEMENT_HOSTADMIN, /* hosts whose key comes by enrolment: invite, lock, unlock, forget */
+	STATEMENT_ENROLMENT, /* a host's own key: enrolment and renewal, signed by that key */
 	STATEMENT__COUNT
 };
 
@@ -37,6 +39,8 @@ enum statement_kind {
 #define ACT_BYTES_MAX 12288u
 #define KEYADMIN_BYTES_MAX (160u << 10)
 #define CALL_BYTES_MAX 16384u
+#define HOSTADMIN_BYTES_MAX 12288u
+#define ENROLMENT_BYTES_MAX 2048u
 #define EVIDENCE_BYTES_MAX (512u << 10)	   /* 256 names, all escaped as \u00XX */
 #define PREAPPROVAL_BYTES_MAX (512u << 10) /* 128 items with 2 KiB of parameters each */
 

@@ -109,7 +109,7 @@ static const uint8_t kind_codes[] = {
 	[STATEMENT_POLICY] = 7,	      [STATEMENT_ROSTER] = 8,	  [STATEMENT_KEYADMIN] = 9,
 	[STATEMENT_CALL] = 0, /* never sent */
 	[STATEMENT_SCAN] = 10,	      [STATEMENT_REBUILD] = 11,	  [STATEMENT_PROVENANCE] = 12,
-	[STATEMENT_PREAPPROVAL] = 13,
+	[STATEMENT_PREAPPROVAL] = 13, [STATEMENT_HOSTADMIN] = 15, [STATEMENT_ENROLMENT] = 16,
 };
 _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 
