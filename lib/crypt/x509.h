@@ -121,14 +121,18 @@ struct x509_validity {
 };
 MUST rc x509_self_signed(const struct x509_make *m, const struct x509_validity *v, struct buf *out,
 			 struct fault *f);
-/* A certificate under an issuer, for tests: ca = true makes an intermediate or (with issuer_der
- * empty) a root; issuer_der is the issuer's certificate and m->signer then the issuer's key with
- * issuer_pub, while m->pub is the subject's. */
+/* A certificate under an issuer, for hosts and for tests: ca = true makes an intermediate or (with
+ * issuer_der empty) a root; issuer_der is the issuer's certificate and m->signer then the issuer's
+ * key with issuer_pub, while m->pub is the subject's. */
 struct x509_issue {
 	struct x509_validity validity;
 	struct view issuer_der;
 	const struct pkey *issuer_pub;
 	bool ca;
+	/* Of a host CA (ca): path length 0. Of its leaves: EKU clientAuth alone, and this URI as
+	 * the only name; NULL: a code-signing leaf. */
+	bool host_ca;
+	const char *uri;
 };
 MUST rc x509_issue(const struct x509_make *m, const struct x509_issue *i, struct buf *out,
 		   struct fault *f);

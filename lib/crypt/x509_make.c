@@ -18,6 +18,16 @@ static const char *const ca_extensions[][2] = {
 	{"basicConstraints", "critical,CA:TRUE"},
 	{"keyUsage", "critical,keyCertSign,cRLSign"},
 };
+/* Certificates of hosts (RFC 5280 4.2): one more of them is the URI. */
+static const char *const host_extensions[][2] = {
+	{"basicConstraints", "critical,CA:FALSE"},
+	{"keyUsage", "critical,digitalSignature"},
+	{"extendedKeyUsage", "critical,clientAuth"},
+};
+static const char *const host_ca_extensions[][2] = {
+	{"basicConstraints", "critical,CA:TRUE,pathlen:0"},
+	{"keyUsage", "critical,keyCertSign,cRLSign"},
+};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -169,6 +179,41 @@ static bool add_extensions(X509 *cert, const char *const table[][2], size_t coun
 	return ok;
 }
 
+/* The URI goes in as bytes, not through OpenSSL's configuration language. */
+static bool add_uri(X509 *cert, const char *uri)
+{
+	GENERAL_NAMES *names = GENERAL_NAMES_new();
+	GENERAL_NAME *name = GENERAL_NAME_new();
+	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+	bool ok = names != NULL && name != NULL && text != NULL &&
+		  ASN1_STRING_set(text, uri, -1) == 1;
+
+	if (ok) {
+		GENERAL_NAME_set0_value(name, GEN_URI, text);
+		text = NULL;
+		ok = sk_GENERAL_NAME_push(names, name) > 0;
+		if (ok)
+			name = NULL;
+	}
+	ok = ok && X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0) == 1;
+	ASN1_IA5STRING_free(text);
+	GENERAL_NAME_free(name);
+	GENERAL_NAMES_free(names);
+	return ok;
+}
+
+static bool add_purpose(X509 *cert, const struct x509_issue *i)
+{
+	if (i->host_ca)
+		return add_extensions(cert, host_ca_extensions, COUNT(host_ca_extensions));
+	if (i->ca)
+		return add_extensions(cert, ca_extensions, COUNT(ca_extensions));
+	if (i->uri != NULL)
+		return add_extensions(cert, host_extensions, COUNT(host_extensions)) &&
+		       add_uri(cert, i->uri);
+	return add_extensions(cert, leaf_extensions, COUNT(leaf_extensions));
+}
+
 /* issuer is cert itself for a self-signed one. */
 static bool fill(X509 *cert, X509 *issuer, const X509_NAME *subject, const struct x509_make *m,
 		 const struct x509_issue *i)
@@ -180,9 +225,7 @@ static bool fill(X509 *cert, X509 *issuer, const X509_NAME *subject, const struc
 	       X509_set_issuer_name(cert, by) == 1 &&
 	       ASN1_TIME_set(X509_getm_notBefore(cert), i->validity.not_before) != NULL &&
 	       ASN1_TIME_set(X509_getm_notAfter(cert), i->validity.not_after) != NULL &&
-	       X509_set_pubkey(cert, pkey_evp(m->pub)) == 1 &&
-	       (i->ca ? add_extensions(cert, ca_extensions, COUNT(ca_extensions))
-		      : add_extensions(cert, leaf_extensions, COUNT(leaf_extensions))) &&
+	       X509_set_pubkey(cert, pkey_evp(m->pub)) == 1 && add_purpose(cert, i) &&
 	       add_key_ids(cert, issuer);
 }
 
