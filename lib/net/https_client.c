@@ -166,6 +166,7 @@ void https_client_free(struct https_client *c)
 	if (c->multi != NULL)
 		(void)curl_multi_cleanup(c->multi);
 	tls_identity_free(c->identity);
+	free(c->block);
 	free(c->base_url);
 	free(c);
 }

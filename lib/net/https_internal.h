@@ -9,7 +9,8 @@
 
 struct https_client {
 	CURL *curl;
-	CURLM *multi; /* of streams; made with the first one */
+	CURLM *multi;	/* of streams; made with the first one */
+	uint8_t *block; /* likewise: their answers pass through it */
 	char *base_url;
 	struct tls_identity *identity;
 	bool has_pin;

@@ -11,6 +11,7 @@
 #include "lib/net/https_internal.h"
 
 #define WAIT_MS 1000
+#define CURL_BUFFER 65536L
 #define ASK_MS 20000L	 /* then a server that does not know Expect is sent the body all the same */
 #define IDLE_SECONDS 60L /* below what greatseald keeps a connection for: 75 */
 
@@ -248,8 +249,8 @@ static bool set_call(struct https_stream *s, const struct https_stream_spec *spe
 	good = good && curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_line) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_HEADERDATA, s) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_NOPROGRESS, 1L) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 131072L) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 131072L) == CURLE_OK;
+	good = good && curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, CURL_BUFFER) == CURLE_OK;
+	good = good && curl_easy_setopt(h, CURLOPT_BUFFERSIZE, CURL_BUFFER) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_EXPECT_100_TIMEOUT_MS, ASK_MS) == CURLE_OK;
 	good = good && curl_easy_setopt(h, CURLOPT_MAXAGE_CONN, IDLE_SECONDS) == CURLE_OK;
 	return good;
@@ -263,7 +264,9 @@ static rc begin(struct https_stream *s, const struct https_stream_spec *spec, st
 	TRY(https_prepare(c, spec->method, spec->target, url, f));
 	TRY(https_headers(spec->headers, spec->type,
 			  spec->ask_first ? "Expect: 100-continue" : "Expect:", &s->headers, f));
-	s->block = (uint8_t *)malloc(HTTPS_STREAM_BLOCK);
+	if (c->block == NULL)
+		c->block = (uint8_t *)malloc(HTTPS_STREAM_BLOCK);
+	s->block = c->block;
 	if (c->multi == NULL)
 		c->multi = curl_multi_init();
 	if (s->block == NULL || c->multi == NULL || !set_call(s, spec, url))
@@ -406,6 +409,5 @@ void https_stream_end(struct https_stream *s)
 	(void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, NULL);
 	(void)curl_easy_setopt(h, CURLOPT_HEADERDATA, NULL);
 	curl_slist_free_all(s->headers);
-	free(s->block);
 	free(s);
 }

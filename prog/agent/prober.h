@@ -10,8 +10,11 @@
 #include "lib/base/fault.h"
 #include "lib/proto/claims.h"
 
-#define PROBER_SECONDS 2      /* to hash one program */
-#define PROBER_CACHE 64	      /* programs whose digest is remembered */
+#define PROBER_SECONDS 2 /* to hash one program */
+#define PROBER_CACHE 64	 /* programs whose digest is remembered */
+#define PROBER_RECENT 16 /* answers that are given again ... */
+#define PROBER_RECENT_MS                                                                           \
+	1000 /* ... for so long: a process that asks often is looked at now and then */
 #define PROBER_CHILDREN_MAX 8 /* that do not end although they were killed */
 
 struct prober;

@@ -15,7 +15,7 @@ struct relay {
 	struct pool_client upstream;
 	struct https_stream *stream;
 	struct https_head head;
-	char headers[HTTPS_HEADERS_MAX][HTTPS_HEADER_MAX];
+	char *headers[HTTPS_HEADERS_MAX];
 };
 
 static bool is_gone(void *ctx)
@@ -45,10 +45,14 @@ static void refuse_transport(struct talk *t, rc r, const struct fault *f)
 static rc add_header(struct relay *r, struct https_stream_spec *spec, const char *name,
 		     const char *value, size_t *at)
 {
-	int n = snprintf(r->headers[*at], HTTPS_HEADER_MAX, "%s: %s", name, value);
+	AUTO(buf) struct buf text = {0};
+	size_t n;
 
-	if (n < 0 || n >= (int)HTTPS_HEADER_MAX)
-		return RC(RC_LIMIT);
+	buf_init(&text, HTTPS_HEADER_MAX);
+	buf_printf(&text, "%s: %s", name, value);
+	buf_put_u8(&text, 0);
+	TRY(buf_done(&text));
+	r->headers[*at] = (char *)buf_take(&text, &n);
 	spec->headers[*at] = r->headers[*at];
 	(*at)++;
 	return OK;
@@ -270,6 +274,8 @@ void relay_end(struct talk *t)
 		return;
 	t->relay = NULL;
 	https_stream_end(r->stream);
+	for (size_t i = 0; i < HTTPS_HEADERS_MAX; i++)
+		free(r->headers[i]);
 	if (r->upstream.client != NULL)
 		pool_give(t->agent->pool, &r->upstream);
 	free(r);

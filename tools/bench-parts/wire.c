@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -16,6 +17,7 @@
 
 #define ANSWER_MAX ((size_t)64 << 20)
 #define READ_AT_ONCE 16384u
+#define LOCAL "unix:"
 
 struct wire {
 	SSL_CTX *ctx;
@@ -38,6 +40,19 @@ static int check_peer(X509_STORE_CTX *store, void *arg)
 	OPENSSL_free(spki);
 	w->is_other = !digest_is_equal(&d, &w->pin);
 	return w->is_other ? 0 : 1;
+}
+
+static rc dial_local(struct wire *w, const char *path, struct fault *f)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return fault_set(f, RC_USAGE, 0, "%s: too long", path);
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	w->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (w->fd < 0 || connect(w->fd, (const struct sockaddr *)&a, sizeof(a)) != 0)
+		return fault_set(f, RC_PEER, 0, "%s: no connection", path);
+	return OK;
 }
 
 static rc dial(struct wire *w, const char *url, struct fault *f)
@@ -96,9 +111,13 @@ rc wire_open(const struct wire_spec *spec, struct wire **ret, struct fault *f)
 	w->fd = -1;
 	w->pin = spec->pin;
 	buf_init(&w->in, ANSWER_MAX);
-	r = dial(w, spec->url, f);
-	if (rc_is_ok(r))
-		r = shake_hands(w, spec, f);
+	if (strncmp(spec->url, LOCAL, sizeof(LOCAL) - 1) == 0) {
+		r = dial_local(w, spec->url + sizeof(LOCAL) - 1, f);
+	} else {
+		r = dial(w, spec->url, f);
+		if (rc_is_ok(r))
+			r = shake_hands(w, spec, f);
+	}
 	if (rc_is_ok(r))
 		*ret = w;
 	else
@@ -117,6 +136,26 @@ void wire_close(struct wire *w)
 	free(w);
 }
 
+static bool read_some(struct wire *w, uint8_t *out, size_t *ret)
+{
+	ssize_t n;
+
+	if (w->ssl != NULL)
+		return SSL_read_ex(w->ssl, out, READ_AT_ONCE, ret) == 1;
+	n = read(w->fd, out, READ_AT_ONCE);
+	*ret = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+static bool write_all(struct wire *w, struct view bytes)
+{
+	size_t sent = 0;
+
+	if (w->ssl != NULL)
+		return SSL_write_ex(w->ssl, bytes.ptr, bytes.len, &sent) == 1;
+	return rc_is_ok(fd_write_full(w->fd, bytes.ptr, bytes.len, NULL));
+}
+
 /* Reads on until n bytes are there. */
 static rc fill(struct wire *w, size_t n, struct fault *f)
 {
@@ -127,7 +166,7 @@ static rc fill(struct wire *w, size_t n, struct fault *f)
 		if (space == NULL)
 			return fault_set(f, buf_done(&w->in).code, 0, "the answer is too long");
 		w->in.len -= READ_AT_ONCE;
-		if (SSL_read_ex(w->ssl, space, READ_AT_ONCE, &got) != 1)
+		if (!read_some(w, space, &got))
 			return fault_set(f, RC_PEER, 0, "the server closed the connection");
 		w->in.len += got;
 	}
@@ -170,13 +209,12 @@ static rc content_length(struct view header, uint64_t *ret)
 rc wire_call(struct wire *w, struct view request, unsigned *ret_status, struct view *ret_body,
 	     struct fault *f)
 {
-	size_t sent = 0;
 	size_t end = 0;
 	uint64_t length = 0;
 	uint64_t status = 0;
 
 	buf_clear(&w->in);
-	if (SSL_write_ex(w->ssl, request.ptr, request.len, &sent) != 1)
+	if (!write_all(w, request))
 		return fault_set(f, RC_PEER, 0, "the server does not read");
 	TRY(read_header(w, &end, f));
 	if (end < 12 || memcmp(w->in.ptr, "HTTP/1.1 ", 9) != 0 ||

@@ -11,7 +11,7 @@
 
 struct wire;
 struct wire_spec {
-	const char *url;   /* "https://HOST:PORT" */
+	const char *url;   /* "https://HOST:PORT", or "unix:PATH": plain HTTP, of an agent */
 	struct digest pin; /* SHA-256 of the server's SubjectPublicKeyInfo */
 	const char *cert;  /* PEM files for mutual TLS, or NULL */
 	const char *key;
