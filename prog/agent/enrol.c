@@ -9,6 +9,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
+#include "lib/model/host_token.h"
 #include "prog/agent/host_api.h"
 #include "prog/agent/renewal.h"
 
@@ -29,34 +30,16 @@ static rc check_order(const struct enrol_order *o, struct fault *f)
 	return OK;
 }
 
-/* The name asked for, or the machine's without its domain. */
-static rc host_name(const struct enrol_order *o, struct name *ret, struct fault *f)
-{
-	char own[256] = "";
-	const char *name = o->name;
-
-	if (name == NULL) {
-		if (gethostname(own, sizeof(own) - 1) != 0)
-			return fault_errno(f, errno, "the machine's name");
-		own[strcspn(own, ".")] = '\0';
-		name = own;
-	}
-	if (!rc_is_ok(name_parse(view_str(name), ret)))
-		return fault_set(f, RC_USAGE, 0, "%s is not a name (a-z 0-9 . _ -): use --name",
-				 name);
-	return OK;
-}
-
 /* One line; from an argument others can see it for a moment, which --token - avoids. */
-static rc read_token(const struct enrol_order *o, struct secret *ret, struct fault *f)
+static rc read_line(const struct enrol_order *o, struct secret *ret, struct fault *f)
 {
 	AUTO(fd) int fd = -1;
 	ssize_t n;
 
-	TRY(secret_new(ret, HOST_API_TOKEN_MAX + 2));
+	TRY(secret_new(ret, HOST_TOKEN_TEXT_MAX + 2));
 	if (o->token != NULL && strcmp(o->token, "-") != 0) {
 		n = (ssize_t)strlen(o->token);
-		if (n > HOST_API_TOKEN_MAX)
+		if (n > (ssize_t)HOST_TOKEN_TEXT_MAX)
 			return fault_set(f, RC_USAGE, 0, "the token is too long");
 		memcpy(ret->ptr, o->token, (size_t)n);
 	} else {
@@ -66,12 +49,26 @@ static rc read_token(const struct enrol_order *o, struct secret *ret, struct fau
 			return fault_errno(f, errno, "%s", o->token_file);
 		n = read(fd >= 0 ? fd : STDIN_FILENO, ret->ptr, ret->len);
 	}
-	if (n <= 0 || n > HOST_API_TOKEN_MAX + 1)
-		return fault_set(f, RC_USAGE, 0, "there is no token");
 	while (n > 0 && (ret->ptr[n - 1] == '\n' || ret->ptr[n - 1] == '\r'))
 		n--;
-	memset(ret->ptr + n, 0, ret->len - (size_t)n);
+	ret->len = n > 0 ? (size_t)n : 0;
 	return n > 0 ? OK : fault_set(f, RC_USAGE, 0, "there is no token");
+}
+
+/* The token says for which name it is. */
+static rc read_token(const struct enrol_order *o, struct name *ret_host, struct secret *ret_seed,
+		     struct fault *f)
+{
+	AUTO(secret) struct secret text = {0};
+
+	TRY(read_line(o, &text, f));
+	if (!rc_is_ok(host_token_parse(secret_view(&text), ret_host, ret_seed, f)))
+		return fault_set(f, RC_USAGE, 0,
+				 "this is no token: NAME-CODE, as greatseal host add has shown it");
+	if (o->name != NULL && !name_is(ret_host, o->name))
+		return fault_set(f, RC_USAGE, 0, "--name %s: the token is for %s", o->name,
+				 ret_host->s);
+	return OK;
 }
 
 /* The origin of the server's log, over the pinned connection. */
@@ -112,13 +109,13 @@ static rc take_key(int dirfd, struct host_key **ret, struct fault *f)
 static rc write_order(const struct enrol_order *o, int dirfd, const struct host_key *key,
 		      struct state *s, struct pending *p, struct fault *f)
 {
-	AUTO(secret) struct secret token = {0};
-	struct host_api_ask ask = {
-		.host = &s->who.host, .origin = s->who.origin, .time = clock_now(&clock_system)};
+	AUTO(secret) struct secret seed = {0};
+	const struct host_api_ask ask = {.host = &s->who.host,
+					 .origin = s->who.origin,
+					 .time = clock_now(&clock_system),
+					 .token = &seed};
 
-	TRY(read_token(o, &token, f));
-	ask.token = view_str((const char *)token.ptr);
-	TRY(host_name(o, &s->who.host, f));
+	TRY(read_token(o, &s->who.host, &seed, f));
 	TRY(fetch_origin(o, s->who.origin, f));
 	(void)snprintf(p->server, sizeof(p->server), "%s", o->server);
 	(void)snprintf(p->pin, sizeof(p->pin), "%s", o->pin);

@@ -9,7 +9,7 @@
 struct enrol_order {
 	const char *server;
 	const char *pin;
-	const char *name;  /* NULL: the machine's own */
+	const char *name;  /* NULL: the token's; else they must agree */
 	const char *token; /* NULL: what is pending is tried again; "-": a line of stdin */
 	const char *token_file;
 };

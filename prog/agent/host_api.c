@@ -6,45 +6,24 @@
 #include "lib/codec/base64.h"
 #include "lib/codec/jcan.h"
 #include "lib/crypt/sshsig.h"
+#include "lib/model/enrolment.h"
 #include "lib/model/field.h"
+#include "lib/model/host_token.h"
 
-#define ENROLMENT_NAMESPACE "enrolment.v1@greatseal"
-#define ENROLMENT_TYPE "urn:greatseal:enrolment:v1"
-#define STATEMENT_MAX 4096
-
-static rc statement(const struct host_api_ask *ask, const struct host_key *key, struct buf *out)
+static rc statement(const struct host_api_ask *ask, const struct host_key *key, struct buf *out,
+		    struct fault *f)
 {
 	const struct pkey *pub = host_key_public(key);
-	uint8_t nonce[16];
-	struct jcan_out w;
+	struct enrolment e = {.counter = ask->counter, .host = *ask->host, .time = ask->time};
 
 	if (pub == NULL)
-		return RC(RC_UNSUPPORTED);
-	TRY(rng_fill(&rng_system, nonce, sizeof(nonce)));
-	jcan_out_init(&w, out);
-	jcan_out_object(&w);
-	field_out_string(&w, "_type", STATEMENT_TYPE);
-	jcan_out_key(&w, "predicate");
-	jcan_out_object(&w);
-	field_out_u64(&w, "counter", ask->counter);
-	field_out_string(&w, "host", ask->host->s);
-	field_out_hex(&w, "nonce", nonce, sizeof(nonce));
-	field_out_string(&w, "origin", ask->origin);
-	field_out_time(&w, "time", ask->time);
-	jcan_out_object_end(&w);
-	field_out_string(&w, "predicateType", ENROLMENT_TYPE);
-	jcan_out_key(&w, "subject");
-	jcan_out_array(&w);
-	jcan_out_object(&w);
-	jcan_out_key(&w, "digest");
-	jcan_out_object(&w);
-	field_out_digest(&w, "sha256", pkey_fingerprint(pub));
-	jcan_out_object_end(&w);
-	field_out_string(&w, "name", "host-key");
-	jcan_out_object_end(&w);
-	jcan_out_array_end(&w);
-	jcan_out_object_end(&w);
-	return jcan_out_done(&w);
+		return fault_set(f, RC_UNSUPPORTED, 0, "this key cannot be enrolled");
+	(void)snprintf(e.klass, sizeof(e.klass), "%s", host_key_class(key));
+	(void)snprintf(e.origin, sizeof(e.origin), "%s", ask->origin);
+	e.key = *pkey_fingerprint(pub);
+	if (!rc_is_ok(rng_fill(&rng_system, e.nonce, sizeof(e.nonce))))
+		return fault_set(f, RC_IO, 0, "the system gives no random numbers");
+	return enrolment_encode(&e, out, f);
 }
 
 rc host_api_body(const struct host_api_ask *ask, const struct host_key *key, struct buf *out,
@@ -52,22 +31,26 @@ rc host_api_body(const struct host_api_ask *ask, const struct host_key *key, str
 {
 	AUTO(buf) struct buf bytes = {0};
 	AUTO(buf) struct buf sig = {0};
+	AUTO(buf) struct buf token_sig = {0};
 	struct jcan_out w;
 
-	buf_init(&bytes, STATEMENT_MAX);
+	buf_init(&bytes, ENROLMENT_BYTES_MAX);
 	buf_init(&sig, SSHSIG_BLOB_MAX);
-	if (!rc_is_ok(statement(ask, key, &bytes)))
-		return fault_set(f, RC_CRYPTO, 0, "the enrolment cannot be written");
-	TRY(host_key_sshsig(key, ENROLMENT_NAMESPACE, buf_view(&bytes), &sig, f));
+	buf_init(&token_sig, SSHSIG_BLOB_MAX);
+	TRY(statement(ask, key, &bytes, f));
+	TRY(host_key_sshsig(key, statement_info(STATEMENT_ENROLMENT)->ns, buf_view(&bytes), &sig,
+			    f));
+	if (ask->token != NULL)
+		TRY(host_token_sign(ask->token, buf_view(&bytes), &token_sig, f));
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
 	jcan_out_key(&w, "signature");
 	jcan_out_base64(&w, buf_view(&sig));
 	jcan_out_key(&w, "statement");
 	jcan_out_base64(&w, buf_view(&bytes));
-	if (ask->token.len > 0) {
-		jcan_out_key(&w, "token");
-		jcan_out_view(&w, ask->token);
+	if (ask->token != NULL) {
+		jcan_out_key(&w, "token_signature");
+		jcan_out_base64(&w, buf_view(&token_sig));
 	}
 	jcan_out_object_end(&w);
 	return jcan_out_done(&w);

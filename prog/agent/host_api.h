@@ -1,29 +1,26 @@
 /* host_api - enrolment and renewal as the server takes them: the exact JSON, in this file alone.
  *
- * POST /v1/hosts/enrol {"signature":BASE64,"statement":BASE64,"token":TEXT}
+ * POST /v1/hosts/enrol {"signature":BASE64,"statement":BASE64,"token_signature":BASE64}
  * POST /v1/hosts/renew {"signature":BASE64,"statement":BASE64}
- * statement, canonical: {"_type":"https://in-toto.io/Statement/v1","predicate":{"counter":N,
- *   "host":NAME,"nonce":HEX32,"origin":TEXT,"time":T},"predicateType":"urn:greatseal:enrolment:v1",
- *   "subject":[{"digest":{"sha256":HEX},"name":"host-key"}]}
- * counter is 0 for an enrolment, else the number of this renewal; the digest is of the host key's
- * SubjectPublicKeyInfo. signature: SSHSIG by the host key, which it carries, in the namespace
- * enrolment.v1@greatseal. Answer of both: {"certificate":PEM,"class":TEXT,"counter":N,"host":NAME};
- * the same body again is answered the same. Owns: those bytes. */
+ * statement: lib/model/enrolment.h. signature: SSHSIG by the host key, which it carries;
+ * token_signature: the same by the token's key, which is never sent (lib/model/host_token.h).
+ * Answer of both: {"ca":PEM,"certificate":PEM,"class":TEXT,"counter":N,"host":NAME}; the same body
+ * again is answered the same. Owns: those bytes. */
 #ifndef GS_AGENT_HOST_API_H
 #define GS_AGENT_HOST_API_H
 
+#include "lib/base/secret.h"
 #include "prog/agent/state.h"
 
 #define HOST_API_ENROL "/v1/hosts/enrol"
 #define HOST_API_RENEW "/v1/hosts/renew"
-#define HOST_API_TOKEN_MAX 256
 
 struct host_api_ask {
 	const struct name *host;
 	const char *origin;
 	uint64_t counter;
 	unix_time time;
-	struct view token; /* empty: a renewal */
+	const struct secret *token; /* its seed; NULL: a renewal */
 };
 
 /* Appends the body of the call. */

@@ -19,6 +19,7 @@
 
 /* What a kind of key can do. identity is NULL where the key cannot be in a certificate. */
 struct host_key_kind {
+	const char *klass; /* host.class of the policy; "": nothing is claimed */
 	rc (*sshsig)(const struct host_key *k, const char *ns, struct view message, struct buf *out,
 		     struct fault *f);
 	rc (*identity)(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
@@ -89,8 +90,9 @@ static rc soft_identity(const struct host_key *k, struct view chain_pem, struct 
 	return tls_identity_new(chain_pem, secret_view(&der), ret, f);
 }
 
-static const struct host_key_kind kind_imported = {.sshsig = imported_sshsig};
-static const struct host_key_kind kind_soft = {.sshsig = soft_sshsig, .identity = soft_identity};
+static const struct host_key_kind kind_imported = {.klass = "", .sshsig = imported_sshsig};
+static const struct host_key_kind kind_soft = {
+	.klass = "software", .sshsig = soft_sshsig, .identity = soft_identity};
 
 /* The public half as "ecdsa-sha2-nistp256" (RFC 5656 3.1). */
 static rc public_to_ssh(const struct pkey *pub, struct sshkey **ret, struct fault *f)
@@ -206,6 +208,11 @@ const struct sshkey *host_key_ssh(const struct host_key *k)
 const struct pkey *host_key_public(const struct host_key *k)
 {
 	return k->soft == NULL ? NULL : pkey_soft_public(k->soft);
+}
+
+const char *host_key_class(const struct host_key *k)
+{
+	return k->kind->klass;
 }
 
 rc host_key_sshsig(const struct host_key *k, const char *ns, struct view message, struct buf *out,

@@ -32,6 +32,8 @@ void host_key_free(struct host_key *k);
 const struct sshkey *host_key_ssh(const struct host_key *k);
 /* The same as SubjectPublicKeyInfo; NULL for keys that cannot be in a certificate. */
 const struct pkey *host_key_public(const struct host_key *k);
+/* How it is kept: "software", a literal; "" for the roster's keys. */
+const char *host_key_class(const struct host_key *k);
 /* Appends an SSHSIG blob. RC_CRYPTO, RC_RANGE (namespace), RC_NOMEM. */
 MUST rc host_key_sshsig(const struct host_key *k, const char *ns, struct view message,
 			struct buf *out, struct fault *f);

@@ -77,14 +77,17 @@ refused "not enrolled" agent status
 refused "not enrolled" agent run
 refused "enrol URL" agent enrol
 refused "--pin must be" agent enrol "$server" --pin x --token t
-refused "not the pinned one" agent enrol "$server" --pin "sha256:$(printf '%064d' 1)" --name build-07 --token token-1
+token=$(<token)
+other=build-07-$(printf 'A%.0s' {1..43})
+refused "not the pinned one" agent enrol "$server" --pin "sha256:$(printf '%064d' 1)" --token "$token"
 refused "there is no token" enrol --token - </dev/null
-refused "not a name" agent enrol "$server" --pin "$pin" --name "Build 07" --token token-1
-refused "host.token" enrol --token wrong
+refused "this is no token" enrol --token token-1
+refused "the token is for build-07" agent enrol "$server" --pin "$pin" --name build-08 --token "$token"
+refused "host.token" enrol --token "$other"
 [[ ! -e state/pending.json ]] || die "a refusal is an answer"
 # The answer is lost; the same bytes again are answered the same.
 echo lose >mode
-refused "the server answered 500" enrol --token - <<<token-1
+refused "the server answered 500" enrol --token - <<<"$token"
 echo ok >mode
 [[ -e state/pending.json ]] || die "what was sent is forgotten"
 key=$(sha256sum state/host.key)
@@ -93,9 +96,9 @@ calls_are "enrol build-07 0" again || die "calls: $(cat calls)"
 [[ $(sha256sum state/host.key) == "$key" && ! -e state/pending.json ]] || die "the key, or what was pending"
 [[ $(stat -c %a state) == 700 && $(stat -c %a state/host.key) == 600 && $(stat -c %a state/state.json) == 600 ]] || die "modes"
 [[ $(status '.host + " " + .class + " " + (.renewals | tostring) + " " + (.running | tostring)') == "build-07 software 0 false" ]] || die status
-! grep -rq token-1 state || die "the token is still there"
+! grep -rq -e "${token#build-07-}" state || die "the token is still there"
 ok "enrolled; a lost answer is asked for again with the same bytes"
-refused "enrolled already" enrol --token token-1
+refused "enrolled already" enrol --token-file token
 
 # ---- Renewal ----
 start_agent

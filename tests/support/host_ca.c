@@ -18,6 +18,7 @@
 #include "lib/codec/base64.h"
 #include "lib/codec/pem.h"
 #include "lib/crypt/sshsig.h"
+#include "lib/model/host_token.h"
 #include "lib/net/http_server.h"
 #include "lib/net/tls.h"
 #include "tests/support/ca.h"
@@ -35,6 +36,7 @@ static struct {
 	const char *dir;
 	struct ca ca;
 	pthread_mutex_t lock;
+	struct digest token;
 	bool enrolled;
 	json_int_t counter;
 	struct digest last_body;
@@ -130,7 +132,8 @@ static void serve(struct http_exchange *x, bool enrol, const json_t *o, const ch
 	AUTO(buf) struct buf statement = {0};
 	AUTO(buf) struct buf sig = {0};
 	AUTO(buf) struct buf pem = {0};
-	const char *token = json_string_value(json_object_get(o, "token"));
+	AUTO(buf) struct buf token_sig = {0};
+	const char *by_token = json_string_value(json_object_get(o, "token_signature"));
 	struct sshkey *ssh = NULL;
 	struct pkey *pub;
 	struct sshsig parts;
@@ -143,6 +146,7 @@ static void serve(struct http_exchange *x, bool enrol, const json_t *o, const ch
 	buf_init(&statement, 8192);
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	buf_init(&pem, 65536);
+	buf_init(&token_sig, SSHSIG_BLOB_MAX);
 	MUST_OK(base64_parse(BASE64_STD,
 			     view_str(json_string_value(json_object_get(o, "statement"))),
 			     &statement, NULL));
@@ -159,7 +163,10 @@ static void serve(struct http_exchange *x, bool enrol, const json_t *o, const ch
 	MUST_OK(time_parse(view_str(json_string_value(json_object_get(p, "time"))), &when));
 	(void)snprintf(line, sizeof(line), "%s %s %lld", enrol ? "enrol" : "renew",
 		       json_string_value(json_object_get(p, "host")), (long long)counter);
-	if (enrol && (token == NULL || strcmp(token, "token-1") != 0 || s.enrolled)) {
+	if (by_token != NULL)
+		MUST_OK(base64_parse(BASE64_STD, view_str(by_token), &token_sig, NULL));
+	if (enrol && (s.enrolled || !rc_is_ok(host_token_verify(&s.token, buf_view(&statement),
+								buf_view(&token_sig), NULL)))) {
 		refuse(x, "host.token");
 	} else if (!enrol && counter != s.counter + 1) {
 		refuse(x, "host.clone");
@@ -235,6 +242,18 @@ static void on_end(void *ctx, struct http_exchange *x)
 	(void)x;
 }
 
+static void make_token(void)
+{
+	const struct name host = {"build-07"};
+	AUTO(secret) struct secret seed = {0};
+	AUTO(secret) struct secret text = {0};
+
+	MUST_OK(host_token_make(&seed));
+	MUST_OK(host_token_digest(&seed, &s.token, NULL));
+	MUST_OK(host_token_format(&host, &seed, &text));
+	write_text("token", (const char *)text.ptr);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct http_handler handler = {
@@ -271,6 +290,7 @@ int main(int argc, char **argv)
 	spec.key_pem = (const char *)key.ptr;
 	spec.cert_pem = buf_cstr(&cert);
 	MUST_OK(http_server_start(&spec, &server, NULL));
+	make_token();
 	write_text("pin", pin);
 	write_text("address", http_server_address(server));
 	(void)sigwait(&ends, &sig);
