@@ -36,6 +36,8 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 	case KEEPER_SHOW:
 	case KEEPER_STATEMENT:
 		ECHO(struct digest, keeper_get_digest, keeper_put_digest(out, c, h->type, &m))
+	case KEEPER_EVIDENCE:
+		ECHO(struct keeper_evidence, keeper_get_evidence, keeper_put_evidence(out, c, &m))
 	case KEEPER_CHANGE:
 		ECHO(struct keeper_change, keeper_get_change, keeper_put_change(out, c, &m))
 	case KEEPER_KEYS:

@@ -127,6 +127,10 @@
 	  "the content digest is not what the file gives", "submit with a current command line")   \
 	X(ARTIFACT_FORMAT, "artifact.format", "the file is not of this format",                    \
 	  "choose another format")                                                                 \
+	/* evidence */                                                                             \
+	X(EVIDENCE_SIGNER, "evidence.signer",                                                      \
+	  "no host, service or builder of the roster has signed this evidence so",                 \
+	  "sign it with the key that the roster lists for this name")                              \
 	/* access to the server */                                                                 \
 	X(CALL_AUTH, "call.auth", "the call is not signed by a key of the roster",                 \
 	  "greatseal init-client")                                                                 \

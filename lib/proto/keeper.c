@@ -4,6 +4,9 @@
 
 #define SIG_STRING (4 + KEEPER_SIG_MAX)
 #define BODY_MAX (KEEPER_FRAME_MAX - KEEPER_HEADER)
+#define ACT_STATEMENT_MAX EVIDENCE_BYTES_MAX /* the largest of those that acts carry */
+_Static_assert(EVIDENCE_BYTES_MAX >= ACT_BYTES_MAX && EVIDENCE_BYTES_MAX >= PREAPPROVAL_BYTES_MAX,
+	       "every kind fits");
 
 struct gate {
 	const char *name;
@@ -13,7 +16,7 @@ struct gate {
 static const struct gate requests[] = {
 	[KEEPER_HELLO] = {"hello", 2},
 	[KEEPER_SUBMIT] = {"submit", 1 + 4 + REQUEST_BYTES_MAX + 2 * SIG_STRING},
-	[KEEPER_ACT] = {"act", 2 + 4 + ACT_BYTES_MAX + SIG_STRING},
+	[KEEPER_ACT] = {"act", 2 + 4 + ACT_STATEMENT_MAX + SIG_STRING},
 	[KEEPER_COMMIT] = {"commit", DIGEST_SIZE + 4},
 	[KEEPER_SHOW] = {"show", DIGEST_SIZE},
 	[KEEPER_RESULT] = {"result", DIGEST_SIZE + 4},
@@ -26,6 +29,7 @@ static const struct gate requests[] = {
 	[KEEPER_EXPLAIN] = {"explain", 1 + 4 + REQUEST_BYTES_MAX + 2 * SIG_STRING},
 	[KEEPER_CERTS] = {"certs", 4 + KEEPER_STRING_MAX},
 	[KEEPER_LOG_PROOF] = {"log-proof", 16},
+	[KEEPER_EVIDENCE] = {"evidence", DIGEST_SIZE + 4 + ITEM_NAME_MAX},
 };
 
 static const struct gate replies[] = {
@@ -118,6 +122,8 @@ _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 #define DOCUMENT_FIRST 7
 #define DOCUMENT_LAST 8
 #define CHANGE_LAST 9
+#define EVIDENCE_FIRST 10
+#define EVIDENCE_LAST 13
 
 static void put_kind(struct buf *out, enum statement_kind kind, uint8_t first, uint8_t last)
 {
@@ -139,6 +145,16 @@ static rc get_kind(struct view *v, uint8_t first, uint8_t last, enum statement_k
 		if (kind_codes[i] == code)
 			*ret = (enum statement_kind)i;
 	return OK;
+}
+
+/* Kinds that a message of an act carries: what people say of a request, and what is said of
+ * artifacts. */
+static bool is_act(enum statement_kind kind)
+{
+	uint8_t code = (unsigned)kind < STATEMENT__COUNT ? kind_codes[kind] : 0;
+
+	return (code >= ACT_FIRST && code <= ACT_LAST) ||
+	       (code >= EVIDENCE_FIRST && code <= EVIDENCE_LAST);
 }
 
 static rc get_flag(struct view *v, bool *ret)
@@ -359,9 +375,11 @@ void keeper_put_act(struct buf *out, uint64_t correlation, const struct keeper_a
 {
 	struct frame fr = frame_begin(out, KEEPER_ACT, correlation);
 
-	put_kind(out, m->kind, ACT_FIRST, ACT_LAST);
+	if (!is_act(m->kind))
+		buf_fail(out, RC_RANGE);
+	put_kind(out, m->kind, ACT_FIRST, EVIDENCE_LAST);
 	buf_put_u8(out, m->sign);
-	put_string(out, m->statement, ACT_BYTES_MAX);
+	put_statement(out, m->kind, m->statement);
 	put_string(out, m->sig, KEEPER_SIG_MAX);
 	frame_end(out, fr);
 }
@@ -370,9 +388,11 @@ rc keeper_get_act(struct view body, struct keeper_act *ret)
 {
 	struct keeper_act m;
 
-	TRY(get_kind(&body, ACT_FIRST, ACT_LAST, &m.kind));
+	TRY(get_kind(&body, ACT_FIRST, EVIDENCE_LAST, &m.kind));
+	if (!is_act(m.kind))
+		return RC(RC_RANGE);
 	TRY(get_flag(&body, &m.sign));
-	TRY(view_string(&body, ACT_BYTES_MAX, &m.statement));
+	TRY(view_string(&body, statement_info(m.kind)->max_bytes, &m.statement));
 	TRY(view_string(&body, KEEPER_SIG_MAX, &m.sig));
 	TRY(view_end(&body));
 	*ret = m;
@@ -420,6 +440,26 @@ rc keeper_get_digest(struct view body, struct digest *ret)
 	TRY(get_digest(&body, &d));
 	TRY(view_end(&body));
 	*ret = d;
+	return OK;
+}
+
+void keeper_put_evidence(struct buf *out, uint64_t correlation, const struct keeper_evidence *m)
+{
+	struct frame fr = frame_begin(out, KEEPER_EVIDENCE, correlation);
+
+	buf_put_view(out, digest_view(&m->artifact));
+	put_string(out, m->name, ITEM_NAME_MAX);
+	frame_end(out, fr);
+}
+
+rc keeper_get_evidence(struct view body, struct keeper_evidence *ret)
+{
+	struct keeper_evidence m;
+
+	TRY(get_digest(&body, &m.artifact));
+	TRY(view_string(&body, ITEM_NAME_MAX, &m.name));
+	TRY(view_end(&body));
+	*ret = m;
 	return OK;
 }
 

@@ -31,7 +31,8 @@ enum keeper_type {
 	/* requests */
 	KEEPER_HELLO = 1,      /* {u16 protocol} -> KEEPER_R_HELLO */
 	KEEPER_SUBMIT = 2,     /* struct keeper_submit -> R_STATUS, later R_RESULT if sign */
-	KEEPER_ACT = 3,	       /* struct keeper_act -> R_STATUS, later R_RESULT if sign */
+	KEEPER_ACT = 3,	       /* struct keeper_act -> R_STATUS, later R_RESULT if sign; R_JSON for
+				  evidence and preapprovals, which are about no request */
 	KEEPER_COMMIT = 4,     /* struct keeper_commit -> R_STATUS (wait, deny) or R_RESULT */
 	KEEPER_SHOW = 5,       /* struct digest -> R_STATUS */
 	KEEPER_RESULT = 6,     /* struct keeper_commit -> R_RESULT of a finished use */
@@ -45,6 +46,7 @@ enum keeper_type {
 		12, /* struct keeper_submit, nothing stored, signatures may be empty -> R_STATUS */
 	KEEPER_CERTS = 13,     /* {string key name} -> R_CERTS: leaf and chain, DER */
 	KEEPER_LOG_PROOF = 14, /* {u64 index, u64 size or 0 = newest} -> R_PROOF */
+	KEEPER_EVIDENCE = 15,  /* struct keeper_evidence -> R_JSON */
 	/* replies */
 	KEEPER_R_ERROR = 128, /* struct keeper_error */
 	KEEPER_R_HELLO = 129,
@@ -84,9 +86,9 @@ struct keeper_submit {
 };
 
 struct keeper_act {
-	enum statement_kind kind;
+	enum statement_kind kind; /* APPROVAL..CANCELLATION, SCAN..PREAPPROVAL */
 	struct view statement;
-	struct view sig;
+	struct view sig; /* empty for PROVENANCE */
 	bool sign;
 };
 
@@ -94,6 +96,12 @@ struct keeper_act {
 struct keeper_commit {
 	struct digest request;
 	uint32_t use;
+};
+
+/* name (may be empty): also what builders made under this file name that is another file. */
+struct keeper_evidence {
+	struct digest artifact;
+	struct view name;
 };
 
 struct keeper_change {
@@ -172,6 +180,7 @@ void keeper_put_commit(struct buf *out, uint64_t correlation, enum keeper_type t
 		       const struct keeper_commit *m); /* COMMIT or RESULT */
 void keeper_put_digest(struct buf *out, uint64_t correlation, enum keeper_type type,
 		       const struct digest *d); /* SHOW, STATEMENT */
+void keeper_put_evidence(struct buf *out, uint64_t correlation, const struct keeper_evidence *m);
 void keeper_put_change(struct buf *out, uint64_t correlation, const struct keeper_change *m);
 void keeper_put_strings(struct buf *out, uint64_t correlation, enum keeper_type type,
 			const struct view *strings, size_t count); /* KEYS, CSR, CERTS */
@@ -197,6 +206,7 @@ MUST rc keeper_get_submit(struct view body, struct keeper_submit *ret);
 MUST rc keeper_get_act(struct view body, struct keeper_act *ret);
 MUST rc keeper_get_commit(struct view body, struct keeper_commit *ret);
 MUST rc keeper_get_digest(struct view body, struct digest *ret);
+MUST rc keeper_get_evidence(struct view body, struct keeper_evidence *ret);
 MUST rc keeper_get_change(struct view body, struct keeper_change *ret);
 MUST rc keeper_get_strings(struct view body, struct view *ret, size_t count);
 MUST rc keeper_get_document_request(struct view body, enum statement_kind *ret);

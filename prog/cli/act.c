@@ -16,6 +16,7 @@
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/encode.h"
+#include "prog/cli/evidence.h"
 #include "prog/cli/inspect.h"
 #include "prog/cli/logview.h"
 #include "prog/cli/wish.h"
@@ -155,6 +156,9 @@ rc cmd_approve(struct cli *c, const struct args *a)
 	TRY(fill_common(c, a, STATEMENT_APPROVAL, &w, &act));
 	if (!c->json)
 		wish_print(c, &w, args_has(a, "all"));
+	if (!c->json)
+		TRY(evidence_print_request(c, &w,
+					   args_has(a, "all") ? w.request.count : EVIDENCE_SHOWN));
 	if (args_has(a, "inspect"))
 		TRY(inspect_request_locally(c, &w));
 	TRY(fill_approval(c, &w, &act));

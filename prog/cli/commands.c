@@ -2,6 +2,7 @@
 #include "prog/cli/act.h"
 #include "prog/cli/cli.h"
 #include "prog/cli/document.h"
+#include "prog/cli/evidence.h"
 #include "prog/cli/fetch.h"
 #include "prog/cli/help.h"
 #include "prog/cli/init.h"
@@ -144,6 +145,33 @@ static const struct option test_options[] = {
 };
 static const struct option propose_options[] = {
 	{"tests", "FILE", "propose nothing unless these tests pass", false}, {0}};
+#define BY_OPTIONS                                                                                 \
+	{"by", "NAME", "the machine that says so (default: this host)", false},                    \
+	{                                                                                          \
+		"by-key", "PATH", "its SSH key (default: this host's)", false                      \
+	}
+static const struct option scan_options[] = {
+	BY_OPTIONS,
+	{"verdict", "WORD", "clean, infected, suspicious or unknown", false},
+	{"scanner", "TEXT", "program and version", false},
+	{"database", "TEXT", "which signatures it had", false},
+	{0},
+};
+static const struct option rebuild_options[] = {
+	{"builder", "NAME", "the builder's name in the roster", false},
+	{"builder-key", "PATH", "its SSH key", false},
+	{"source", "URI", "what was built", false},
+	{"version", "TEXT", "which version of it", false},
+	{"upload", NULL, "send the files too, so that differences can be shown", false},
+	{0},
+};
+static const struct option provenance_options[] = {
+	{"by-key", "PATH", "SSH key of the machine that says so (default: this host's)", false},
+	{"builder-id", "URI", "who built it", false},
+	{"source", "URI", "what was built", false},
+	{"output", "FILE", "where the envelope goes (-o, default: FILE.intoto.jsonl)", false},
+	{0},
+};
 static const struct option help_options[] = {{"man", NULL, "greatseal(1) for man(1)", false}, {0}};
 
 const struct command command_table[] = {
@@ -233,6 +261,21 @@ const struct command command_table[] = {
 	{"key retire", "KEY", "Retire a key for good", "", message_option, 1, 1, cmd_key_retire},
 	{"key sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
+	{"attest scan", "FILE...", "Say what a scanner found in files",
+	 "Hashes the files and signs the verdict as this host, or as the machine named.",
+	 scan_options, 1, -1, cmd_attest_scan},
+	{"attest rebuild", "FILE...", "Say that a builder made these files from that source",
+	 "Independent builders that get the same bytes vouch for them. The key must be one that "
+	 "the\n"
+	 "roster lists under builders.",
+	 rebuild_options, 1, -1, cmd_attest_rebuild},
+	{"attest provenance", "FILE...", "Say which build service made files from what",
+	 "SLSA v1 provenance in a DSSE envelope, written beside the first file and sent. What "
+	 "other\n"
+	 "tools have made is sent in the same way to POST /v1/evidence.",
+	 provenance_options, 1, -1, cmd_attest_provenance},
+	{"evidence list", "REQUEST | FILE | sha256:HEX", "Who vouches for files, and who disagrees",
+	 "", none, 1, 1, cmd_evidence_list},
 	{"help", "[COMMAND]", "This help", "", help_options, 0, 2, cmd_help},
 	{0},
 };

@@ -6,6 +6,7 @@
 #include "lib/base/num.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/evidence.h"
 #include "prog/cli/files.h"
 #include "prog/cli/policy.h"
 #include "prog/cli/shown.h"
@@ -178,6 +179,7 @@ rc cmd_show(struct cli *c, const struct args *a)
 	wish_print(c, &w, args_has(a, "all"));
 	print_claims(&w);
 	print_reports(c, &w);
+	TRY(evidence_print_request(c, &w, args_has(a, "all") ? w.request.count : EVIDENCE_SHOWN));
 	answer_print_status(c, wish_status(&w));
 	return OK;
 }

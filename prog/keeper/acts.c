@@ -1,4 +1,5 @@
 /* What people say about a request: approval, denial, withdrawal, cancellation. */
+#include "prog/keeper/evidence.h"
 #include "prog/keeper/gate.h"
 
 #include <string.h>
@@ -241,8 +242,13 @@ rc handle_act(struct call *c)
 	uint64_t leaf = UINT64_MAX;
 	rc r = keeper_get_act(c->body, &in.m);
 
-	if (!rc_is_ok(r) || in.m.kind < STATEMENT_APPROVAL || in.m.kind > STATEMENT_CANCELLATION)
-		return malformed(c, rc_is_ok(r) ? RC(RC_UNKNOWN) : r);
+	if (!rc_is_ok(r))
+		return malformed(c, r);
+	if (in.m.kind == STATEMENT_SCAN || in.m.kind == STATEMENT_REBUILD ||
+	    in.m.kind == STATEMENT_PROVENANCE)
+		return evidence_act(c, &in.m);
+	if (in.m.kind < STATEMENT_APPROVAL || in.m.kind > STATEMENT_CANCELLATION)
+		return malformed(c, RC(RC_UNKNOWN));
 	in.digest = digest_of(in.m.statement);
 	r = journal_statement_get(k->journal, &in.digest, &known, NULL, NULL, &k->round.fault);
 	if (!rc_is_ok(r) && r.code != RC_NOTFOUND)

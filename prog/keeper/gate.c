@@ -26,9 +26,10 @@ static const struct row rows[] = {
 	[KEEPER_EXPLAIN] = {"explain", handle_explain, 0},
 	[KEEPER_CERTS] = {"certs", handle_certs, 0},
 	[KEEPER_LOG_PROOF] = {"log-proof", handle_log_proof, 0},
+	[KEEPER_EVIDENCE] = {"evidence", handle_evidence, 0},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
-_Static_assert(ROWS == KEEPER_LOG_PROOF + 1, "one row per request type");
+_Static_assert(ROWS == KEEPER_EVIDENCE + 1, "one row per request type");
 
 rc malformed(struct call *c, rc r)
 {

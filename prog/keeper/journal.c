@@ -100,12 +100,13 @@ rc journal_create(const char *path, const struct journal_identity *id, struct fa
 	fd_close(&fd);
 	TRY(open_db(path, SQLITE_OPEN_READWRITE, &j, f));
 	TRY(exec(j, journal_schema, "schema", f));
+	TRY(exec(j, journal_schema_evidence, "schema of evidence", f));
 	TRY(first_rows(j, id, f));
 	/* Last, so that a file with a version is a whole one. */
-	TRY(exec(j, "PRAGMA user_version=2", "version", f));
+	TRY(exec(j, "PRAGMA user_version=3", "version", f));
 	return exec(j, "PRAGMA wal_checkpoint(TRUNCATE)", "checkpoint", f);
 }
-_Static_assert(JOURNAL_VERSION == 2, "user_version above");
+_Static_assert(JOURNAL_VERSION == 3, "user_version above");
 
 static rc check_version(struct journal *j, struct fault *f)
 {

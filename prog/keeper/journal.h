@@ -24,7 +24,7 @@
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 2      /* 1 had uses without key and requester */
+#define JOURNAL_VERSION 3      /* 2 had no evidence and no preapprovals */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
@@ -208,6 +208,66 @@ MUST rc journal_key_each(struct journal *j,
 			 rc (*key)(void *ctx, const struct name *name, struct view record,
 				   struct fault *f),
 			 void *ctx, struct fault *f);
+
+/* ---- Evidence and preapprovals (journal_evidence.c)
+ * ---------------------------------------------------------------------------*/
+/* "b:builder-a": first letter of the kind of principal, and the name. */
+#define JOURNAL_MAKER_MAX (NAME_MAX_LEN + 2)
+#define JOURNAL_DETAIL_MAX 2048u
+struct journal_evidence {
+	struct digest artifact;
+	enum statement_kind kind; /* SCAN, REBUILD, PROVENANCE */
+	char maker[JOURNAL_MAKER_MAX + 1];
+	uint64_t leaf;
+	unix_time given;
+	struct digest statement;
+	struct digest signer;		    /* fingerprint of the SSH key */
+	bool clean;			    /* scan */
+	char name[ITEM_NAME_MAX + 1];	    /* rebuild: of the file; not read back */
+	uint8_t detail[JOURNAL_DETAIL_MAX]; /* what evidence.c wants remembered */
+	size_t detail_len;
+};
+/* Replaces what this maker has said of this artifact in this kind. */
+MUST rc journal_evidence_put(struct journal *j, const struct journal_evidence *e, struct fault *f);
+/* RC_NOTFOUND. */
+MUST rc journal_evidence_get(struct journal *j, const struct digest *artifact,
+			     enum statement_kind kind, const char *maker,
+			     struct journal_evidence *ret, struct fault *f);
+/* Calls back for all that is known of an artifact, by kind and maker; a failure ends it. */
+MUST rc journal_evidence_each(struct journal *j, const struct digest *artifact,
+			      rc (*each)(void *ctx, const struct journal_evidence *e), void *ctx,
+			      struct fault *f);
+/* The newest rebuild of each builder that made another artifact under this name. */
+MUST rc journal_rebuild_each(struct journal *j, const char *name, const struct digest *except,
+			     rc (*each)(void *ctx, const struct journal_evidence *e), void *ctx,
+			     struct fault *f);
+/* Forgets the rows of this maker's oldest statements, so that about `keep` rows stay. */
+MUST rc journal_evidence_trim(struct journal *j, const char *maker, uint32_t keep, struct fault *f);
+
+struct journal_preapproval {
+	uint64_t leaf;
+	struct digest items; /* of the set */
+	struct digest digest;
+	struct name person;
+	struct digest signer;
+	struct digest fingerprint; /* of the key that is to sign */
+	struct digest rule;
+	unix_time given;
+	unix_time expires;
+	uint32_t uses;
+	uint32_t spent;
+};
+MUST rc journal_preapproval_add(struct journal *j, const struct journal_preapproval *p,
+				struct fault *f);
+/* Those of the set that are neither withdrawn nor spent nor expired, oldest first, at most cap. */
+MUST rc journal_preapproval_list(struct journal *j, const struct digest *items, unix_time now,
+				 struct journal_preapproval *out, size_t cap, size_t *ret_count,
+				 struct fault *f);
+/* RC_CORRUPT if none is left. */
+MUST rc journal_preapproval_spend(struct journal *j, uint64_t leaf, struct fault *f);
+/* RC_NOTFOUND unless it is this person's and not withdrawn yet. */
+MUST rc journal_preapproval_withdraw(struct journal *j, uint64_t leaf, const struct name *person,
+				     struct fault *f);
 
 /* fsck: SQLite's own integrity check. RC_CORRUPT. */
 MUST rc journal_check(struct journal *j, struct fault *f);

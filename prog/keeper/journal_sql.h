@@ -63,7 +63,32 @@
 	  "SELECT s.leaf,s.digest,s.kind,s.sigs,s.body FROM document d"                            \
 	  " JOIN statement s ON s.leaf=d.leaf WHERE d.kind=? ORDER BY d.version DESC LIMIT 1")     \
 	X(KEY_PUT, "INSERT OR REPLACE INTO key(name,record) VALUES(?,?)")                          \
-	X(KEY_EACH, "SELECT name,record FROM key ORDER BY name")
+	X(KEY_EACH, "SELECT name,record FROM key ORDER BY name")                                   \
+	X(EVIDENCE_PUT,                                                                            \
+	  "INSERT OR REPLACE INTO evidence(artifact,kind,maker,leaf,given,statement,signer,clean," \
+	  "name,detail) VALUES(?,?,?,?,?,?,?,?,?,?)")                                              \
+	X(REBUILD_LIST,                                                                            \
+	  "SELECT kind,maker,max(leaf),given,statement,signer,clean,detail,artifact FROM evidence" \
+	  " WHERE kind=11 AND name=? AND artifact<>? GROUP BY maker")                              \
+	X(EVIDENCE_GET, "SELECT kind,maker,leaf,given,statement,signer,clean,detail FROM evidence" \
+			" WHERE artifact=? AND kind=? AND maker=?")                                \
+	X(EVIDENCE_LIST,                                                                           \
+	  "SELECT kind,maker,leaf,given,statement,signer,clean,detail FROM evidence"               \
+	  " WHERE artifact=? ORDER BY kind,maker")                                                 \
+	X(EVIDENCE_TRIM, "DELETE FROM evidence WHERE maker=?1 AND leaf<(SELECT leaf FROM evidence" \
+			 " WHERE maker=?1 ORDER BY leaf DESC LIMIT 1 OFFSET ?2)")                  \
+	X(PREAPPROVAL_ADD,                                                                         \
+	  "INSERT INTO "                                                                           \
+	  "preapproval(leaf,items,digest,person,signer,fingerprint,rule,given,expires,"            \
+	  "uses,spent,withdrawn) VALUES(?,?,?,?,?,?,?,?,?,?,0,0)")                                 \
+	X(PREAPPROVAL_LIST,                                                                        \
+	  "SELECT leaf,digest,person,signer,fingerprint,rule,given,expires,uses,spent"             \
+	  " FROM preapproval WHERE items=? AND withdrawn=0 AND spent<uses AND expires>?"           \
+	  " ORDER BY leaf LIMIT ?")                                                                \
+	X(PREAPPROVAL_SPEND,                                                                       \
+	  "UPDATE preapproval SET spent=spent+1 WHERE leaf=? AND spent<uses AND withdrawn=0")      \
+	X(PREAPPROVAL_WITHDRAW,                                                                    \
+	  "UPDATE preapproval SET withdrawn=1 WHERE leaf=? AND person=? AND withdrawn=0")
 
 enum journal_sql {
 #define JOURNAL_SQL_ENUM(name, sql) SQL_##name,
@@ -80,6 +105,7 @@ struct journal {
 
 /* Pragmas and tables of a new file; pragmas of every connection. */
 extern const char journal_schema[];
+extern const char journal_schema_evidence[];
 extern const char journal_pragmas[];
 extern const char *const journal_sql_text[SQL__COUNT];
 

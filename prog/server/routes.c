@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "lib/model/request.h"
+#include "lib/model/statement.h"
 
 #define SMALL 65536u
 #define BASE64_OF(n) ((n) / 3 * 4 + 8)
 #define REQUEST_BODY_MAX (BASE64_OF(REQUEST_BYTES_MAX) + 2 * SMALL)
+#define EVIDENCE_BODY_MAX (BASE64_OF(EVIDENCE_BYTES_MAX) + SMALL)
 #define CHANGE_BODY_MAX (BASE64_OF(DOCUMENT_BYTES_MAX) + 16 * SMALL)
 
 const struct route route_table[] = {
@@ -44,6 +46,8 @@ const struct route route_table[] = {
 	{"GET", "v1/requests/*/items/*/artifact", 0, 0, get_item_artifact},
 	{"GET", "v1/artifacts/*", 0, 0, get_artifact},
 	{"GET", "v1/reports/*", 0, 0, get_report},
+	{"POST", "v1/evidence", 0, EVIDENCE_BODY_MAX, post_evidence},
+	{"GET", "v1/evidence", 0, 0, get_evidence},
 	{0},
 };
 

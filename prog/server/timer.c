@@ -51,8 +51,7 @@ static rc take_request(void *ctx, const struct store_request *row)
 	return buf_done(&r->frame);
 }
 
-/* Shows one request again; the answer goes into the store like any other. */
-static void show_again(struct server *s, const struct digest *id)
+void request_show_again(struct server *s, const struct digest *id)
 {
 	struct call_ctx c = {.server = s, .file = -1};
 	struct resubmit again = {.id = keeper_client_id(s->keeper)};
@@ -80,7 +79,7 @@ static void run_due(struct server *s)
 					     take_id, &due, NULL),
 		  "looked at again in the next period");
 	for (size_t i = 0; i < due.count; i++)
-		show_again(s, &due.ids[i]);
+		request_show_again(s, &due.ids[i]);
 }
 
 /* Waits for the next period, or not at all while there is more to do; false: it is over. The lock

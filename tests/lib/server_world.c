@@ -29,6 +29,7 @@ static const struct {
 	{"/v1/changes", post_change, false},
 	{"/v1/requests/" DIGEST_TEXT "/acts", post_act, false},
 	{"/v1/requests/" DIGEST_TEXT "/sign", post_sign, false},
+	{"/v1/evidence", post_evidence, false},
 };
 #define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 
