@@ -134,7 +134,7 @@ static rc resume(const struct pending *p, struct state *s, struct fault *f)
 	return fetch_origin(&again, s->who.origin, f);
 }
 
-static void say(const struct conf *c, const struct state *s)
+static void say(const struct state *s)
 {
 	char when[TIME_TEXT] = "";
 
@@ -142,7 +142,25 @@ static void say(const struct conf *c, const struct state *s)
 	(void)printf("host %s at %s (%s)\n", s->who.host.s, s->who.server, s->who.origin);
 	(void)printf("  class %s, certificate until %s, renewed %llu times\n", s->who.klass, when,
 		     (unsigned long long)s->counter);
-	(void)c;
+}
+
+static const char *const own_files[][2] = {{"host.key", "host.key.old"},
+					   {"state.json", "state.json.old"}};
+
+/* A new invitation means a new key: the old one may be what was copied. */
+static rc put_aside(int dirfd, struct fault *f)
+{
+	for (size_t i = 0; i < sizeof(own_files) / sizeof(own_files[0]); i++)
+		if (renameat(dirfd, own_files[i][0], dirfd, own_files[i][1]) != 0 &&
+		    errno != ENOENT)
+			return fault_errno(f, errno, "%s", own_files[i][0]);
+	return pending_drop(dirfd, f);
+}
+
+static void drop_aside(int dirfd)
+{
+	for (size_t i = 0; i < sizeof(own_files) / sizeof(own_files[0]); i++)
+		(void)unlinkat(dirfd, own_files[i][1], 0);
 }
 
 rc cmd_enrol(const struct conf *c, const struct enrol_order *o, struct fault *f)
@@ -163,11 +181,14 @@ rc cmd_enrol(const struct conf *c, const struct enrol_order *o, struct fault *f)
 				 "the settings name a key-file: that host is in "
 				 "the roster with its key");
 	TRY(state_dir(c->state, &dirfd, &lock, f));
+	if (o->again) {
+		TRY(check_order(o, f));
+		TRY(put_aside(dirfd, f));
+	}
 	if (faccessat(dirfd, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return fault_set(f, RC_EXISTS, 0,
-				 "this host is enrolled already: greatseal-agent status; to begin "
-				 "anew, remove what is in %s",
-				 c->state);
+				 "this host is enrolled already: greatseal-agent status; with a "
+				 "new token, --again makes a new key");
 	r = pending_load(dirfd, &p, f);
 	if (r.code == RC_NOTFOUND)
 		TRY(check_order(o, f));
@@ -186,8 +207,10 @@ rc cmd_enrol(const struct conf *c, const struct enrol_order *o, struct fault *f)
 		r = errand_run(&e, &p, &s, f);
 	}
 	host_key_free(key);
-	if (rc_is_ok(r))
-		say(c, &s);
+	if (rc_is_ok(r)) {
+		drop_aside(dirfd);
+		say(&s);
+	}
 	return r;
 }
 
@@ -225,7 +248,7 @@ static rc renew_here(const struct conf *c, struct fault *f)
 	r = renewal_do(dirfd, key, clock_now(&clock_system), &s, f);
 	host_key_free(key);
 	if (rc_is_ok(r))
-		say(c, &s);
+		say(&s);
 	return r;
 }
 

@@ -12,6 +12,7 @@ struct enrol_order {
 	const char *name;  /* NULL: the token's; else they must agree */
 	const char *token; /* NULL: what is pending is tried again; "-": a line of stdin */
 	const char *token_file;
+	bool again; /* put the key and state that are there aside and begin anew */
 };
 MUST rc cmd_enrol(const struct conf *c, const struct enrol_order *o, struct fault *f);
 /* Through the agent that runs, or without one. */

@@ -32,7 +32,8 @@ static int usage(FILE *out, int code)
 	(void)fprintf(
 		out,
 		"usage: greatseal-agent run|-t [--user] [--config FILE] [--SETTING VALUE ...]\n"
-		"       greatseal-agent enrol URL --pin sha256:HEX --token TOKEN|- [--name NAME]\n"
+		"       greatseal-agent enrol URL --pin sha256:HEX --token TOKEN|- [--name NAME] "
+		"[--again]\n"
 		"       greatseal-agent renew | status [--json]\n"
 		"       greatseal-agent --help | --version\n");
 	return code;
@@ -309,6 +310,10 @@ static rc verb(int argc, char **argv, struct fault *f)
 	if (argc > ARGS_MAX)
 		return fault_set(f, RC_USAGE, 0, "too many arguments");
 	for (int i = 2; i < argc; i++) {
+		if (enrol && strcmp(argv[i], "--again") == 0) {
+			o.again = true;
+			continue;
+		}
 		if (enrol && own_option(&o, argc, argv, &i))
 			continue;
 		if (strcmp(argv[i], "--json") == 0) {

@@ -137,6 +137,17 @@ ok "a server with another key is not spoken to"
 stop_agent
 refused 1 "the agent at" as carol inbox
 
+# ---- A user's own agent ----
+mkdir -m 700 runtime home
+XDG_RUNTIME_DIR=$work/runtime HOME=$work/home greatseal-agent run --user "${agent_settings[@]:2}" 2>>agent.log &
+agent=$!
+pids+=("$agent")
+until_true curl -sf --unix-socket runtime/greatseal-agent.sock http://a/agent/v1/info -o /dev/null
+[[ $(stat -c %a runtime/greatseal-agent.sock) == 600 ]] || die "the user's socket"
+XDG_RUNTIME_DIR=$work/runtime HOME=$work/home greatseal-agent status --user "${agent_settings[@]:2}" --json | jq -e .running >/dev/null || die status
+stop_agent
+ok "a user's own agent"
+
 # ---- Who may ----
 if ((UID == 0)) && id nobody >/dev/null 2>&1; then
 	chmod 711 "$work"

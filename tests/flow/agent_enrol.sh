@@ -169,6 +169,18 @@ ok "a cloned state directory is noticed"
 rm -r state
 mv original state
 
+# ---- Once more, with a new invitation ----
+rm token
+kill -USR1 "$ca"
+until_true test -s token
+key=$(sha256sum <state/host.key)
+refused "host.token" enrol --again --token "$other"
+[[ ! -e state/state.json && -e state/state.json.old ]] || die "what was there is put aside"
+enrol --again --token-file token >/dev/null
+[[ $(sha256sum <state/host.key) != "$key" && ! -e state/host.key.old && ! -e state/state.json.old ]] || die "the old key"
+[[ $(status .renewals) == 0 ]] || die status
+ok "enrolled again, with a new key"
+
 # ---- Broken state ----
 cp state/state.json good.json
 echo '{' >state/state.json

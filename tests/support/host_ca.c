@@ -281,6 +281,7 @@ int main(int argc, char **argv)
 	s.dir = argv[1];
 	(void)sigemptyset(&ends);
 	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGUSR1); /* a new token; the host is forgotten */
 	(void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	ca_new(&s.ca, KEY_P256);
 	buf_init(&cert, 8192);
@@ -293,7 +294,12 @@ int main(int argc, char **argv)
 	make_token();
 	write_text("pin", pin);
 	write_text("address", http_server_address(server));
-	(void)sigwait(&ends, &sig);
+	while (sigwait(&ends, &sig) == 0 && sig == SIGUSR1) {
+		(void)pthread_mutex_lock(&s.lock);
+		s.enrolled = false;
+		make_token();
+		(void)pthread_mutex_unlock(&s.lock);
+	}
 	http_server_free(server);
 	ca_free(&s.ca);
 	free(s.last_answer);
