@@ -31,12 +31,17 @@
 	  "sign with a key that the roster lists for this person")                                 \
 	X(SIG_ADMIN, "sig.admin", "a signature under the change does not verify",                  \
 	  "sign with a key that the roster lists for this person")                                 \
-	X(WHO_PERSON, "who.person", "the roster has no such person", "ask for a roster change")    \
+	X(WHO_PERSON, "who.person", "the roster has no such person or service",                    \
+	  "ask for a roster change")                                                               \
 	X(WHO_HOST, "who.host", "the roster has no such host", "enrol the host")                   \
 	X(WHO_SELF, "who.self", "nobody approves a request of their own",                          \
 	  "ask somebody else who holds a seat of the rule")                                        \
 	X(WHO_SEAT, "who.seat", "this person holds no seat of the rule",                           \
 	  "ask a member of the groups that the rule names")                                        \
+	X(WHO_BEHIND, "who.behind", "this person is behind the service that asks",                 \
+	  "ask somebody else who holds a seat of the rule")                                        \
+	X(WHO_CHANNEL, "who.channel", "the seat is for approvals from elsewhere",                  \
+	  "approve where the seat asks for it: (cli) on the command line")                         \
 	X(WHO_OWNER, "who.owner", "only the requester may do this", "ask the requester")           \
 	/* the key */                                                                              \
 	X(KEY_UNKNOWN, "key.unknown", "the keeper has no such key", "see: greatseal key list")     \
@@ -83,6 +88,9 @@
 	X(APPROVE_RULE, "approve.rule-changed", "the approval is for another version of the rule", \
 	  "approve again")                                                                         \
 	X(APPROVE_EXPIRED, "approve.expired", "the approval has expired", "approve again")         \
+	X(APPROVE_SYNCED, "approve.synced",                                                        \
+	  "the approval is by a passkey that may be on several devices",                           \
+	  "approve with a security key, or on the command line")                                   \
 	X(APPROVE_DUPLICATE, "approve.duplicate", "this person has approved already",              \
 	  "nothing to do: one person fills one seat")                                              \
 	X(TIME_NOT_BEFORE, "time.not-before", "the request is not to be signed yet",               \

@@ -255,7 +255,8 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			.rule = policy_rule_digest(w->policy, rule, w->roster, &request.key, &key),
 			.statement = {{(uint8_t)(i + 1)}},
 			.given = given < 0 ? 0 : given,
-			.expires = TIME_MAX};
+			.expires = TIME_MAX,
+			.channel = SSHKEY_CLI};
 	return evaluate(w->policy, w->roster, &facts, ret);
 }
 

@@ -27,6 +27,22 @@ static rc names_exist(const struct context *c, const struct quorum_spec *spec, c
 	return OK;
 }
 
+static const char *ref_prefix(const struct subject_ref *s)
+{
+	if (s->is_service)
+		return "service:";
+	return s->is_group ? "group:" : "";
+}
+
+static const char *ref_what(const struct subject_ref *s, bool is_host)
+{
+	if (s->is_service)
+		return "service";
+	if (is_host)
+		return s->is_group ? "hosts" : "host";
+	return s->is_group ? "people" : "person";
+}
+
 static rc refs_exist(const struct context *c, const struct rule *rule, bool is_host)
 {
 	const struct subject_ref *list = is_host ? rule->from : rule->request;
@@ -38,6 +54,9 @@ static rc refs_exist(const struct context *c, const struct rule *rule, bool is_h
 
 		if (list[i].is_group)
 			found = roster_group(c->roster, is_host, n) != NULL;
+		else if (list[i].is_service)
+			found = n->s[0] == '\0' ? c->roster->service_count > 0
+						: roster_service(c->roster, n) != NULL;
 		else
 			found = (is_host ? roster_host(c->roster, n)
 					 : roster_person(c->roster, n)) != NULL;
@@ -45,10 +64,9 @@ static rc refs_exist(const struct context *c, const struct rule *rule, bool is_h
 			return fault_set(c->fault, RC_NOTFOUND, 0,
 					 "rule %s: %s names %s%s, and the roster has no such %s%s",
 					 rule->name.s, is_host ? "from" : "request",
-					 list[i].is_group ? "group:" : "", n->s,
+					 ref_prefix(&list[i]), n->s[0] == '\0' ? "*" : n->s,
 					 list[i].is_group ? "group of " : "",
-					 is_host ? (list[i].is_group ? "hosts" : "host")
-						 : (list[i].is_group ? "people" : "person"));
+					 ref_what(&list[i], is_host));
 	}
 	return OK;
 }
@@ -103,6 +121,29 @@ static rc can_be_filled(const struct context *c, const struct quorum_spec *spec,
 	return OK;
 }
 
+/* The owners of a service do not approve what it asks for: the others have to suffice. */
+static rc without_owners(const struct context *c, const struct rule *rule, const char *where)
+{
+	for (size_t i = 0; i < c->roster->service_count; i++) {
+		const struct principal *s = &c->roster->services[i];
+		struct matching m;
+		size_t open;
+
+		if (s->owner_count == 0 || !may_request(rule, s))
+			continue;
+		for (size_t k = 0; k < c->roster->people_count; k++)
+			if (roster_is_behind(s, &c->roster->people[k], ""))
+				c->people[k] = NULL;
+		matching_init(&m, &rule->approve);
+		open = matching_run(&m, c->people, c->roster->people_count);
+		for (size_t k = 0; k < c->roster->people_count; k++)
+			c->people[k] = &c->roster->people[k];
+		if (open > 0)
+			return not_fillable(c, &m, where, s);
+	}
+	return OK;
+}
+
 static rc quorum_check(const struct context *c, const struct quorum_spec *spec, const char *where)
 {
 	TRY(names_exist(c, spec, where));
@@ -119,7 +160,8 @@ static rc rule_check(const struct context *c, const struct rule *rule)
 	if (rule->unattended)
 		return OK;
 	TRY(names_exist(c, &rule->approve, where));
-	return can_be_filled(c, &rule->approve, rule, where);
+	TRY(can_be_filled(c, &rule->approve, rule, where));
+	return without_owners(c, rule, where);
 }
 
 static rc check_all(const struct context *c)

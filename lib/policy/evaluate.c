@@ -82,11 +82,17 @@ static const char *separator(size_t i, size_t n)
 	return i + 1 == n ? " and " : ", ";
 }
 
+static const char *ref_word(const struct subject_ref *s)
+{
+	if (s->is_service)
+		return s->name.s[0] == '\0' ? "any service" : "service ";
+	return s->is_group ? "group " : "";
+}
+
 static void say_refs(struct words *w, const struct subject_ref *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		say(w, "%s%s%s", separator(i, count), list[i].is_group ? "group " : "",
-		    list[i].name.s);
+		say(w, "%s%s%s", separator(i, count), ref_word(&list[i]), list[i].name.s);
 }
 
 /* ---- Checks that are the same for every rule ------------------------------------------------*/
@@ -94,8 +100,8 @@ static void say_refs(struct words *w, const struct subject_ref *list, size_t cou
 static void check_who(const struct eval *c, struct decision *d)
 {
 	if (c->requester == NULL)
-		check_add(d, REASON_WHO_PERSON, OUTCOME_DENY, "the roster has no person %s",
-			  c->request->requester.s);
+		check_add(d, REASON_WHO_PERSON, OUTCOME_DENY,
+			  "the roster has no person or service %s", c->request->requester.s);
 	if (c->host == NULL)
 		check_add(d, REASON_WHO_HOST, OUTCOME_DENY, "the roster has no host %s",
 			  c->request->host.s);
@@ -271,12 +277,13 @@ static void check_limits(const struct eval *c, const struct rule *rule, struct d
 /* ---- Approvals ------------------------------------------------------------------------------*/
 
 struct tally {
-	struct name live[QUORUM_PEOPLE_MAX];
+	struct voter live[QUORUM_PEOPLE_MAX];
 	size_t fact[QUORUM_PEOPLE_MAX]; /* index of the approval behind live[i] */
 	size_t count;
 	struct words approved;
 	struct words outdated;
 	struct words expired;
+	struct words synced;
 };
 
 /* Why an approval does not count under the rule; REASON_NONE if it does. */
@@ -290,20 +297,31 @@ static enum reason flaw(const struct eval *c, const struct rule *rule,
 		return REASON_WHO_PERSON;
 	if (name_is_equal(&a->person, &c->request->requester))
 		return REASON_WHO_SELF;
-	if (!quorum_holds_seat(&rule->approve, p))
+	if (c->requester != NULL && c->requester->kind == PRINCIPAL_SERVICE &&
+	    roster_is_behind(c->requester, p, c->facts->actor != NULL ? c->facts->actor : ""))
+		return REASON_WHO_BEHIND;
+	if (!quorum_holds_seat(&rule->approve, p, ~0u))
 		return REASON_WHO_SEAT;
+	if (!quorum_holds_seat(&rule->approve, p, 1u << a->channel))
+		return REASON_WHO_CHANNEL;
 	if (!digest_is_equal(&a->rule, rule_digest))
 		return REASON_APPROVE_RULE;
 	if (now >= a->expires || now < a->given ||
 	    (uint64_t)(now - a->given) >= rule->approval_lifetime)
 		return REASON_APPROVE_EXPIRED;
+	if (rule->unsynced && a->synced)
+		return REASON_APPROVE_SYNCED;
 	return REASON_NONE;
 }
 
 enum reason approval_reason(const struct policy *p, const struct roster *r, const struct rule *rule,
 			    const struct facts *facts, const struct approval_fact *a)
 {
-	const struct eval c = {.policy = p, .roster = r, .facts = facts, .request = facts->request};
+	const struct eval c = {.policy = p,
+			       .roster = r,
+			       .facts = facts,
+			       .request = facts->request,
+			       .requester = roster_requester(r, &facts->request->requester)};
 	struct digest digest =
 		policy_rule_digest(p, rule, r, &facts->request->key, &facts->key_fingerprint);
 
@@ -318,7 +336,7 @@ static void say_person(struct words *w, const struct name *n)
 static bool is_counted(const struct tally *t, const struct name *person)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (name_is_equal(&t->live[i], person))
+		if (name_is_equal(&t->live[i].name, person))
 			return true;
 	return false;
 }
@@ -337,15 +355,17 @@ static rc tally(const struct eval *c, const struct rule *rule, const struct dige
 			say_person(&t->outdated, &a->person);
 		if (why == REASON_APPROVE_EXPIRED)
 			say_person(&t->expired, &a->person);
+		if (why == REASON_APPROVE_SYNCED)
+			say_person(&t->synced, &a->person);
 		if (why != REASON_NONE || is_counted(t, &a->person))
 			continue;
 		if (t->count == QUORUM_PEOPLE_MAX)
 			return RC(RC_LIMIT);
-		t->live[t->count] = a->person;
+		t->live[t->count] = (struct voter){a->person, 1u << a->channel};
 		t->fact[t->count++] = i;
 	}
 	for (size_t i = 0; i < t->count; i++)
-		say(&t->approved, "%s%s", separator(i, t->count), t->live[i].s);
+		say(&t->approved, "%s%s", separator(i, t->count), t->live[i].name.s);
 	return OK;
 }
 
@@ -370,10 +390,11 @@ static void say_missing(struct words *w, const struct quorum_result *q)
 		const struct seat *s = &q->missing[i];
 
 		if (s->is_person)
-			say(w, "%s%s", separator(i, q->missing_count), s->who.s);
+			say(w, "%s%s%s", separator(i, q->missing_count), s->who.s,
+			    seat_channel_text(s));
 		else
-			say(w, "%s%u more of %s", separator(i, q->missing_count), s->count,
-			    s->who.s);
+			say(w, "%s%u more of %s%s", separator(i, q->missing_count), s->count,
+			    s->who.s, seat_channel_text(s));
 	}
 }
 
@@ -399,6 +420,10 @@ static void check_quorum(const struct rule *rule, const struct tally *t, struct 
 	if (t->expired.len > 0)
 		check_add(d, REASON_APPROVE_EXPIRED, OUTCOME_WAIT, "expired: the approval of %s",
 			  t->expired.text);
+	if (t->synced.len > 0)
+		check_add(d, REASON_APPROVE_SYNCED, OUTCOME_WAIT,
+			  "rule %s does not count synced passkeys: the approval of %s",
+			  rule->name.s, t->synced.text);
 }
 
 static rc check_approvals(const struct eval *c, const struct rule *rule, struct decision *d)
@@ -590,7 +615,7 @@ rc evaluate(const struct policy *p, const struct roster *r, const struct facts *
 			       .roster = r,
 			       .facts = facts,
 			       .request = facts->request,
-			       .requester = roster_person(r, &facts->request->requester),
+			       .requester = roster_requester(r, &facts->request->requester),
 			       .host = roster_host(r, &facts->request->host),
 			       .key = policy_key(p, &facts->request->key),
 			       .zones = zones};

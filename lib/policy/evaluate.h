@@ -20,6 +20,8 @@ struct approval_fact {
 	struct digest statement;
 	unix_time given;
 	unix_time expires;
+	enum sshkey_channel channel; /* in which it was signed */
+	bool synced;		     /* by a passkey that may be copied between devices */
 };
 
 /* What the journal says about one rate of the key. */
@@ -46,6 +48,9 @@ struct facts {
 	/* A decision that was taken is looked at again by somebody without the journal: rates are
 	 * taken to have been kept. */
 	bool without_rates;
+	/* Who is behind the requesting service, by its token (people[].accounts); NULL: nobody
+	 * said. */
+	const char *actor;
 };
 
 #define CHECKS_MAX 32u
@@ -81,13 +86,13 @@ struct decision {
  * from an opening (inclusive) for their length, freezes hold from <= now < to; both are passed by
  * break_glass rules. Reasons it can give: who.person, who.host, key.unknown, .fingerprint, .locked
  * (wait), .retired, time.* (.deadline, .clock and .zone deny, the others wait), limit.rate (wait),
- * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired. Never fails on input
- * but for RC_LIMIT: over QUORUM_PEOPLE_MAX people hold a live approval. */
+ * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired, .synced. Never fails
+ * on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX people hold a live approval. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 		 struct decision *ret);
 
-/* Why this approval does not count under the rule (who.person, who.self, who.seat,
- * approve.rule-changed, approve.expired); REASON_NONE if it does. */
+/* Why this approval does not count under the rule (who.person, who.self, who.behind, who.seat,
+ * who.channel, approve.rule-changed, approve.expired, approve.synced); REASON_NONE if it does. */
 enum reason approval_reason(const struct policy *p, const struct roster *r, const struct rule *rule,
 			    const struct facts *facts, const struct approval_fact *a);
 

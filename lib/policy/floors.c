@@ -1,10 +1,13 @@
 #include "lib/policy/floors.h"
 
+#include <stdlib.h>
+
 #include "lib/policy/matching.h"
 
 struct floor {
 	const struct roster *roster;
 	const struct principal **people;
+	unsigned *channels; /* room for one of each */
 	const struct rule *rule;
 	const struct name *key;
 	const struct tier *tier;
@@ -12,26 +15,34 @@ struct floor {
 	struct fault *fault;
 };
 
-static bool fills(const struct seat *seat, const struct principal *person)
+/* The channels in which this person fits none of the chosen clauses of the tier. */
+static unsigned unfit_channels(const struct quorum_spec *tier, unsigned chosen,
+			       const struct principal *p)
 {
-	return seat->is_person ? name_is_equal(&seat->who, &person->name)
-			       : principal_is_member(person, &seat->who);
+	unsigned left = p->channels;
+
+	for (unsigned c = 1; c <= left; c <<= 1)
+		for (size_t k = 0; (left & c) != 0 && k < tier->count; k++)
+			if ((chosen >> k & 1) != 0 && seat_fits(&tier->seats[k], p, c))
+				left &= ~c;
+	return left;
 }
 
-/* How many of the rule's places stay empty when nobody who fits one of the chosen clauses of the
- * tier takes part. */
+/* How many of the rule's places stay empty when nobody takes part in a way that fits one of the
+ * chosen clauses of the tier. */
 static size_t open_without(const struct floor *fl, unsigned chosen)
 {
 	const struct quorum_spec *tier = &fl->tier->approve;
 	struct matching m;
 	size_t open;
 
-	for (size_t i = 0; i < fl->roster->people_count; i++)
-		for (size_t k = 0; k < tier->count; k++)
-			if ((chosen >> k & 1) != 0 &&
-			    fills(&tier->seats[k], &fl->roster->people[i]))
-				fl->people[i] = NULL;
+	for (size_t i = 0; i < fl->roster->people_count; i++) {
+		fl->channels[i] = unfit_channels(tier, chosen, &fl->roster->people[i]);
+		if (fl->channels[i] == 0)
+			fl->people[i] = NULL;
+	}
 	matching_init(&m, &fl->rule->approve);
+	m.channels = fl->channels;
 	open = matching_run(&m, fl->people, fl->roster->people_count);
 	for (size_t i = 0; i < fl->roster->people_count; i++)
 		fl->people[i] = &fl->roster->people[i];
@@ -49,6 +60,7 @@ static bool has_seats(const struct quorum_spec *rule, const struct quorum_spec *
 			const struct seat *s = &rule->seats[k];
 
 			found |= s->is_person == t->is_person && s->count >= t->count &&
+				 (t->channels == 0 || s->channels == t->channels) &&
 				 name_is_equal(&s->who, &t->who);
 		}
 		if (!found)
@@ -76,7 +88,10 @@ static rc spend(struct floor *fl)
  * A set fills the tier exactly if, for every choice of the tier's clauses, it has as many people
  * who fit one of them as these have seats (Hall). The sets that just fill the rule are the bases of
  * a matroid, so the least number of such people in any of them is the number of the rule's places
- * less the most that can be filled without such people: what stays empty then. */
+ * less the most that can be filled without such people: what stays empty then. Where seats name
+ * channels, who has keys for both may speak in the one that the tier does not count; then it is at
+ * least that number, and a rule may be refused that keeps to its tier, never the other way round.
+ */
 static rc seats_check(struct floor *fl)
 {
 	const struct quorum_spec *tier = &fl->tier->approve;
@@ -135,6 +150,11 @@ static rc rule_check(struct floor *fl)
 			"rule %.40s undercuts tier %.40s of key %.40s: upload is optional, "
 			"and the tier requires it",
 			rule->name.s, tier->name.s, fl->key->s);
+	if (!rule->unattended && tier->unsynced && !rule->unsynced)
+		return fault_set(fl->fault, RC_DENIED, 0,
+				 "rule %.40s undercuts tier %.40s of key %.40s: it lacks synced: "
+				 "false",
+				 rule->name.s, tier->name.s, fl->key->s);
 	TRY(number_check(fl, "max_uses", rule->max_uses, tier->max_uses));
 	TRY(number_check(fl, "max_deadline", rule->max_deadline, tier->max_deadline));
 	if (!rule->unattended)
@@ -168,10 +188,15 @@ rc floors_check(const struct policy *p, const struct roster *r, const struct pri
 		struct fault *f)
 {
 	struct floor fl = {.roster = r, .people = people, .work = FLOORS_WORK_MAX, .fault = f};
+	rc result = OK;
 
-	for (size_t i = 0; i < p->rule_count; i++) {
+	fl.channels = (unsigned *)calloc(r->people_count + 1, sizeof(*fl.channels));
+	if (fl.channels == NULL)
+		return fault_set(f, RC_NOMEM, 0, "policy: out of memory");
+	for (size_t i = 0; i < p->rule_count && rc_is_ok(result); i++) {
 		fl.rule = &p->rules[i];
-		TRY(rule_floors(p, &fl));
+		result = rule_floors(p, &fl);
 	}
-	return OK;
+	free(fl.channels);
+	return result;
 }

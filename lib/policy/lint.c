@@ -333,6 +333,7 @@ static bool asks_no_more(const struct rule *wide, const struct rule *narrow)
 			const struct seat *n = &narrow->approve.seats[k];
 
 			found = found || (w->is_person == n->is_person &&
+					  (w->channels == 0 || w->channels == n->channels) &&
 					  name_is_equal(&w->who, &n->who) && w->count <= n->count);
 		}
 		if (!found)

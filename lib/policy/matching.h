@@ -15,11 +15,16 @@ struct place {
 
 struct matching {
 	const struct quorum_spec *spec; /* borrowed */
+	/* In which each of the people speaks (1u << enum sshkey_channel); NULL: whatever their keys
+	 * permit. Borrowed. */
+	const unsigned *channels;
 	struct place places[POLICY_SEATS_MAX];
 	size_t place_count;
 };
 
-/* All places of the spec, empty. */
+/* Whether a person fits the seat who speaks in one of the channels. */
+bool seat_fits(const struct seat *seat, const struct principal *person, unsigned channels);
+/* All places of the spec, empty; channels NULL. */
 void matching_init(struct matching *m, const struct quorum_spec *spec);
 /* Fills as many of the empty places as can be (earlier clauses first) and returns how many stay
  * empty. NULLs among the people are passed over; nobody may be in the list twice. */

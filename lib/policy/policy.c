@@ -41,6 +41,38 @@ void policy_free(struct policy *p)
 
 /* ---- Entries of lists -----------------------------------------------------------------------*/
 
+static const struct {
+	const char *suffix;
+	unsigned channels;
+} suffixes[] = {
+	{" (cli)", 1u << SSHKEY_CLI},
+	{" (browser)", 1u << SSHKEY_BROWSER},
+};
+#define SUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
+
+/* Takes it off the end, if there is one. */
+static unsigned channel_suffix(struct view *text)
+{
+	for (size_t i = 0; i < SUFFIXES; i++) {
+		size_t n = strlen(suffixes[i].suffix);
+
+		if (text->len > n &&
+		    memcmp(text->ptr + text->len - n, suffixes[i].suffix, n) == 0) {
+			text->len -= n;
+			return suffixes[i].channels;
+		}
+	}
+	return 0;
+}
+
+const char *seat_channel_text(const struct seat *s)
+{
+	for (size_t i = 0; i < SUFFIXES; i++)
+		if (s->channels == suffixes[i].channels)
+			return suffixes[i].suffix;
+	return "";
+}
+
 rc seat_parse(struct view text, struct seat *ret)
 {
 	struct seat s = {0};
@@ -56,6 +88,7 @@ rc seat_parse(struct view text, struct seat *ret)
 	s.is_person = text.len > 0 && text.ptr[0] == '@';
 	if (s.is_person)
 		TRY(view_skip(&text, 1));
+	s.channels = channel_suffix(&text);
 	TRY(name_parse(text, &s.who));
 	if (n == 0 || (s.is_person && n > 1))
 		return RC(RC_RANGE);
@@ -65,25 +98,36 @@ rc seat_parse(struct view text, struct seat *ret)
 
 void seat_text(const struct seat *s, char out[SEAT_TEXT])
 {
-	(void)snprintf(out, SEAT_TEXT, "%u of %s%s", (unsigned)s->count, s->is_person ? "@" : "",
-		       s->who.s);
+	(void)snprintf(out, SEAT_TEXT, "%u of %s%s%s", (unsigned)s->count, s->is_person ? "@" : "",
+		       s->who.s, seat_channel_text(s));
 }
 
-static rc ref_parse(struct view text, struct subject_ref *ret)
+rc subject_ref_parse(struct view text, struct subject_ref *ret)
 {
 	struct subject_ref s = {0};
-	struct view prefix;
+	struct view rest = text;
+	struct view kind;
 
-	s.is_group = rc_is_ok(view_slice(text, 0, 6, &prefix)) && view_is(prefix, "group:");
-	if (s.is_group)
-		TRY(view_skip(&text, 6));
-	TRY(name_parse(text, &s.name));
+	if (rc_is_ok(view_until(&rest, ':', &kind))) {
+		s.is_group = view_is(kind, "group");
+		s.is_service = view_is(kind, "service");
+		if (!s.is_group && !s.is_service)
+			return RC(RC_SYNTAX);
+		text = rest;
+	}
+	if (!s.is_service || !view_is(text, "*"))
+		TRY(name_parse(text, &s.name));
 	*ret = s;
 	return OK;
 }
 
 bool subject_ref_matches(const struct subject_ref *s, const struct principal *p)
 {
+	if (s->is_service)
+		return p->kind == PRINCIPAL_SERVICE &&
+		       (s->name.s[0] == '\0' || name_is_equal(&s->name, &p->name));
+	if (p->kind == PRINCIPAL_SERVICE)
+		return false;
 	return s->is_group ? principal_is_member(p, &s->name) : name_is_equal(&s->name, &p->name);
 }
 
@@ -99,7 +143,7 @@ static bool same_name(const void *a, const void *b)
 
 static rc parse_ref(struct view text, void *out)
 {
-	return ref_parse(text, (struct subject_ref *)out);
+	return subject_ref_parse(text, (struct subject_ref *)out);
 }
 
 static bool same_ref(const void *a, const void *b)
@@ -107,7 +151,8 @@ static bool same_ref(const void *a, const void *b)
 	const struct subject_ref *x = (const struct subject_ref *)a;
 	const struct subject_ref *y = (const struct subject_ref *)b;
 
-	return x->is_group == y->is_group && name_is_equal(&x->name, &y->name);
+	return x->is_group == y->is_group && x->is_service == y->is_service &&
+	       name_is_equal(&x->name, &y->name);
 }
 
 static rc parse_seat(struct view text, void *out)
@@ -120,7 +165,8 @@ static bool same_seat(const void *a, const void *b)
 	const struct seat *x = (const struct seat *)a;
 	const struct seat *y = (const struct seat *)b;
 
-	return x->is_person == y->is_person && name_is_equal(&x->who, &y->who);
+	return x->is_person == y->is_person && x->channels == y->channels &&
+	       name_is_equal(&x->who, &y->who);
 }
 
 #define FORMAT_SIZE sizeof(((struct rule *)0)->formats[0])
@@ -433,11 +479,15 @@ static rc rule_read(struct jcan *j, void *row)
 	TRY(word_field(j, "reason", "required", &r->reason_required));
 	r->reason_required |= r->break_glass;
 	TRY(list_field(j, "request", &refs, (void **)&r->request, &r->request_count));
+	TRY(word_field(j, "synced", "false", &r->unsynced));
 	TRY(ticket_read(j, r));
 	TRY(flag_field(j, "unattended", &r->unattended));
 	TRY(upload_read(j, r));
 	TRY(list_field_optional(j, "windows", &list_names, (void **)&r->windows, &r->window_count));
 	TRY(attended_check(j, r));
+	for (size_t i = 0; i < r->from_count; i++)
+		if (r->from[i].is_service)
+			return fault_set(j->fault, RC_SYNTAX, j->at, "from names a service");
 	TRY(jcan_object_end(j));
 	r->json = view_of(j->in.ptr + start, j->at - start);
 	r->json_digest = digest_of(r->json);
@@ -635,6 +685,10 @@ static struct view ref_part(const struct roster *r, bool is_host, const struct s
 {
 	if (s->is_group)
 		return group_part(r, is_host, &s->name);
+	if (s->is_service && s->name.s[0] == '\0')
+		return digest_view(&r->services_digest);
+	if (s->is_service)
+		return principal_part(roster_service(r, &s->name));
 	return principal_part(is_host ? roster_host(r, &s->name) : roster_person(r, &s->name));
 }
 

@@ -7,20 +7,23 @@
  *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"break_glass":true?,
  *    "formats":[TEXT..],"from":[NAME..],"keys":[NAME..],"max_deadline":SECONDS?,"max_uses":N?,
  *    "mode":"observe"?,"name":NAME,"reason":"required"?,"request":[TEXT..],"ticket":GLOB?,
+ *    "synced":"false"?,
  *    "unattended":true?,"upload":"required"|"optional"?,"windows":[NAME..]?}..],
  *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"max_deadline":SECONDS?,"max_uses":N?,
- *    "name":NAME,"upload":"required"?}..]?,
+ *    "name":NAME,"synced":"false"?,"upload":"required"?}..]?,
  *  "unlock":{"approve":[SEAT..]},"version":N,
  *  "windows":[{"length":SECONDS,"name":NAME,"open":CALENDAR,"zone":ZONE}..]?}
- * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person); N 1..64. request entries:
- * "group:NAME" or a person's NAME. from: host names or "group:NAME". "?" marks optional names:
- * defaults 259200 s, none, 1209600 s, 1, false, "required". A rule has either a non-empty approve
- * or unattended:true, never both and never neither (P7). Lists may be in any order (approve keeps
- * its own: it is the order in which seats are named as missing), are not empty and free of
- * duplicates; a seat for "@alice" has N 1. LOCAL is "2026-12-18 00:00", CALENDAR as in calendar.h,
- * ZONE as in zone.h, RATE "40 per 1h" or "40 per 1h per requester" (s, m, h, d), GLOB of printable
- * ASCII with * and ?. break_glass demands approve and ticket, and implies reason. A tier's fields
- * are floors: what is left out demands nothing. docs/policy.md explains all of it with examples. */
+ * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person), N 1..64, with " (cli)" or
+ * " (browser)" behind it if only approvals signed there fill it. request entries: "group:NAME", a
+ * person's NAME, "service:NAME" or "service:*". from: host names or "group:NAME". "?" marks
+ * optional names: defaults 259200 s, none, 1209600 s, 1, false, "required". A rule has either a
+ * non-empty approve or unattended:true, never both and never neither (P7). Lists may be in any
+ * order (approve keeps its own: it is the order in which seats are named as missing), are not empty
+ * and free of duplicates; a seat for "@alice" has N 1. LOCAL is "2026-12-18 00:00", CALENDAR as in
+ * calendar.h, ZONE as in zone.h, RATE "40 per 1h" or "40 per 1h per requester" (s, m, h, d), GLOB
+ * of printable ASCII with * and ?. break_glass demands approve and ticket, and implies reason. A
+ * tier's fields are floors: what is left out demands nothing. docs/policy.md explains all of it
+ * with examples. */
 #ifndef GS_POLICY_POLICY_H
 #define GS_POLICY_POLICY_H
 
@@ -45,10 +48,11 @@
 #define POLICY_FORMATS_MAX 32u
 #define POLICY_SECONDS_MAX 31622400u /* lifetimes and deadlines: 366 days */
 
-/* "N of group" or "N of @person". */
+/* "N of group" or "N of @person", perhaps "(cli)" or "(browser)". */
 struct seat {
 	uint32_t count;
 	bool is_person;
+	unsigned channels; /* a set of 1u << enum sshkey_channel; 0: any */
 	struct name who;
 };
 
@@ -57,9 +61,10 @@ struct quorum_spec {
 	size_t count;
 };
 
-/* A name that stands for itself or for a group. */
+/* A name that stands for a person or host, for a group of them, or for a service ("": any). */
 struct subject_ref {
 	bool is_group;
+	bool is_service;
 	struct name name;
 };
 
@@ -106,6 +111,7 @@ struct tier {
 	uint64_t approval_lifetime;
 	uint64_t max_deadline;
 	bool upload_required;
+	bool unsynced;
 	struct digest digest;
 };
 
@@ -132,6 +138,7 @@ struct rule {
 	char (*formats)[16];
 	size_t format_count;
 	struct quorum_spec approve;
+	bool unsynced; /* approvals by passkeys that may be copied between devices do not count */
 	bool unattended;
 	bool upload_required;
 	uint32_t max_uses;
@@ -187,16 +194,22 @@ static inline void policy_autorelease(struct policy **p)
 	policy_free(*p);
 }
 
-/* Reads "2 of release-managers" or "1 of @alice". RC_SYNTAX, RC_RANGE, RC_LIMIT. */
+/* Reads "2 of release-managers", "1 of @alice" or "1 of security (cli)". RC_SYNTAX, RC_RANGE,
+ * RC_LIMIT. */
 MUST rc seat_parse(struct view text, struct seat *ret);
 /* Writes that form. */
-#define SEAT_TEXT (NAME_MAX_LEN + 16)
+#define SEAT_TEXT (NAME_MAX_LEN + 28)
 void seat_text(const struct seat *s, char out[SEAT_TEXT]);
+/* " (cli)", " (browser)" or "". */
+const char *seat_channel_text(const struct seat *s);
+/* Reads an entry of request or from. RC_SYNTAX, RC_LIMIT. */
+MUST rc subject_ref_parse(struct view text, struct subject_ref *ret);
 /* Reads a pattern: 1 to GLOB_MAX bytes of printable ASCII. RC_SYNTAX, RC_LIMIT. */
 MUST rc glob_parse(struct view text, struct glob *ret);
 /* Reads "40 per 1h" or "5 per 30m per requester". RC_SYNTAX, RC_RANGE. */
 MUST rc rate_parse(struct view text, struct rate *ret);
-/* Whether this principal is the one named, or a member of the group named. */
+/* Whether this principal is the one named, or a member of the group named; a service is only ever
+ * named as one. */
 bool subject_ref_matches(const struct subject_ref *s, const struct principal *p);
 
 /* The rules that name the key, in the document's order: *ret_count of them, NULL if there is none.
@@ -228,9 +241,10 @@ MUST rc policy_check_zones(const struct policy *p, const struct zone_source *zon
  * leaves it alone, a related one voids it. SHA-256 of the concatenation of "greatseal-rule-v1\n",
  * SHA-256 of rule->json, the key's fingerprint, then 32 bytes for each entry of approve, of request
  * and of from, in the document's order: the digest of the group or principal as model/roster.h
- * defines it, zeros if the roster has none; then the SHA-256 of the canonical bytes of each window
- * that the rule names, of what the policy says about this key, of the key's tier, and of each
- * freeze that matches the key, in the document's order, as far as there are such. */
+ * defines it, zeros if the roster has none, the SHA-256 of all services' digests for "service:*";
+ * then the SHA-256 of the canonical bytes of each window that the rule names, of what the policy
+ * says about this key, of the key's tier, and of each freeze that matches the key, in the
+ * document's order, as far as there are such. */
 struct digest policy_rule_digest(const struct policy *p, const struct rule *rule,
 				 const struct roster *r, const struct name *key,
 				 const struct digest *key_fingerprint);

@@ -113,6 +113,7 @@ static rc tier_read(struct jcan *j, void *row)
 	TRY(number_field(j, "max_uses", 1000, 0, &uses));
 	t->max_uses = (uint32_t)uses;
 	TRY(field_name(j, "name", &t->name));
+	TRY(word_field(j, "synced", "false", &t->unsynced));
 	TRY(word_field(j, "upload", "required", &t->upload_required));
 	TRY(jcan_object_end(j));
 	t->digest = bytes_digest(j, start);

@@ -2,16 +2,19 @@
 
 #include "lib/policy/matching.h"
 
-static bool fills(const struct seat *seat, const struct principal *person)
+bool seat_fits(const struct seat *seat, const struct principal *person, unsigned channels)
 {
+	if (seat->channels != 0 && (seat->channels & channels) == 0)
+		return false;
 	return seat->is_person ? name_is_equal(&seat->who, &person->name)
 			       : principal_is_member(person, &seat->who);
 }
 
-bool quorum_holds_seat(const struct quorum_spec *spec, const struct principal *person)
+bool quorum_holds_seat(const struct quorum_spec *spec, const struct principal *person,
+		       unsigned channels)
 {
 	for (size_t i = 0; i < spec->count; i++)
-		if (fills(&spec->seats[i], person))
+		if (seat_fits(&spec->seats[i], person, channels))
 			return true;
 	return false;
 }
@@ -21,6 +24,7 @@ bool quorum_holds_seat(const struct quorum_spec *spec, const struct principal *p
 void matching_init(struct matching *m, const struct quorum_spec *spec)
 {
 	m->spec = spec;
+	m->channels = NULL;
 	m->place_count = 0;
 	for (size_t i = 0; i < spec->count; i++)
 		for (uint32_t k = 0; k < spec->seats[i].count; k++)
@@ -40,7 +44,9 @@ static bool augment(struct matching *m, size_t at, const struct principal *const
 	for (size_t i = 0; i < count; i++) {
 		size_t holder = m->place_count;
 
-		if (people[i] == NULL || !fills(seat, people[i]))
+		if (people[i] == NULL ||
+		    !seat_fits(seat, people[i],
+			       m->channels != NULL ? m->channels[i] : people[i]->channels))
 			continue;
 		for (size_t k = 0; k < m->place_count; k++)
 			if (m->places[k].person == people[i])
@@ -70,12 +76,12 @@ size_t matching_run(struct matching *m, const struct principal *const *people, s
 /* ---- For one decision -----------------------------------------------------------------------*/
 
 /* The people who count, each once, at the index of their first mention. */
-static void people_find(const struct roster *r, const struct name *people, size_t count,
+static void people_find(const struct roster *r, const struct voter *people, size_t count,
 			const struct name *excluded, const struct principal **out)
 {
 	for (size_t i = 0; i < count; i++) {
-		out[i] = roster_person(r, &people[i]);
-		if (excluded != NULL && name_is_equal(&people[i], excluded))
+		out[i] = roster_person(r, &people[i].name);
+		if (excluded != NULL && name_is_equal(&people[i].name, excluded))
 			out[i] = NULL;
 		for (size_t k = 0; k < i; k++)
 			if (out[k] == out[i])
@@ -88,7 +94,7 @@ static void missing_add(struct quorum_result *ret, const struct seat *seat)
 	struct seat *last = ret->missing_count == 0 ? NULL : &ret->missing[ret->missing_count - 1];
 
 	if (last != NULL && last->is_person == seat->is_person &&
-	    name_is_equal(&last->who, &seat->who)) {
+	    last->channels == seat->channels && name_is_equal(&last->who, &seat->who)) {
 		last->count++;
 		return;
 	}
@@ -96,17 +102,21 @@ static void missing_add(struct quorum_result *ret, const struct seat *seat)
 	ret->missing[ret->missing_count++].count = 1;
 }
 
-rc quorum_solve(const struct quorum_spec *spec, const struct roster *r, const struct name *people,
+rc quorum_solve(const struct quorum_spec *spec, const struct roster *r, const struct voter *people,
 		size_t count, const struct name *excluded, struct quorum_result *ret)
 {
 	const struct principal *found[QUORUM_PEOPLE_MAX];
+	unsigned channels[QUORUM_PEOPLE_MAX];
 	struct matching m;
 	size_t open;
 
 	if (count > QUORUM_PEOPLE_MAX)
 		return RC(RC_LIMIT);
 	people_find(r, people, count, excluded, found);
+	for (size_t i = 0; i < count; i++)
+		channels[i] = people[i].channels;
 	matching_init(&m, spec);
+	m.channels = channels;
 	open = matching_run(&m, found, count);
 	*ret = (struct quorum_result){.filled = open == 0 && m.place_count > 0};
 	for (size_t i = 0; i < m.place_count; i++)

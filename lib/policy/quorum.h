@@ -6,6 +6,12 @@
 
 #define QUORUM_PEOPLE_MAX 64u
 
+/* Somebody who said yes. */
+struct voter {
+	struct name name;
+	unsigned channels; /* where: 1u << enum sshkey_channel */
+};
+
 struct quorum_result {
 	bool filled;
 	size_t missing_count;
@@ -14,14 +20,15 @@ struct quorum_result {
 };
 
 /* As many seats as possible are filled, those named first in the spec before others.
- * people: names of those who said yes (duplicates count once; names not in the roster count never);
+ * people: those who said yes (duplicates count once; names not in the roster count never);
  * excluded (may be NULL) never fills a seat. An empty spec is never filled (P7).
  * RC_LIMIT if more than QUORUM_PEOPLE_MAX people. */
 MUST rc quorum_solve(const struct quorum_spec *spec, const struct roster *r,
-		     const struct name *people, size_t count, const struct name *excluded,
+		     const struct voter *people, size_t count, const struct name *excluded,
 		     struct quorum_result *ret);
 
-/* True if this person could fill some seat of the spec. */
-bool quorum_holds_seat(const struct quorum_spec *spec, const struct principal *person);
+/* True if this person could fill some seat of the spec, speaking in one of the channels. */
+bool quorum_holds_seat(const struct quorum_spec *spec, const struct principal *person,
+		       unsigned channels);
 
 #endif

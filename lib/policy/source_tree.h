@@ -15,8 +15,8 @@
 
 #define SOURCE_BYTES_MAX (4u << 20)
 #define SOURCE_NODES_MAX (1u << 18)
-#define SOURCE_DEPTH_MAX 8u	/* nested maps and lists */
-#define SOURCE_SCALAR_MAX 4096u /* bytes of one key or scalar */
+#define SOURCE_DEPTH_MAX 8u	 /* nested maps and lists */
+#define SOURCE_SCALAR_MAX 16384u /* bytes of one key or scalar */
 
 enum source_shape { SOURCE_SHAPE_SCALAR, SOURCE_SHAPE_MAP, SOURCE_SHAPE_LIST };
 

@@ -28,6 +28,18 @@ extern const struct source_word word_upload;
 extern const struct source_word word_expect;
 extern const struct source_word word_state;
 extern const struct source_word word_reason;
+extern const struct source_word word_account;
+extern const struct source_word word_class;
+extern const struct source_word word_spiffe;
+extern const struct source_word word_issuer;
+extern const struct source_word word_text;
+extern const struct source_word word_bind;
+extern const struct source_word word_claim;
+extern const struct source_word word_claim_name;
+extern const struct source_word word_jwks;
+extern const struct source_word word_domain;
+extern const struct source_word word_root;
+extern const struct source_word word_synced;
 
 /* One file of tables each. */
 extern const struct source_object source_policy;

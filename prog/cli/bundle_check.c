@@ -121,7 +121,7 @@ static rc check_key(struct checker *k, struct fault *f)
 }
 
 static rc verify_by(const struct principal *who, const char *ns, struct view message,
-		    struct view sig, struct fault *f)
+		    struct view sig, struct sshsig_info *ret, struct fault *f)
 {
 	struct sshsig parts;
 	const struct sshkey *key;
@@ -132,7 +132,7 @@ static rc verify_by(const struct principal *who, const char *ns, struct view mes
 		return fault_set(f, RC_BADSIG, 0,
 				 "signed with a key that the roster does not list for %s",
 				 who->name.s);
-	return sshsig_verify(key, ns, message, sig, &any_form, NULL, f);
+	return sshsig_verify(key, ns, message, sig, &any_form, ret, f);
 }
 
 static rc check_documents(struct checker *k, struct fault *f)
@@ -156,7 +156,7 @@ static rc check_documents(struct checker *k, struct fault *f)
 static rc check_requester(struct checker *k, struct fault *f)
 {
 	const struct request *r = &k->report->request;
-	const struct principal *person = roster_person(k->roster, &r->requester);
+	const struct principal *person = roster_requester(k->roster, &r->requester);
 	const struct principal *host = roster_host(k->roster, &r->host);
 	struct view bytes = buf_view(&k->b->request.bytes);
 
@@ -164,9 +164,9 @@ static rc check_requester(struct checker *k, struct fault *f)
 		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s or no host %s",
 				 r->requester.s, r->host.s);
 	TRY(verify_by(person, statement_info(STATEMENT_REQUEST)->ns, bytes,
-		      buf_view(&k->b->request.sig), f));
+		      buf_view(&k->b->request.sig), NULL, f));
 	return verify_by(host, statement_info(STATEMENT_HOST)->ns, bytes, buf_view(&k->b->host_sig),
-			 f);
+			 NULL, f);
 }
 
 static bool is_counted(const struct checker *k, const struct digest *statement)
@@ -182,6 +182,7 @@ static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret,
 {
 	struct view bytes = buf_view(&k->b->approvals[i].bytes);
 	const struct principal *person;
+	struct sshsig_info info;
 	struct act act;
 
 	TRY(act_parse(STATEMENT_APPROVAL, bytes, &act, f));
@@ -198,8 +199,11 @@ static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret,
 	ret->rule = act.rule;
 	ret->expires = act.expires;
 	ret->given = k->authorize.time;
-	return verify_by(person, statement_info(STATEMENT_APPROVAL)->ns, bytes,
-			 buf_view(&k->b->approvals[i].sig), f);
+	TRY(verify_by(person, statement_info(STATEMENT_APPROVAL)->ns, bytes,
+		      buf_view(&k->b->approvals[i].sig), &info, f));
+	ret->channel = info.channel;
+	ret->synced = info.synced;
+	return OK;
 }
 
 /* Decides again, with the facts of that moment. */

@@ -61,7 +61,7 @@ static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *
 	rule = rule_of(k, &a->rule);
 	if (rule == NULL)
 		return refuse(why, REASON_APPROVE_RULE, "%s", a->person.s);
-	if (!quorum_holds_seat(&rule->approve, in->person))
+	if (!quorum_holds_seat(&rule->approve, in->person, ~0u))
 		return refuse(why, REASON_WHO_SEAT, "%s holds no seat of rule %s", a->person.s,
 			      rule->name.s);
 	for (size_t i = 0; i < d->act_count; i++) {
@@ -87,7 +87,7 @@ static rc check_denial(struct keeper *k, struct incoming *in, struct refusal *wh
 
 		for (size_t n = 0; n < rule->key_count; n++)
 			if (name_is_equal(&rule->keys[n], &q->key) &&
-			    quorum_holds_seat(&rule->approve, in->person))
+			    quorum_holds_seat(&rule->approve, in->person, ~0u))
 				return OK;
 	}
 	return refuse(why, REASON_WHO_SEAT, "%s holds no seat of a rule for this key",

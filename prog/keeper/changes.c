@@ -9,7 +9,7 @@ struct change {
 	struct keeper_change m;
 	struct digest id;
 	unix_time expires;
-	struct name people[CHANGE_SIGNATURES_MAX];
+	struct voter voters[CHANGE_SIGNATURES_MAX];
 	struct digest sig_digests[CHANGE_SIGNATURES_MAX];
 	struct buf sigs;
 };
@@ -40,10 +40,11 @@ static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal 
 		TRY(verify_by(k, p, ch->m.kind, &statement, ch->m.sigs[i], REASON_SIG_ADMIN, NULL,
 			      why));
 		for (size_t n = 0; n < i; n++)
-			if (name_is_equal(&ch->people[n], &p->name))
+			if (name_is_equal(&ch->voters[n].name, &p->name))
 				return refuse(why, REASON_APPROVE_DUPLICATE, "%s signed twice",
 					      p->name.s);
-		ch->people[i] = p->name;
+		ch->voters[i] = (struct voter){
+			p->name, 1u << sshkey_channel(principal_key(p, parts.key_blob))};
 		ch->sig_digests[i] = digest_of(ch->m.sigs[i]);
 		sigs_put(&ch->sigs, ch->m.sigs[i]);
 	}
@@ -54,7 +55,7 @@ static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal 
 static rc check_quorum(struct keeper *k, const struct change *ch, const struct quorum_spec *spec,
 		       struct quorum_result *ret)
 {
-	TRY(quorum_solve(spec, k->roster, ch->people, ch->m.sig_count, NULL, ret));
+	TRY(quorum_solve(spec, k->roster, ch->voters, ch->m.sig_count, NULL, ret));
 	return ret->filled ? OK : RC(RC_STATE);
 }
 

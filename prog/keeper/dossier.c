@@ -89,12 +89,12 @@ static enum request_state state_of(const struct journal_request *r, unix_time no
 	return now > r->deadline ? STATE_CLOSED : STATE_OPEN;
 }
 
-static bool key_is_theirs(const struct principal *p, const struct digest *fingerprint)
+static const struct sshkey *key_of(const struct principal *p, const struct digest *fingerprint)
 {
 	for (size_t i = 0; i < p->key_count; i++)
 		if (digest_is_equal(sshkey_fingerprint(p->keys[i]), fingerprint))
-			return true;
-	return false;
+			return p->keys[i];
+	return NULL;
 }
 
 /* Approvals are weighed against the roster in force, not that of the day they were given: a person
@@ -107,13 +107,19 @@ static enum reason weigh(const struct keeper *k, const struct journal_act *a)
 		return REASON_STATE_NO_APPROVAL;
 	if (p == NULL)
 		return REASON_WHO_PERSON;
-	if (!key_is_theirs(p, &a->signer))
+	if (key_of(p, &a->signer) == NULL)
 		return REASON_SIG_APPROVER;
 	if (name_is_equal(&a->person, &k->dossier.request.requester))
 		return REASON_WHO_SELF;
 	if (a->expires <= k->round.now)
 		return REASON_APPROVE_EXPIRED;
 	return REASON_NONE;
+}
+
+/* Of an approval that counts: its person and key are in the roster. */
+static enum sshkey_channel channel_of(const struct keeper *k, const struct journal_act *a)
+{
+	return sshkey_channel(key_of(roster_person(k->roster, &a->person), &a->signer));
 }
 
 static void collect_facts(struct keeper *k)
@@ -133,7 +139,8 @@ static void collect_facts(struct keeper *k)
 								   .rule = a->rule,
 								   .statement = a->digest,
 								   .given = a->given,
-								   .expires = a->expires};
+								   .expires = a->expires,
+								   .channel = channel_of(k, a)};
 	}
 }
 
@@ -329,12 +336,10 @@ void quorum_json(const struct quorum_result *q, struct jcan_out *w)
 	jcan_out_array(w);
 	for (size_t i = 0; i < q->missing_count; i++) {
 		const struct seat *s = &q->missing[i];
-		char mem[NAME_MAX_LEN + 32];
-		struct buf b;
+		char text[SEAT_TEXT];
 
-		buf_init_fixed(&b, mem, sizeof(mem));
-		buf_printf(&b, "%u of %s%s", s->count, s->is_person ? "@" : "", s->who.s);
-		jcan_out_view(w, buf_view(&b));
+		seat_text(s, text);
+		jcan_out_string(w, text);
 	}
 	jcan_out_array_end(w);
 }

@@ -59,17 +59,18 @@ const struct principal *evidence_maker(const struct roster *r, const struct dige
 {
 	const struct principal *p = owner_of(r, fingerprint);
 
-	if (p == NULL || !p->is_host)
+	if (p == NULL || p->kind == PRINCIPAL_PERSON)
 		return NULL;
 	/* Two jobs of one machine are no two builds: who rebuilds is named as a builder. */
-	if (kind == STATEMENT_REBUILD && !p->is_host)
+	if (kind == STATEMENT_REBUILD && p->kind == PRINCIPAL_SERVICE)
 		return NULL;
 	return p;
 }
 
 void evidence_maker_text(const struct principal *p, char out[JOURNAL_MAKER_MAX + 1])
 {
-	(void)snprintf(out, JOURNAL_MAKER_MAX + 1, "h:%s", p->name.s);
+	(void)snprintf(out, JOURNAL_MAKER_MAX + 1, "%c:%s", principal_kind_name(p->kind)[0],
+		       p->name.s);
 }
 
 bool evidence_is_live(const struct roster *r, const struct journal_evidence *e)

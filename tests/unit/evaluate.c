@@ -248,7 +248,7 @@ static void who_and_where_are_checked(void **state)
 	expect(&s, OUTCOME_DENY, REASON_RULE_REQUESTER,
 	       "dave may not request; rule release is for group developers");
 	s.request.requester = name_of("mallory");
-	expect(&s, OUTCOME_DENY, REASON_WHO_PERSON, "no person mallory");
+	expect(&s, OUTCOME_DENY, REASON_WHO_PERSON, "no person or service mallory");
 	s.request.requester = name_of("carol");
 	s.request.host = name_of("laptop");
 	expect(&s, OUTCOME_DENY, REASON_WHO_HOST, "no host laptop");

@@ -44,13 +44,13 @@ static void put_seats(struct lot *l, struct buf *b)
 
 static bool set_fills(const struct quorum_spec *spec, const struct roster *r, unsigned set)
 {
-	struct name people[PEOPLE];
+	struct voter people[PEOPLE];
 	struct quorum_result q;
 	size_t n = 0;
 
 	for (unsigned i = 0; i < PEOPLE; i++)
 		if ((set >> i & 1) != 0)
-			people[n++] = r->people[i].name;
+			people[n++] = (struct voter){r->people[i].name, 1u << SSHKEY_CLI};
 	assert_rc(RC_OK, quorum_solve(spec, r, people, n, NULL, &q));
 	return q.filled;
 }
@@ -69,12 +69,14 @@ static void small_make(struct small *s, struct lot *l, const struct roster *base
 	char name[4];
 
 	memset(s, 0, sizeof(*s));
-	s->people[0] = (struct principal){.name = name_of("boss")};
+	s->people[0] = (struct principal){.name = name_of("boss"), .channels = 1u << SSHKEY_CLI};
 	for (unsigned i = 0; i < PEOPLE; i++) {
 		struct principal *p = &s->people[i + 1];
 
 		(void)snprintf(name, sizeof(name), "p%u", i);
-		*p = (struct principal){.name = name_of(name), .groups = s->groups[i]};
+		*p = (struct principal){.name = name_of(name),
+					.groups = s->groups[i],
+					.channels = 1u << SSHKEY_CLI};
 		for (unsigned g = 0; g < 4; g++)
 			if (lot_draw(l, 2) == 0) {
 				(void)snprintf(name, sizeof(name), "g%u", g);
@@ -186,7 +188,7 @@ static void floors_end(void **state)
 	}
 	for (unsigned i = 0; i < 9; i++)
 		groups[i].member_count = 1;
-	people[0] = (struct principal){.name = name_of("boss")};
+	people[0] = (struct principal){.name = name_of("boss"), .channels = 1u << SSHKEY_CLI};
 	for (unsigned i = 1; i < 4096; i++) {
 		char name[8];
 

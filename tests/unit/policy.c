@@ -251,7 +251,7 @@ struct world {
 	struct roster roster;
 	struct seat seats[3];
 	struct quorum_spec spec;
-	struct name said[PEOPLE + 2];
+	struct voter said[PEOPLE + 2];
 	size_t said_count;
 	int excluded; /* -1: nobody */
 };
@@ -265,6 +265,8 @@ static struct name letter(char c, uint32_t i)
 
 static void world_make(struct world *w, uint32_t *seed)
 {
+	static const unsigned channels[4] = {0, 0, 1u << SSHKEY_CLI, 1u << SSHKEY_BROWSER};
+
 	memset(w, 0, sizeof(*w));
 	for (uint32_t i = 0; i < PEOPLE; i++) {
 		struct principal *p = &w->people[i];
@@ -283,23 +285,36 @@ static void world_make(struct world *w, uint32_t *seed)
 		w->seats[i] =
 			(struct seat){.is_person = person,
 				      .count = person ? 1 : 1 + random_next(seed) % 2,
+				      .channels = channels[random_next(seed) % 4],
 				      .who = person ? letter('p', random_next(seed) % PEOPLE)
 						    : letter('g', random_next(seed) % GROUPS)};
 	}
 	w->said_count = random_next(seed) % (PEOPLE + 3);
 	for (size_t i = 0; i < w->said_count; i++)
-		w->said[i] = letter('p', random_next(seed) % PEOPLE);
+		w->said[i] = (struct voter){letter('p', random_next(seed) % PEOPLE),
+					    channels[2 + random_next(seed) % 2]};
 	w->excluded = (int)(random_next(seed) % (PEOPLE + 1)) - 1;
 }
 
-static bool sits(const struct seat *s, const struct principal *p)
+static bool sits(const struct seat *s, const struct principal *p, unsigned channel)
 {
+	if (s->channels != 0 && s->channels != channel)
+		return false;
 	if (s->is_person)
 		return name_is_equal(&s->who, &p->name);
 	for (size_t i = 0; i < p->group_count; i++)
 		if (name_is_equal(&p->groups[i], &s->who))
 			return true;
 	return false;
+}
+
+/* Where this person spoke, first. */
+static unsigned spoke(const struct world *w, size_t person)
+{
+	for (size_t i = 0; i < w->said_count; i++)
+		if (name_is_equal(&w->said[i].name, &w->people[person].name))
+			return w->said[i].channels;
+	return 0;
 }
 
 /* The most places that can be filled: every way is tried. free is a set of people. */
@@ -313,7 +328,7 @@ static size_t best(const struct world *w, size_t clause, uint32_t done, unsigned
 		return best(w, clause + 1, 0, free);
 	most = best(w, clause, done + 1, free); /* leave it empty */
 	for (size_t i = 0; i < PEOPLE - 1; i++)
-		if ((free >> i & 1) != 0 && sits(&w->seats[clause], &w->people[i])) {
+		if ((free >> i & 1) != 0 && sits(&w->seats[clause], &w->people[i], spoke(w, i))) {
 			size_t n = 1 + best(w, clause, done + 1, free & ~(1u << i));
 
 			most = n > most ? n : most;
@@ -333,7 +348,8 @@ static void world_check(const struct world *w, uint32_t number)
 	assert_rc(RC_OK, quorum_solve(&w->spec, &w->roster, w->said, w->said_count, excluded, &q));
 	for (size_t i = 0; i < w->said_count; i++)
 		for (size_t p = 0; p < PEOPLE - 1; p++)
-			if (name_is_equal(&w->said[i], &w->people[p].name) && (int)p != w->excluded)
+			if (name_is_equal(&w->said[i].name, &w->people[p].name) &&
+			    (int)p != w->excluded)
 				free |= 1u << p;
 	for (size_t i = 0; i < w->spec.count; i++)
 		places += w->seats[i].count;
@@ -342,7 +358,7 @@ static void world_check(const struct world *w, uint32_t number)
 	for (size_t i = 0; i < w->said_count; i++) {
 		seated += q.seated[i];
 		if (q.seated[i] && excluded != NULL)
-			assert_false(name_is_equal(&w->said[i], excluded));
+			assert_false(name_is_equal(&w->said[i].name, excluded));
 	}
 	if (places - missing != best(w, 0, 0, free) || seated != places - missing ||
 	    q.filled != (missing == 0))
@@ -365,17 +381,17 @@ static void quorums_agree_with_brute_force(void **state)
 static void quorums_have_edges(void **state)
 {
 	AUTO(roster) struct roster *r = roster_read();
-	static struct name many[QUORUM_PEOPLE_MAX + 1];
+	static struct voter many[QUORUM_PEOPLE_MAX + 1];
 	const struct quorum_spec none = {0};
 	struct quorum_result q;
 
 	(void)state;
-	many[0] = name_of("alice");
+	many[0].name = name_of("alice");
 	assert_rc(RC_OK, quorum_solve(&none, r, many, 1, NULL, &q));
 	assert_false(q.filled); /* P7: an empty spec is never filled */
 	assert_rc(RC_OK, quorum_solve(&none, r, many, QUORUM_PEOPLE_MAX, NULL, &q));
 	assert_rc(RC_LIMIT, quorum_solve(&none, r, many, QUORUM_PEOPLE_MAX + 1, NULL, &q));
-	assert_false(quorum_holds_seat(&none, roster_person(r, &many[0])));
+	assert_false(quorum_holds_seat(&none, roster_person(r, &many[0].name), ~0u));
 }
 
 /* ---- What an approval binds to --------------------------------------------------------------*/
