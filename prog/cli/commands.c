@@ -125,8 +125,19 @@ static const struct option subject_options[] = {
 static const struct option csr_options[] = {
 	{"subject", "NAME", "CN=Example Signing,O=Example Ltd,C=FI", false}, {0}};
 static const struct option yes_option[] = {{"yes", NULL, "sign it", false}, {0}};
-static const struct option map_option[] = {
+static const struct option explain_options[] = {
 	{"map", "FILE", "what `policy compile` wrote: names the rule's line in its source", false},
+	{"who", "NAME", "what if this person or service asked", false},
+	{"key", "NAME", "for a signature with this key", false},
+	{"from", "HOST", "from this host", false},
+	{"format", "NAME", "of a file of this format (default cms)", false},
+	{"at", "TIME", "then: 2026-12-04T17:00:00Z, or '2026-12-04 18:00' (default now)", false},
+	{"zone", "ZONE", "whose local time that is (default UTC)", false},
+	{"approved-by", "NAMES", "and these had approved: alice,bob", false},
+	{"message", "TEXT", "with this reason (-m)", false},
+	{"no-upload", NULL, "and sent digests only", false},
+	{"policy", "FILE", "by this policy and --roster instead of those in force", false},
+	{"roster", "FILE", "by this roster and --policy", false},
 	{0},
 };
 static const struct option compile_options[] = {
@@ -193,8 +204,11 @@ const struct command command_table[] = {
 	 "By the file's SHA-256, or by its content digest where that is a SHA-256, too.",
 	 search_options, 1, 1, cmd_search},
 	{"show", "REQUEST", "One request in full", "", all_option, 1, 1, cmd_show},
-	{"explain", "REQUEST", "Why a request is allowed, waits or is denied",
-	 "One line per check: outcome, reason, evidence.", map_option, 1, 1, cmd_explain},
+	{"explain", "REQUEST | --who NAME",
+	 "Why a request is, or would be, allowed, waits or is denied",
+	 "One line per check: outcome, reason, evidence. With --who nobody has to ask: it is\n"
+	 "decided here, by the policy in force or by files, and counted uses are taken as kept.",
+	 explain_options, 0, 1, cmd_explain},
 	{"inspect", "REQUEST | --local FILE", "What is in the files",
 	 "The server's inspection report, or a fresh one made here.", inspect_options, 1, 1,
 	 cmd_inspect},

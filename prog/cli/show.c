@@ -10,6 +10,7 @@
 #include "prog/cli/files.h"
 #include "prog/cli/policy.h"
 #include "prog/cli/shown.h"
+#include "prog/cli/whatif.h"
 #include "prog/cli/wish.h"
 
 #define LIST_DEFAULT 50
@@ -204,6 +205,10 @@ rc cmd_explain(struct cli *c, const struct args *a)
 	char place[POLICY_PLACE];
 	json_t *status;
 
+	if (args_has(a, "who") != (a->word_count == 0))
+		return cli_problem(c, RC_USAGE, "", "explain a request, or --who would make one");
+	if (a->word_count == 0)
+		return whatif(c, a);
 	TRY(wish_fetch(c, a->words[0], &w));
 	status = json_object_get(w.answer, "status");
 	TRY(rule_place(c, json_text(status, "rule"), place));

@@ -142,7 +142,10 @@ as carol explain "$first" --json | jq -e '.outcome == "wait" and .missing == ["1
 ok "two release managers do not fill the seat of security"
 as carol explain "$first" --map policy.map | grep -qx 'rule release (policy.yaml:6):' || die "the rule's line"
 as carol explain "$first" --map policy.map --json | jq -e '.rule_source == "policy.yaml:6"' >/dev/null || die "the rule's line"
-ok "explain knows the rule's line in its source"
+code=0
+as carol explain --who carol --key release --from build-07 --format pe --approved-by alice,bob,dave --map policy.map >whatif.log || code=$?
+((code == 0)) && grep -q '^allow at .*, by rule release (policy.yaml:6)$' whatif.log || die "what if: $(cat whatif.log)"
+ok "explain knows the rule's line in its source, and what would become of a request"
 as bob withdraw "$first" >/dev/null
 as dave approve "$first" --yes >/dev/null
 as carol fetch "$first" -o signed1 2>/dev/null

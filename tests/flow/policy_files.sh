@@ -147,4 +147,22 @@ mkdir -p elsewhere
 ok "the files that tests name are beside them"
 sed '0,/expect: allow/s//expect: allow\n    because: key.locked/' tests.yaml >reason.yaml
 expect 2 'what is allowed has no reason' greatseal policy test reason.yaml
+
+# ---- explain --who: nobody has asked
+what=(greatseal explain --policy policy.yaml --roster roster.yaml --from build-01 --key linux-release --who)
+expect 3 'wait at 2026-12-04T17:00:00Z, by rule release (policy.yaml:' "${what[@]}" carol --at '2026-12-04 18:00' --zone Europe/Berlin
+expect 3 'office-hours opens 2026-12-07 09:00 Europe/Berlin (passes at 2026-12-07T08:00:00Z)' "${what[@]}" carol --at 2026-12-04T17:00:00Z
+expect 3 'what would make it pass: greatseal approve' "${what[@]}" carol --at '2026-11-24 10:00'
+expect 0 'approved by alice, bob and dave' "${what[@]}" carol --at '2026-11-24 10:00' --approved-by alice,bob,dave
+expect 4 'the roster has no person or service mallory' "${what[@]}" mallory
+expect 4 'the roster has no host laptop' greatseal explain --policy policy.yaml --roster roster.yaml --who carol --key linux-release --from laptop
+json 3 '.outcome == "wait" and .rule == "release" and (.checks[] | select(.reason == "approve.quorum") | .remedy != "")' "${what[@]}" carol --at '2026-11-24 10:00'
+expect 2 'explain a request, or --who would make one' greatseal explain
+expect 2 'explain --who needs --key and --from' greatseal explain --who carol
+expect 2 'give both --policy and --roster' greatseal explain --who carol --key k --from h --policy policy.yaml
+expect 2 'like 2026-12-04T17:00:00Z' "${what[@]}" carol --at 'next friday'
+expect 2 '--zone ../etc/passwd' "${what[@]}" carol --at '2026-12-04 18:00' --zone ../etc/passwd
+expect 1 'Nowhere/City' "${what[@]}" carol --at '2026-12-04 18:00' --zone Nowhere/City
+expect 2 'the question: ' "${what[@]}" 'carol"'
+expect 2 'the question is not plain text' "${what[@]}" $'carol\xff'
 echo "$checks checks"

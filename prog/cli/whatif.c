@@ -1,0 +1,274 @@
+#include "prog/cli/whatif.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/policy/calendar.h"
+#include "prog/cli/api.h"
+#include "prog/cli/policy.h"
+#include "prog/cli/zones.h"
+
+/* What decides. */
+struct world {
+	struct policy_file policy;
+	struct policy_file roster;
+	char digest[DIGEST_HEX]; /* of the policy from the server; "": it is a file */
+};
+
+static void world_release(struct world *w)
+{
+	policy_file_release(&w->policy);
+	policy_file_release(&w->roster);
+}
+AUTO_DEFINE(world, struct world, world_release)
+
+/* The document in force, in the form that is signed. */
+static rc fetch(struct cli *c, enum source_kind kind, struct policy_file *ret)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	const char *name = source_kind_name(kind);
+	AUTO(json) json_t *answer = NULL;
+	struct fault f = {0};
+	char *text;
+
+	TRY(api_json(c, &get, &answer, "/v1/%s", name));
+	text = json_dumps(json_object_get(answer, "document"),
+			  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	if (text == NULL)
+		return cli_problem(c, RC_PEER, "", "the server's answer has no %s", name);
+	ret->path = name;
+	buf_init(&ret->canonical, DOCUMENT_BYTES_MAX);
+	buf_put_str(&ret->canonical, text);
+	free(text);
+	if (!rc_is_ok(buf_done(&ret->canonical)))
+		return cli_problem(c, RC_PEER, "", "the server's %s is too large", name);
+	if (kind == SOURCE_POLICY)
+		CLI_TRY(c, &f, policy_parse(buf_view(&ret->canonical), &ret->policy, &f));
+	else
+		CLI_TRY(c, &f, roster_parse(buf_view(&ret->canonical), &ret->roster, &f));
+	return OK;
+}
+
+static rc load(struct cli *c, const struct args *a, struct world *w)
+{
+	const char *policy = args_value(a, "policy");
+	const char *roster = args_value(a, "roster");
+	struct digest d;
+
+	if ((policy == NULL) != (roster == NULL))
+		return cli_problem(c, RC_USAGE, "", "give both --policy and --roster, or neither");
+	if (policy != NULL) {
+		TRY(policy_file_read(c, SOURCE_POLICY, policy, &w->policy));
+		return policy_file_read(c, SOURCE_ROSTER, roster, &w->roster);
+	}
+	TRY(cli_config(c));
+	TRY(fetch(c, SOURCE_POLICY, &w->policy));
+	TRY(fetch(c, SOURCE_ROSTER, &w->roster));
+	d = digest_of(buf_view(&w->policy.canonical));
+	digest_hex(&d, w->digest);
+	return OK;
+}
+
+/* ---- The question --------------------------------------------------------------------------*/
+
+/* --at: a time in UTC, or a local one of --zone. */
+static rc read_at(struct cli *c, const struct args *a, char out[TIME_TEXT])
+{
+	const char *at = args_value(a, "at");
+	const char *zone = args_value(a, "zone");
+	unix_time t = clock_now(&clock_system);
+	AUTO(buf) struct buf bytes = {0};
+	struct zone_name name;
+	struct fault f = {0};
+	struct tzif tz;
+	int64_t local;
+
+	if (at != NULL && !rc_is_ok(time_parse(view_str(at), &t))) {
+		if (!rc_is_ok(local_time_parse(view_str(at), &local)))
+			return cli_problem(c, RC_USAGE, "",
+					   "--at %s: like 2026-12-04T17:00:00Z, or '2026-12-04 "
+					   "18:00' with --zone",
+					   at);
+		if (!rc_is_ok(zone_name_parse(view_str(zone == NULL ? "UTC" : zone), &name)))
+			return cli_problem(c, RC_USAGE, "", "--zone %s: like Europe/Berlin", zone);
+		CLI_TRY(c, &f, zone_open(&zones_system, &name, &bytes, &tz, &f));
+		t = tzif_instant(&tz, local);
+	}
+	if (!rc_is_ok(time_format(t, out)))
+		return cli_problem(c, RC_USAGE, "", "--at %s: a time from 1970 to 9999", at);
+	return OK;
+}
+
+/* "alice,bob" as a list. */
+static json_t *names_list(const char *text)
+{
+	json_t *list = json_array();
+
+	while (text != NULL && *text != '\0') {
+		size_t n = strcspn(text, ",");
+
+		(void)json_array_append_new(list, json_stringn(text, n));
+		text += n + (text[n] == ',');
+	}
+	return list;
+}
+
+/* False if the value is not UTF-8; without one nothing is put. */
+static bool put(json_t *object, const char *field, const char *value)
+{
+	return value == NULL || json_object_set_new(object, field, json_string(value)) == 0;
+}
+
+/* As a test without expectation: what a test may say, a question may ask. NULL: not UTF-8. */
+static json_t *question(const struct args *a, const char *at)
+{
+	const char *format = args_value(a, "format");
+	json_t *request = json_object();
+	json_t *test = json_object();
+	bool good = put(request, "by", args_value(a, "who"));
+
+	good &= put(request, "format", format == NULL ? "cms" : format);
+	good &= put(request, "from", args_value(a, "from"));
+	good &= put(request, "key", args_value(a, "key"));
+	good &= put(request, "reason", args_value(a, "message"));
+	if (args_has(a, "no-upload"))
+		(void)json_object_set_new(request, "no_upload", json_true());
+	(void)json_object_set_new(test, "approvals", names_list(args_value(a, "approved-by")));
+	good &= put(test, "at", at) && put(test, "expect", "allow") && put(test, "name", "what if");
+	(void)json_object_set_new(test, "request", request);
+	if (!good) {
+		json_decref(test);
+		return NULL;
+	}
+	return json_pack("{s:s,s:s,s:[o]}", "policy", "-", "roster", "-", "tests", test);
+}
+
+static rc ask(struct cli *c, const struct args *a, struct cases *ret, char at[TIME_TEXT])
+{
+	AUTO(json) json_t *doc = NULL;
+	struct fault f = {0};
+	char *text;
+	rc r;
+
+	TRY(read_at(c, a, at));
+	doc = question(a, at);
+	text = doc == NULL ? NULL
+			   : json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	if (text == NULL)
+		return cli_problem(c, RC_USAGE, "", "the question is not plain text (UTF-8)");
+	r = cases_parse(view_str(text), ret, &f);
+	free(text);
+	return rc_is_ok(r) ? OK : cli_problem(c, RC_USAGE, "", "the question: %s", f.text);
+}
+
+/* ---- The answer ----------------------------------------------------------------------------*/
+
+/* "policy.yaml:71": from the source, or from the map of what is in force. */
+static rc place(struct cli *c, const struct args *a, const struct world *w,
+		const struct decision *d, char out[POLICY_PLACE])
+{
+	const char *map = args_value(a, "map");
+
+	out[0] = '\0';
+	if (d->rule == NULL)
+		return OK;
+	if (w->policy.source != NULL)
+		policy_file_place(&w->policy, "rules", d->rule->name.s, out);
+	else if (map != NULL && w->digest[0] != '\0')
+		return policy_map_find(c, map, w->digest, d->rule->name.s, out);
+	return OK;
+}
+
+static const char *word(const struct decision *d)
+{
+	return d->outcome == OUTCOME_ALLOW ? "allow" : outcome_word(d->outcome);
+}
+
+static json_t *check_json(const struct check *k)
+{
+	json_t *row = json_pack("{s:s,s:s,s:s}", "outcome", outcome_word(k->outcome), "reason",
+				reason_id(k->reason), "text", k->text);
+	char passes[TIME_TEXT];
+
+	if (k->outcome != OUTCOME_ALLOW)
+		(void)put(row, "remedy", reason_remedy(k->reason));
+	if (k->passes > 0 && rc_is_ok(time_format(k->passes, passes)))
+		(void)put(row, "passes", passes);
+	return row;
+}
+
+static json_t *answer_json(const struct decision *d, const char *at, const char *where)
+{
+	json_t *checks = json_array();
+	json_t *all;
+
+	for (size_t i = 0; i < d->check_count; i++)
+		(void)json_array_append_new(checks, check_json(&d->checks[i]));
+	all = json_pack("{s:s,s:s,s:o}", "at", at, "outcome", word(d), "checks", checks);
+	if (d->rule != NULL)
+		(void)put(all, "rule", d->rule->name.s);
+	if (where[0] != '\0')
+		(void)put(all, "rule_source", where);
+	return all;
+}
+
+static void print_check(const struct cli *c, const struct check *k)
+{
+	const char *colour = cli_green(c);
+	char passes[TIME_TEXT] = "";
+
+	if (k->outcome != OUTCOME_ALLOW)
+		colour = k->outcome == OUTCOME_WAIT ? cli_yellow(c) : cli_red(c);
+	if (k->passes > 0)
+		rc_ignore(time_format(k->passes, passes), "then there is none to show");
+	(void)printf("  %s%-5s%s %-22s %s%s%s%s\n", colour, outcome_word(k->outcome), cli_plain(c),
+		     reason_id(k->reason), k->text, passes[0] != '\0' ? " (passes at " : "", passes,
+		     passes[0] != '\0' ? ")" : "");
+	if (k->outcome != OUTCOME_ALLOW && reason_remedy(k->reason)[0] != '\0')
+		(void)printf("        what would make it pass: %s\n", reason_remedy(k->reason));
+}
+
+static void print_answer(const struct cli *c, const struct decision *d, const char *at,
+			 const char *where)
+{
+	(void)printf("%s%s%s at %s", cli_bold(c), word(d), cli_plain(c), at);
+	if (d->rule != NULL)
+		(void)printf(", by rule %s%s%s%s", d->rule->name.s, where[0] != '\0' ? " (" : "",
+			     where, where[0] != '\0' ? ")" : "");
+	(void)putchar('\n');
+	for (size_t i = 0; i < d->check_count; i++)
+		print_check(c, &d->checks[i]);
+}
+
+static enum exit_code exit_of(const struct decision *d)
+{
+	if (d->outcome == OUTCOME_ALLOW)
+		return EXIT_DONE;
+	return d->outcome == OUTCOME_WAIT ? EXIT_WAITING : EXIT_DENIED;
+}
+
+rc whatif(struct cli *c, const struct args *a)
+{
+	AUTO(world) struct world w = {0};
+	AUTO(cases) struct cases cases = {0};
+	AUTO(json) json_t *answer = NULL;
+	struct case_result result = {0};
+	struct case_world decide = {.zones = &zones_system};
+	char where[POLICY_PLACE];
+	char at[TIME_TEXT];
+
+	if (args_value(a, "key") == NULL || args_value(a, "from") == NULL)
+		return cli_problem(c, RC_USAGE, "", "explain --who needs --key and --from");
+	TRY(ask(c, a, &cases, at));
+	TRY(load(c, a, &w));
+	decide.policy = w.policy.policy;
+	decide.roster = w.roster.roster;
+	if (!rc_is_ok(case_run(&cases.list[0], &decide, &result)))
+		return cli_problem(c, RC_LIMIT, "", "more people than a decision can weigh");
+	TRY(place(c, a, &w, &result.decision, where));
+	c->exit = exit_of(&result.decision);
+	answer = answer_json(&result.decision, at, where);
+	if (!cli_print_json(c, answer))
+		print_answer(c, &result.decision, at, where);
+	return OK;
+}
