@@ -106,6 +106,9 @@
 	  "install the zone files on the keeper's machine (setting zoneinfo)")                     \
 	X(LIMIT_RATE, "limit.rate", "the key has been used as often as its rate permits",          \
 	  "wait; it is signed when the rate permits it")                                           \
+	X(LIMIT_PREAPPROVAL, "limit.preapproval",                                                  \
+	  "the approval came before the request and counts no more, or not under this rule",       \
+	  "greatseal approve, or preapprove again")                                                \
 	X(STATE_UNKNOWN, "state.unknown", "the keeper does not know this request",                 \
 	  "submit it first")                                                                       \
 	X(STATE_DENIED, "state.denied", "the request was denied", "submit a new request")          \
@@ -136,6 +139,21 @@
 	X(ARTIFACT_FORMAT, "artifact.format", "the file is not of this format",                    \
 	  "choose another format")                                                                 \
 	/* evidence */                                                                             \
+	X(ARTIFACT_NAME, "artifact.name", "the rule is for files of other names",                  \
+	  "use a rule that names such files")                                                      \
+	X(ARTIFACT_PRODUCT, "artifact.product", "the rule is for other products",                  \
+	  "use a rule for this product")                                                           \
+	X(ARTIFACT_SIZE, "artifact.size", "a file is larger than the rule permits",                \
+	  "sign a smaller file, or use another rule")                                              \
+	X(EVIDENCE_SCAN, "evidence.scan", "a scan that the rule demands is missing or too old",    \
+	  "greatseal attest scan, by the machines named")                                          \
+	X(EVIDENCE_VERDICT, "evidence.verdict", "a scanner found a file not clean",                \
+	  "find out why; a newer scan that is clean lifts it")                                     \
+	X(EVIDENCE_PROVENANCE, "evidence.provenance",                                              \
+	  "no provenance says that the file is of the builder and source that the rule demands",   \
+	  "build it there, and send its provenance")                                               \
+	X(EVIDENCE_REBUILD, "evidence.rebuild", "too few builders made the very same file",        \
+	  "greatseal attest rebuild, by the builders named; greatseal show says who disagrees")    \
 	X(EVIDENCE_SIGNER, "evidence.signer",                                                      \
 	  "no host, service or builder of the roster has signed this evidence so",                 \
 	  "sign it with the key that the roster lists for this name")                              \
@@ -181,7 +199,7 @@ const char *reason_remedy(enum reason r);
 MUST rc reason_parse(struct view id, enum reason *ret);
 
 /* Reasons that time or people can mend: approve.quorum, time.not-before, time.window, time.freeze,
- * limit.rate, key.token, key.locked, keeper.busy. */
+ * limit.rate, key.token, key.locked, keeper.busy, evidence.scan, .provenance, .rebuild. */
 bool reason_is_wait(enum reason r);
 
 /* A reason with the words for this one case ("carol asked for it herself"). */

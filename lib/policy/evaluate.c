@@ -306,6 +306,9 @@ static enum reason flaw(const struct eval *c, const struct rule *rule,
 		return REASON_WHO_CHANNEL;
 	if (!digest_is_equal(&a->rule, rule_digest))
 		return REASON_APPROVE_RULE;
+	if (a->early && (!rule->has_preapproved || now < a->given ||
+			 (uint64_t)(now - a->given) >= rule->preapproved_max_age))
+		return REASON_LIMIT_PREAPPROVAL;
 	if (now >= a->expires || now < a->given ||
 	    (uint64_t)(now - a->given) >= rule->approval_lifetime)
 		return REASON_APPROVE_EXPIRED;
@@ -466,6 +469,7 @@ static rc evaluate_rule(const struct eval *c, const struct rule *rule, struct de
 	check_format(c, rule, d);
 	check_limits(c, rule, d);
 	check_words(c, rule, d);
+	check_artifacts(c, rule, d);
 	TRY(check_approvals(c, rule, d));
 	/* Last, so that a request which still lacks people says so before it says "not yet". */
 	check_time(c, d);

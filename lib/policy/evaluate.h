@@ -8,6 +8,7 @@
 #include "lib/model/act.h"
 #include "lib/model/reason.h"
 #include "lib/model/request.h"
+#include "lib/policy/artifact.h"
 #include "lib/policy/policy.h"
 #include "lib/policy/quorum.h"
 
@@ -22,6 +23,7 @@ struct approval_fact {
 	unix_time expires;
 	enum sshkey_channel channel; /* in which it was signed */
 	bool synced;		     /* by a passkey that may be copied between devices */
+	bool early; /* given before the request, over its files (model/preapproval.h) */
 };
 
 /* What the journal says about one rate of the key. */
@@ -51,6 +53,12 @@ struct facts {
 	/* Who is behind the requesting service, by its token (people[].accounts); NULL: nobody
 	 * said. */
 	const char *actor;
+	/* What machines say of the artifacts, sorted by sha256 (artifact.h): verified, and of
+	 * makers who are still in the roster. */
+	const struct evidence_fact *evidence;
+	size_t evidence_count;
+	/* As without_rates: evidence is taken to have been there. */
+	bool without_evidence;
 };
 
 #define CHECKS_MAX 32u
@@ -95,6 +103,11 @@ MUST rc evaluate(const struct policy *p, const struct roster *r, const struct fa
  * who.channel, approve.rule-changed, approve.expired, approve.synced); REASON_NONE if it does. */
 enum reason approval_reason(const struct policy *p, const struct roster *r, const struct rule *rule,
 			    const struct facts *facts, const struct approval_fact *a);
+
+/* Whether a rule for the key asks what machines say; and whether one asks for this one's word. */
+bool policy_needs_evidence(const struct policy *p, const struct name *key);
+bool policy_wants_evidence(const struct policy *p, const struct name *key, enum evidence_kind kind,
+			   const struct name *by);
 
 /* "ok", "wait", "deny": the words of a check. */
 const char *outcome_word(enum outcome o);

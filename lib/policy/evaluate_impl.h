@@ -33,6 +33,9 @@ void check_add(struct decision *d, enum reason reason, enum outcome outcome, con
 void check_add_wait(struct decision *d, enum reason reason, unix_time passes, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* evaluate_artifact.c */
+void check_artifacts(const struct eval *c, const struct rule *rule, struct decision *d);
+
 /* evaluate_time.c */
 void check_windows(const struct eval *c, const struct rule *rule, struct decision *d);
 void check_freezes(const struct eval *c, const struct rule *rule, struct decision *d);

@@ -6,6 +6,7 @@
 #include "lib/base/num.h"
 #include "lib/model/field.h"
 #include "lib/model/statement.h"
+#include "lib/policy/artifact.h"
 #include "lib/policy/policy_read.h"
 
 void policy_free(struct policy *p)
@@ -457,6 +458,34 @@ static rc ticket_read(struct jcan *j, struct rule *r)
 	return OK;
 }
 
+static rc artifact_field(struct jcan *j, struct view *ret)
+{
+	struct artifact_rule r;
+	size_t at;
+	bool found;
+	rc e;
+
+	TRY(jcan_key_optional(j, "artifact", &found));
+	if (!found)
+		return OK;
+	at = j->at;
+	e = artifact_rule_read(j, &r);
+	if (!rc_is_ok(e))
+		return fault_wrap(j->fault, e, "artifact");
+	*ret = view_of(j->in.ptr + at, j->at - at);
+	return OK;
+}
+
+static rc preapproved_field(struct jcan *j, struct rule *r)
+{
+	TRY(jcan_key_optional(j, "preapproved", &r->has_preapproved));
+	if (!r->has_preapproved)
+		return OK;
+	TRY(jcan_object(j));
+	TRY(field_u64(j, "max_age", 1, POLICY_SECONDS_MAX, &r->preapproved_max_age));
+	return jcan_object_end(j);
+}
+
 static rc rule_read(struct jcan *j, void *row)
 {
 	struct rule *r = (struct rule *)row;
@@ -467,6 +496,7 @@ static rc rule_read(struct jcan *j, void *row)
 	TRY(number_field(j, "approval_lifetime", POLICY_SECONDS_MAX, 259200,
 			 &r->approval_lifetime));
 	TRY(seats_field(j, &r->approve));
+	TRY(artifact_field(j, &r->artifact));
 	TRY(flag_field(j, "break_glass", &r->break_glass));
 	TRY(list_field(j, "formats", &list_formats, (void **)&r->formats, &r->format_count));
 	TRY(list_field(j, "from", &refs, (void **)&r->from, &r->from_count));
@@ -476,6 +506,7 @@ static rc rule_read(struct jcan *j, void *row)
 	r->max_uses = (uint32_t)uses;
 	TRY(word_field(j, "mode", "observe", &r->observe));
 	TRY(field_name(j, "name", &r->name));
+	TRY(preapproved_field(j, r));
 	TRY(word_field(j, "reason", "required", &r->reason_required));
 	r->reason_required |= r->break_glass;
 	TRY(list_field(j, "request", &refs, (void **)&r->request, &r->request_count));

@@ -4,10 +4,10 @@
  * {"admin":{"approve":[SEAT..]},"change":{"approve":[SEAT..]},
  *  "freezes":[{"from":LOCAL,"keys":[GLOB..],"name":NAME,"reason":TEXT?,"to":LOCAL,"zone":ZONE}..]?,
  *  "keys":[{"formats":[TEXT..]?,"name":NAME,"rate":[RATE..]?,"tier":NAME?}..]?,
- *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"break_glass":true?,
+ *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"break_glass":true?,
  *    "formats":[TEXT..],"from":[NAME..],"keys":[NAME..],"max_deadline":SECONDS?,"max_uses":N?,
- *    "mode":"observe"?,"name":NAME,"reason":"required"?,"request":[TEXT..],"ticket":GLOB?,
- *    "synced":"false"?,
+ *    "mode":"observe"?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"reason":"required"?,
+ *    "request":[TEXT..],"synced":"false"?,"ticket":GLOB?,
  *    "unattended":true?,"upload":"required"|"optional"?,"windows":[NAME..]?}..],
  *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"max_deadline":SECONDS?,"max_uses":N?,
  *    "name":NAME,"synced":"false"?,"upload":"required"?}..]?,
@@ -144,8 +144,12 @@ struct rule {
 	uint32_t max_uses;
 	uint64_t approval_lifetime;
 	uint64_t max_deadline;
-	bool break_glass; /* passes windows and freezes, nothing else */
-	bool observe;	  /* evaluated and reported, permits nothing */
+	struct view
+		artifact; /* what it demands of each file (artifact.h), in the document; or empty */
+	bool has_preapproved;	      /* approvals may come before the request ... */
+	uint64_t preapproved_max_age; /* ... so many seconds, at most */
+	bool break_glass;	      /* passes windows and freezes, nothing else */
+	bool observe;		      /* evaluated and reported, permits nothing */
 	bool reason_required;
 	struct glob ticket; /* that a word of the request's reason must match */
 	struct name *windows;

@@ -219,7 +219,8 @@ static rc check_decision(struct checker *k, struct fault *f)
 		.uses_spent = k->b->use - 1,
 		.now = k->authorize.time,
 		.zones = &zones_system,
-		.without_rates = true, /* only the keeper's journal can count */
+		.without_rates = true,	  /* only the keeper's journal can count */
+		.without_evidence = true, /* the bundle holds none: the keeper had it */
 	};
 	struct decision decision;
 

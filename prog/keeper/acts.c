@@ -1,6 +1,7 @@
 /* What people say about a request: approval, denial, withdrawal, cancellation. */
 #include "prog/keeper/evidence.h"
 #include "prog/keeper/gate.h"
+#include "prog/keeper/preapproval.h"
 
 #include <string.h>
 
@@ -247,6 +248,8 @@ rc handle_act(struct call *c)
 	if (in.m.kind == STATEMENT_SCAN || in.m.kind == STATEMENT_REBUILD ||
 	    in.m.kind == STATEMENT_PROVENANCE)
 		return evidence_act(c, &in.m);
+	if (in.m.kind == STATEMENT_PREAPPROVAL)
+		return preapproval_act(c, &in.m);
 	if (in.m.kind < STATEMENT_APPROVAL || in.m.kind > STATEMENT_CANCELLATION)
 		return malformed(c, RC(RC_UNKNOWN));
 	in.digest = digest_of(in.m.statement);
@@ -254,6 +257,8 @@ rc handle_act(struct call *c)
 	if (!rc_is_ok(r) && r.code != RC_NOTFOUND)
 		return r;
 	TRY(verify_act(c, &in));
+	if (in.m.kind == STATEMENT_WITHDRAWAL && digest_is_equal(&in.act.request, &in.act.approval))
+		return preapproval_withdraw(c, &in.act, &in.m, &in.digest);
 	TRY(dossier_load(k, &in.act.request, &c->why));
 	TRY(dossier_decide(k));
 	/* The same bytes again: the status, and no second leaf. */

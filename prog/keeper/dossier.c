@@ -11,6 +11,7 @@ void dossier_clear(struct dossier *d)
 {
 	request_release(&d->request);
 	buf_release(&d->mem);
+	dossier_evidence_clear(d);
 	memset(d, 0, sizeof(*d));
 }
 
@@ -218,10 +219,14 @@ rc dossier_decide(struct keeper *k)
 	d->key = keyring_find(k->keyring, &d->request.key);
 	d->state = state_of(&d->row, k->round.now);
 	collect_facts(k);
+	TRY(dossier_preapprovals(k));
+	TRY(dossier_evidence(k));
 	facts = (struct facts){.request = &d->request,
 			       .key_known = d->key != NULL,
 			       .approvals = d->facts,
 			       .approval_count = d->fact_count,
+			       .evidence = d->evidence,
+			       .evidence_count = d->evidence_count,
 			       .uses_spent = d->row.spent,
 			       .now = k->round.now,
 			       .zones = &k->zones};

@@ -62,7 +62,7 @@ const struct principal *evidence_maker(const struct roster *r, const struct dige
 	if (p == NULL || p->kind == PRINCIPAL_PERSON)
 		return NULL;
 	/* Two jobs of one machine are no two builds: who rebuilds is named as a builder. */
-	if (kind == STATEMENT_REBUILD && p->kind == PRINCIPAL_SERVICE)
+	if (kind == STATEMENT_REBUILD && p->kind != PRINCIPAL_BUILDER)
 		return NULL;
 	return p;
 }

@@ -21,6 +21,7 @@
 #define WAITERS_MAX 4096u
 #define KEY_WORKS_MAX KEYRING_JOBS_MAX
 #define ORIGINS_MAX 8u
+#define PREAPPROVALS_MAX 64u /* live ones of the same files */
 #define RETRY_SECONDS 5
 #define CLOCK_JUMP 60 /* seconds that make a `log` leaf */
 
@@ -97,6 +98,16 @@ struct dossier {
 	size_t fact_count;
 	enum request_state state;
 	struct decision decision;
+	/* of the artifacts, if a rule for the key asks (evidence_facts.c) */
+	struct evidence_fact *evidence;
+	size_t evidence_count;
+	struct buf evidence_mem;
+	/* preapprovals among the facts (preapproval.c) */
+	struct {
+		uint64_t leaf;
+		struct digest statement;
+	} early[PREAPPROVALS_MAX];
+	size_t early_count;
 };
 
 struct keeper {
@@ -148,6 +159,20 @@ MUST rc dossier_items(struct dossier *d, struct digest *ret);
 MUST rc dossier_decide(struct keeper *k);
 /* Appends R_STATUS. leaf: UINT64_MAX for none. */
 MUST rc dossier_status(struct call *c, uint64_t leaf);
+
+/* ---- evidence_facts.c ----------------------------------------------------------------------*/
+/* Loads what machines say of the request's artifacts. Storage errors, RC_NOMEM. */
+MUST rc dossier_evidence(struct keeper *k);
+void dossier_evidence_clear(struct dossier *d);
+/* Root of the tree over the digests of the statements that counted under the decision's rule, in
+ * the order of artifacts; zeros if the rule asks for none. */
+MUST rc dossier_evidence_root(struct keeper *k, struct digest *ret);
+
+/* ---- preapproval.c -------------------------------------------------------------------------*/
+/* Adds the preapprovals of these very files to the facts. */
+MUST rc dossier_preapprovals(struct keeper *k);
+/* Counts a use of each preapproval that the decision has counted. */
+MUST rc preapprovals_spend(struct keeper *k);
 
 /* ---- verify.c ------------------------------------------------------------------------------*/
 /* A statement whose signatures are to be verified: hashed once for all of them that agree on how.

@@ -35,6 +35,7 @@ static rc authorize_leaf(struct keeper *k, uint32_t use, struct leaf *leaf)
 			      .approval_count = d->decision.counted_count};
 	memcpy(leaf->approvals, d->decision.counted,
 	       d->decision.counted_count * sizeof(leaf->approvals[0]));
+	TRY(dossier_evidence_root(k, &leaf->evidence));
 	return dossier_items(d, &leaf->items);
 }
 _Static_assert(QUORUM_PEOPLE_MAX <= LEAF_APPROVALS_MAX, "every counted approval fits the leaf");
@@ -57,6 +58,7 @@ rc use_commit(struct keeper *k, struct refusal *why)
 	TRY(ledger_append(&k->ledger, &leaf, &use.authorize, &k->round.fault));
 	TRY(journal_use_add(k->journal, &use, &d->request.key, &d->request.requester,
 			    &k->round.fault));
+	TRY(preapprovals_spend(k));
 	row.spent = use.use;
 	TRY(journal_request_set(k->journal, &row, &k->round.fault));
 	/* The items move into the job; the rest of the dossier is still good for a status. */
