@@ -44,7 +44,7 @@ void bundle_init(struct bundle *b)
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		buf_init(field_at(b, i), fields[i].max);
 	for (size_t i = 0; i < BUNDLE_APPROVALS_MAX; i++) {
-		buf_init(&b->approvals[i].bytes, ACT_BYTES_MAX);
+		buf_init(&b->approvals[i].bytes, PREAPPROVAL_BYTES_MAX);
 		buf_init(&b->approvals[i].sig, SSHSIG_BLOB_MAX);
 	}
 }

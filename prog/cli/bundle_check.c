@@ -5,6 +5,8 @@
 
 #include "lib/crypt/sshsig.h"
 #include "lib/model/act.h"
+#include "lib/model/field.h"
+#include "lib/model/preapproval.h"
 #include "lib/model/roster.h"
 #include "lib/model/statement.h"
 #include "lib/policy/evaluate.h"
@@ -177,30 +179,68 @@ static bool is_counted(const struct checker *k, const struct digest *statement)
 	return false;
 }
 
+/* One that came before the request: over the same files, for the same key. */
+static rc read_preapproval(struct checker *k, struct view bytes, struct approval_fact *ret,
+			   struct fault *f)
+{
+	struct preapproval *p = (struct preapproval *)malloc(sizeof(*p));
+	struct digest set;
+	rc r;
+
+	if (p == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	r = preapproval_parse(bytes, p, f);
+	if (rc_is_ok(r) && (!rc_is_ok(preapproval_set_of(&k->report->request, &set)) ||
+			    !digest_is_equal(&set, &p->set) ||
+			    !digest_is_equal(&p->key_fingerprint, &k->issue.key) ||
+			    strcmp(p->origin, k->report->request.origin) != 0))
+		r = fault_set(f, RC_MISMATCH, 0,
+			      "a preapproval is for other files, another key or another log");
+	if (rc_is_ok(r))
+		*ret = (struct approval_fact){
+			.person = p->person, .rule = p->rule, .expires = p->expires, .early = true};
+	free(p);
+	return r;
+}
+
+static rc read_approval(struct checker *k, struct view bytes, struct approval_fact *ret,
+			struct fault *f)
+{
+	struct act act;
+
+	TRY(act_parse(STATEMENT_APPROVAL, bytes, &act, f));
+	if (!digest_is_equal(&act.request, &k->request_id))
+		return fault_set(f, RC_MISMATCH, 0, "an approval is for another request");
+	*ret = (struct approval_fact){
+		.person = act.person, .rule = act.rule, .expires = act.expires};
+	return OK;
+}
+
 /* Verifies approval i; fills what the decision needs of it. */
 static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret, struct fault *f)
 {
 	struct view bytes = buf_view(&k->b->approvals[i].bytes);
+	enum statement_kind kind = STATEMENT_APPROVAL;
 	const struct principal *person;
 	struct sshsig_info info;
-	struct act act;
 
-	TRY(act_parse(STATEMENT_APPROVAL, bytes, &act, f));
+	if (rc_is_ok(envelope_check_kind(bytes, STATEMENT_APPROVAL, NULL))) {
+		TRY(read_approval(k, bytes, ret, f));
+	} else {
+		kind = STATEMENT_PREAPPROVAL;
+		TRY(read_preapproval(k, bytes, ret, f));
+	}
 	ret->statement = digest_of(bytes);
-	if (!digest_is_equal(&act.request, &k->request_id))
-		return fault_set(f, RC_MISMATCH, 0, "an approval is for another request");
 	if (!is_counted(k, &ret->statement))
 		return fault_set(f, RC_MISMATCH, 0,
 				 "an approval is not one of those that were counted");
-	person = roster_person(k->roster, &act.person);
+	person = roster_person(k->roster, &ret->person);
 	if (person == NULL)
-		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s", act.person.s);
-	ret->person = act.person;
-	ret->rule = act.rule;
-	ret->expires = act.expires;
+		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s", ret->person.s);
+	/* When it was given only the keeper's journal knows. */
 	ret->given = k->authorize.time;
-	TRY(verify_by(person, statement_info(STATEMENT_APPROVAL)->ns, bytes,
-		      buf_view(&k->b->approvals[i].sig), &info, f));
+	TRY(verify_by(person, statement_info(kind)->ns, bytes, buf_view(&k->b->approvals[i].sig),
+		      &info, f));
 	ret->channel = info.channel;
 	ret->synced = info.synced;
 	return OK;
@@ -246,6 +286,8 @@ static rc run(struct checker *k, const char *name, rc (*check)(struct checker *,
 
 static rc run_all(struct checker *k, struct fault *f)
 {
+	static const struct digest none;
+
 	TRY(run(k, "log", check_log, "authorised before it was issued; both entries are in the log",
 		f));
 	TRY(run(k, "request", check_request, "the log entries are about exactly this request", f));
@@ -255,7 +297,13 @@ static rc run_all(struct checker *k, struct fault *f)
 	TRY(run(k, "documents", check_documents, "policy and roster are those that were in force",
 		f));
 	TRY(run(k, "requester", check_requester, "signed by the requester and by the host", f));
-	return run(k, "approvals", check_decision, "the approvals fill the rule's quorum", f);
+	return run(
+		k, "approvals", check_decision,
+		digest_is_equal(&k->authorize.evidence, &none)
+			? "the approvals fill the rule's quorum"
+			: "the approvals fill the rule's quorum; that scans, builds and provenance "
+			  "were there is the keeper's word",
+		f);
 }
 
 rc bundle_prove(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,

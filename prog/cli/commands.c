@@ -83,6 +83,13 @@ static const struct option inspect_options[] = {
 	{"all", NULL, "every entry", false},
 	{0},
 };
+static const struct option diff_options[] = {
+	{"local", NULL, "compare two files here, in a sandboxed worker", false},
+	{"rebuild", "BUILDER", "compare with what this builder made", false},
+	{"item", "N", "only this file of the request", false},
+	{"all", NULL, "every entry", false},
+	{0},
+};
 static const struct option approve_options[] = {
 	{"inspect", NULL, "first fetch every file, recompute its digests and inspect it here",
 	 false},
@@ -212,8 +219,11 @@ const struct command command_table[] = {
 	{"inspect", "REQUEST | --local FILE", "What is in the files",
 	 "The server's inspection report, or a fresh one made here.", inspect_options, 1, 1,
 	 cmd_inspect},
-	{"diff", "REQUEST | --local OLD NEW", "What changed since the last signed version", "",
-	 inspect_options, 1, 2, cmd_diff},
+	{"diff", "REQUEST | --local OLD NEW", "What changed since the last signed version",
+	 "With --rebuild, against what this builder made under the same names; both are fetched "
+	 "and\n"
+	 "inspected here.",
+	 diff_options, 1, 2, cmd_diff},
 	{"approve", "REQUEST", "Approve with your own key",
 	 "Shows the request, and signs an approval of exactly these bytes. The log entry that the\n"
 	 "server returns is checked.",

@@ -156,6 +156,26 @@ rc evidence_print_request(struct cli *c, const struct wish *w, size_t shown)
 	return OK;
 }
 
+rc evidence_rebuilt_by(struct cli *c, const struct wish *w, size_t i, const char *builder,
+		       struct digest *ret)
+{
+	AUTO(json) json_t *answer = NULL;
+	char name[ITEM_NAME_MAX + 1];
+	const json_t *row;
+	size_t n;
+
+	TRY(item_answer(c, w, i, &answer, name));
+	json_array_foreach(json_object_get(answer, "others"), n, row)
+	{
+		if (strcmp(json_text(row, "by"), builder) != 0)
+			continue;
+		if (!rc_is_ok(digest_parse(view_str(json_text(row, "artifact")), ret)))
+			return cli_problem(c, RC_PEER, "", "the server's answer has no digest");
+		return OK;
+	}
+	return RC(RC_NOTFOUND);
+}
+
 static rc list_request(struct cli *c, const char *typed)
 {
 	AUTO(wish) struct wish w = {0};

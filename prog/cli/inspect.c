@@ -18,6 +18,7 @@
 #include "lib/format/report_text.h"
 #include "lib/proto/worker_run.h"
 #include "prog/cli/api.h"
+#include "prog/cli/evidence.h"
 
 #define REPORT_MAX ((size_t)96 << 20)
 #define TEXT_MAX ((size_t)64 << 20)
@@ -189,6 +190,58 @@ rc cmd_inspect(struct cli *c, const struct args *a)
 	return print_text(c, report, false);
 }
 
+static rc scratch_file(struct cli *c, int *ret);
+
+/* What the builder made, fetched, held against its digest, and inspected here. */
+static rc inspect_artifact(struct cli *c, const struct digest *sha256, const char *name,
+			   json_t **ret)
+{
+	AUTO(fd) int fd = -1;
+	char hex[DIGEST_HEX];
+	struct digest got;
+
+	digest_hex(sha256, hex);
+	TRY(scratch_file(c, &fd));
+	TRY(api_download(c, fd, &got, "/v1/artifacts/%s", hex));
+	if (!digest_is_equal(&got, sha256))
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server's file is not %.16s", hex);
+	return run_worker(c, fd, name, ret);
+}
+
+/* The request's files against those that a builder made under the same names. */
+static rc diff_rebuild(struct cli *c, const struct args *a)
+{
+	const char *builder = args_value(a, "rebuild");
+	AUTO(wish) struct wish w = {0};
+	size_t shown = 0;
+
+	TRY(wish_fetch(c, a->words[0], &w));
+	for (size_t i = 0; i < w.request.count; i++) {
+		AUTO(json) json_t *old = NULL;
+		AUTO(json) json_t *new = NULL;
+		AUTO(json) json_t *diff = NULL;
+		char name[ITEM_NAME_MAX + 1];
+		struct fault f = {0};
+		struct digest d;
+		rc r = evidence_rebuilt_by(c, &w, i, builder, &d);
+
+		if (r.code == RC_NOTFOUND)
+			continue;
+		TRY(r);
+		TRY(request_item_name(&w.request.items[i], name));
+		TRY(inspect_artifact(c, &d, name, &old));
+		TRY(inspect_artifact(c, &w.request.items[i].sha256, name, &new));
+		CLI_TRY(c, &f, report_diff(old, new, &diff, &f));
+		TRY(print_text(c, diff, true));
+		shown++;
+	}
+	if (shown == 0)
+		return cli_problem(c, RC_NOTFOUND, "", "%s made no other file of these names",
+				   builder);
+	return OK;
+}
+
 rc cmd_diff(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *old = NULL;
@@ -199,6 +252,8 @@ rc cmd_diff(struct cli *c, const struct args *a)
 	if (!args_has(a, "local")) {
 		if (a->word_count != 1)
 			return cli_problem(c, RC_USAGE, "", "name one request, or --local OLD NEW");
+		if (args_has(a, "rebuild"))
+			return diff_rebuild(c, a);
 		return show_server(c, a, "diff");
 	}
 	if (a->word_count != 2)
