@@ -124,6 +124,7 @@ _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 #define CHANGE_LAST 9
 #define EVIDENCE_FIRST 10
 #define EVIDENCE_LAST 13
+#define KIND_LAST 16 /* any statement that the journal may hold */
 
 static void put_kind(struct buf *out, enum statement_kind kind, uint8_t first, uint8_t last)
 {
@@ -139,12 +140,12 @@ static rc get_kind(struct view *v, uint8_t first, uint8_t last, enum statement_k
 	uint8_t code;
 
 	TRY(view_u8(v, &code));
-	if (code < first || code > last)
-		return RC(RC_RANGE);
-	for (size_t i = 0; i < COUNT(kind_codes); i++)
-		if (kind_codes[i] == code)
+	for (size_t i = 0; code >= first && code <= last && i < COUNT(kind_codes); i++)
+		if (kind_codes[i] == code) {
 			*ret = (enum statement_kind)i;
-	return OK;
+			return OK;
+		}
+	return RC(RC_RANGE);
 }
 
 /* Kinds that a message of an act carries: what people say of a request, and what is said of
@@ -736,7 +737,7 @@ void keeper_put_document(struct buf *out, uint64_t correlation, const struct kee
 {
 	struct frame fr = frame_begin(out, KEEPER_R_DOCUMENT, correlation);
 
-	put_kind(out, m->kind, 1, CHANGE_LAST);
+	put_kind(out, m->kind, 1, KIND_LAST);
 	buf_put_u64be(out, m->leaf);
 	put_statement(out, m->kind, m->statement);
 	put_strings(out, m->sigs, m->sig_count, CHANGE_SIGNATURES_MAX, KEEPER_SIG_MAX);
@@ -747,7 +748,7 @@ rc keeper_get_document(struct view body, struct keeper_document *ret)
 {
 	struct keeper_document m = {0};
 
-	TRY(get_kind(&body, 1, CHANGE_LAST, &m.kind));
+	TRY(get_kind(&body, 1, KIND_LAST, &m.kind));
 	TRY(view_u64be(&body, &m.leaf));
 	TRY(view_string(&body, statement_info(m.kind)->max_bytes, &m.statement));
 	TRY(get_strings(&body, m.sigs, &m.sig_count, CHANGE_SIGNATURES_MAX, KEEPER_SIG_MAX));

@@ -10,6 +10,7 @@
 #include "prog/cli/key.h"
 #include "prog/cli/log.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/preapprove.h"
 #include "prog/cli/show.h"
 #include "prog/cli/submit.h"
 #include "prog/cli/verify.h"
@@ -190,6 +191,19 @@ static const struct option provenance_options[] = {
 	{"output", "FILE", "where the envelope goes (-o, default: FILE.intoto.jsonl)", false},
 	{0},
 };
+static const struct option preapprove_options[] = {
+	{"key", "NAME", "the key that is to sign", false},
+	{"rule", "NAME", "which rule, if several take preapprovals", false},
+	{"format", "NAME", "cms, pe or auto (default)", false},
+	{"digest", "NAME", "sha256 (default), sha384 or sha512", false},
+	{"name", "TEXT", "pe: programme name that Windows shows", false},
+	{"url", "URL", "pe: address for more information", false},
+	{"uses", "N", "how many signatures (default 1)", false},
+	{"expires", "TIME", "until when (default 7d)", false},
+	{"message", "TEXT", "a comment (-m), kept with it", false},
+	{"yes", NULL, "do not ask", false},
+	{0},
+};
 static const struct option help_options[] = {{"man", NULL, "greatseal(1) for man(1)", false}, {0}};
 
 const struct command command_table[] = {
@@ -300,6 +314,9 @@ const struct command command_table[] = {
 	 provenance_options, 1, -1, cmd_attest_provenance},
 	{"evidence list", "REQUEST | FILE | sha256:HEX", "Who vouches for files, and who disagrees",
 	 "", none, 1, 1, cmd_evidence_list},
+	{"preapprove", "FILE...", "Approve exact files before they are asked for",
+	 "Where a rule takes it: a request for just these files then finds your seat filled.",
+	 preapprove_options, 1, -1, cmd_preapprove},
 	{"help", "[COMMAND]", "This help", "", help_options, 0, 2, cmd_help},
 	{0},
 };

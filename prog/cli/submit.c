@@ -63,9 +63,7 @@ static rc open_files(struct cli *c, const struct args *a, struct batch *b)
 	return OK;
 }
 
-/* "2026-12-01T18:00:00Z", or "90m", "12h", "7d" from now. */
-static rc read_time(struct cli *c, const char *option, const char *text, unix_time now,
-		    unix_time *ret)
+rc submit_time(struct cli *c, const char *option, const char *text, unix_time now, unix_time *ret)
 {
 	static const struct {
 		char unit;
@@ -88,16 +86,16 @@ static rc read_time(struct cli *c, const char *option, const char *text, unix_ti
 			   text);
 }
 
-static rc fill_key(struct cli *c, const char *key, struct request *r)
+rc submit_key(struct cli *c, const char *key, struct name *ret, struct digest *ret_fingerprint)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *info = NULL;
 
-	if (!rc_is_ok(name_parse(view_str(key), &r->key)))
+	if (!rc_is_ok(name_parse(view_str(key), ret)))
 		return cli_problem(c, RC_USAGE, "greatseal key list", "--key %s: not a key's name",
 				   key);
-	TRY(api_json(c, &get, &info, "/v1/keys/%s", r->key.s));
-	if (!rc_is_ok(digest_parse(view_str(json_text(info, "fingerprint")), &r->key_fingerprint)))
+	TRY(api_json(c, &get, &info, "/v1/keys/%s", ret->s));
+	if (!rc_is_ok(digest_parse(view_str(json_text(info, "fingerprint")), ret_fingerprint)))
 		return cli_problem(c, RC_PEER, "", "the server's answer names no fingerprint of %s",
 				   key);
 	return OK;
@@ -120,9 +118,9 @@ static rc fill_terms(struct cli *c, const struct args *a, struct request *r)
 	r->not_before = now;
 	r->deadline = now + DEADLINE_DEFAULT;
 	if (not_before != NULL)
-		TRY(read_time(c, "not-before", not_before, now, &r->not_before));
+		TRY(submit_time(c, "not-before", not_before, now, &r->not_before));
 	if (deadline != NULL)
-		TRY(read_time(c, "deadline", deadline, now, &r->deadline));
+		TRY(submit_time(c, "deadline", deadline, now, &r->deadline));
 	if (reason != NULL && strlen(reason) > REQUEST_REASON_MAX)
 		return cli_problem(c, RC_USAGE, "", "the message is longer than %d bytes",
 				   REQUEST_REASON_MAX);
@@ -304,7 +302,7 @@ static rc make_wish(struct cli *c, const struct args *a, const struct batch *b,
 
 		return cli_host_key(c, &ignored);
 	}
-	TRY(fill_key(c, key, wish));
+	TRY(submit_key(c, key, &(wish)->key, &(wish)->key_fingerprint));
 	TRY(fill_terms(c, a, wish));
 	return encode_request(c, b, wish, statement);
 }

@@ -7,4 +7,11 @@
 rc cmd_submit(struct cli *c, const struct args *a);
 rc cmd_sign(struct cli *c, const struct args *a);
 
+/* "2026-12-01T18:00:00Z", or "90m", "12h", "7d" from now. */
+MUST rc submit_time(struct cli *c, const char *option, const char *text, unix_time now,
+		    unix_time *ret);
+/* The key as the server has it. */
+MUST rc submit_key(struct cli *c, const char *key, struct name *ret,
+		   struct digest *ret_fingerprint);
+
 #endif

@@ -145,6 +145,25 @@ rc post_evidence(struct call_ctx *c)
 	return call_json(c, 200, receipt);
 }
 
+rc post_preapproval(struct call_ctx *c)
+{
+	AUTO(json) json_t *body = NULL;
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf sig = {0};
+	json_t *receipt = NULL;
+
+	buf_init(&statement, PREAPPROVAL_BYTES_MAX);
+	buf_init(&sig, KEEPER_SIG_MAX);
+	TRY(call_body(c, &body));
+	TRY(call_bytes(c, body, "statement", &statement));
+	TRY(call_bytes(c, body, "signature", &sig));
+	const struct keeper_act m = {.kind = STATEMENT_PREAPPROVAL,
+				     .statement = buf_view(&statement),
+				     .sig = buf_view(&sig)};
+	TRY(carry(c, &m, &receipt));
+	return call_json(c, 200, receipt);
+}
+
 rc get_evidence(struct call_ctx *c)
 {
 	struct view v = http_target_param(&c->target, "artifact");

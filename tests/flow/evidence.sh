@@ -15,7 +15,8 @@ world_documents() {
 		scan: {by: ["build-07"], max_age: 86400},
 		provenance: {by: ["build-07"], builder: ["https://ci.example/*"], source: ["git+https://git.example/acme"]}}' \
 		policy.json | tr -d '\n' >policy2.json
-	mv policy2.json policy.json
+	jq -cS '.rules += [{name: "nightly", keys: ["nightly"], formats: ["cms"], request: ["group:engineers"], from: ["group:farm"],
+		approve: ["1 of release", "1 of security"], preapproved: {max_age: 3600}, max_uses: 9}]' policy2.json | tr -d '\n' >policy.json
 }
 world_start
 world_key ecdsa-p256
@@ -105,6 +106,23 @@ ssh-keygen -e -m PKCS8 -f build-07.pub >pub.pem 2>/dev/null || {
 }
 openssl pkeyutl -verify -pubin -inkey pub.pem -rawin -in pae -sigfile sig | grep -q Success || die "openssl does not verify the envelope"
 ok "openssl verifies the envelope"
+
+# Approved before it is asked for: signed at once, as often as was said.
+as dave key create nightly --token main --algorithm ecdsa-p256 >/dev/null
+as dave key self-sign nightly --subject "CN=Nightly" >/dev/null
+echo nightly >nightly.bin
+for who in alice dave; do as "$who" preapprove --key nightly --uses 2 --yes nightly.bin >/dev/null || die "preapprove of $who"; done
+nightly() { as carol submit --key nightly -m "$1" --new nightly.bin --json --quiet; }
+for n in 1 2; do
+	id=$(nightly "night $n" | jq -r .request) || true
+	as carol show "$id" --json | jq -e '.status.state == "done"' >/dev/null || die "use $n waits: $(as carol explain "$id")"
+done
+as carol fetch "$id" -o night --quiet >/dev/null
+as carol verify nightly.bin --bundle night/nightly.bin.greatseal --signature night/nightly.bin.p7s >/dev/null || die "a preapproved file does not verify"
+id=$(nightly "night 3" | jq -r .request) || true
+as carol show "$id" --json | jq -e '.status.state == "open"' >/dev/null || die "a third use"
+ok "what was approved beforehand is signed at once, twice and no more, and verifies offline"
+refused 4 denied as carol preapprove --key nightly --yes nightly.bin
 
 refused 4 evidence.signer as carol attest rebuild --builder builder-a --builder-key "$work/bb" --source $source --version 2.4.0 good/acme-2.4.0.tar
 refused 4 evidence.signer as carol attest rebuild --builder build-07 --builder-key "$work/build-07" --source $source --version 2.4.0 good/acme-2.4.0.tar

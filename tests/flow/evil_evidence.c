@@ -13,6 +13,21 @@ static void a_good_scan_is_kept_once(void **state)
 	query(&scan.subjects[0].sha256);
 	assert_true(answered("\"by\":\"build1\"") && answered("\"verdict\":\"clean\""));
 	assert_true(answered("\"live\":true"));
+	/* The statement itself can be asked for, as every other. */
+	AUTO(buf) struct buf bytes;
+	AUTO(buf) struct buf frame;
+	struct keeper_document doc;
+	struct digest id;
+
+	buf_init(&bytes, EVIDENCE_BYTES_MAX);
+	buf_init(&frame, 4096);
+	fx_ok(evidence_encode(&scan, &bytes, NULL));
+	id = digest_of(buf_view(&bytes));
+	keeper_put_digest(&frame, ++fx.correlation, KEEPER_STATEMENT, &id);
+	assert_int_equal(fx_exchange(&fx, &frame), KEEPER_R_DOCUMENT);
+	fx_ok(keeper_get_document(buf_view(&fx.body), &doc));
+	assert_int_equal(doc.kind, STATEMENT_SCAN);
+	assert_true(view_is_equal(doc.statement, buf_view(&bytes)));
 }
 
 static void somebody_else(void **state)

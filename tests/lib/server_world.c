@@ -30,6 +30,7 @@ static const struct {
 	{"/v1/requests/" DIGEST_TEXT "/acts", post_act, false},
 	{"/v1/requests/" DIGEST_TEXT "/sign", post_sign, false},
 	{"/v1/evidence", post_evidence, false},
+	{"/v1/preapprovals", post_preapproval, false},
 };
 #define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 

@@ -43,6 +43,8 @@ messages = {
     "134-r-bytes": b"\x30\x00",
     "135-r-document-request": u8(1) + u64(5) + string(b'{"_type":"x"}') + strings(b"one", b"two"),
     "135-r-document-roster": u8(8) + u64(0) + string(b'{"d":1}') + strings(b"one"),
+    "135-r-document-provenance": u8(12) + u64(7) + string(b'{"payload":""}') + strings(),
+    "135-r-document-preapproval": u8(13) + u64(7) + string(b'{"d":1}') + strings(b"one"),
     "136-r-certs": strings(b"\x30\x01\x00", b"\x30\x00"),
     "137-r-proof": b"c2sp.org/tlog-proof@v1\n",
 }
