@@ -1,4 +1,5 @@
 /* source_schema_policy - the rows of policy.yaml. */
+#include "lib/policy/artifact.h"
 #include "lib/policy/policy.h"
 #include "lib/policy/source_words.h"
 
@@ -7,6 +8,69 @@ static const struct source_field quorum_fields[] = {
 		 "the seats, each filled by a person of its own"),
 };
 static OBJECT(quorum, "a quorum");
+
+#define MAYBE_ROW(field, word_type, text)                                                          \
+	{                                                                                          \
+		.name = (field), .type = SOURCE_TEXTS, .min = 1, .max = ARTIFACT_LIST_MAX,         \
+		.word = &(word_type), .help = (text)                                               \
+	}
+
+static const struct source_field scan_fields[] = {
+	LIST_ROW("by", word_name, ARTIFACT_LIST_MAX, "hosts, services or builders that scan"),
+	{.name = "max_age",
+	 .type = SOURCE_SECONDS,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "how old a clean verdict may be (default: any age)"},
+};
+static OBJECT(scan, "a scan");
+
+static const struct source_field provenance_fields[] = {
+	LIST_ROW("by", word_name, ARTIFACT_LIST_MAX, "whose provenance counts"),
+	MAYBE_ROW("builder", word_text, "patterns of builder.id"),
+	MAYBE_ROW("source", word_text, "patterns of the source"),
+};
+static OBJECT(provenance, "a provenance");
+
+static const struct source_field rebuild_fields[] = {
+	{.name = "agree",
+	 .type = SOURCE_NUMBER,
+	 .required = true,
+	 .min = 1,
+	 .max = ARTIFACT_LIST_MAX,
+	 .help = "how many of the builders made the very same file"},
+	LIST_ROW("of", word_name, ARTIFACT_LIST_MAX, "the builders that are asked"),
+};
+static OBJECT(rebuild, "a rebuild");
+
+#define MAP_ROW(field, part, text)                                                                 \
+	{                                                                                          \
+		.name = (field), .type = SOURCE_MAP, .object = &source_##part, .help = (text)      \
+	}
+
+static const struct source_field artifact_fields[] = {
+	MAYBE_ROW("names", word_text, "patterns of file names"),
+	MAYBE_ROW("products", word_text, "patterns of products"),
+	{.name = "max_size",
+	 .type = SOURCE_NUMBER,
+	 .min = 1,
+	 .max = JCAN_NUMBER_MAX,
+	 .help = "bytes that a file may have"},
+	MAP_ROW("scan", scan, "a scanner found every file clean"),
+	MAP_ROW("provenance", provenance, "a build service says where every file comes from"),
+	MAP_ROW("rebuild", rebuild, "independent builders made the same files"),
+};
+static OBJECT(artifact, "artifact");
+
+static const struct source_field preapproved_fields[] = {
+	{.name = "max_age",
+	 .type = SOURCE_SECONDS,
+	 .required = true,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "how long such an approval counts"},
+};
+static OBJECT(preapproved, "preapproved");
 
 static const struct source_field rule_fields[] = {
 	NAME_ROW("shown to people"),
@@ -62,6 +126,8 @@ static const struct source_field rule_fields[] = {
 	 .type = SOURCE_TEXT,
 	 .word = &word_synced,
 	 .help = "false: passkeys that may be on several devices do not count"},
+	MAP_ROW("artifact", artifact, "what it demands of every file"),
+	MAP_ROW("preapproved", preapproved, "seats may be filled before the request"),
 	{.name = "mode",
 	 .type = SOURCE_TEXT,
 	 .word = &word_mode,
