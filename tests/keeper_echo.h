@@ -45,7 +45,16 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 		TRY(keeper_get_strings(body, s, 1));
 		keeper_put_strings(out, c, h->type, s, 1);
 		break;
+	case KEEPER_ENROL:
+	case KEEPER_RENEW: {
+		struct keeper_enrol m;
+
+		TRY(keeper_get_enrol(body, h->type, &m));
+		keeper_put_enrol(out, c, h->type, &m);
+		break;
+	}
 	case KEEPER_CSR:
+	case KEEPER_HOSTS:
 		TRY(keeper_get_strings(body, s, 2));
 		keeper_put_strings(out, c, h->type, s, 2);
 		break;

@@ -43,6 +43,18 @@
 	X(WHO_CHANNEL, "who.channel", "the seat is for approvals from elsewhere",                  \
 	  "approve where the seat asks for it: (cli) on the command line")                         \
 	X(WHO_OWNER, "who.owner", "only the requester may do this", "ask the requester")           \
+	X(HOST_UNENROLLED, "host.unenrolled", "the host has no key yet, or has another one",       \
+	  "greatseal host add, then greatseal-agent enrol on the host")                            \
+	X(HOST_LOCKED, "host.locked", "the host is locked",                                        \
+	  "greatseal host unlock; after a clone alarm: greatseal host forget, then add")           \
+	X(HOST_EXPIRED, "host.expired", "the host's certificate has ended",                        \
+	  "greatseal-agent renew on the host; after 30 days: greatseal host add")                  \
+	X(HOST_TOKEN, "host.token", "the token opens no invitation for this host",                 \
+	  "greatseal host add, and enrol with the new token in time")                              \
+	X(HOST_CLONE, "host.clone", "the host's number of renewals does not fit: it has a copy",   \
+	  "find the copy; greatseal host forget, then add and enrol anew")                         \
+	X(HOST_CLASS, "host.class", "the host's key is not kept as well as is demanded",           \
+	  "enrol with a TPM, or ask for another class in the roster or the policy")                \
 	/* the key */                                                                              \
 	X(KEY_UNKNOWN, "key.unknown", "the keeper has no such key", "see: greatseal key list")     \
 	X(KEY_FINGERPRINT, "key.fingerprint", "the key has another fingerprint than the request",  \
@@ -199,7 +211,8 @@ const char *reason_remedy(enum reason r);
 MUST rc reason_parse(struct view id, enum reason *ret);
 
 /* Reasons that time or people can mend: approve.quorum, time.not-before, time.window, time.freeze,
- * limit.rate, key.token, key.locked, keeper.busy, evidence.scan, .provenance, .rebuild. */
+ * limit.rate, key.token, key.locked, host.locked, keeper.busy, evidence.scan, .provenance,
+ * .rebuild. */
 bool reason_is_wait(enum reason r);
 
 /* A reason with the words for this one case ("carol asked for it herself"). */

@@ -1,5 +1,7 @@
 #include "lib/proto/keeper.h"
 
+#include "lib/proto/keeper_impl.h"
+
 /* ---- The gate: every message there is, and how large its body may be ------------------------*/
 
 #define SIG_STRING (4 + KEEPER_SIG_MAX)
@@ -30,6 +32,10 @@ static const struct gate requests[] = {
 	[KEEPER_CERTS] = {"certs", 4 + KEEPER_STRING_MAX},
 	[KEEPER_LOG_PROOF] = {"log-proof", 16},
 	[KEEPER_EVIDENCE] = {"evidence", DIGEST_SIZE + 4 + ITEM_NAME_MAX},
+	[KEEPER_ENROL] = {"enrol",
+			  4 + ENROLMENT_BYTES_MAX + 2 * SIG_STRING + 4 + KEEPER_ATTESTATION_MAX},
+	[KEEPER_RENEW] = {"renew", 4 + ENROLMENT_BYTES_MAX + SIG_STRING},
+	[KEEPER_HOSTS] = {"hosts", 2 * (4 + KEEPER_STRING_MAX)},
 };
 
 static const struct gate replies[] = {
@@ -124,6 +130,7 @@ _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 #define CHANGE_LAST 9
 #define EVIDENCE_FIRST 10
 #define EVIDENCE_LAST 13
+#define HOSTADMIN 15
 #define KIND_LAST 16 /* any statement that the journal may hold */
 
 static void put_kind(struct buf *out, enum statement_kind kind, uint8_t first, uint8_t last)
@@ -146,6 +153,21 @@ static rc get_kind(struct view *v, uint8_t first, uint8_t last, enum statement_k
 			return OK;
 		}
 	return RC(RC_RANGE);
+}
+
+/* Of a change: policy, roster, keyadmin, hostadmin. */
+static void put_change_kind(struct buf *out, enum statement_kind kind)
+{
+	if (kind == STATEMENT_HOSTADMIN)
+		put_kind(out, kind, HOSTADMIN, HOSTADMIN);
+	else
+		put_kind(out, kind, DOCUMENT_FIRST, CHANGE_LAST);
+}
+
+static rc get_change_kind(struct view *v, enum statement_kind *ret)
+{
+	TRY(get_kind(v, DOCUMENT_FIRST, KIND_LAST, ret));
+	return kind_codes[*ret] <= CHANGE_LAST || *ret == STATEMENT_HOSTADMIN ? OK : RC(RC_RANGE);
 }
 
 /* Kinds that a message of an act carries: what people say of a request, and what is said of
@@ -203,13 +225,6 @@ static rc get_use(struct view *v, uint32_t *ret)
 		return RC(RC_RANGE);
 	*ret = use;
 	return OK;
-}
-
-static void put_string(struct buf *out, struct view s, size_t max)
-{
-	if (s.len > max)
-		buf_fail(out, RC_LIMIT);
-	buf_put_string(out, s);
 }
 
 /* Under its kind's own maximum; put_kind has refused a kind that does not exist. */
@@ -290,39 +305,6 @@ static rc get_reason(struct view *v, enum reason *ret)
 static rc get_digest(struct view *v, struct digest *ret)
 {
 	return view_copy(v, ret->b, sizeof(ret->b));
-}
-
-/* ---- Frames ---------------------------------------------------------------------------------*/
-
-struct frame {
-	size_t at; /* where it begins in the buffer */
-	enum keeper_type type;
-};
-
-static struct frame frame_begin(struct buf *out, enum keeper_type type, uint64_t correlation)
-{
-	struct frame fr = {.at = out->len, .type = type};
-
-	buf_put_u32be(out, 0); /* patched by frame_end */
-	buf_put_u16be(out, (uint16_t)type);
-	buf_put_u16be(out, 0);
-	buf_put_u64be(out, correlation);
-	return fr;
-}
-
-static void frame_end(struct buf *out, struct frame fr)
-{
-	if (out->sticky == RC_OK) {
-		size_t len = out->len - fr.at - 4;
-
-		if (len - (KEEPER_HEADER - 4) > keeper_body_max(fr.type))
-			buf_fail(out, RC_LIMIT);
-		for (size_t i = 0; i < 4; i++)
-			out->ptr[fr.at + i] = (uint8_t)(len >> (24 - 8 * i));
-	}
-	/* Half a frame must never be sent. */
-	if (out->sticky != RC_OK)
-		out->len = fr.at;
 }
 
 /* ---- Requests -------------------------------------------------------------------------------*/
@@ -468,7 +450,7 @@ void keeper_put_change(struct buf *out, uint64_t correlation, const struct keepe
 {
 	struct frame fr = frame_begin(out, KEEPER_CHANGE, correlation);
 
-	put_kind(out, m->kind, DOCUMENT_FIRST, CHANGE_LAST);
+	put_change_kind(out, m->kind);
 	put_statement(out, m->kind, m->statement);
 	put_strings(out, m->sigs, m->sig_count, CHANGE_SIGNATURES_MAX, KEEPER_SIG_MAX);
 	frame_end(out, fr);
@@ -478,7 +460,7 @@ rc keeper_get_change(struct view body, struct keeper_change *ret)
 {
 	struct keeper_change m = {0};
 
-	TRY(get_kind(&body, DOCUMENT_FIRST, CHANGE_LAST, &m.kind));
+	TRY(get_change_kind(&body, &m.kind));
 	TRY(view_string(&body, statement_info(m.kind)->max_bytes, &m.statement));
 	TRY(get_strings(&body, m.sigs, &m.sig_count, CHANGE_SIGNATURES_MAX, KEEPER_SIG_MAX));
 	TRY(view_end(&body));
@@ -490,7 +472,7 @@ static size_t strings_of(enum keeper_type type)
 {
 	if (type == KEEPER_KEYS || type == KEEPER_CERTS)
 		return 1;
-	return type == KEEPER_CSR ? 2 : 0;
+	return type == KEEPER_CSR || type == KEEPER_HOSTS ? 2 : 0;
 }
 
 void keeper_put_strings(struct buf *out, uint64_t correlation, enum keeper_type type,

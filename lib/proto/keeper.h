@@ -26,6 +26,7 @@
 #define KEEPER_PROOF_MAX 32768u
 #define KEEPER_STATUS_MAX 65536u /* status JSON */
 #define KEEPER_CERT_MAX 16384u	 /* one DER certificate */
+#define KEEPER_ATTESTATION_MAX 16384u
 
 enum keeper_type {
 	/* requests */
@@ -47,6 +48,9 @@ enum keeper_type {
 	KEEPER_CERTS = 13,     /* {string key name} -> R_CERTS: leaf and chain, DER */
 	KEEPER_LOG_PROOF = 14, /* {u64 index, u64 size or 0 = newest} -> R_PROOF */
 	KEEPER_EVIDENCE = 15,  /* struct keeper_evidence -> R_JSON */
+	KEEPER_ENROL = 17,     /* struct keeper_enrol -> R_JSON, once it is durable */
+	KEEPER_RENEW = 18,     /* struct keeper_enrol without token and attestation -> R_JSON */
+	KEEPER_HOSTS = 19,     /* {string name or empty, string after or empty} -> R_JSON */
 	/* replies */
 	KEEPER_R_ERROR = 128, /* struct keeper_error */
 	KEEPER_R_HELLO = 129,
@@ -109,6 +113,14 @@ struct keeper_change {
 	struct view statement;
 	struct view sigs[CHANGE_SIGNATURES_MAX];
 	size_t sig_count;
+};
+
+/* The statement is an enrolment's; both signatures are raw SSHSIG blobs over it. */
+struct keeper_enrol {
+	struct view statement;
+	struct view host_sig;
+	struct view token_sig;
+	struct view attestation; /* opaque; empty for class software */
 };
 
 struct keeper_error {
@@ -183,7 +195,9 @@ void keeper_put_digest(struct buf *out, uint64_t correlation, enum keeper_type t
 void keeper_put_evidence(struct buf *out, uint64_t correlation, const struct keeper_evidence *m);
 void keeper_put_change(struct buf *out, uint64_t correlation, const struct keeper_change *m);
 void keeper_put_strings(struct buf *out, uint64_t correlation, enum keeper_type type,
-			const struct view *strings, size_t count); /* KEYS, CSR, CERTS */
+			const struct view *strings, size_t count); /* KEYS, CSR, CERTS, HOSTS */
+void keeper_put_enrol(struct buf *out, uint64_t correlation, enum keeper_type type,
+		      const struct keeper_enrol *m); /* ENROL or RENEW */
 void keeper_put_document_request(struct buf *out, uint64_t correlation, enum statement_kind kind);
 void keeper_put_proof_request(struct buf *out, uint64_t correlation, uint64_t index, uint64_t size);
 
@@ -209,6 +223,7 @@ MUST rc keeper_get_digest(struct view body, struct digest *ret);
 MUST rc keeper_get_evidence(struct view body, struct keeper_evidence *ret);
 MUST rc keeper_get_change(struct view body, struct keeper_change *ret);
 MUST rc keeper_get_strings(struct view body, struct view *ret, size_t count);
+MUST rc keeper_get_enrol(struct view body, enum keeper_type type, struct keeper_enrol *ret);
 MUST rc keeper_get_document_request(struct view body, enum statement_kind *ret);
 MUST rc keeper_get_proof_request(struct view body, uint64_t *ret_index, uint64_t *ret_size);
 MUST rc keeper_get_error(struct view body, struct keeper_error *ret);

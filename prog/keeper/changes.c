@@ -1,5 +1,5 @@
 /* What changes the keeper itself: policy and roster (P8), keys. */
-#include "prog/keeper/gate.h"
+#include "prog/keeper/hosts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +154,8 @@ static rc apply_document(struct call *c, struct change *ch, const struct documen
 	if (r.code == RC_STATE)
 		return answer_missing(c, ch, &q);
 	TRY(r);
+	if (!policy)
+		TRY(hosts_prune(k, k->round.roster));
 	admin_leaf(k, ch, policy ? "policy" : "roster", &leaf);
 	leaf.object = doc->digest;
 	TRY(store_change(k, ch, &leaf, &a.leaf));
@@ -334,6 +336,51 @@ static rc change_key(struct call *c, struct change *ch, bool repeated)
 	return change_fast(c, ch, &o);
 }
 
+/* ---- Hosts ---------------------------------------------------------------------------------*/
+
+static rc host_quorum(struct keeper *k, const struct change *ch, enum host_action action,
+		      struct quorum_result *ret)
+{
+	static const enum key_action like[] = {[HOST_INVITE] = KEY_CREATE,
+					       [HOST_LOCK] = KEY_LOCK,
+					       [HOST_UNLOCK] = KEY_UNLOCK,
+					       [HOST_FORGET] = KEY_RETIRE};
+	_Static_assert(sizeof(like) / sizeof(like[0]) == HOST_ACTION__COUNT, "one for each");
+
+	return key_quorum(k, ch, like[action], ret);
+}
+
+static rc change_host(struct call *c, struct change *ch)
+{
+	struct keeper *k = c->k;
+	struct change_answer a = {.kind = STATEMENT_HOSTADMIN, .id = ch->id};
+	struct host_change change;
+	struct journal_host row;
+	struct quorum_result q;
+	struct fault f = {0};
+	struct leaf leaf;
+	char action[32];
+	rc r = host_change_parse(ch->m.statement, &change, &f);
+
+	if (!rc_is_ok(r))
+		return refuse_form(&c->why, r, &f);
+	TRY(check_origin(k, change.origin, &c->why));
+	if (change.expires < k->round.now)
+		return refuse(&c->why, REASON_CHANGE_EXPIRED, "%s", "");
+	TRY(verify_signatures(k, ch, &c->why));
+	r = host_quorum(k, ch, change.action, &q);
+	if (r.code == RC_STATE)
+		return answer_missing(c, ch, &q);
+	TRY(r);
+	TRY(hosts_plan(k, &change, &row, &c->why));
+	(void)snprintf(action, sizeof(action), "host.%s", host_action_name(change.action));
+	admin_leaf(k, ch, action, &leaf);
+	leaf.object = digest_of(name_view(&change.host));
+	TRY(store_change(k, ch, &leaf, &a.leaf));
+	TRY(hosts_store(k, &change, &row, a.leaf));
+	return answer_change(c, &a);
+}
+
 /* A self-signing has its leaf before its certificate (P4); where a crash or the token came between,
  * it is run once more. Not over another certificate: that may have come later. */
 static rc check_unfinished(struct keeper *k, const struct change *ch, bool *ret,
@@ -369,7 +416,7 @@ rc handle_change(struct call *c)
 	if (!rc_is_ok(r))
 		return malformed(c, r);
 	if (ch.m.kind != STATEMENT_POLICY && ch.m.kind != STATEMENT_ROSTER &&
-	    ch.m.kind != STATEMENT_KEYADMIN)
+	    ch.m.kind != STATEMENT_KEYADMIN && ch.m.kind != STATEMENT_HOSTADMIN)
 		return malformed(c, RC(RC_UNKNOWN));
 	ch.id = digest_of(ch.m.statement);
 	r = journal_statement_get(k->journal, &ch.id, &known, NULL, NULL, &k->round.fault);
@@ -384,6 +431,8 @@ rc handle_change(struct call *c)
 	}
 	if (ch.m.kind == STATEMENT_KEYADMIN)
 		return change_key(c, &ch, rc_is_ok(r));
+	if (ch.m.kind == STATEMENT_HOSTADMIN)
+		return change_host(c, &ch);
 	return change_document(c, &ch);
 }
 

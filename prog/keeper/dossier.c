@@ -6,6 +6,7 @@
 #include "lib/codec/jcan.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/tlog/items.h"
+#include "prog/keeper/hosts.h"
 
 void dossier_clear(struct dossier *d)
 {
@@ -36,13 +37,57 @@ static bool signer_stays(const struct principal *p, struct view *sigs)
 	       principal_key(p, parts.key_blob) != NULL;
 }
 
+static bool host_is_enrolled(const struct keeper *k)
+{
+	const struct principal *p = roster_host(k->roster, &k->dossier.request.host);
+
+	return p != NULL && p->enrol;
+}
+
 static bool signers_stay(const struct keeper *k, struct view sigs)
 {
 	const struct request *q = &k->dossier.request;
 
 	/* The order in which store_request() wrote them. */
 	return signer_stays(roster_person(k->roster, &q->requester), &sigs) &&
-	       signer_stays(roster_host(k->roster, &q->host), &sigs);
+	       (host_is_enrolled(k) || signer_stays(roster_host(k->roster, &q->host), &sigs));
+}
+
+/* The key that the host signed with, as the journal has it beside the request. */
+static struct digest host_signer(struct view sigs)
+{
+	static const struct digest none;
+	struct sshsig parts;
+	struct view sig;
+
+	if (!rc_is_ok(view_string(&sigs, KEEPER_SIG_MAX, &sig)) ||
+	    !rc_is_ok(view_string(&sigs, KEEPER_SIG_MAX, &sig)) ||
+	    !rc_is_ok(sshsig_parse(sig, &parts, NULL)))
+		return none;
+	return digest_of(parts.key_blob);
+}
+
+/* A host's key comes and goes without the roster: how it stands now, in the same transaction that a
+ * commit would be part of. */
+static rc dossier_host(struct keeper *k, struct refusal *ret)
+{
+	struct dossier *d = &k->dossier;
+	struct journal_host row;
+	struct digest key;
+	rc r;
+
+	if (!host_is_enrolled(k))
+		return OK;
+	r = host_standing(k, &d->request.host, &row, ret);
+	if (r.code == RC_DENIED || r.code == RC_WAIT)
+		return OK;
+	TRY(r);
+	key = digest_of(view_of(row.key, row.key_len));
+	if (d->known && !digest_is_equal(&key, &d->host_signer))
+		rc_ignore(refuse(ret, REASON_HOST_UNENROLLED,
+				 "%s has another key than signed the request", d->request.host.s),
+			  "the caller looks at the reason");
+	return OK;
 }
 
 rc dossier_load_row(struct keeper *k, const struct journal_request *row)
@@ -63,6 +108,7 @@ rc dossier_load_row(struct keeper *k, const struct journal_request *row)
 	if (!rc_is_ok(request_parse(d->statement, &d->request, f)))
 		return fault_set(f, RC_CORRUPT, 0, "journal: a stored request does not parse");
 	d->signers_left = !signers_stay(k, buf_view(&sigs));
+	d->host_signer = host_signer(buf_view(&sigs));
 	return journal_act_list(k->journal, copy.leaf, d->acts, JOURNAL_ACTS_MAX, &d->act_count, f);
 }
 
@@ -152,7 +198,7 @@ static void overrule(struct decision *d, enum outcome outcome, enum reason reaso
 }
 
 /* The machine's states come after policy: a closed request stays closed whatever policy says. */
-static void apply_state(struct keeper *k)
+static void apply_state(struct keeper *k, const struct refusal *host)
 {
 	struct dossier *d = &k->dossier;
 	struct refusal why = {0};
@@ -180,6 +226,11 @@ static void apply_state(struct keeper *k)
 	if (d->signers_left && d->decision.outcome != OUTCOME_DENY) {
 		overrule(&d->decision, OUTCOME_DENY, REASON_SIG_REQUESTER,
 			 "the key of the requester or of the host was taken away since");
+		return;
+	}
+	if (host->reason != REASON_NONE && d->decision.outcome != OUTCOME_DENY) {
+		overrule(&d->decision, reason_is_wait(host->reason) ? OUTCOME_WAIT : OUTCOME_DENY,
+			 host->reason, host->text);
 		return;
 	}
 	if (d->decision.outcome != OUTCOME_ALLOW || d->key == NULL)
@@ -214,6 +265,7 @@ static rc collect_rates(struct keeper *k, struct facts *facts)
 rc dossier_decide(struct keeper *k)
 {
 	struct dossier *d = &k->dossier;
+	struct refusal host = {0};
 	struct facts facts;
 
 	d->key = keyring_find(k->keyring, &d->request.key);
@@ -237,7 +289,8 @@ rc dossier_decide(struct keeper *k)
 		facts.key_retired = key_state_of(d->key) == KEY_RETIRED;
 	}
 	TRY(evaluate(k->policy, k->roster, &facts, &d->decision));
-	apply_state(k);
+	TRY(dossier_host(k, &host));
+	apply_state(k, &host);
 	return OK;
 }
 

@@ -27,9 +27,12 @@ static const struct row rows[] = {
 	[KEEPER_CERTS] = {"certs", handle_certs, 0},
 	[KEEPER_LOG_PROOF] = {"log-proof", handle_log_proof, 0},
 	[KEEPER_EVIDENCE] = {"evidence", handle_evidence, 0},
+	[KEEPER_ENROL] = {"enrol", handle_enrol, GATE_WRITES},
+	[KEEPER_RENEW] = {"renew", handle_renew, GATE_WRITES},
+	[KEEPER_HOSTS] = {"hosts", handle_hosts, 0},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
-_Static_assert(ROWS == KEEPER_EVIDENCE + 1, "one row per request type");
+_Static_assert(ROWS == KEEPER_HOSTS + 1, "one row per request type");
 
 rc malformed(struct call *c, rc r)
 {

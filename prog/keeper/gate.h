@@ -30,6 +30,9 @@ MUST rc handle_explain(struct call *c);
 MUST rc handle_certs(struct call *c);
 MUST rc handle_log_proof(struct call *c);
 MUST rc handle_evidence(struct call *c);
+MUST rc handle_enrol(struct call *c);
+MUST rc handle_renew(struct call *c);
+MUST rc handle_hosts(struct call *c);
 
 /* The decision on the dossier is taken: answers with the result of a use if one is wanted and there
  * is (or will be) one, else with the status. A use that is spent is not spent again by a message

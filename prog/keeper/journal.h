@@ -19,12 +19,13 @@
 #include "lib/model/name.h"
 #include "lib/model/reason.h"
 #include "lib/model/request.h"
+#include "lib/model/roster.h"
 #include "lib/model/statement.h"
 #include "lib/tlog/tile.h"
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 3      /* 2 had no evidence and no preapprovals */
+#define JOURNAL_VERSION 3      /* 2 had no evidence, preapprovals and hosts */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
@@ -268,6 +269,40 @@ MUST rc journal_preapproval_spend(struct journal *j, uint64_t leaf, struct fault
 /* RC_NOTFOUND unless it is this person's and not withdrawn yet. */
 MUST rc journal_preapproval_withdraw(struct journal *j, uint64_t leaf, const struct name *person,
 				     struct fault *f);
+
+/* ---- Hosts whose key comes by enrolment (journal_host.c)
+ * ---------------------------------------------------------------------------*/
+#define JOURNAL_HOST_KEY_MAX 128u /* blob of a P-256 key: 104 bytes */
+enum host_lock { HOST_FREE, HOST_HELD, HOST_CLONED };
+struct journal_host {
+	struct name name;
+	uint8_t key[JOURNAL_HOST_KEY_MAX]; /* SSH public key blob */
+	size_t key_len;			   /* 0: none is bound */
+	struct digest token;		   /* of the open invitation; zeros: there is none */
+	unix_time invite_end;
+	enum host_class klass;
+	uint64_t counter;    /* of the last renewal; 0: of the enrolment */
+	struct digest last;  /* the statement with that counter */
+	uint64_t leaf;	     /* that recorded it */
+	unix_time enrolled;  /* when the key was bound */
+	unix_time renewed;   /* when `last` was accepted */
+	unix_time until;     /* the certificate's end */
+	enum host_lock lock; /* by a person, or by the keeper for a clone */
+};
+/* Replaces. RC_CORRUPT: another host has this key. */
+MUST rc journal_host_put(struct journal *j, const struct journal_host *h, struct fault *f);
+/* RC_NOTFOUND. */
+MUST rc journal_host_get(struct journal *j, const struct name *name, struct journal_host *ret,
+			 struct fault *f);
+MUST rc journal_host_by_key(struct journal *j, struct view blob, struct journal_host *ret,
+			    struct fault *f);
+/* The next in order of names; a name of "" comes before all. RC_NOTFOUND. */
+MUST rc journal_host_after(struct journal *j, const struct name *name, struct journal_host *ret,
+			   struct fault *f);
+MUST rc journal_host_delete(struct journal *j, const struct name *name, struct fault *f);
+/* The host CA's own certificate, written once. get appends; RC_NOTFOUND. */
+MUST rc journal_host_ca_put(struct journal *j, struct view der, struct fault *f);
+MUST rc journal_host_ca_get(struct journal *j, struct buf *out, struct fault *f);
 
 /* fsck: SQLite's own integrity check. RC_CORRUPT. */
 MUST rc journal_check(struct journal *j, struct fault *f);

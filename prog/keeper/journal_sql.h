@@ -88,7 +88,25 @@
 	X(PREAPPROVAL_SPEND,                                                                       \
 	  "UPDATE preapproval SET spent=spent+1 WHERE leaf=? AND spent<uses AND withdrawn=0")      \
 	X(PREAPPROVAL_WITHDRAW,                                                                    \
-	  "UPDATE preapproval SET withdrawn=1 WHERE leaf=? AND person=? AND withdrawn=0")
+	  "UPDATE preapproval SET withdrawn=1 WHERE leaf=? AND person=? AND withdrawn=0")          \
+	X(HOST_PUT,                                                                                \
+	  "INSERT INTO host(name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,"   \
+	  "until,lock) VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(name) DO UPDATE SET"            \
+	  " key=excluded.key,token=excluded.token,invite_end=excluded.invite_end,"                 \
+	  "class=excluded.class,counter=excluded.counter,last=excluded.last,leaf=excluded.leaf,"   \
+	  "enrolled=excluded.enrolled,renewed=excluded.renewed,until=excluded.until,"              \
+	  "lock=excluded.lock")                                                                    \
+	X(HOST_GET, "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,"   \
+		    "until,lock FROM host WHERE name=?")                                           \
+	X(HOST_BY_KEY,                                                                             \
+	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock"   \
+	  " FROM host WHERE key=? AND length(key)>0")                                              \
+	X(HOST_AFTER,                                                                              \
+	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock"   \
+	  " FROM host WHERE name>? ORDER BY name LIMIT 1")                                         \
+	X(HOST_DELETE, "DELETE FROM host WHERE name=?")                                            \
+	X(HOST_CA_PUT, "INSERT INTO host_ca(id,certificate) VALUES(1,?)")                          \
+	X(HOST_CA_GET, "SELECT certificate FROM host_ca WHERE id=1")
 
 enum journal_sql {
 #define JOURNAL_SQL_ENUM(name, sql) SQL_##name,
@@ -106,6 +124,7 @@ struct journal {
 /* Pragmas and tables of a new file; pragmas of every connection. */
 extern const char journal_schema[];
 extern const char journal_schema_evidence[];
+extern const char journal_schema_hosts[];
 extern const char journal_pragmas[];
 extern const char *const journal_sql_text[SQL__COUNT];
 

@@ -39,9 +39,11 @@ struct waiter {
 	uint64_t request; /* leaf; of a use */
 	uint32_t use;
 	struct key_work *work; /* of a key job, else NULL */
-	bool marked;	       /* its answer is in the open round */
-	bool ready;	       /* its answer is durable, to be given once that is published */
-	struct refusal why;    /* instead of a result, if the job failed */
+	bool is_host;	       /* a host's certificate, made from its row when that is durable */
+	struct name host;
+	bool marked;	    /* its answer is in the open round */
+	bool ready;	    /* its answer is durable, to be given once that is published */
+	struct refusal why; /* instead of a result, if the job failed */
 };
 
 /* Key creation, self-signing, CSR: in the pool, then finished by the decision thread. */
@@ -87,8 +89,9 @@ struct dossier {
 	struct digest items_root;
 	bool has_items_root;
 	struct view statement;
-	struct buf mem;	   /* holds the statement if it came from the journal */
-	bool signers_left; /* the requester's or the host's key is no longer theirs */
+	struct buf mem;		   /* holds the statement if it came from the journal */
+	struct digest host_signer; /* of the key blob; of a request from the journal */
+	bool signers_left;	   /* the requester's or the host's key is no longer theirs */
 	const struct key *key;
 	struct journal_act acts[JOURNAL_ACTS_MAX];
 	size_t act_count;
@@ -116,6 +119,7 @@ struct keeper {
 	struct ledger ledger;
 	int64_t behind_ms; /* monotonic: since when public/ is behind; 0: it is not */
 	struct keyring *keyring;
+	struct host_ca *host_ca;
 	struct pool *pool;
 	struct policy *policy;
 	struct roster *roster;
@@ -187,6 +191,14 @@ struct hashed {
 MUST rc verify_by(const struct keeper *k, const struct principal *p, enum statement_kind kind,
 		  struct hashed *statement, struct view sig, enum reason which,
 		  struct digest *ret_signer, struct refusal *why);
+/* The same by a key that somebody has now, wherever that is known from. */
+struct signed_by {
+	const struct sshkey *key;
+	const struct name *who;
+};
+MUST rc verify_key_sig(const struct keeper *k, const struct signed_by *by, enum statement_kind kind,
+		       struct hashed *statement, struct view sig, enum reason which,
+		       struct refusal *why);
 /* Turns a parser's rc and fault into a refusal: form.kind, form.limit, form.statement. */
 rc refuse_form(struct refusal *why, rc r, const struct fault *f);
 /* RC_DENIED form.origin. */

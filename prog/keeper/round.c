@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/base/log.h"
+#include "prog/keeper/enrol.h"
 
 static int64_t mono_seconds(void)
 {
@@ -249,7 +250,12 @@ static void answer_one(struct keeper *k, const struct waiter *w, struct buf *out
 		key_work_answer(w->work, w->to.correlation, out);
 		return;
 	}
-	if (why.reason == REASON_NONE && !rc_is_ok(use_result(k, w, out, &f))) {
+	if (w->is_host && !rc_is_ok(enrol_answer(k, w, out, &f))) {
+		log_err("certificate of host %s: %s", w->host.s, f.text);
+		rc_ignore(refuse(&why, REASON_KEY_TOKEN, "%s", f.text),
+			  "only the words are wanted");
+	} else if (!w->is_host && why.reason == REASON_NONE &&
+		   !rc_is_ok(use_result(k, w, out, &f))) {
 		log_err("result of use %u: %s", w->use, f.text);
 		rc_ignore(refuse(&why, REASON_KEEPER_STORAGE, "%s", f.text),
 			  "only the words are wanted");

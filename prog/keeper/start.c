@@ -5,6 +5,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "prog/keeper/host_ca.h"
 
 #define LOCK_FILE "keeper.lock"
 
@@ -144,6 +145,7 @@ static rc find_log_key(struct parts *p, struct note_signer *ret, struct fault *f
 		if (!name_is_equal(token_name(p->token[i]), &id.token))
 			continue;
 		TRY(token_find_key(p->token[i], &key_id, &spki, f));
+		TRY(host_ca_new(p->token[i], id.origin, &p->keeper.host_ca, f));
 		return log_key_open(p->token[i], &key_id, buf_view(&spki), id.origin,
 				    &p->log_session, ret, f);
 	}
@@ -153,13 +155,19 @@ static rc find_log_key(struct parts *p, struct note_signer *ret, struct fault *f
 
 /* ---- Load ----------------------------------------------------------------------------------*/
 
+/* Keys that no statement orders. */
+struct own_keys {
+	struct digest log;
+	struct digest host_ca;
+};
+
 static void report_orphan(void *ctx, const struct token *t, const struct digest *id,
 			  const struct digest *fingerprint)
 {
-	const struct digest *log_key = (const struct digest *)ctx;
+	const struct own_keys *own = (const struct own_keys *)ctx;
 	char hex[DIGEST_HEX];
 
-	if (digest_is_equal(id, log_key))
+	if (digest_is_equal(id, &own->log) || digest_is_equal(id, &own->host_ca))
 		return;
 	digest_hex(fingerprint, hex);
 	log_warn("token %s holds key %.16s that no statement names", token_name(t)->s, hex);
@@ -214,15 +222,16 @@ rc parts_load(const struct conf *c, struct parts *p, struct fault *f)
 	struct keyring_config keys = {.tokens = p->token,
 				      .token_count = p->token_count,
 				      .permit_self_sign = c->self_sign};
-	struct digest log_key;
+	struct own_keys own;
 
 	TRY(parts_load_empty(c, p, f));
 	set_rules(c, p);
 	TRY(keyring_new(&keys, &k->keyring, f));
 	p->loaded = true;
 	TRY(keeper_load(k, f));
-	log_key = log_key_id(k->ledger.id.origin);
-	rc_ignore(keyring_orphans(k->keyring, report_orphan, &log_key, f), "a report, no more");
+	own = (struct own_keys){log_key_id(k->ledger.id.origin),
+				host_ca_key_id(k->ledger.id.origin)};
+	rc_ignore(keyring_orphans(k->keyring, report_orphan, &own, f), "a report, no more");
 	return first_leaves(k, f);
 }
 
@@ -244,6 +253,8 @@ void parts_release(struct parts *p)
 	}
 	p->loaded = false;
 	ledger_close(&k->ledger);
+	host_ca_free(k->host_ca);
+	k->host_ca = NULL;
 	token_session_free(p->log_session);
 	p->log_session = NULL;
 	for (size_t i = 0; i < p->token_count; i++)

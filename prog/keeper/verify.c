@@ -1,5 +1,6 @@
 /* Signatures and everything about a new request that policy does not say. */
 #include "prog/keeper/keeper.h"
+#include "prog/keeper/hosts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,22 @@ static const struct hash *hash_for(struct hashed *h, enum hash_alg alg)
 		h->hash = hash_of(alg, h->bytes);
 	h->done = true;
 	return &h->hash;
+}
+
+rc verify_key_sig(const struct keeper *k, const struct signed_by *by, enum statement_kind kind,
+		  struct hashed *statement, struct view sig, enum reason which, struct refusal *why)
+{
+	struct fault f = {0};
+	struct sshsig parts;
+	rc r = sshsig_parse(sig, &parts, &f);
+
+	if (rc_is_ok(r))
+		r = sshsig_verify_hash(by->key, statement_info(kind)->ns,
+				       hash_for(statement, parts.hash), sig, &k->sig_rules, NULL,
+				       &f);
+	if (rc_is_ok(r) || r.code == RC_NOMEM)
+		return r;
+	return refuse(why, which, "%s: %s", by->who->s, f.text);
 }
 
 rc verify_by(const struct keeper *k, const struct principal *p, enum statement_kind kind,
@@ -79,6 +96,8 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
 	TRY(verify_by(k, person, STATEMENT_REQUEST, &statement, m->requester_sig,
 		      REASON_SIG_REQUESTER, NULL, why));
+	if (host->enrol)
+		return host_verify(k, host, &statement, m->host_sig, why);
 	return verify_by(k, host, STATEMENT_HOST, &statement, m->host_sig, REASON_SIG_HOST, NULL,
 			 why);
 }

@@ -1,0 +1,313 @@
+#include "prog/keeper/hosts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/codec/jcan.h"
+#include "lib/codec/pem.h"
+#include "lib/model/field.h"
+#include "prog/keeper/host_ca.h"
+
+static bool has_invitation(const struct journal_host *h)
+{
+	static const struct digest none;
+
+	return !digest_is_equal(&h->token, &none);
+}
+
+/* ---- How a host stands ----------------------------------------------------------------------*/
+
+rc host_listed(const struct keeper *k, const struct name *name, const struct principal **ret,
+	       struct refusal *why)
+{
+	const struct principal *p = roster_host(k->roster, name);
+
+	if (p == NULL)
+		return refuse(why, REASON_WHO_HOST, "%s is not in the roster", name->s);
+	if (!p->enrol)
+		return refuse(why, REASON_WHO_HOST,
+			      "the roster lists %s with its key: it is not enrolled", name->s);
+	*ret = p;
+	return OK;
+}
+
+rc host_bound(struct keeper *k, const struct name *name, struct journal_host *ret,
+	      struct refusal *why)
+{
+	rc r = journal_host_get(k->journal, name, ret, &k->round.fault);
+
+	if (r.code == RC_NOTFOUND || (rc_is_ok(r) && ret->key_len == 0))
+		return refuse(why, REASON_HOST_UNENROLLED, "%s has not enrolled", name->s);
+	TRY(r);
+	if (ret->lock == HOST_CLONED)
+		return refuse(why, REASON_HOST_LOCKED, "%s has a copy somewhere", name->s);
+	if (ret->lock != HOST_FREE)
+		return refuse(why, REASON_HOST_LOCKED, "%s is locked", name->s);
+	return OK;
+}
+
+rc host_standing(struct keeper *k, const struct name *name, struct journal_host *ret,
+		 struct refusal *why)
+{
+	char until[TIME_TEXT] = "";
+
+	TRY(host_bound(k, name, ret, why));
+	if (k->round.now <= ret->until)
+		return OK;
+	rc_ignore(time_format(ret->until, until), "then without the time");
+	return refuse(why, REASON_HOST_EXPIRED, "%s: its certificate ended at %s", name->s, until);
+}
+
+rc host_verify(struct keeper *k, const struct principal *host, struct hashed *statement,
+	       struct view sig, struct refusal *why)
+{
+	AUTO(sshkey) struct sshkey *key = NULL;
+	struct journal_host row;
+	struct sshsig parts;
+	struct fault f = {0};
+
+	TRY(host_standing(k, &host->name, &row, why));
+	if (sig.len == 0 || !rc_is_ok(sshsig_parse(sig, &parts, &f)))
+		return refuse(why, REASON_SIG_HOST, "%s: %s", host->name.s,
+			      sig.len == 0 ? "there is no signature" : f.text);
+	if (!view_is_equal(parts.key_blob, view_of(row.key, row.key_len)))
+		return refuse(why, REASON_SIG_HOST,
+			      "%s: signed by another key than it enrolled with", host->name.s);
+	TRY(sshkey_parse_blob(parts.key_blob, &key, &k->round.fault));
+	return verify_key_sig(k, &(struct signed_by){key, &host->name}, STATEMENT_HOST, statement,
+			      sig, REASON_SIG_HOST, why);
+}
+
+/* ---- What people say about it ---------------------------------------------------------------*/
+
+static rc plan_invite(struct keeper *k, const struct host_change *c, struct journal_host *row,
+		      struct refusal *why)
+{
+	if (row->lock != HOST_FREE)
+		return refuse(why, REASON_CHANGE_INVALID, "%s is locked: %s first", row->name.s,
+			      row->lock == HOST_CLONED ? "forget it" : "unlock it");
+	/* A key that is bound stays so until another one enrols. */
+	row->token = c->token;
+	row->invite_end = k->round.now + c->lifetime;
+	return OK;
+}
+
+rc hosts_plan(struct keeper *k, const struct host_change *c, struct journal_host *ret,
+	      struct refusal *why)
+{
+	const struct principal *p;
+	rc r;
+
+	TRY(host_listed(k, &c->host, &p, why));
+	r = journal_host_get(k->journal, &c->host, ret, &k->round.fault);
+	if (r.code == RC_NOTFOUND) {
+		if (c->action == HOST_UNLOCK || c->action == HOST_FORGET)
+			return refuse(why, REASON_HOST_UNENROLLED, "%s has not enrolled",
+				      c->host.s);
+		*ret = (struct journal_host){.name = c->host};
+		r = OK;
+	}
+	TRY(r);
+	switch (c->action) {
+	case HOST_INVITE:
+		return plan_invite(k, c, ret, why);
+	case HOST_LOCK:
+		if (ret->lock == HOST_FREE)
+			ret->lock = HOST_HELD;
+		return OK;
+	case HOST_UNLOCK:
+		if (ret->lock == HOST_CLONED)
+			return refuse(why, REASON_CHANGE_INVALID,
+				      "%s has a copy: forget it and invite it anew", c->host.s);
+		ret->lock = HOST_FREE;
+		return OK;
+	case HOST_FORGET:
+		*ret = (struct journal_host){.name = c->host};
+		return OK;
+	case HOST_ACTION__COUNT:
+		break;
+	}
+	return RC(RC_UNKNOWN);
+}
+
+/* The authority is made with the first invitation. Its key signs its own certificate alone before
+ * the leaf is durable; if the round fails, so does the certificate, and the key is found again. */
+static rc ensure_ca(struct keeper *k)
+{
+	AUTO(buf) struct buf der = {0};
+	struct fault *f = &k->round.fault;
+	struct digest note;
+	rc r;
+
+	buf_init(&der, KEEPER_CERT_MAX);
+	r = journal_host_ca_get(k->journal, &der, f);
+	if (r.code != RC_NOTFOUND)
+		return r;
+	TRY(host_ca_make(k->host_ca, k->round.now, &der, f));
+	note = digest_of(buf_view(&der));
+	TRY(keeper_log_leaf(k, "host-ca", &note, f));
+	return journal_host_ca_put(k->journal, buf_view(&der), f);
+}
+
+rc hosts_store(struct keeper *k, const struct host_change *c, struct journal_host *row,
+	       uint64_t leaf)
+{
+	if (c->action == HOST_INVITE)
+		TRY(ensure_ca(k));
+	if (c->action == HOST_FORGET)
+		return journal_host_delete(k->journal, &row->name, &k->round.fault);
+	row->leaf = row->key_len == 0 ? leaf : row->leaf;
+	return journal_host_put(k->journal, row, &k->round.fault);
+}
+
+rc hosts_prune(struct keeper *k, const struct roster *roster)
+{
+	struct fault *f = &k->round.fault;
+	struct journal_host row;
+	struct name at = {""};
+	rc r;
+
+	for (;;) {
+		const struct principal *p;
+
+		r = journal_host_after(k->journal, &at, &row, f);
+		if (!rc_is_ok(r))
+			return r.code == RC_NOTFOUND ? OK : r;
+		at = row.name;
+		p = roster_host(roster, &row.name);
+		if (p == NULL || !p->enrol)
+			TRY(journal_host_delete(k->journal, &row.name, f));
+	}
+}
+
+/* ---- List -----------------------------------------------------------------------------------*/
+
+static void put_time_unless_zero(struct jcan_out *w, const char *key, unix_time t)
+{
+	if (t != 0)
+		field_out_time(w, key, t);
+}
+
+static const char *state_of(const struct keeper *k, const struct principal *p,
+			    const struct journal_host *h)
+{
+	if (!p->enrol)
+		return "static";
+	if (h->lock != HOST_FREE)
+		return h->lock == HOST_CLONED ? "cloned" : "locked";
+	if (h->key_len == 0)
+		return has_invitation(h) && k->round.now < h->invite_end ? "invited" : "unenrolled";
+	return k->round.now > h->until ? "expired" : "enrolled";
+}
+
+static rc put_host(struct keeper *k, const struct principal *p, struct jcan_out *w)
+{
+	struct journal_host h = {0};
+	char fingerprint[SSHKEY_FINGERPRINT];
+	struct digest blob;
+	rc r = journal_host_get(k->journal, &p->name, &h, &k->round.fault);
+
+	if (!rc_is_ok(r) && r.code != RC_NOTFOUND)
+		return r;
+	jcan_out_object(w);
+	put_time_unless_zero(w, "certificate_end", h.until);
+	if (h.key_len > 0)
+		field_out_string(w, "class", host_class_name(h.klass));
+	field_out_u64(w, "counter", h.counter);
+	put_time_unless_zero(w, "enrolled", h.enrolled);
+	jcan_out_key(w, "groups");
+	jcan_out_array(w);
+	for (size_t i = 0; i < p->group_count; i++)
+		jcan_out_string(w, p->groups[i].s);
+	jcan_out_array_end(w);
+	if (has_invitation(&h) && k->round.now < h.invite_end)
+		field_out_time(w, "invited_until", h.invite_end);
+	if (h.key_len > 0) {
+		blob = digest_of(view_of(h.key, h.key_len));
+		sshkey_fingerprint_text(&blob, fingerprint);
+		field_out_string(w, "key", fingerprint);
+	}
+	field_out_string(w, "least", host_class_name(p->least));
+	jcan_out_key(w, "locked");
+	jcan_out_bool(w, h.lock != HOST_FREE);
+	field_out_string(w, "name", p->name.s);
+	put_time_unless_zero(w, "renewed", h.renewed);
+	field_out_string(w, "state", state_of(k, p, &h));
+	jcan_out_object_end(w);
+	return OK;
+}
+
+static rc put_ca(struct keeper *k, struct jcan_out *w)
+{
+	static const struct pem_kind kind = {"CERTIFICATE", PEM_COLUMNS};
+	AUTO(buf) struct buf der = {0};
+	AUTO(buf) struct buf pem = {0};
+	rc r;
+
+	buf_init(&der, KEEPER_CERT_MAX);
+	buf_init(&pem, 2 * KEEPER_CERT_MAX);
+	r = journal_host_ca_get(k->journal, &der, &k->round.fault);
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	pem_put(&kind, buf_view(&der), &pem);
+	TRY(buf_done(&pem));
+	jcan_out_key(w, "ca");
+	jcan_out_view(w, buf_view(&pem));
+	return OK;
+}
+
+/* From `after` on; the one of that name alone if there is a name. */
+static rc hosts_json(struct keeper *k, const struct name *one, const struct name *after,
+		     struct buf *out)
+{
+	const struct principal *last = NULL;
+	bool more = false;
+	size_t count = 0;
+	struct jcan_out w;
+
+	jcan_out_init(&w, out);
+	jcan_out_object(&w);
+	TRY(put_ca(k, &w));
+	jcan_out_key(&w, "hosts");
+	jcan_out_array(&w);
+	for (size_t i = 0; i < k->roster->host_count && !more; i++) {
+		const struct principal *p = &k->roster->hosts[i];
+
+		if (one != NULL ? !name_is_equal(&p->name, one)
+				: name_compare(&p->name, after) <= 0)
+			continue;
+		more = count == HOSTS_LIST_MAX;
+		if (more)
+			break;
+		TRY(put_host(k, p, &w));
+		last = p;
+		count++;
+	}
+	jcan_out_array_end(&w);
+	if (more)
+		field_out_string(&w, "next", last->name.s);
+	jcan_out_object_end(&w);
+	return jcan_out_done(&w);
+}
+
+rc handle_hosts(struct call *c)
+{
+	AUTO(buf) struct buf json = {0};
+	struct name one = {""};
+	struct name after = {""};
+	struct view in[2];
+	rc r = keeper_get_strings(c->body, in, 2);
+
+	if (!rc_is_ok(r))
+		return malformed(c, r);
+	if ((in[0].len > 0 && !rc_is_ok(name_parse(in[0], &one))) ||
+	    (in[1].len > 0 && !rc_is_ok(name_parse(in[1], &after))))
+		return refuse(&c->why, REASON_WHO_HOST, "%s", "not a name");
+	if (in[0].len > 0 && roster_host(c->k->roster, &one) == NULL)
+		return refuse(&c->why, REASON_WHO_HOST, "%s is not in the roster", one.s);
+	buf_init(&json, 1u << 20);
+	TRY(hosts_json(c->k, in[0].len > 0 ? &one : NULL, &after, &json));
+	keeper_put_bytes(c->out, c->to.correlation, KEEPER_R_JSON, buf_view(&json));
+	return OK;
+}

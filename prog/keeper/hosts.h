@@ -1,0 +1,41 @@
+/* hosts - hosts whose key comes by enrolment: what people say about them, and how they stand.
+ *
+ * The roster says that such a host exists; the journal has a row for it from its first invitation
+ * on. Owns: those rows and the host CA's certificate. Must not own: quorums (changes.c), what the
+ * host itself says (enrol.c). */
+#ifndef GS_KEEPER_HOSTS_H
+#define GS_KEEPER_HOSTS_H
+
+#include "lib/model/hostadmin.h"
+#include "prog/keeper/gate.h"
+
+#define HOST_GRACE (30ll * 24 * 3600) /* after its certificate's end a host may still renew */
+#define HOSTS_LIST_MAX 1000u	      /* in one answer */
+
+/* What the row will be after the change; nothing is written. RC_DENIED who.host, host.unenrolled,
+ * change.invalid; storage errors. */
+MUST rc hosts_plan(struct keeper *k, const struct host_change *c, struct journal_host *ret,
+		   struct refusal *why);
+/* Writes it, with the leaf that recorded the change. */
+MUST rc hosts_store(struct keeper *k, const struct host_change *c, struct journal_host *row,
+		    uint64_t leaf);
+/* Hosts that the new roster does not list, or lists with another way to their key, are forgotten.
+ */
+MUST rc hosts_prune(struct keeper *k, const struct roster *roster);
+
+/* The host as the roster lists it, if its key comes by enrolment. RC_DENIED who.host. */
+MUST rc host_listed(const struct keeper *k, const struct name *name, const struct principal **ret,
+		    struct refusal *why);
+/* The row of a host that has a bound key. RC_DENIED host.unenrolled, RC_WAIT host.locked; storage
+ * errors. */
+MUST rc host_bound(struct keeper *k, const struct name *name, struct journal_host *ret,
+		   struct refusal *why);
+/* Also: its certificate has not ended. RC_DENIED host.expired. */
+MUST rc host_standing(struct keeper *k, const struct name *name, struct journal_host *ret,
+		      struct refusal *why);
+/* The host's signature over a request, by the key that is bound to it now. RC_DENIED sig.host and
+ * as host_standing. */
+MUST rc host_verify(struct keeper *k, const struct principal *host, struct hashed *statement,
+		    struct view sig, struct refusal *why);
+
+#endif
