@@ -5,6 +5,7 @@
 #include "prog/cli/evidence.h"
 #include "prog/cli/fetch.h"
 #include "prog/cli/help.h"
+#include "prog/cli/host.h"
 #include "prog/cli/init.h"
 #include "prog/cli/inspect.h"
 #include "prog/cli/key.h"
@@ -132,6 +133,11 @@ static const struct option subject_options[] = {
 };
 static const struct option csr_options[] = {
 	{"subject", "NAME", "CN=Example Signing,O=Example Ltd,C=FI", false}, {0}};
+static const struct option host_add_options[] = {
+	{"lifetime", "SECONDS", "how long the invitation is open (default 600, at most 7 days)",
+	 false},
+	{0},
+};
 static const struct option yes_option[] = {{"yes", NULL, "sign it", false}, {0}};
 static const struct option explain_options[] = {
 	{"map", "FILE", "what `policy compile` wrote: names the rule's line in its source", false},
@@ -317,6 +323,22 @@ const struct command command_table[] = {
 	{"preapprove", "FILE...", "Approve exact files before they are asked for",
 	 "Where a rule takes it: a request for just these files then finds your seat filled.",
 	 preapprove_options, 1, -1, cmd_preapprove},
+	{"host list", "", "The roster's hosts, and how their keys stand", "", none, 0, 0,
+	 cmd_host_list},
+	{"host show", "HOST", "One host", "", none, 1, 1, cmd_host_show},
+	{"host add", "HOST", "Invite a host to enrol",
+	 "The roster lists it with enrol: true. Prints the one line to run on the host; the token "
+	 "in\n"
+	 "it is shown this once, is good once, and until its time is over.",
+	 host_add_options, 1, 1, cmd_host_add},
+	{"host lock", "HOST", "Lock a host: one person suffices", "", message_option, 1, 1,
+	 cmd_host_lock},
+	{"host unlock", "HOST", "Unlock a host: the unlock quorum", "", message_option, 1, 1,
+	 cmd_host_unlock},
+	{"host forget", "HOST", "Take a host's key away: the admin quorum", "", message_option, 1,
+	 1, cmd_host_forget},
+	{"host sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
+	 cmd_change_sign},
 	{"help", "[COMMAND]", "This help", "", help_options, 0, 2, cmd_help},
 	{0},
 };

@@ -6,6 +6,7 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/format/diff.h"
 #include "lib/model/change.h"
+#include "lib/model/hostadmin.h"
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
 #include "prog/cli/answer.h"
@@ -78,7 +79,7 @@ static rc sign_change(struct cli *c, enum statement_kind kind, struct view state
 	return json_put_base64(c, sigs, NULL, buf_view(&sig));
 }
 
-static rc say_change(struct cli *c, const json_t *answer)
+rc change_say(struct cli *c, const json_t *answer)
 {
 	if (strcmp(json_text(answer, "state"), "done") != 0)
 		c->exit = EXIT_WAITING;
@@ -87,17 +88,23 @@ static rc say_change(struct cli *c, const json_t *answer)
 	return OK;
 }
 
-rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
+rc change_offer(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret)
 {
 	AUTO(json) json_t *body = json_object();
-	AUTO(json) json_t *answer = NULL;
 	const struct api_call post = {.method = "POST", .body = body};
 
 	(void)json_object_set_new(body, "kind", json_string(name_of(kind)));
 	TRY(json_put_base64(c, body, "statement", statement));
 	TRY(sign_change(c, kind, statement, body));
-	TRY(api_json(c, &post, &answer, "/v1/changes"));
-	return say_change(c, answer);
+	return api_json(c, &post, ret, "/v1/changes");
+}
+
+rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
+{
+	AUTO(json) json_t *answer = NULL;
+
+	TRY(change_offer(c, kind, statement, &answer));
+	return change_say(c, answer);
 }
 
 static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
@@ -158,7 +165,7 @@ rc cmd_change_list(struct cli *c, const struct args *a)
 static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
 {
 	static const enum statement_kind kinds[] = {STATEMENT_POLICY, STATEMENT_ROSTER,
-						    STATEMENT_KEYADMIN};
+						    STATEMENT_KEYADMIN, STATEMENT_HOSTADMIN};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(json_text(change, "kind"), name_of(kinds[i])) == 0) {
@@ -242,13 +249,17 @@ static rc show_document(struct cli *c, enum statement_kind kind, struct view sta
 static rc show_change(struct cli *c, enum statement_kind kind, struct view statement)
 {
 	AUTO(buf) struct buf text = {0};
+	struct host_change host;
 	struct key_change key;
 	struct fault f = {0};
 
-	if (kind != STATEMENT_KEYADMIN)
+	if (kind != STATEMENT_KEYADMIN && kind != STATEMENT_HOSTADMIN)
 		return show_document(c, kind, statement);
 	buf_init(&text, PRETTY_MAX);
-	CLI_TRY(c, &f, key_change_parse(statement, &key, &f));
+	if (kind == STATEMENT_HOSTADMIN)
+		CLI_TRY(c, &f, host_change_parse(statement, &host, &f));
+	else
+		CLI_TRY(c, &f, key_change_parse(statement, &key, &f));
 	if (c->json)
 		return OK;
 	if (!rc_is_ok(put_pretty(statement, "predicate", &text)))
@@ -286,5 +297,5 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
 	TRY(sign_change(c, kind, buf_view(&statement), body));
 	TRY(api_json(c, &post, &answer, "/v1/changes/%s/signatures", hex));
-	return say_change(c, answer);
+	return change_say(c, answer);
 }

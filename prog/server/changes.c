@@ -4,13 +4,14 @@
 
 #include "lib/crypt/sshsig.h"
 #include "lib/model/change.h"
+#include "lib/model/hostadmin.h"
 #include "prog/server/auth.h"
 #include "prog/server/routes.h"
 
 static rc kind_parse(const char *name, enum statement_kind *ret)
 {
 	static const enum statement_kind kinds[] = {STATEMENT_POLICY, STATEMENT_ROSTER,
-						    STATEMENT_KEYADMIN};
+						    STATEMENT_KEYADMIN, STATEMENT_HOSTADMIN};
 
 	for (size_t i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(statement_info(kinds[i])->name, name) == 0) {
@@ -138,8 +139,11 @@ static rc keep(struct call_ctx *c, struct store_change *row, const struct gather
 static unix_time expiry(enum statement_kind kind, struct view statement)
 {
 	struct document_change document = {0};
+	struct host_change host = {0};
 	struct key_change key = {0};
 
+	if (kind == STATEMENT_HOSTADMIN)
+		return rc_is_ok(host_change_parse(statement, &host, NULL)) ? host.expires : 0;
 	if (kind == STATEMENT_KEYADMIN)
 		return rc_is_ok(key_change_parse(statement, &key, NULL)) ? key.expires : 0;
 	return rc_is_ok(document_change_parse(kind, statement, &document, NULL)) ? document.expires
@@ -232,7 +236,8 @@ rc post_change(struct call_ctx *c)
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
 	TRY(call_body(c, &body));
 	if (!rc_is_ok(kind_parse(json_string_value(json_object_get(body, "kind")), &kind)))
-		return call_refuse(c, REASON_CALL_FORM, "kind must be policy, roster or keyadmin");
+		return call_refuse(c, REASON_CALL_FORM,
+				   "kind must be policy, roster, keyadmin or hostadmin");
 	TRY(call_bytes(c, body, "statement", &statement));
 	return offer_body(c, kind, buf_view(&statement), body);
 }
