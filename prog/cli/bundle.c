@@ -7,6 +7,7 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/format/tbs.h"
 #include "lib/model/act.h"
+#include "lib/model/enrolment.h"
 #include "lib/tlog/proof_file.h"
 
 /* Every byte string of a bundle: JSON name, where it lies, and its maximum. */
@@ -22,6 +23,10 @@ static const struct {
 	}
 	FIELD("authorize_entry", authorize_entry, LEAF_BYTES_MAX, false),
 	FIELD("authorize_proof", authorize_proof, PROOF_FILE_MAX, false),
+	FIELD("host_enrolment", enrolment.bytes, ENROLMENT_BYTES_MAX, true),
+	FIELD("host_enrolment_entry", enrolment_entry, LEAF_BYTES_MAX, true),
+	FIELD("host_enrolment_proof", enrolment_proof, PROOF_FILE_MAX, true),
+	FIELD("host_enrolment_signature", enrolment.sig, SSHSIG_BLOB_MAX, true),
 	FIELD("host_signature", host_sig, SSHSIG_BLOB_MAX, false),
 	FIELD("issue_entry", issue_entry, LEAF_BYTES_MAX, false),
 	FIELD("issue_proof", issue_proof, PROOF_FILE_MAX, false),

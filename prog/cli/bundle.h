@@ -28,6 +28,10 @@ struct signed_bytes {
 struct bundle {
 	struct signed_bytes request;
 	struct buf host_sig;
+	/* Of a host that has enrolled: the statement that bound its key, and its entry. */
+	struct signed_bytes enrolment;
+	struct buf enrolment_entry;
+	struct buf enrolment_proof;
 	struct signed_bytes approvals[BUNDLE_APPROVALS_MAX];
 	size_t approval_count;
 	struct buf policy; /* document, canonical; empty if the bundle has none, which proves

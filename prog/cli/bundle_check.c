@@ -5,6 +5,7 @@
 
 #include "lib/crypt/sshsig.h"
 #include "lib/model/act.h"
+#include "lib/model/enrolment.h"
 #include "lib/model/field.h"
 #include "lib/model/preapproval.h"
 #include "lib/model/roster.h"
@@ -24,6 +25,7 @@ struct checker {
 	struct bundle_report *report;
 	struct leaf issue;
 	struct leaf authorize;
+	uint64_t authorize_index;
 	struct digest request_id;
 	struct roster *roster;
 	struct policy *policy;
@@ -60,13 +62,12 @@ static rc entry_in_log(struct checker *k, const struct buf *entry, const struct 
 static rc check_log(struct checker *k, struct fault *f)
 {
 	uint64_t issue_index;
-	uint64_t authorize_index;
 
 	TRY(entry_in_log(k, &k->b->issue_entry, &k->b->issue_proof, LEAF_ISSUE, &k->issue,
 			 &issue_index, f));
 	TRY(entry_in_log(k, &k->b->authorize_entry, &k->b->authorize_proof, LEAF_AUTHORIZE,
-			 &k->authorize, &authorize_index, f));
-	if (k->issue.authorize != authorize_index || authorize_index >= issue_index)
+			 &k->authorize, &k->authorize_index, f));
+	if (k->issue.authorize != k->authorize_index || k->authorize_index >= issue_index)
 		return fault_set(f, RC_MISMATCH, 0,
 				 "the issue entry does not refer to this authorisation");
 	if (!digest_is_equal(&k->issue.request, &k->authorize.request) ||
@@ -155,6 +156,53 @@ static rc check_documents(struct checker *k, struct fault *f)
 	return policy_parse(buf_view(&k->b->policy), &k->policy, f);
 }
 
+/* The log entry that bound the host's key, before the request was authorised: this key signed that
+ * enrolment, and the keeper took it under this signature. */
+static rc check_enrolment(struct checker *k, const struct sshkey *key, struct fault *f)
+{
+	const struct bundle *b = k->b;
+	const char *ns = statement_info(STATEMENT_ENROLMENT)->ns;
+	struct digest statement = digest_of(buf_view(&b->enrolment.bytes));
+	struct digest sig = digest_of(buf_view(&b->enrolment.sig));
+	struct enrolment e;
+	struct leaf leaf;
+	uint64_t index;
+
+	if (b->enrolment_entry.len == 0)
+		return fault_set(f, RC_MISMATCH, 0,
+				 "the proof lacks the enrolment of the host's key");
+	TRY(entry_in_log(k, &b->enrolment_entry, &b->enrolment_proof, LEAF_ADMIN, &leaf, &index,
+			 f));
+	TRY(enrolment_parse(buf_view(&b->enrolment.bytes), &e, f));
+	if (strcmp(leaf.action, "host.enrol") != 0 || index >= k->authorize_index ||
+	    !digest_is_equal(&leaf.statement, &statement) || leaf.approval_count == 0 ||
+	    !digest_is_equal(&leaf.approvals[0], &sig))
+		return fault_set(f, RC_MISMATCH, 0,
+				 "the log entry does not record this enrolment before the request");
+	if (!name_is_equal(&e.host, &k->report->request.host) ||
+	    strcmp(e.origin, k->log->name) != 0)
+		return fault_set(f, RC_MISMATCH, 0, "the enrolment is of another host or log");
+	return sshsig_verify(key, ns, buf_view(&b->enrolment.bytes), buf_view(&b->enrolment.sig),
+			     &any_form, NULL, f);
+}
+
+/* A host's key is in the roster, or it came by enrolment. */
+static rc check_host(struct checker *k, const struct principal *host, struct fault *f)
+{
+	AUTO(sshkey) struct sshkey *key = NULL;
+	const char *ns = statement_info(STATEMENT_HOST)->ns;
+	struct view bytes = buf_view(&k->b->request.bytes);
+	struct view sig = buf_view(&k->b->host_sig);
+	struct sshsig parts;
+
+	if (!host->enrol)
+		return verify_by(host, ns, bytes, sig, NULL, f);
+	TRY(sshsig_parse(sig, &parts, f));
+	TRY(sshkey_parse_blob(parts.key_blob, &key, f));
+	TRY(check_enrolment(k, key, f));
+	return sshsig_verify(key, ns, bytes, sig, &any_form, NULL, f);
+}
+
 static rc check_requester(struct checker *k, struct fault *f)
 {
 	const struct request *r = &k->report->request;
@@ -167,8 +215,7 @@ static rc check_requester(struct checker *k, struct fault *f)
 				 r->requester.s, r->host.s);
 	TRY(verify_by(person, statement_info(STATEMENT_REQUEST)->ns, bytes,
 		      buf_view(&k->b->request.sig), NULL, f));
-	return verify_by(host, statement_info(STATEMENT_HOST)->ns, bytes, buf_view(&k->b->host_sig),
-			 NULL, f);
+	return check_host(k, host, f);
 }
 
 static bool is_counted(const struct checker *k, const struct digest *statement)
@@ -284,6 +331,13 @@ static rc run(struct checker *k, const char *name, rc (*check)(struct checker *,
 	return r;
 }
 
+static bool is_enrolled(const struct checker *k)
+{
+	const struct principal *host = roster_host(k->roster, &k->report->request.host);
+
+	return host != NULL && host->enrol;
+}
+
 static rc run_all(struct checker *k, struct fault *f)
 {
 	static const struct digest none;
@@ -296,7 +350,11 @@ static rc run_all(struct checker *k, struct fault *f)
 		f));
 	TRY(run(k, "documents", check_documents, "policy and roster are those that were in force",
 		f));
-	TRY(run(k, "requester", check_requester, "signed by the requester and by the host", f));
+	TRY(run(k, "requester", check_requester,
+		is_enrolled(k) ? "signed by the requester, and by the host with the key that it "
+				 "enrolled; that it was not locked then is the keeper's word"
+			       : "signed by the requester and by the host",
+		f));
 	return run(
 		k, "approvals", check_decision,
 		digest_is_equal(&k->authorize.evidence, &none)

@@ -128,6 +128,27 @@ static rc take_approvals(struct cli *c, const struct leaf *authorize, struct bun
 	return OK;
 }
 
+/* What bound the key of a host that has enrolled. */
+static rc take_enrolment(struct cli *c, const struct wish *w, struct bundle *b)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	const json_t *status = wish_status(w);
+	AUTO(json) json_t *answer = NULL;
+	struct digest statement;
+	char hex[DIGEST_HEX];
+
+	if (json_object_get(status, "host_enrolment") == NULL)
+		return OK;
+	TRY(json_get_digest(c, status, "host_enrolment", &statement));
+	digest_hex(&statement, hex);
+	TRY(logview_entry(c, (uint64_t)json_number(status, "host_leaf"), &b->enrolment_entry,
+			  &b->enrolment_proof));
+	TRY(api_json(c, &get, &answer, "/v1/statements/%s", hex));
+	TRY(json_get_base64(c, answer, "statement", &b->enrolment.bytes));
+	return json_base64(c, json_array_get(json_object_get(answer, "signatures"), 0),
+			   &b->enrolment.sig);
+}
+
 static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 {
 	struct fault f = {0};
@@ -187,6 +208,7 @@ static rc fetch_finished(struct cli *c, const char *request, uint32_t use, struc
 	sigs = json_object_get(d->wish.answer, "signatures");
 	TRY(json_get_base64(c, sigs, "requester", &b->request.sig));
 	TRY(json_get_base64(c, sigs, "host", &b->host_sig));
+	TRY(take_enrolment(c, &d->wish, b));
 	return take_log(c, result, b);
 }
 

@@ -402,6 +402,22 @@ void quorum_json(const struct quorum_result *q, struct jcan_out *w)
 	jcan_out_array_end(w);
 }
 
+/* What bound the host's key, for those who make a proof of the request. */
+static rc put_host(const struct keeper *k, struct jcan_out *w)
+{
+	const struct dossier *d = &k->dossier;
+	struct journal_statement bound;
+	rc r = journal_host_key_get(k->journal, &d->request.host, &d->host_signer, &bound, NULL);
+
+	put_text(w, "host", d->request.host.s);
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	put_hex(w, "host_enrolment", &bound.digest);
+	put_u64(w, "host_leaf", bound.leaf);
+	return OK;
+}
+
 static rc status_json(const struct keeper *k, struct buf *out)
 {
 	const struct dossier *d = &k->dossier;
@@ -416,7 +432,7 @@ static rc status_json(const struct keeper *k, struct buf *out)
 	put_approvals(k, &w);
 	put_checks(dec, &w);
 	put_time(&w, "deadline", d->request.deadline);
-	put_text(&w, "host", d->request.host.s);
+	TRY(put_host(k, &w));
 	put_u64(&w, "items", d->request.count);
 	put_text(&w, "key", d->request.key.s);
 	if (d->known)

@@ -129,6 +129,9 @@ static rc store(struct keeper *k, struct enrol *in, const char *action)
 	TRY(put_leaf(k, in, action, &st.leaf));
 	TRY(journal_statement_add(k->journal, &st, in->m.statement, buf_view(&sigs),
 				  &k->round.fault));
+	if (in->e.counter == 0)
+		TRY(journal_host_key_add(k->journal, &in->e.host, sshkey_fingerprint(in->key), &st,
+					 &k->round.fault));
 	in->row.counter = in->e.counter;
 	in->row.last = in->id;
 	in->row.leaf = st.leaf;

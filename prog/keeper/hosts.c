@@ -74,6 +74,7 @@ rc host_verify(struct keeper *k, const struct principal *host, struct hashed *st
 		return refuse(why, REASON_SIG_HOST,
 			      "%s: signed by another key than it enrolled with", host->name.s);
 	TRY(sshkey_parse_blob(parts.key_blob, &key, &k->round.fault));
+	k->dossier.host_signer = *sshkey_fingerprint(key);
 	return verify_key_sig(k, &(struct signed_by){key, &host->name}, STATEMENT_HOST, statement,
 			      sig, REASON_SIG_HOST, why);
 }

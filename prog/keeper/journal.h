@@ -300,6 +300,12 @@ MUST rc journal_host_by_key(struct journal *j, struct view blob, struct journal_
 MUST rc journal_host_after(struct journal *j, const struct name *name, struct journal_host *ret,
 			   struct fault *f);
 MUST rc journal_host_delete(struct journal *j, const struct name *name, struct fault *f);
+/* Keys that hosts had, for proofs: key is the digest of the blob, *bound the enrolment. add keeps
+ * the first one; get: RC_NOTFOUND. */
+MUST rc journal_host_key_add(struct journal *j, const struct name *host, const struct digest *key,
+			     const struct journal_statement *bound, struct fault *f);
+MUST rc journal_host_key_get(struct journal *j, const struct name *host, const struct digest *key,
+			     struct journal_statement *ret, struct fault *f);
 /* The host CA's own certificate, written once. get appends; RC_NOTFOUND. */
 MUST rc journal_host_ca_put(struct journal *j, struct view der, struct fault *f);
 MUST rc journal_host_ca_get(struct journal *j, struct buf *out, struct fault *f);

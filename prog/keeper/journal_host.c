@@ -11,6 +11,13 @@ const char journal_schema_hosts[] =
 	" renewed INTEGER NOT NULL, until INTEGER NOT NULL, lock INTEGER NOT NULL) STRICT,"
 	" WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX host_key ON host(key) WHERE length(key)>0;"
+	/* every key that a host ever had, by the digest of its blob, and what bound it first */
+	"CREATE TABLE host_binding(host TEXT NOT NULL, key BLOB NOT NULL, leaf INTEGER NOT NULL,"
+	" statement BLOB NOT NULL, PRIMARY KEY(host,key)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER host_binding_no_update BEFORE UPDATE ON host_binding"
+	" BEGIN SELECT RAISE(ABORT,'host_binding is append-only'); END;"
+	"CREATE TRIGGER host_binding_no_delete BEFORE DELETE ON host_binding"
+	" BEGIN SELECT RAISE(ABORT,'host_binding is append-only'); END;"
 	"CREATE TABLE host_ca(id INTEGER PRIMARY KEY CHECK(id=1), certificate BLOB NOT NULL)"
 	" STRICT;"
 	"CREATE TRIGGER host_ca_no_update BEFORE UPDATE ON host_ca"
@@ -111,6 +118,36 @@ rc journal_host_delete(struct journal *j, const struct name *name, struct fault 
 
 	(void)sqlite3_bind_text(s, 1, name->s, -1, SQLITE_STATIC);
 	return journal_run(j, SQL_HOST_DELETE, f);
+}
+
+rc journal_host_key_add(struct journal *j, const struct name *host, const struct digest *key,
+			const struct journal_statement *bound, struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_HOST_KEY_ADD);
+
+	(void)sqlite3_bind_text(s, 1, host->s, -1, SQLITE_STATIC);
+	bind_digest(s, 2, key);
+	bind_u64(s, 3, bound->leaf);
+	bind_digest(s, 4, &bound->digest);
+	return journal_run(j, SQL_HOST_KEY_ADD, f);
+}
+
+rc journal_host_key_get(struct journal *j, const struct name *host, const struct digest *key,
+			struct journal_statement *ret, struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_HOST_KEY_GET);
+	struct journal_statement bound = {.kind = STATEMENT_ENROLMENT};
+	rc r;
+
+	(void)sqlite3_bind_text(s, 1, host->s, -1, SQLITE_STATIC);
+	bind_digest(s, 2, key);
+	TRY(journal_row(j, SQL_HOST_KEY_GET, f));
+	bound.leaf = column_u64(s, 0);
+	r = column_digest(s, 1, &bound.digest, f);
+	journal_done(j, SQL_HOST_KEY_GET);
+	TRY(r);
+	*ret = bound;
+	return OK;
 }
 
 rc journal_host_ca_put(struct journal *j, struct view der, struct fault *f)

@@ -105,6 +105,9 @@
 	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock"   \
 	  " FROM host WHERE name>? ORDER BY name LIMIT 1")                                         \
 	X(HOST_DELETE, "DELETE FROM host WHERE name=?")                                            \
+	X(HOST_KEY_ADD,                                                                            \
+	  "INSERT OR IGNORE INTO host_binding(host,key,leaf,statement) VALUES(?,?,?,?)")           \
+	X(HOST_KEY_GET, "SELECT leaf,statement FROM host_binding WHERE host=? AND key=?")          \
 	X(HOST_CA_PUT, "INSERT INTO host_ca(id,certificate) VALUES(1,?)")                          \
 	X(HOST_CA_GET, "SELECT certificate FROM host_ca WHERE id=1")
 

@@ -89,9 +89,10 @@ struct dossier {
 	struct digest items_root;
 	bool has_items_root;
 	struct view statement;
-	struct buf mem;		   /* holds the statement if it came from the journal */
-	struct digest host_signer; /* of the key blob; of a request from the journal */
-	bool signers_left;	   /* the requester's or the host's key is no longer theirs */
+	struct buf mem; /* holds the statement if it came from the journal */
+	struct digest
+		host_signer; /* of the key blob that signed as host; zeros: nothing is signed */
+	bool signers_left;   /* the requester's or the host's key is no longer theirs */
 	const struct key *key;
 	struct journal_act acts[JOURNAL_ACTS_MAX];
 	size_t act_count;

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# A host from the roster to its first signature, as people do it: roster, invitation, the one line on the host,
+# a request through its agent; lock, unlock, list, renewal, a copied state directory, forget.
+source "$SRCDIR/tests/lib/world.sh"
+export PATH=$BUILD/prog/agent:$PATH
+world_keys alice carol dave build-07
+world_start
+world_key ecdsa-p256
+
+# ---- The roster lists it ----
+refused 1 "the roster lists no host build-08" as dave host add build-08
+refused 1 "it needs no invitation" as dave host add build-07
+jq -cS '.version = 2 | .hosts += [{name: "build-08", groups: ["farm"], enrol: true}]' roster.json | tr -d '\n' >roster2.json
+change=$(as dave roster propose roster2.json --json | jq -r .id || true)
+as alice roster sign "$change" --yes >/dev/null
+as dave host list --json | jq -e '.hosts | map(.name + ":" + .state) == ["build-07:static", "build-08:unenrolled"]' >/dev/null
+ok "the roster lists build-08, which has no key"
+code=0
+curl -skf "https://$address/v1/hosts/ca" >/dev/null || code=$?
+((code == 22)) || die "an authority before the first invitation"
+
+# ---- Invitation and enrolment ----
+line=$(as dave host add build-08 --json | jq -r .enrol)
+[[ $line == "greatseal-agent enrol https://$address --token build-08-"*" --pin $pin" ]] || die "the line: $line"
+as dave host list | grep -q 'build-08 .*invited' || die "not invited"
+$line --state "$work/agent" >enrol.log 2>&1 || die "enrol: $(cat enrol.log)"
+as dave host show build-08 --json | jq -e '.state == "enrolled" and .class == "software" and .counter == 0' >/dev/null
+ok "one line enrols it"
+refused 1 "" $line --state "$work/thief"
+grep -q "no open invitation" refused.log || die "a spent token: $(cat refused.log)"
+curl -skf "https://$address/v1/hosts/ca" >ca.pem
+openssl x509 -in ca.pem -noout -text >ca.txt
+grep -q "CA:TRUE, pathlen:0" ca.txt || die "the authority's certificate"
+! grep -rqF "${line#*--token build-08-}" keeper server server.log keeper.log agent || die "the token is on a disk"
+ok "the token is spent, and nowhere on a disk"
+
+# ---- A request in its name ----
+run_agent() {
+	greatseal-agent run --socket "$work/agent.sock" --state "$work/agent" 2>>agent.log &
+	agent=$!
+	pids+=("$agent")
+	until_true curl -sf --unix-socket "$work/agent.sock" http://agent/agent/v1/info -o /dev/null
+}
+stop_agent() {
+	kill -TERM "$agent"
+	wait "$agent" || die "the agent ended with $?"
+}
+run_agent
+GREATSEAL_CONFIG=$work/robot.json greatseal init-client --agent "$work/agent.sock" --person carol --key "$work/carol" >/dev/null
+echo "a file" >app
+request=$(as robot submit --key release -m "from an enrolled host" app --json --quiet | jq -r .request)
+as alice approve "$request" --yes >/dev/null
+as dave host lock build-08 -m "is it ours?" >/dev/null
+refused 3 host.locked as dave fetch "$request"
+as dave approve "$request" --yes >/dev/null || true
+as carol explain "$request" --json | jq -e '.reason == "host.locked" or (.status.reason == "host.locked")' >/dev/null ||
+	die "explain: $(as carol explain "$request" --json)"
+as dave host unlock build-08 >/dev/null
+as robot fetch "$request" -o signed 2>fetch.log || die "fetch: $(cat fetch.log)"
+verify() { GREATSEAL_CONFIG=/nonexistent greatseal verify signed/app --vkey "$(jq -r .vkey carol.json)" "$@"; }
+cp app signed/
+verify --json | jq -e .verified >/dev/null || die "not verified"
+for member in host_enrolment host_enrolment_entry host_enrolment_signature; do
+	jq "del(.$member)" signed/app.greatseal >without
+	code=0
+	verify --bundle without >refused.log 2>&1 || code=$?
+	((code != 0)) || die "verified without $member"
+done
+ok "an enrolled host's request is signed and verified offline; not while the host is locked"
+
+# ---- Renewal, and a copy of the disk ----
+cp -a agent copy
+stop_agent
+greatseal-agent renew --state "$work/agent" --socket "$work/none" >/dev/null
+as dave host show build-08 --json | jq -e '.counter == 1' >/dev/null || die "the counter"
+refused 1 "" greatseal-agent renew --state "$work/copy" --socket "$work/none"
+as dave host show build-08 --json | jq -e '.state == "cloned" and .locked' >/dev/null || die "not cloned"
+refused 1 "" greatseal-agent renew --state "$work/agent" --socket "$work/none"
+ok "a copy that renews locks both"
+code=0
+as dave host unlock build-08 >refused.log 2>&1 || code=$?
+((code != 0)) && grep -q change.invalid refused.log || die "unlocked after a clone alarm"
+as dave host forget build-08 -m "reinstalled" >/dev/null
+as dave host list --json | jq -e '.hosts[1].state == "unenrolled"' >/dev/null
+line=$(as dave host add build-08 --json | jq -r .enrol)
+$line --state "$work/anew" >/dev/null
+as dave host show build-08 --json | jq -e '.state == "enrolled"' >/dev/null
+ok "forgotten, invited and enrolled anew"
+echo "hosts: $checks checks passed"
