@@ -155,7 +155,7 @@ static rc apply_document(struct call *c, struct change *ch, const struct documen
 		return answer_missing(c, ch, &q);
 	TRY(r);
 	if (!policy)
-		TRY(hosts_prune(k, k->round.roster));
+		TRY(hosts_prune(k, k->round.roster, &c->why));
 	admin_leaf(k, ch, policy ? "policy" : "roster", &leaf);
 	leaf.object = doc->digest;
 	TRY(store_change(k, ch, &leaf, &a.leaf));

@@ -49,9 +49,13 @@ rc host_bound(struct keeper *k, const struct name *name, struct journal_host *re
 rc host_standing(struct keeper *k, const struct name *name, struct journal_host *ret,
 		 struct refusal *why)
 {
+	const struct principal *p = roster_host(k->roster, name);
 	char until[TIME_TEXT] = "";
 
 	TRY(host_bound(k, name, ret, why));
+	if (p != NULL && ret->klass < p->least)
+		return refuse(why, REASON_HOST_CLASS, "%s: class %s, and the roster demands %s",
+			      name->s, host_class_name(ret->klass), host_class_name(p->least));
 	if (k->round.now <= ret->until)
 		return OK;
 	rc_ignore(time_format(ret->until, until), "then without the time");
@@ -161,7 +165,23 @@ rc hosts_store(struct keeper *k, const struct host_change *c, struct journal_hos
 	return journal_host_put(k->journal, row, &k->round.fault);
 }
 
-rc hosts_prune(struct keeper *k, const struct roster *roster)
+/* A key stands for exactly one of all: nor may a roster give a host's to somebody. */
+static rc check_key_is_free(const struct roster *roster, const struct journal_host *row,
+			    struct refusal *why)
+{
+	struct digest fingerprint = digest_of(view_of(row->key, row->key_len));
+
+	for (size_t i = 0; row->key_len > 0 && i < roster->key_count; i++)
+		if (digest_is_equal(&roster->keys[i].fingerprint, &fingerprint))
+			return refuse(why, REASON_CHANGE_INVALID,
+				      "%s has the key with which %s enrolled",
+				      roster->keys[i].owner->name.s, row->name.s);
+	return OK;
+}
+
+/* Every row against the new roster: looks only, or forgets. A refusal leaves the round's other
+ * writes standing, so all is looked at before anything is forgotten. */
+static rc each_row(struct keeper *k, const struct roster *roster, bool forget, struct refusal *why)
 {
 	struct fault *f = &k->round.fault;
 	struct journal_host row;
@@ -176,9 +196,17 @@ rc hosts_prune(struct keeper *k, const struct roster *roster)
 			return r.code == RC_NOTFOUND ? OK : r;
 		at = row.name;
 		p = roster_host(roster, &row.name);
-		if (p == NULL || !p->enrol)
+		if (p != NULL && p->enrol)
+			TRY(check_key_is_free(roster, &row, why));
+		else if (forget)
 			TRY(journal_host_delete(k->journal, &row.name, f));
 	}
+}
+
+rc hosts_prune(struct keeper *k, const struct roster *roster, struct refusal *why)
+{
+	TRY(each_row(k, roster, false, why));
+	return each_row(k, roster, true, why);
 }
 
 /* ---- List -----------------------------------------------------------------------------------*/

@@ -20,8 +20,8 @@ MUST rc hosts_plan(struct keeper *k, const struct host_change *c, struct journal
 MUST rc hosts_store(struct keeper *k, const struct host_change *c, struct journal_host *row,
 		    uint64_t leaf);
 /* Hosts that the new roster does not list, or lists with another way to their key, are forgotten.
- */
-MUST rc hosts_prune(struct keeper *k, const struct roster *roster);
+ * RC_DENIED change.invalid: it gives the key of a host to somebody; then nothing is forgotten. */
+MUST rc hosts_prune(struct keeper *k, const struct roster *roster, struct refusal *why);
 
 /* The host as the roster lists it, if its key comes by enrolment. RC_DENIED who.host. */
 MUST rc host_listed(const struct keeper *k, const struct name *name, const struct principal **ret,
@@ -30,7 +30,8 @@ MUST rc host_listed(const struct keeper *k, const struct name *name, const struc
  * errors. */
 MUST rc host_bound(struct keeper *k, const struct name *name, struct journal_host *ret,
 		   struct refusal *why);
-/* Also: its certificate has not ended. RC_DENIED host.expired. */
+/* Also: its certificate has not ended, and its class is what the roster demands now. RC_DENIED
+ * host.expired, host.class. */
 MUST rc host_standing(struct keeper *k, const struct name *name, struct journal_host *ret,
 		      struct refusal *why);
 /* The host's signature over a request, by the key that is bound to it now. RC_DENIED sig.host and

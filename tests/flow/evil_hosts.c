@@ -171,8 +171,9 @@ static bool answer_has(const char *text)
 	"{\"class\":\"tpm\",\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool3\"},"             \
 	"{\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool4\"},"
 
-static void set_roster(const char *pool)
+static enum keeper_type offer_roster(const char *pool)
 {
+	enum keeper_type type;
 	AUTO(buf) struct buf next;
 	AUTO(buf) struct buf doc;
 	struct digest previous = digest_of(buf_view(&fx.roster));
@@ -185,11 +186,19 @@ static void set_roster(const char *pool)
 	buf_put_str(&doc, pool);
 	buf_put(&doc, next.ptr + sizeof(head) - 1, next.len - (sizeof(head) - 1));
 	fx_ok(buf_done(&doc));
-	assert_int_equal(
-		fx_change_document(&fx, STATEMENT_ROSTER, buf_view(&doc), &previous, admins),
-		KEEPER_R_CHANGE);
+	type = fx_change_document(&fx, STATEMENT_ROSTER, buf_view(&doc), &previous, admins);
+	if (type != KEEPER_R_CHANGE) {
+		fx.roster_version--;
+		return type;
+	}
 	buf_clear(&fx.roster);
 	buf_put_view(&fx.roster, buf_view(&doc));
+	return type;
+}
+
+static void set_roster(const char *pool)
+{
+	assert_int_equal(offer_roster(pool), KEEPER_R_CHANGE);
 }
 
 static int hosts_setup(void **state)
@@ -429,6 +438,37 @@ static void certificates_end(void **state)
 	refused(REASON_WHO_HOST, renew(&m1, "pool2", 1));
 	set_roster(POOL);
 	refused(REASON_HOST_UNENROLLED, ask(&m1, "pool2"));
+	/* The roster demands more than the host has shown: its key no longer counts. */
+	invite("pool2", &seed);
+	assert_int_equal(enrol(&m1, "pool2", &seed), KEEPER_R_JSON);
+	assert_int_equal(ask(&m1, "pool2"), KEEPER_R_RESULT);
+	set_roster("{\"class\":\"vtpm\",\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool2\"},");
+	refused(REASON_HOST_CLASS, ask(&m1, "pool2"));
+	refused(REASON_HOST_CLASS, renew(&m1, "pool2", 1));
+	set_roster(POOL);
+	assert_int_equal(ask(&m1, "pool2"), KEEPER_R_RESULT);
+	secret_release(&seed);
+}
+
+/* A roster that gives an enrolled host's key to another host forgets nobody else on the way. */
+static void a_roster_takes_no_hosts_key(void **state)
+{
+	AUTO(buf) struct buf pool;
+	struct secret seed = {0};
+
+	(void)state;
+	buf_init(&pool, 4096);
+	invite("pool1", &seed);
+	assert_int_equal(enrol(&m2, "pool1", &seed), KEEPER_R_JSON);
+	invite("pool2", &seed);
+	assert_int_equal(enrol(&m1, "pool2", &seed), KEEPER_R_JSON);
+	buf_put_str(&pool, "{\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool2\"},"
+			   "{\"groups\":[\"farm\"],\"keys\":[\"");
+	sshkey_put_line(m1.key.ssh, view_of("", 0), &pool);
+	buf_put_str(&pool, "\"],\"name\":\"thief\"},");
+	refused(REASON_CHANGE_INVALID, offer_roster(buf_cstr(&pool)));
+	assert_int_equal(ask(&m1, "pool2"), KEEPER_R_RESULT);
+	assert_int_equal(ask(&m2, "pool1"), KEEPER_R_RESULT);
 	secret_release(&seed);
 }
 
@@ -460,6 +500,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_and_keys, machines, no_machines),
 		cmocka_unit_test_setup_teardown(a_copy_shows_itself, machines, no_machines),
 		cmocka_unit_test_setup_teardown(certificates_end, machines, no_machines),
+		cmocka_unit_test_setup_teardown(a_roster_takes_no_hosts_key, machines, no_machines),
 		cmocka_unit_test(the_list),
 	};
 
