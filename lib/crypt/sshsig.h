@@ -35,6 +35,9 @@ struct sshsig_rules {
 	const struct view
 		*origins; /* browser: exact origins ("https://sign.example"); none: no browser */
 	size_t origin_count;
+	/* browser: accept every https origin of the key's RP id, for those who look at a decision
+	 * that was taken and do not know the origins */
+	bool rp_origins;
 };
 
 /* What a good signature tells; for policy. */
@@ -59,6 +62,10 @@ struct sshsig {
 /* Takes a raw blob apart; the whole of it. RC_SYNTAX (magic, namespace), RC_UNSUPPORTED (version,
  * hash), RC_NONCANON (reserved not empty), RC_TRUNCATED, RC_TRAILING, RC_LIMIT. */
 MUST rc sshsig_parse(struct view blob, struct sshsig *ret, struct fault *f);
+
+/* The channel of the form that the signature has, whether or not it is good. RC_UNSUPPORTED: a form
+ * that nobody knows; RC_TRUNCATED. */
+MUST rc sshsig_form_channel(const struct sshsig *s, enum sshkey_channel *ret);
 
 /* Verifies that `key` signed `message` in namespace ns. blob is the raw form.
  * RC_BADSIG: the signature is wrong; RC_MISMATCH: made by another key, in another namespace, for

@@ -75,6 +75,20 @@ static rc find_form(struct view name, const struct sshkey *key, const struct for
 			 (int)name.len, (const char *)name.ptr);
 }
 
+rc sshsig_form_channel(const struct sshsig *s, enum sshkey_channel *ret)
+{
+	struct view v = s->signature;
+	struct view name;
+
+	TRY(sshkey_string(&v, 64, "sshsig: algorithm", &name, NULL));
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (view_is(name, forms[i].name)) {
+			*ret = forms[i].browser ? SSHKEY_BROWSER : SSHKEY_CLI;
+			return OK;
+		}
+	return RC(RC_UNSUPPORTED);
+}
+
 /* 0 < n < order of P-256 (FIPS 186-5 6.4.2); n has no leading zeros. */
 static bool in_range(struct view n)
 {
@@ -196,9 +210,27 @@ static rc check_rules(const struct parts *p, const struct sshsig_rules *rules, s
 	return OK;
 }
 
+/* WebAuthn L2 5.1.2 and 4 (RP ID): the page's host is the RP id or below it. Browsers keep to it;
+ * so does whoever does not know the origins. */
+static bool is_of_rp(struct view origin, struct view rp)
+{
+	struct view host = origin;
+	struct view part;
+	size_t end = 0;
+
+	if (!rc_is_ok(view_take(&host, 8, &part)) || !view_is(part, "https://"))
+		return false;
+	while (end < host.len && host.ptr[end] != ':' && host.ptr[end] != '/')
+		end++;
+	if (end < rp.len || rp.len == 0)
+		return false;
+	part = view_of(host.ptr + end - rp.len, rp.len);
+	return view_is_equal(part, rp) && (end == rp.len || part.ptr[-1] == '.');
+}
+
 /* The browser's side: what it was asked to sign, by which page. */
-static rc check_client(const struct parts *p, struct view tbs, const struct sshsig_rules *rules,
-		       struct fault *f)
+static rc check_client(const struct sshkey *key, const struct parts *p, struct view tbs,
+		       const struct sshsig_rules *rules, struct fault *f)
 {
 	uint8_t mem[SSHSIG_TBS_MAX / 3 * 4 + 4];
 	struct webauthn_client_data d;
@@ -214,6 +246,8 @@ static rc check_client(const struct parts *p, struct view tbs, const struct sshs
 	if (!view_is_equal(d.origin, p->origin))
 		return fault_set(f, RC_MISMATCH, 0,
 				 "sshsig: origin differs from the client data's");
+	if (rules->rp_origins && is_of_rp(d.origin, sshkey_application(key)))
+		return OK;
 	for (size_t i = 0; i < rules->origin_count; i++)
 		if (view_is_equal(rules->origins[i], d.origin))
 			return OK;
@@ -269,7 +303,7 @@ static rc verify_parts(const struct sshkey *key, const struct parts *p, struct v
 	TRY(check_flags(p, f));
 	TRY(check_rules(p, rules, f));
 	if (p->form->browser)
-		TRY(check_client(p, tbs, rules, f));
+		TRY(check_client(key, p, tbs, rules, f));
 	return verify_sk(key, p, tbs, f);
 }
 

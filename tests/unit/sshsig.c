@@ -411,6 +411,61 @@ static void run_acts(const struct own *o, const struct act *acts, size_t n,
 	}
 }
 
+#define FROM(page)                                                                                 \
+	WEBAUTHN, 5, page,                                                                         \
+		"{\"type\":\"webauthn.get\",\"challenge\":\"%s\",\"origin\":\"" page               \
+		"\",\"crossOrigin\":false}",                                                       \
+		"", ""
+
+/* For those who do not know the origins: what a browser would ask the passkey for. */
+static void origins_of_the_rp(void **state)
+{
+	static const struct sshsig_rules rules = {.rp_origins = true};
+	static const struct act acts[] = {
+		{FROM("https://sign.example"), RC_OK, "the RP id"},
+		{FROM("https://sign.example:8443"), RC_OK, "... with a port"},
+		{FROM("https://approve.sign.example"), RC_OK, "below it"},
+		{FROM("http://sign.example"), RC_DENIED, "not https"},
+		{FROM("https://example"), RC_DENIED, "above it"},
+		{FROM("https://design.example"), RC_DENIED, "ends with it"},
+		{FROM("https://sign.example.evil"), RC_DENIED, "begins with it"},
+		{FROM("https://evil/sign.example"), RC_DENIED, "in the path"},
+		{FROM("https://evil:1.sign.example"), RC_DENIED, "in the port"},
+		{FROM("https://"), RC_DENIED, "no host"},
+	};
+	AUTO(own) struct own o = {0};
+
+	(void)state;
+	own_init(&o, "sign.example");
+	run_acts(&o, acts, sizeof(acts) / sizeof(acts[0]), &rules);
+}
+
+static void a_form_has_a_channel(void **state)
+{
+	static const struct act browser = {BROWSER, .flags = 5};
+	static const struct act cli = {SK, 5, NULL, NULL, NULL, "", RC_OK, ""};
+	enum sshkey_channel channel = 0;
+	AUTO(own) struct own o = {0};
+	AUTO(buf) struct buf blob = {0};
+	AUTO(buf) struct buf other = {0};
+	struct sshsig s;
+
+	(void)state;
+	own_init(&o, "sign.example");
+	sign_act(&o, &browser, &blob);
+	assert_rc(RC_OK, sshsig_parse(buf_view(&blob), &s, NULL));
+	assert_rc(RC_OK, sshsig_form_channel(&s, &channel));
+	assert_int_equal(channel, SSHKEY_BROWSER);
+	sign_act(&o, &cli, &other);
+	assert_rc(RC_OK, sshsig_parse(buf_view(&other), &s, NULL));
+	assert_rc(RC_OK, sshsig_form_channel(&s, &channel));
+	assert_int_equal(channel, SSHKEY_CLI);
+	s.signature = view_str("\0\0\0");
+	assert_rc(RC_TRUNCATED, sshsig_form_channel(&s, &channel));
+	s.signature = view_of("\0\0\0\003new", 7);
+	assert_rc(RC_UNSUPPORTED, sshsig_form_channel(&s, &channel));
+}
+
 static void browser_signatures(void **state)
 {
 	const struct view origins[] = {view_str("https://other.example"), view_str(ORIGIN)};
@@ -721,6 +776,8 @@ int main(void)
 		cmocka_unit_test(sk_flags_by_rule),
 		cmocka_unit_test(refused_keys_are_named_in_their_signatures),
 		cmocka_unit_test(browser_signatures),
+		cmocka_unit_test(origins_of_the_rp),
+		cmocka_unit_test(a_form_has_a_channel),
 		cmocka_unit_test(cli_sk_signatures),
 		cmocka_unit_test(assertion_from_a_browser),
 		cmocka_unit_test(ecdsa_numbers),
