@@ -278,8 +278,13 @@ static void check_limits(const struct eval *c, const struct rule *rule, struct d
 
 struct tally {
 	struct voter live[QUORUM_PEOPLE_MAX];
-	size_t fact[QUORUM_PEOPLE_MAX]; /* index of the approval behind live[i] */
 	size_t count;
+	/* the approvals that count, with whose they are: one of a person in each channel */
+	struct {
+		size_t voter; /* index into live */
+		size_t fact;
+	} given[QUORUM_PEOPLE_MAX];
+	size_t given_count;
 	struct words approved;
 	struct words outdated;
 	struct words expired;
@@ -336,16 +341,40 @@ static void say_person(struct words *w, const struct name *n)
 	say(w, "%s%s", w->len == 0 ? "" : ", ", n->s);
 }
 
-static bool is_counted(const struct tally *t, const struct name *person)
+/* The voter of this name, who may be new: then without a channel. RC_LIMIT. */
+static rc voter_of(struct tally *t, const struct name *person, size_t *ret)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (name_is_equal(&t->live[i].name, person))
-			return true;
-	return false;
+		if (name_is_equal(&t->live[i].name, person)) {
+			*ret = i;
+			return OK;
+		}
+	if (t->count == QUORUM_PEOPLE_MAX)
+		return RC(RC_LIMIT);
+	*ret = t->count++;
+	t->live[*ret] = (struct voter){*person, 0};
+	return OK;
+}
+
+/* Whoever approves in the browser and again on the command line may take either's seat. */
+static rc count_approval(struct tally *t, const struct approval_fact *a, size_t fact)
+{
+	unsigned bit = 1u << a->channel;
+	size_t voter;
+
+	TRY(voter_of(t, &a->person, &voter));
+	if ((t->live[voter].channels & bit) != 0)
+		return OK;
+	if (t->given_count == QUORUM_PEOPLE_MAX)
+		return RC(RC_LIMIT);
+	t->live[voter].channels |= bit;
+	t->given[t->given_count].voter = voter;
+	t->given[t->given_count++].fact = fact;
+	return OK;
 }
 
 /* Sorts the approvals by seat holders into live, outdated and expired; of one person's only the
- * first live one counts. */
+ * first live one of each channel counts. */
 static rc tally(const struct eval *c, const struct rule *rule, const struct digest *digest,
 		struct tally *t)
 {
@@ -360,12 +389,8 @@ static rc tally(const struct eval *c, const struct rule *rule, const struct dige
 			say_person(&t->expired, &a->person);
 		if (why == REASON_APPROVE_SYNCED)
 			say_person(&t->synced, &a->person);
-		if (why != REASON_NONE || is_counted(t, &a->person))
-			continue;
-		if (t->count == QUORUM_PEOPLE_MAX)
-			return RC(RC_LIMIT);
-		t->live[t->count] = (struct voter){a->person, 1u << a->channel};
-		t->fact[t->count++] = i;
+		if (why == REASON_NONE)
+			TRY(count_approval(t, a, i));
 	}
 	for (size_t i = 0; i < t->count; i++)
 		say(&t->approved, "%s%s", separator(i, t->count), t->live[i].name.s);
@@ -447,9 +472,10 @@ static rc check_approvals(const struct eval *c, const struct rule *rule, struct 
 	TRY(tally(c, rule, &d->rule_digest, &t));
 	TRY(quorum_solve(&rule->approve, c->roster, t.live, t.count, &c->request->requester,
 			 &d->quorum));
-	for (size_t i = 0; d->quorum.filled && i < t.count; i++)
-		if (d->quorum.seated[i])
-			d->counted[d->counted_count++] = c->facts->approvals[t.fact[i]].statement;
+	for (size_t i = 0; d->quorum.filled && i < t.given_count; i++)
+		if (d->quorum.seated[t.given[i].voter])
+			d->counted[d->counted_count++] =
+				c->facts->approvals[t.given[i].fact].statement;
 	check_quorum(rule, &t, d);
 	return OK;
 }

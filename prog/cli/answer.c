@@ -57,10 +57,12 @@ static void print_approvals(const struct cli *c, const json_t *status)
 	{
 		bool live = json_is_true(json_object_get(row, "live"));
 
-		(void)printf("  approved by %s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
-			     cli_bold(c), json_text(row, "person"), cli_plain(c),
-			     json_text(row, "given"), json_number(row, "leaf"),
-			     live ? "" : " - does not count: ", live ? "" : not_counted(row));
+		(void)printf(
+			"  approved by %s%s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
+			cli_bold(c), json_text(row, "person"), cli_plain(c),
+			strcmp(json_text(row, "channel"), "browser") == 0 ? " in a browser" : "",
+			json_text(row, "given"), json_number(row, "leaf"),
+			live ? "" : " - does not count: ", live ? "" : not_counted(row));
 	}
 }
 

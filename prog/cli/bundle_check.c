@@ -17,7 +17,8 @@
 #include "prog/cli/zones.h"
 
 /* Approvers' keys may be of any channel and form here: the keeper judged that when it counted. */
-static const struct sshsig_rules any_form = {.allow_unverified = true, .allow_synced = true};
+static const struct sshsig_rules any_form = {
+	.allow_unverified = true, .allow_synced = true, .rp_origins = true};
 
 struct checker {
 	const struct bundle *b;
@@ -206,14 +207,14 @@ static rc check_host(struct checker *k, const struct principal *host, struct fau
 static rc check_requester(struct checker *k, struct fault *f)
 {
 	const struct request *r = &k->report->request;
-	const struct principal *person = roster_requester(k->roster, &r->requester);
+	const struct principal *requester = roster_requester(k->roster, &r->requester);
 	const struct principal *host = roster_host(k->roster, &r->host);
 	struct view bytes = buf_view(&k->b->request.bytes);
 
-	if (person == NULL || host == NULL)
+	if (requester == NULL || host == NULL)
 		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s or no host %s",
 				 r->requester.s, r->host.s);
-	TRY(verify_by(person, statement_info(STATEMENT_REQUEST)->ns, bytes,
+	TRY(verify_by(requester, statement_info(STATEMENT_REQUEST)->ns, bytes,
 		      buf_view(&k->b->request.sig), NULL, f));
 	return check_host(k, host, f);
 }
@@ -269,7 +270,7 @@ static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret,
 	struct view bytes = buf_view(&k->b->approvals[i].bytes);
 	enum statement_kind kind = STATEMENT_APPROVAL;
 	const struct principal *person;
-	struct sshsig_info info;
+	struct sshsig_info info = {0};
 
 	if (rc_is_ok(envelope_check_kind(bytes, STATEMENT_APPROVAL, NULL))) {
 		TRY(read_approval(k, bytes, ret, f));

@@ -10,7 +10,7 @@ struct incoming {
 	struct keeper_act m;
 	struct act act;
 	struct digest digest;
-	struct digest signer;
+	struct good_sig signer;
 	const struct principal *person;
 	uint64_t withdraws; /* leaf of the approval */
 };
@@ -57,6 +57,9 @@ static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *
 
 	if (name_is_equal(&a->person, &d->request.requester))
 		return refuse(why, REASON_WHO_SELF, "%s asked for it", a->person.s);
+	if (dossier_is_behind(k, in->person))
+		return refuse(why, REASON_WHO_BEHIND, "%s is behind %s, which asked for it",
+			      a->person.s, d->request.requester.s);
 	if (a->expires <= k->round.now)
 		return refuse(why, REASON_APPROVE_EXPIRED, "%s", a->person.s);
 	rule = rule_of(k, &a->rule);
@@ -65,11 +68,18 @@ static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *
 	if (!quorum_holds_seat(&rule->approve, in->person, ~0u))
 		return refuse(why, REASON_WHO_SEAT, "%s holds no seat of rule %s", a->person.s,
 			      rule->name.s);
+	if (!quorum_holds_seat(&rule->approve, in->person, 1u << in->signer.channel))
+		return refuse(why, REASON_WHO_CHANNEL,
+			      "%s holds no seat of rule %s for approvals of the channel %s",
+			      a->person.s, rule->name.s, sshkey_channel_name(in->signer.channel));
+	if (rule->unsynced && in->signer.synced)
+		return refuse(why, REASON_APPROVE_SYNCED, "rule %s does not count it",
+			      rule->name.s);
 	for (size_t i = 0; i < d->act_count; i++) {
 		const struct journal_act *old = &d->acts[i];
 
 		if (old->kind == STATEMENT_APPROVAL && d->dead[i] == REASON_NONE &&
-		    name_is_equal(&old->person, &a->person) &&
+		    name_is_equal(&old->person, &a->person) && old->channel == in->signer.channel &&
 		    digest_is_equal(&old->rule, &a->rule) &&
 		    k->round.now < old->given + (unix_time)rule->approval_lifetime)
 			return refuse(why, REASON_APPROVE_DUPLICATE, "%s has approved already",
@@ -186,7 +196,10 @@ static rc verify_act(struct call *c, struct incoming *in)
 	if (!rc_is_ok(r))
 		return refuse_form(&c->why, r, &f);
 	TRY(check_origin(k, in->act.origin, &c->why));
-	in->person = roster_person(k->roster, &in->act.person);
+	/* A service cancels what it asked for; it says nothing else. */
+	in->person = in->m.kind == STATEMENT_CANCELLATION
+			     ? roster_requester(k->roster, &in->act.person)
+			     : roster_person(k->roster, &in->act.person);
 	if (in->person == NULL)
 		return refuse(&c->why, REASON_WHO_PERSON, "%s is not in the roster",
 			      in->act.person.s);
@@ -208,7 +221,9 @@ static rc store_act(struct keeper *k, struct incoming *in, uint64_t *ret_leaf, s
 				  .kind = in->m.kind,
 				  .digest = in->digest,
 				  .person = in->act.person,
-				  .signer = in->signer,
+				  .signer = in->signer.fingerprint,
+				  .channel = in->signer.channel,
+				  .synced = in->signer.synced,
 				  .rule = in->act.rule,
 				  .given = k->round.now,
 				  .expires = in->act.expires};

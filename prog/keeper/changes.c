@@ -9,7 +9,8 @@ struct change {
 	struct keeper_change m;
 	struct digest id;
 	unix_time expires;
-	struct voter voters[CHANGE_SIGNATURES_MAX];
+	struct voter people[CHANGE_SIGNATURES_MAX];
+	size_t people_count;
 	struct digest sig_digests[CHANGE_SIGNATURES_MAX];
 	struct buf sigs;
 };
@@ -20,7 +21,25 @@ static void change_release(struct change *ch)
 }
 AUTO_DEFINE(change, struct change, change_release)
 
-/* Every signature must be good, by another person each; one bad apple refuses the lot. */
+/* A person signs once in each channel. */
+static rc count_signer(struct change *ch, const struct principal *p, enum sshkey_channel channel,
+		       struct refusal *why)
+{
+	unsigned bit = 1u << channel;
+
+	for (size_t i = 0; i < ch->people_count; i++) {
+		if (!name_is_equal(&ch->people[i].name, &p->name))
+			continue;
+		if ((ch->people[i].channels & bit) != 0)
+			return refuse(why, REASON_APPROVE_DUPLICATE, "%s signed twice", p->name.s);
+		ch->people[i].channels |= bit;
+		return OK;
+	}
+	ch->people[ch->people_count++] = (struct voter){p->name, bit};
+	return OK;
+}
+
+/* Every signature must be good; one bad apple refuses the lot. */
 static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal *why)
 {
 	struct hashed statement = {.bytes = ch->m.statement};
@@ -28,6 +47,7 @@ static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal 
 	buf_init(&ch->sigs, JOURNAL_SIGS_MAX);
 	for (size_t i = 0; i < ch->m.sig_count; i++) {
 		const struct principal *p;
+		struct good_sig signer;
 		struct sshsig parts;
 		struct fault f = {0};
 
@@ -37,14 +57,9 @@ static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal 
 		if (p == NULL)
 			return refuse(why, REASON_SIG_ADMIN,
 				      "signature %zu is by a key that the roster does not list", i);
-		TRY(verify_by(k, p, ch->m.kind, &statement, ch->m.sigs[i], REASON_SIG_ADMIN, NULL,
-			      why));
-		for (size_t n = 0; n < i; n++)
-			if (name_is_equal(&ch->voters[n].name, &p->name))
-				return refuse(why, REASON_APPROVE_DUPLICATE, "%s signed twice",
-					      p->name.s);
-		ch->voters[i] = (struct voter){
-			p->name, 1u << sshkey_channel(principal_key(p, parts.key_blob))};
+		TRY(verify_by(k, p, ch->m.kind, &statement, ch->m.sigs[i], REASON_SIG_ADMIN,
+			      &signer, why));
+		TRY(count_signer(ch, p, signer.channel, why));
 		ch->sig_digests[i] = digest_of(ch->m.sigs[i]);
 		sigs_put(&ch->sigs, ch->m.sigs[i]);
 	}
@@ -55,7 +70,7 @@ static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal 
 static rc check_quorum(struct keeper *k, const struct change *ch, const struct quorum_spec *spec,
 		       struct quorum_result *ret)
 {
-	TRY(quorum_solve(spec, k->roster, ch->voters, ch->m.sig_count, NULL, ret));
+	TRY(quorum_solve(spec, k->roster, ch->people, ch->people_count, NULL, ret));
 	return ret->filled ? OK : RC(RC_STATE);
 }
 

@@ -49,7 +49,7 @@ static bool signers_stay(const struct keeper *k, struct view sigs)
 	const struct request *q = &k->dossier.request;
 
 	/* The order in which store_request() wrote them. */
-	return signer_stays(roster_person(k->roster, &q->requester), &sigs) &&
+	return signer_stays(roster_requester(k->roster, &q->requester), &sigs) &&
 	       (host_is_enrolled(k) || signer_stays(roster_host(k->roster, &q->host), &sigs));
 }
 
@@ -136,12 +136,19 @@ static enum request_state state_of(const struct journal_request *r, unix_time no
 	return now > r->deadline ? STATE_CLOSED : STATE_OPEN;
 }
 
-static const struct sshkey *key_of(const struct principal *p, const struct digest *fingerprint)
+static bool key_is_theirs(const struct principal *p, const struct digest *fingerprint)
 {
 	for (size_t i = 0; i < p->key_count; i++)
 		if (digest_is_equal(sshkey_fingerprint(p->keys[i]), fingerprint))
-			return p->keys[i];
-	return NULL;
+			return true;
+	return false;
+}
+
+bool dossier_is_behind(const struct keeper *k, const struct principal *person)
+{
+	const struct principal *service = roster_service(k->roster, &k->dossier.request.requester);
+
+	return service != NULL && roster_is_behind(service, person, "");
 }
 
 /* Approvals are weighed against the roster in force, not that of the day they were given: a person
@@ -154,19 +161,15 @@ static enum reason weigh(const struct keeper *k, const struct journal_act *a)
 		return REASON_STATE_NO_APPROVAL;
 	if (p == NULL)
 		return REASON_WHO_PERSON;
-	if (key_of(p, &a->signer) == NULL)
+	if (!key_is_theirs(p, &a->signer))
 		return REASON_SIG_APPROVER;
 	if (name_is_equal(&a->person, &k->dossier.request.requester))
 		return REASON_WHO_SELF;
+	if (dossier_is_behind(k, p))
+		return REASON_WHO_BEHIND;
 	if (a->expires <= k->round.now)
 		return REASON_APPROVE_EXPIRED;
 	return REASON_NONE;
-}
-
-/* Of an approval that counts: its person and key are in the roster. */
-static enum sshkey_channel channel_of(const struct keeper *k, const struct journal_act *a)
-{
-	return sshkey_channel(key_of(roster_person(k->roster, &a->person), &a->signer));
 }
 
 static void collect_facts(struct keeper *k)
@@ -187,7 +190,8 @@ static void collect_facts(struct keeper *k)
 								   .statement = a->digest,
 								   .given = a->given,
 								   .expires = a->expires,
-								   .channel = channel_of(k, a)};
+								   .channel = a->channel,
+								   .synced = a->synced};
 	}
 }
 
@@ -340,6 +344,21 @@ static void put_time(struct jcan_out *w, const char *key, unix_time t)
 	put_text(w, key, text);
 }
 
+/* What the decision's rule has against an approval that is good by itself. */
+static enum reason rule_flaw(const struct keeper *k, const struct journal_act *a)
+{
+	const struct decision *d = &k->dossier.decision;
+	const struct principal *p = roster_person(k->roster, &a->person);
+
+	if (!digest_is_equal(&a->rule, &d->rule_digest))
+		return REASON_APPROVE_RULE;
+	if (d->rule == NULL || p == NULL)
+		return REASON_NONE;
+	if (!quorum_holds_seat(&d->rule->approve, p, 1u << a->channel))
+		return REASON_WHO_CHANNEL;
+	return d->rule->unsynced && a->synced ? REASON_APPROVE_SYNCED : REASON_NONE;
+}
+
 static void put_approvals(const struct keeper *k, struct jcan_out *w)
 {
 	const struct dossier *d = &k->dossier;
@@ -352,9 +371,10 @@ static void put_approvals(const struct keeper *k, struct jcan_out *w)
 
 		if (a->kind != STATEMENT_APPROVAL)
 			continue;
-		if (dead == REASON_NONE && !digest_is_equal(&a->rule, &d->decision.rule_digest))
-			dead = REASON_APPROVE_RULE;
+		if (dead == REASON_NONE)
+			dead = rule_flaw(k, a);
 		jcan_out_object(w);
+		put_text(w, "channel", sshkey_channel_name(a->channel));
 		put_time(w, "expires", a->expires);
 		put_time(w, "given", a->given);
 		put_u64(w, "leaf", a->leaf);
@@ -393,10 +413,9 @@ void quorum_json(const struct quorum_result *q, struct jcan_out *w)
 	jcan_out_key(w, "missing");
 	jcan_out_array(w);
 	for (size_t i = 0; i < q->missing_count; i++) {
-		const struct seat *s = &q->missing[i];
 		char text[SEAT_TEXT];
 
-		seat_text(s, text);
+		seat_text(&q->missing[i], text);
 		jcan_out_string(w, text);
 	}
 	jcan_out_array_end(w);

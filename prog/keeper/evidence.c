@@ -100,6 +100,7 @@ static rc verify_statement(struct keeper *k, struct incoming *in, struct refusal
 {
 	struct hashed statement = {.bytes = in->m->statement};
 	struct digest fingerprint;
+	struct good_sig by;
 	struct sshsig parts;
 	struct fault f = {0};
 	rc r;
@@ -123,8 +124,10 @@ static rc verify_statement(struct keeper *k, struct incoming *in, struct refusal
 		return refuse(why, REASON_EVIDENCE_SIGNER, "it is by %s and signed by %s",
 			      in->e->by.s, in->maker->name.s);
 	in->signature = digest_of(in->m->sig);
-	return verify_by(k, in->maker, in->m->kind, &statement, in->m->sig, REASON_EVIDENCE_SIGNER,
-			 &in->signer, why);
+	TRY(verify_by(k, in->maker, in->m->kind, &statement, in->m->sig, REASON_EVIDENCE_SIGNER,
+		      &by, why));
+	in->signer = by.fingerprint;
+	return OK;
 }
 
 /* ---- Provenance -----------------------------------------------------------------------------*/

@@ -16,6 +16,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/crypt/digest.h"
+#include "lib/crypt/sshkey.h"
 #include "lib/model/name.h"
 #include "lib/model/reason.h"
 #include "lib/model/request.h"
@@ -25,7 +26,7 @@
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 3      /* 2 had no evidence, preapprovals and hosts */
+#define JOURNAL_VERSION 3      /* 2 had no evidence, preapprovals, hosts, channels of acts */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
@@ -141,6 +142,10 @@ struct journal_act {
 	unix_time given;
 	unix_time expires;
 	bool withdrawn;
+	/* of the signature, when it was verified: where it was made, and whether by a passkey that
+	 * may be copied between devices */
+	enum sshkey_channel channel;
+	bool synced;
 };
 MUST rc journal_act_add(struct journal *j, const struct journal_act *a, struct fault *f);
 /* All acts of a request, oldest first, at most cap. RC_LIMIT if there are more. */
@@ -257,6 +262,7 @@ struct journal_preapproval {
 	unix_time expires;
 	uint32_t uses;
 	uint32_t spent;
+	bool synced; /* by a passkey that may be copied between devices */
 };
 MUST rc journal_preapproval_add(struct journal *j, const struct journal_preapproval *p,
 				struct fault *f);

@@ -21,8 +21,8 @@ const char journal_schema_evidence[] =
 	" digest BLOB NOT NULL, person TEXT NOT NULL, signer BLOB NOT NULL,"
 	" fingerprint BLOB NOT NULL, rule BLOB NOT NULL, given INTEGER NOT NULL,"
 	" expires INTEGER NOT NULL, uses INTEGER NOT NULL,"
-	" spent INTEGER NOT NULL CHECK(spent>=0 AND spent<=uses), withdrawn INTEGER NOT NULL)"
-	" STRICT;"
+	" spent INTEGER NOT NULL CHECK(spent>=0 AND spent<=uses), withdrawn INTEGER NOT NULL,"
+	" synced INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX preapproval_items ON preapproval(items);";
 
 /* ---- Evidence -------------------------------------------------------------------------------*/
@@ -162,6 +162,7 @@ rc journal_preapproval_add(struct journal *j, const struct journal_preapproval *
 	(void)sqlite3_bind_int64(s, 8, p->given);
 	(void)sqlite3_bind_int64(s, 9, p->expires);
 	bind_u64(s, 10, p->uses);
+	bind_u64(s, 11, p->synced ? 1 : 0);
 	return journal_run(j, SQL_PREAPPROVAL_ADD, f);
 }
 
@@ -179,6 +180,7 @@ static rc preapproval_columns(sqlite3_stmt *s, struct journal_preapproval *p, st
 	p->expires = sqlite3_column_int64(s, 7);
 	p->uses = (uint32_t)column_u64(s, 8);
 	p->spent = (uint32_t)column_u64(s, 9);
+	p->synced = column_u64(s, 10) != 0;
 	return OK;
 }
 

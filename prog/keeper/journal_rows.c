@@ -164,12 +164,15 @@ rc journal_act_add(struct journal *j, const struct journal_act *a, struct fault 
 	(void)sqlite3_bind_int64(s, 8, a->given);
 	(void)sqlite3_bind_int64(s, 9, a->expires);
 	bind_u64(s, 10, a->withdrawn ? 1 : 0);
+	bind_u64(s, 11, a->channel);
+	bind_u64(s, 12, a->synced ? 1 : 0);
 	return journal_run(j, SQL_ACT_ADD, f);
 }
 
 static rc act_columns(sqlite3_stmt *s, struct journal_act *a, struct fault *f)
 {
 	uint64_t kind = column_u64(s, 2);
+	uint64_t channel = column_u64(s, 10);
 
 	memset(a, 0, sizeof(*a));
 	a->leaf = column_u64(s, 0);
@@ -185,6 +188,10 @@ static rc act_columns(sqlite3_stmt *s, struct journal_act *a, struct fault *f)
 	a->given = sqlite3_column_int64(s, 7);
 	a->expires = sqlite3_column_int64(s, 8);
 	a->withdrawn = column_u64(s, 9) != 0;
+	if (channel != SSHKEY_CLI && channel != SSHKEY_BROWSER)
+		return fault_set(f, RC_CORRUPT, 0, "journal: channel of an act");
+	a->channel = (enum sshkey_channel)channel;
+	a->synced = column_u64(s, 11) != 0;
 	return OK;
 }
 

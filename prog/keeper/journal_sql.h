@@ -36,11 +36,11 @@
 	  "SELECT leaf,digest,uses,spent,done,deadline,closed FROM request WHERE leaf=?")          \
 	X(REQUEST_SET, "UPDATE request SET spent=?,done=?,closed=? WHERE leaf=?")                  \
 	X(ACT_ADD,                                                                                 \
-	  "INSERT INTO act(leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn)"   \
-	  " VALUES(?,?,?,?,?,?,?,?,?,?)")                                                          \
+	  "INSERT INTO act(leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn,"   \
+	  "channel,synced) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")                                       \
 	X(ACT_LIST,                                                                                \
-	  "SELECT leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn FROM act"    \
-	  " WHERE request=? ORDER BY leaf")                                                        \
+	  "SELECT leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn,channel,"    \
+	  "synced FROM act WHERE request=? ORDER BY leaf")                                         \
 	X(ACT_WITHDRAW, "UPDATE act SET withdrawn=1 WHERE leaf=?")                                 \
 	X(USE_ADD, "INSERT INTO use(authorize,request,use,signed_at,cert,key,requester)"           \
 		   " VALUES(?,?,?,?,?,?,?)")                                                       \
@@ -80,9 +80,9 @@
 	X(PREAPPROVAL_ADD,                                                                         \
 	  "INSERT INTO "                                                                           \
 	  "preapproval(leaf,items,digest,person,signer,fingerprint,rule,given,expires,"            \
-	  "uses,spent,withdrawn) VALUES(?,?,?,?,?,?,?,?,?,?,0,0)")                                 \
+	  "uses,spent,withdrawn,synced) VALUES(?,?,?,?,?,?,?,?,?,?,0,0,?)")                        \
 	X(PREAPPROVAL_LIST,                                                                        \
-	  "SELECT leaf,digest,person,signer,fingerprint,rule,given,expires,uses,spent"             \
+	  "SELECT leaf,digest,person,signer,fingerprint,rule,given,expires,uses,spent,synced"      \
 	  " FROM preapproval WHERE items=? AND withdrawn=0 AND spent<uses AND expires>?"           \
 	  " ORDER BY leaf LIMIT ?")                                                                \
 	X(PREAPPROVAL_SPEND,                                                                       \

@@ -160,6 +160,8 @@ MUST rc dossier_load(struct keeper *k, const struct digest *id, struct refusal *
 MUST rc dossier_load_row(struct keeper *k, const struct journal_request *row);
 /* Root of the tree over the request's items, computed once. RC_LIMIT. */
 MUST rc dossier_items(struct dossier *d, struct digest *ret);
+/* Whether this person is behind the service that asks, and so never approves. */
+bool dossier_is_behind(const struct keeper *k, const struct principal *person);
 /* Evaluates policy, roster, key and time now. Storage errors and RC_NOMEM only. */
 MUST rc dossier_decide(struct keeper *k);
 /* Appends R_STATUS. leaf: UINT64_MAX for none. */
@@ -187,11 +189,18 @@ struct hashed {
 	struct hash hash;
 	bool done;
 };
+/* What a good signature tells. */
+struct good_sig {
+	struct digest fingerprint; /* of the key */
+	enum sshkey_channel channel;
+	bool synced; /* by a passkey that may be copied between devices */
+};
 /* sig is a raw SSHSIG by one of p's keys over statement in kind's namespace. RC_DENIED with reason
- * `which`. ret_signer (may be NULL): fingerprint of the key. */
+ * `which`, or who.channel if a key of one channel signed in the form of the other. ret may be
+ * NULL. */
 MUST rc verify_by(const struct keeper *k, const struct principal *p, enum statement_kind kind,
 		  struct hashed *statement, struct view sig, enum reason which,
-		  struct digest *ret_signer, struct refusal *why);
+		  struct good_sig *ret, struct refusal *why);
 /* The same by a key that somebody has now, wherever that is known from. */
 struct signed_by {
 	const struct sshkey *key;

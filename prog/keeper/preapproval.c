@@ -11,7 +11,7 @@ struct incoming {
 	const struct keeper_act *m;
 	struct preapproval p;
 	struct digest digest;
-	struct digest signer;
+	struct good_sig signer;
 	const struct principal *person;
 };
 
@@ -97,7 +97,8 @@ static rc store(struct keeper *k, const struct incoming *in, uint64_t *ret_leaf)
 	struct journal_preapproval row = {.items = in->p.set,
 					  .digest = in->digest,
 					  .person = in->p.person,
-					  .signer = in->signer,
+					  .signer = in->signer.fingerprint,
+					  .synced = in->signer.synced,
 					  .fingerprint = in->p.key_fingerprint,
 					  .rule = in->p.rule,
 					  .given = k->round.now,
@@ -215,11 +216,12 @@ static const struct sshkey *key_of(const struct principal *p, const struct diges
 }
 
 /* An approval of the request itself takes the seat first: it costs no use. */
-static bool has_approved(const struct dossier *d, const struct journal_preapproval *p)
+static bool has_approved(const struct dossier *d, const struct journal_preapproval *p,
+			 enum sshkey_channel channel)
 {
 	for (size_t i = 0; i < d->fact_count; i++)
 		if (name_is_equal(&d->facts[i].person, &p->person) &&
-		    digest_is_equal(&d->facts[i].rule, &p->rule))
+		    digest_is_equal(&d->facts[i].rule, &p->rule) && d->facts[i].channel == channel)
 			return true;
 	return false;
 }
@@ -231,8 +233,8 @@ static void fact_add(struct keeper *k, const struct journal_preapproval *p)
 	const struct sshkey *key = person == NULL ? NULL : key_of(person, &p->signer);
 
 	if (key == NULL || name_is_equal(&p->person, &d->request.requester) ||
-	    !digest_is_equal(&p->fingerprint, &d->request.key_fingerprint) || has_approved(d, p) ||
-	    d->fact_count >= QUORUM_PEOPLE_MAX)
+	    !digest_is_equal(&p->fingerprint, &d->request.key_fingerprint) ||
+	    has_approved(d, p, sshkey_channel(key)) || d->fact_count >= QUORUM_PEOPLE_MAX)
 		return;
 	d->early[d->early_count].leaf = p->leaf;
 	d->early[d->early_count++].statement = p->digest;
@@ -242,6 +244,7 @@ static void fact_add(struct keeper *k, const struct journal_preapproval *p)
 							   .given = p->given,
 							   .expires = p->expires,
 							   .channel = sshkey_channel(key),
+							   .synced = p->synced,
 							   .early = true};
 }
 

@@ -55,9 +55,11 @@ rc verify_key_sig(const struct keeper *k, const struct signed_by *by, enum state
 }
 
 rc verify_by(const struct keeper *k, const struct principal *p, enum statement_kind kind,
-	     struct hashed *statement, struct view sig, enum reason which,
-	     struct digest *ret_signer, struct refusal *why)
+	     struct hashed *statement, struct view sig, enum reason which, struct good_sig *ret,
+	     struct refusal *why)
 {
+	struct sshsig_info info = {0};
+	enum sshkey_channel form;
 	const struct sshkey *key;
 	struct fault f = {0};
 	struct sshsig parts;
@@ -72,29 +74,37 @@ rc verify_by(const struct keeper *k, const struct principal *p, enum statement_k
 	if (key == NULL)
 		return refuse(why, which, "%s: signed by a key that the roster does not list",
 			      p->name.s);
+	if (rc_is_ok(sshsig_form_channel(&parts, &form)) && form != sshkey_channel(key))
+		return refuse(why, REASON_WHO_CHANNEL,
+			      "%s: the key is for the channel %s, the signature is of the channel "
+			      "%s",
+			      p->name.s, sshkey_channel_name(sshkey_channel(key)),
+			      sshkey_channel_name(form));
 	r = sshsig_verify_hash(key, statement_info(kind)->ns, hash_for(statement, parts.hash), sig,
-			       &k->sig_rules, NULL, &f);
+			       &k->sig_rules, &info, &f);
 	if (r.code == RC_NOMEM)
 		return r;
 	if (!rc_is_ok(r))
 		return refuse(why, which, "%s: %s", p->name.s, f.text);
-	if (ret_signer != NULL)
-		*ret_signer = *sshkey_fingerprint(key);
+	if (ret != NULL)
+		*ret = (struct good_sig){.fingerprint = *sshkey_fingerprint(key),
+					 .channel = info.channel,
+					 .synced = info.synced};
 	return OK;
 }
 
 static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct refusal *why)
 {
 	const struct request *q = &k->dossier.request;
-	const struct principal *person = roster_person(k->roster, &q->requester);
+	const struct principal *requester = roster_requester(k->roster, &q->requester);
 	const struct principal *host = roster_host(k->roster, &q->host);
 	struct hashed statement = {.bytes = m->statement};
 
-	if (person == NULL)
+	if (requester == NULL)
 		return refuse(why, REASON_WHO_PERSON, "%s is not in the roster", q->requester.s);
 	if (host == NULL)
 		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
-	TRY(verify_by(k, person, STATEMENT_REQUEST, &statement, m->requester_sig,
+	TRY(verify_by(k, requester, STATEMENT_REQUEST, &statement, m->requester_sig,
 		      REASON_SIG_REQUESTER, NULL, why));
 	if (host->enrol)
 		return host_verify(k, host, &statement, m->host_sig, why);

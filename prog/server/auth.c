@@ -357,7 +357,7 @@ static rc verify(struct call_ctx *c, const struct call *call, struct view sig,
 {
 	static const struct sshsig_rules rules = {.allow_unverified = true, .allow_synced = true};
 	AUTO(buf) struct buf text = {0};
-	const struct principal *person;
+	const struct principal *caller;
 	const struct sshkey *key;
 	struct sshsig parts;
 	struct fault f = {0};
@@ -365,15 +365,15 @@ static rc verify(struct call_ctx *c, const struct call *call, struct view sig,
 	buf_init(&text, HTTP_TARGET_MAX + 1024);
 	if (!rc_is_ok(sshsig_parse(sig, &parts, &f)))
 		return call_refuse(c, REASON_CALL_AUTH, "the call's signature: %s", f.text);
-	person = roster_person_by_key(roster, parts.key_blob);
-	key = person == NULL ? NULL : principal_key(person, parts.key_blob);
+	caller = roster_requester_by_key(roster, parts.key_blob);
+	key = caller == NULL ? NULL : principal_key(caller, parts.key_blob);
 	if (key == NULL)
 		return call_refuse(c, REASON_CALL_AUTH, "the roster knows nobody with this key");
 	if (!rc_is_ok(call_text(call, &text)) ||
 	    !rc_is_ok(sshsig_verify(key, statement_info(STATEMENT_CALL)->ns, buf_view(&text), sig,
 				    &rules, NULL, &f)))
 		return call_refuse(c, REASON_CALL_AUTH, "the call's signature: %s", f.text);
-	c->person = person->name;
+	c->person = caller->name;
 	return OK;
 }
 

@@ -22,23 +22,26 @@ static rc kind_parse(const char *name, enum statement_kind *ret)
 	return RC(RC_UNKNOWN);
 }
 
-/* Signatures of a change, gathered for one message to the keeper: one a person. The keeper refuses
- * a message with a single bad one, so that nobody may leave one behind here. */
+/* Signatures of a change, gathered for one message to the keeper: one a person and channel. The
+ * keeper refuses a message with a single bad one, so that nobody may leave one behind here. */
 struct gathered {
 	const struct roster *roster;
 	struct keeper_change message;
 	struct buf bytes;
 	size_t start[CHANGE_SIGNATURES_MAX + 1];
+	const struct sshkey *by[CHANGE_SIGNATURES_MAX];
 	const struct principal *who[CHANGE_SIGNATURES_MAX];
 };
 
-/* Takes a signature, unless its person has signed already. RC_BADSIG, RC_LIMIT. */
+/* Takes a signature, unless its person has signed already in that channel. RC_BADSIG, RC_LIMIT. */
 static rc add_signature(struct gathered *g, struct view sig, struct fault *f)
 {
 	/* How strong a key must be is the keeper's to say. */
-	static const struct sshsig_rules rules = {.allow_unverified = true, .allow_synced = true};
+	static const struct sshsig_rules rules = {
+		.allow_unverified = true, .allow_synced = true, .rp_origins = true};
 	size_t count = g->message.sig_count;
 	const struct principal *person;
+	const struct sshkey *key;
 	struct sshsig parts;
 
 	if (!rc_is_ok(sshsig_parse(sig, &parts, f)))
@@ -46,17 +49,18 @@ static rc add_signature(struct gathered *g, struct view sig, struct fault *f)
 	person = roster_person_by_key(g->roster, parts.key_blob);
 	if (person == NULL)
 		return fault_set(f, RC_BADSIG, 0, "by a key that the roster does not list");
-	if (!rc_is_ok(sshsig_verify(principal_key(person, parts.key_blob),
-				    statement_info(g->message.kind)->ns, g->message.statement, sig,
-				    &rules, NULL, f)))
+	key = principal_key(person, parts.key_blob);
+	if (!rc_is_ok(sshsig_verify(key, statement_info(g->message.kind)->ns, g->message.statement,
+				    sig, &rules, NULL, f)))
 		return RC(RC_BADSIG);
 	for (size_t i = 0; i < count; i++)
-		if (g->who[i] == person)
+		if (g->who[i] == person && sshkey_channel(g->by[i]) == sshkey_channel(key))
 			return OK;
 	if (count == CHANGE_SIGNATURES_MAX)
 		return fault_set(f, RC_LIMIT, 0, "more than %u people", CHANGE_SIGNATURES_MAX);
 	buf_put_view(&g->bytes, sig);
 	g->who[count] = person;
+	g->by[count] = key;
 	g->start[count + 1] = g->bytes.len;
 	g->message.sig_count++;
 	return buf_done(&g->bytes);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/num.h"
-#include "lib/policy/policy.h"
+#include "lib/policy/quorum.h"
 #include "prog/server/auth.h"
 #include "prog/server/claims.h"
 #include "prog/server/pipeline.h"
@@ -45,18 +45,20 @@ static json_t *row_json(const struct store_request *row)
 struct listing {
 	json_t *rows;
 	const struct principal *person; /* inbox of this person, or NULL */
+	const struct roster *roster;	/* with person */
 	unix_time now;
 	uint32_t limit;
 	uint64_t last_seq;
 	bool full;
 };
 
-/* Whether one of the missing seats is one this person could fill, who is not the requester and has
- * not approved. Nothing waits any more once it is closed or its deadline is over; the latter the
- * store's row may not know yet. */
-static bool waits_for(const struct store_request *row, const struct principal *person,
-		      unix_time now)
+/* Whether one of the missing seats is one this person could fill with a key they have, who is not
+ * the requester nor behind the service that is, and has not approved. Nothing waits any more once
+ * it is closed or its deadline is over; the latter the store's row may not know yet. */
+static bool waits_for(const struct store_request *row, const struct listing *l)
 {
+	const struct principal *person = l->person;
+	const struct principal *service = roster_service(l->roster, &row->requester);
 	AUTO(json)
 	json_t *missing = json_loadb((const char *)row->missing.ptr, row->missing.len, 0, NULL);
 	AUTO(json)
@@ -65,7 +67,8 @@ static bool waits_for(const struct store_request *row, const struct principal *p
 	const json_t *v;
 	size_t i;
 
-	if (strcmp(row->state, "open") != 0 || now > row->deadline ||
+	if (strcmp(row->state, "open") != 0 || l->now > row->deadline ||
+	    (service != NULL && roster_is_behind(service, person, "")) ||
 	    name_is_equal(&row->requester, &person->name))
 		return false;
 	json_array_foreach(approvers, i,
@@ -78,8 +81,7 @@ static bool waits_for(const struct store_request *row, const struct principal *p
 		if (!json_is_string(v) ||
 		    !rc_is_ok(seat_parse(view_str(json_string_value(v)), &seat)))
 			continue;
-		if (seat.is_person ? name_is_equal(&seat.who, &person->name)
-				   : principal_is_member(person, &seat.who))
+		if (quorum_holds_seat(&(struct quorum_spec){&seat, 1}, person, person->channels))
 			return true;
 	}
 	return false;
@@ -94,7 +96,7 @@ static rc list_row(void *ctx, const struct store_request *row)
 		return RC(RC_LIMIT); /* ends the visit; not an error */
 	}
 	l->last_seq = row->seq;
-	if (l->person != NULL && !waits_for(row, l->person, l->now))
+	if (l->person != NULL && !waits_for(row, l))
 		return OK;
 	return json_array_append_new(l->rows, row_json(row)) == 0 ? OK : RC(RC_NOMEM);
 }
@@ -190,6 +192,7 @@ rc get_requests(struct call_ctx *c)
 	l.limit = (uint32_t)limit;
 	if (inbox != NULL) {
 		TRY(roster_take(c, &roster));
+		l.roster = roster->roster;
 		l.person = roster_person(roster->roster, inbox);
 	}
 	l.rows = json_array();

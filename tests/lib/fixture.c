@@ -342,7 +342,7 @@ int fx_connect(struct fixture *fx)
 void fx_run(struct fixture *fx)
 {
 	(void)unlink(fx->socket);
-	fx->pid = spawn(fx, "run", NULL);
+	fx->pid = spawn(fx, "run", fx->run_with);
 	fx->fd = fx_connect(fx);
 }
 

@@ -66,6 +66,7 @@ struct fixture {
 	uint64_t policy_version;
 	struct buf roster; /* documents as made last */
 	struct buf policy;
+	const char *const *run_with; /* more settings of fx_run(), ends with NULL; or NULL */
 	/* last answer */
 	struct keeper_header header;
 	struct buf body;

@@ -245,7 +245,12 @@ static void rows_come_back(void **state)
 	struct tree_head before = compact_head(&head.tree);
 	struct journal_statement st = {.leaf = 0, .kind = STATEMENT_REQUEST};
 	struct journal_request r = {.leaf = 0, .uses = 2, .deadline = 99};
-	struct journal_act a = {.leaf = 1, .kind = STATEMENT_APPROVAL, .given = 5, .expires = 9};
+	struct journal_act a = {.leaf = 1,
+				.kind = STATEMENT_APPROVAL,
+				.given = 5,
+				.expires = 9,
+				.channel = SSHKEY_BROWSER,
+				.synced = true};
 	struct journal_use u = {.authorize = 2, .request = 0, .use = 1, .signed_at = 50};
 	struct journal_act acts[2];
 	struct journal_document doc = {.kind = STATEMENT_POLICY, .version = 7, .leaf = 0};
@@ -289,6 +294,8 @@ static void rows_come_back(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(acts[0].person.s, "bob");
 	assert_false(acts[0].withdrawn);
+	assert_int_equal(acts[0].channel, SSHKEY_BROWSER);
+	assert_true(acts[0].synced);
 	assert_rc(RC_LIMIT, journal_act_list(j, 0, acts, 0, &count, NULL));
 	assert_rc(RC_OK, journal_use_pending(j, 0, &got, NULL));
 	assert_int_equal(got.signed_at, 50);
