@@ -15,7 +15,65 @@ void cases_release(struct cases *c)
 
 /* ---- Reading --------------------------------------------------------------------------------*/
 
-static rc names_read(struct jcan *j, struct policy_case *c)
+rc case_approval_parse(struct view text, struct case_approval *ret)
+{
+	struct case_approval a = {.channel = SSHKEY_CLI};
+	struct view name = text;
+	struct view word = text;
+
+	if (rc_is_ok(view_until(&word, ':', &name))) {
+		a.synced = view_is(word, "synced");
+		if (a.synced || view_is(word, "browser"))
+			a.channel = SSHKEY_BROWSER;
+		else if (!view_is(word, "cli"))
+			return RC(RC_UNKNOWN);
+	}
+	TRY(name_parse(name, &a.person));
+	*ret = a;
+	return OK;
+}
+
+rc case_requester_parse(struct view text, struct name *ret, bool *ret_service)
+{
+	struct view name = text;
+	struct view prefix;
+	bool service = rc_is_ok(view_slice(text, 0, 8, &prefix)) && view_is(prefix, "service:");
+
+	if (service)
+		TRY(view_skip(&name, 8));
+	TRY(name_parse(name, ret));
+	*ret_service = service;
+	return OK;
+}
+
+static rc approval_read(struct jcan *j, struct case_approval *ret)
+{
+	size_t at = j->at;
+	struct view text;
+	rc r;
+
+	TRY(jcan_text(j, NAME_MAX_LEN + 8, &text));
+	r = case_approval_parse(text, ret);
+	return rc_is_ok(r) ? OK
+			   : fault_set(j->fault, r.code, at,
+				       "an approval is a name, perhaps with :cli, :browser or "
+				       ":synced");
+}
+
+static rc by_read(struct jcan *j, struct policy_case *c)
+{
+	size_t at;
+	struct view text;
+	rc r;
+
+	TRY(jcan_key(j, "by"));
+	at = j->at;
+	TRY(jcan_text(j, NAME_MAX_LEN + 8, &text));
+	r = case_requester_parse(text, &c->request.requester, &c->by_service);
+	return rc_is_ok(r) ? OK : fault_set(j->fault, r.code, at, "by is a name or service:NAME");
+}
+
+static rc approvals_read(struct jcan *j, struct policy_case *c)
 {
 	bool more;
 
@@ -30,7 +88,7 @@ static rc names_read(struct jcan *j, struct policy_case *c)
 		if (c->approval_count == CASE_APPROVALS_MAX)
 			return fault_set(j->fault, RC_LIMIT, j->at, "more than %u approvals",
 					 CASE_APPROVALS_MAX);
-		TRY(field_name_value(j, &c->approvals[c->approval_count++]));
+		TRY(approval_read(j, &c->approvals[c->approval_count++]));
 	}
 }
 
@@ -128,7 +186,7 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 
 	TRY(jcan_key(j, "request"));
 	TRY(jcan_object(j));
-	TRY(field_name(j, "by", &q->requester));
+	TRY(by_read(j, c));
 	TRY(number_read(j, "deadline", POLICY_SECONDS_MAX, CASE_DEADLINE, &deadline));
 	TRY(field_token(j, "format", c->item.format, sizeof(c->item.format)));
 	TRY(field_name(j, "from", &q->host));
@@ -162,7 +220,7 @@ static rc case_read(struct jcan *j, struct policy_case *c)
 	bool found;
 
 	TRY(jcan_object(j));
-	TRY(names_read(j, c));
+	TRY(approvals_read(j, c));
 	TRY(number_read(j, "approved_before", POLICY_SECONDS_MAX, 0, &c->approved_before));
 	TRY(time_read(j, c));
 	TRY(because_read(j, c));
@@ -246,17 +304,21 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			      .zones = w->zones,
 			      .without_rates = true};
 
+	if (c->by_service && roster_service(w->roster, &request.requester) == NULL)
+		request.requester =
+			(struct name){0}; /* nobody: a person of that name is not meant */
 	request.key_fingerprint = key;
 	request.items = &item;
 	request.count = 1;
 	for (size_t i = 0; i < facts.approval_count; i++)
 		approvals[i] = (struct approval_fact){
-			.person = c->approvals[i],
+			.person = c->approvals[i].person,
 			.rule = policy_rule_digest(w->policy, rule, w->roster, &request.key, &key),
 			.statement = {{(uint8_t)(i + 1)}},
 			.given = given < 0 ? 0 : given,
 			.expires = TIME_MAX,
-			.channel = SSHKEY_CLI};
+			.channel = c->approvals[i].channel,
+			.synced = c->approvals[i].synced};
 	return evaluate(w->policy, w->roster, &facts, ret);
 }
 

@@ -1,10 +1,13 @@
 /* cases - the tests beside a policy: requests, who approves, and what is to become of them.
  *
  * Canonical JSON document, compiled from tests.yaml:
- * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[NAME..]?,"approved_before":SECONDS?,"at":TIME?,
- *   "because":REASON?,"expect":"allow"|"wait"|"deny","name":TEXT,"request":{"by":NAME,
+ * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[APPROVAL..]?,"approved_before":SECONDS?,"at":TIME?,
+ *   "because":REASON?,"expect":"allow"|"wait"|"deny","name":TEXT,"request":{"by":REQUESTER,
  *   "deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
  *   "no_upload":true?,"not_before":SECONDS?,"reason":TEXT?,"uses":N?},"rule":NAME?}..]}
+ * APPROVAL is a person's NAME (on the command line, as with NAME:cli), NAME:browser (with a
+ * passkey) or NAME:synced (with one that may be on several devices). REQUESTER is a person's or
+ * service's NAME, or service:NAME, which is no person even if the roster has one of that name.
  * Owns: reading it and running one case through evaluate(). No clock: a case without a time has
  * CASE_TIME. No journal: rates are taken to have been kept. */
 #ifndef GS_POLICY_CASES_H
@@ -18,6 +21,12 @@
 #define CASE_TIME ((unix_time)1767607200) /* 2026-01-05T10:00:00Z, a Monday */
 #define CASE_DEADLINE 604800u
 
+struct case_approval {
+	struct name person;
+	enum sshkey_channel channel;
+	bool synced;
+};
+
 struct policy_case {
 	char name[CASE_NAME_MAX + 1];
 	unix_time at;
@@ -25,7 +34,8 @@ struct policy_case {
 	struct request request;
 	bool key_locked;
 	bool key_retired;
-	struct name approvals[CASE_APPROVALS_MAX];
+	bool by_service; /* the requester is a service, whatever else has that name */
+	struct case_approval approvals[CASE_APPROVALS_MAX];
 	size_t approval_count;
 	uint64_t approved_before;
 	enum outcome expect;
@@ -52,6 +62,11 @@ struct case_result {
 	struct decision decision;
 	char text[FAULT_TEXT]; /* what differs from what was expected; "" if passed */
 };
+
+/* Reads an APPROVAL or a REQUESTER. RC_SYNTAX, RC_LIMIT; RC_UNKNOWN another word behind the colon.
+ */
+MUST rc case_approval_parse(struct view text, struct case_approval *ret);
+MUST rc case_requester_parse(struct view text, struct name *ret, bool *ret_service);
 
 /* Reads the document. As jcan.h; RC_RANGE `because` of an allow, RC_NOMEM. ret is to be released
  * after a failure, too. */

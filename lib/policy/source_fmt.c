@@ -324,7 +324,7 @@ static void scalar_write(const struct fmt *f, const struct source_field *row,
 	bool flow = out != f->out; /* a list on one line is tried in a buffer of its own */
 	struct view v = source_text_view(f->tree, n->text);
 	bool typed = row->type == SOURCE_NUMBER || row->type == SOURCE_SECONDS ||
-		     row->type == SOURCE_FLAG;
+		     row->type == SOURCE_FLAG || (row->word != NULL && row->word->is_bool);
 
 	if (typed || is_plain(v, flow)) {
 		buf_put_view(out, v);

@@ -1,4 +1,6 @@
 /* source_json_schema - the table of source_schema.c as a JSON Schema, for editors. */
+#include <string.h>
+
 #include "lib/codec/jcan.h"
 #include "lib/policy/source_schema.h"
 
@@ -13,7 +15,7 @@ static void word_schema(struct jcan_out *w, const struct source_word *word)
 {
 	if (word->pattern != NULL)
 		put(w, "pattern", word->pattern);
-	put(w, "type", "string");
+	put(w, "type", word->is_bool ? "boolean" : "string");
 }
 
 static void values_schema(struct jcan_out *w, const struct source_word *word)
@@ -23,7 +25,10 @@ static void values_schema(struct jcan_out *w, const struct source_word *word)
 	jcan_out_key(w, "enum");
 	jcan_out_array(w);
 	for (size_t i = 0; word->values[i] != NULL; i++)
-		jcan_out_string(w, word->values[i]);
+		if (word->is_bool)
+			jcan_out_bool(w, strcmp(word->values[i], "true") == 0);
+		else
+			jcan_out_string(w, word->values[i]);
 	jcan_out_array_end(w);
 }
 

@@ -37,6 +37,7 @@ struct source_word {
 	const char *const *values; /* the only ones there are; ends with NULL; or NULL */
 	const char
 		*pattern; /* for editors: a regular expression, in place of the values; or NULL */
+	bool is_bool;	  /* its only values are true or false, and are written without quotes */
 };
 
 struct source_object;

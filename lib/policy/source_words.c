@@ -287,6 +287,27 @@ static rc put_base64(struct view text, struct buf *out, struct fault *f)
 	return OK;
 }
 
+static rc put_approval(struct view text, struct buf *out, struct fault *f)
+{
+	struct case_approval a;
+
+	(void)f;
+	TRY(case_approval_parse(text, &a));
+	buf_put_view(out, text);
+	return OK;
+}
+
+static rc put_requester(struct view text, struct buf *out, struct fault *f)
+{
+	struct name n;
+	bool service;
+
+	(void)f;
+	TRY(case_requester_parse(text, &n, &service));
+	buf_put_view(out, text);
+	return OK;
+}
+
 const struct source_word word_name = {
 	.what = "a name like build-07 (a-z, 0-9, '.', '_', '-')",
 	.put = put_name,
@@ -436,4 +457,16 @@ static const char *const bind_values[] = {"audience", NULL};
 const struct source_word word_bind = {.what = "`audience`", .put = put_any, .values = bind_values};
 
 static const char *const synced_values[] = {"false", NULL};
-const struct source_word word_synced = {.what = "`false`", .put = put_any, .values = synced_values};
+const struct source_word word_synced = {
+	.what = "`false`", .put = put_any, .values = synced_values, .is_bool = true};
+
+const struct source_word word_approval = {
+	.what = "a person, perhaps with :cli, :browser or :synced behind the name",
+	.put = put_approval,
+	.pattern = "^" NAME_PATTERN "(:(cli|browser|synced))?$",
+};
+const struct source_word word_requester = {
+	.what = "a person or service, or service:NAME",
+	.put = put_requester,
+	.pattern = "^(service:)?" NAME_PATTERN "$",
+};

@@ -300,6 +300,42 @@ static void there_are_limits(void **state)
 	assert_rc(RC_LIMIT, parse_json(buf_cstr(&b), &f));
 }
 
+static void approvals_have_channels(void **state)
+{
+	struct case_approval ap;
+	struct name n;
+	bool service;
+
+	(void)state;
+	assert_rc(RC_OK, case_approval_parse(view_str("alice"), &ap));
+	assert_int_equal(ap.channel, SSHKEY_CLI);
+	assert_rc(RC_OK, case_approval_parse(view_str("alice:synced"), &ap));
+	assert_int_equal(ap.channel, SSHKEY_BROWSER);
+	assert_true(ap.synced);
+	assert_string_equal(ap.person.s, "alice");
+	assert_rc(RC_OK, case_approval_parse(view_str("alice:browser"), &ap));
+	assert_false(ap.synced);
+	assert_rc(RC_UNKNOWN, case_approval_parse(view_str("alice:phone"), &ap));
+	assert_rc(RC_UNKNOWN, case_approval_parse(view_str("alice:"), &ap));
+	assert_rc(RC_UNKNOWN, case_approval_parse(view_str("alice:cli:cli"), &ap));
+	assert_rc(RC_SYNTAX, case_approval_parse(view_str(":cli"), &ap));
+	assert_rc(RC_SYNTAX, case_approval_parse(view_str("Alice:cli"), &ap));
+	assert_rc(RC_OK, case_requester_parse(view_str("service:ci"), &n, &service));
+	assert_true(service);
+	assert_rc(RC_OK, case_requester_parse(view_str("carol"), &n, &service));
+	assert_false(service);
+	assert_rc(RC_SYNTAX, case_requester_parse(view_str("service:*"), &n, &service));
+	assert_rc(RC_SYNTAX, case_requester_parse(view_str("service:"), &n, &service));
+	assert_rc(RC_SYNTAX, case_requester_parse(view_str("group:ci"), &n, &service));
+	/* A person of that name is no service. */
+	expect(HEAD "    request: {key: release-2026, format: pe, by: \"service:carol\", from: "
+		    "build-07}\n" ALL "    expect: deny\n    because: who.person\n",
+	       "");
+	expect(HEAD REQUEST "    approvals: [\"alice:browser\", \"bob:synced\", dave]\n"
+			    "    expect: allow\n",
+	       "");
+}
+
 /* Appends the YAML behind a heading of docs/policy.md. */
 static void documented(const char *heading, struct buf *out)
 {
@@ -373,6 +409,7 @@ static void the_documented_examples_are_true(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(approvals_have_channels),
 		cmocka_unit_test(cases_are_decided),
 		cmocka_unit_test(every_member_counts),
 		cmocka_unit_test(every_rule_of_the_key_is_tried),
