@@ -210,6 +210,8 @@ struct evidence_facts artifact_facts(const struct evidence_facts *all, const str
 		else
 			high = mid;
 	}
+	if (all->count == 0)
+		return some;
 	some.list = all->list + low;
 	while (low + some.count < all->count &&
 	       digest_is_equal(&all->list[low + some.count].sha256, sha256))
