@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "lib/model/preapproval.h"
 #include "tests/flow/evil.h"
 #include "tests/lib/passkey.h"
 
@@ -95,6 +96,8 @@ static const char *service_of(const char *owner)
 	return buf_cstr(&text);
 }
 
+static bool takes_early; /* the rule counts preapprovals */
+
 /* Rule "release" with these seats and more fields (in the order of their names, behind "name"). */
 static void policy_with(const char *seats, const char *request, const char *more)
 {
@@ -106,9 +109,10 @@ static void policy_with(const char *seats, const char *request, const char *more
 		   "\"change\":{\"approve\":[\"2 of admins\"]},\"rules\":["
 		   "{\"approve\":[%s],\"formats\":[\"cms\",\"pe\"],"
 		   "\"from\":[\"group:builders\"],\"keys\":[\"release\"],\"max_uses\":3,"
-		   "\"name\":\"release\",\"request\":[%s]%s,\"upload\":\"optional\"}],"
+		   "\"name\":\"release\"%s,\"request\":[%s]%s,\"upload\":\"optional\"}],"
 		   "\"unlock\":{\"approve\":[\"2 of admins\"]},\"version\":%llu}",
-		   seats, request, more, (unsigned long long)fx.policy_version + 1);
+		   seats, takes_early ? ",\"preapproved\":{\"max_age\":600}" : "", request, more,
+		   (unsigned long long)fx.policy_version + 1);
 	if (propose(STATEMENT_POLICY, &doc) != KEEPER_R_CHANGE)
 		fail_msg("%s: %.*s", reason_id(fx_reason(&fx)), (int)fx.body.len,
 			 (const char *)fx.body.ptr);
@@ -367,6 +371,94 @@ static void service_taken_away(void **state)
 	assert_int_equal(propose_roster("", service_of("")), KEEPER_R_CHANGE);
 }
 
+/* ---- Before the request -------------------------------------------------------------------*/
+
+/* Sends a preapproval of q's files; form NULL: with the person's first key. */
+static enum keeper_type preapprove(const char *person, const struct passkey_form *form)
+{
+	struct preapproval p = {.key = q.r.key,
+				.key_fingerprint = q.r.key_fingerprint,
+				.origin = "keeper.test",
+				.expires = fx_now(&fx) + 3600,
+				.uses = 2,
+				.count = 1};
+	const char *ns = statement_info(STATEMENT_PREAPPROVAL)->ns;
+	AUTO(buf) struct buf statement;
+	AUTO(buf) struct buf sig;
+	struct act a;
+
+	buf_init(&statement, PREAPPROVAL_BYTES_MAX);
+	buf_init(&sig, KEEPER_SIG_MAX);
+	fx_act(&fx, STATEMENT_APPROVAL, person, &q, &a);
+	p.rule = a.rule;
+	memcpy(p.nonce, a.nonce, sizeof(p.nonce));
+	fx_ok(name_parse(view_str(person), &p.person));
+	p.items[0] = (struct preapproval_item){.sha256 = q.items[0].sha256,
+					       .content = q.items[0].content,
+					       .format = "cms",
+					       .params = q.items[0].params};
+	fx_ok(preapproval_encode(&p, &statement, NULL));
+	if (form != NULL)
+		passkey_sign(&carols, form, ns, buf_view(&statement), &sig);
+	else
+		fx_sign_as(&fx, person, STATEMENT_PREAPPROVAL, buf_view(&statement), &sig);
+	return fx_act_raw(&fx, STATEMENT_PREAPPROVAL, buf_view(&statement), buf_view(&sig), true);
+}
+
+static void one_file(void)
+{
+	fx_request_release(&q);
+	fx_request_new(&fx, "release", 1, &q);
+}
+
+/* What is said before the request has a channel, too. */
+static void preapprovals_have_channels(void **state)
+{
+	(void)state;
+	one_file();
+	takes_early = true;
+	policy_with("\"1 of security (cli)\"", DEVELOPERS, "");
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
+	assert_int_equal(preapprove("carol", &on_cli), KEEPER_R_ERROR);
+	assert_int_equal(fx_reason(&fx), REASON_WHO_CHANNEL);
+	(void)preapprove("carol", &in_browser);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, true));
+	assert_int_equal(preapprove("bob", NULL), KEEPER_R_JSON);
+	assert_int_equal(fx_submit(&fx, &q, true), KEEPER_R_RESULT);
+	takes_early = false;
+}
+
+static void preapprovals_of_copied_passkeys(void **state)
+{
+	(void)state;
+	one_file();
+	takes_early = true;
+	policy_with("\"1 of security\"", DEVELOPERS, ",\"synced\":\"false\"");
+	q.items[0].content.b[0] ^= 1; /* a set that nobody has preapproved */
+	fx_request_encode(&q);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
+	(void)preapprove("carol", &copied);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, true));
+	assert_non_null(memmem(fx.body.ptr, fx.body.len, "approve.synced", 14));
+	takes_early = false;
+}
+
+/* An owner of the service does not fill a seat beforehand. */
+static void preapprovals_from_behind(void **state)
+{
+	(void)state;
+	one_file();
+	takes_early = true;
+	policy_with("\"1 of security\"", "\"service:ci\"", "");
+	q.items[0].content.b[0] ^= 2;
+	waits(REASON_APPROVE_QUORUM, submit_as("ci", &robots));
+	assert_int_equal(propose_roster("", service_of("bob")), KEEPER_R_CHANGE);
+	assert_int_equal(preapprove("bob", NULL), KEEPER_R_JSON);
+	waits(REASON_APPROVE_QUORUM, submit_as("ci", &robots));
+	assert_int_equal(propose_roster("", service_of("")), KEEPER_R_CHANGE);
+	takes_early = false;
+}
+
 /* ---- Rosters that are refused --------------------------------------------------------------*/
 
 static void key_line(const struct fx_key *k, const char *before, const char *behind,
@@ -480,6 +572,9 @@ int main(void)
 		CASE(people_behind_a_service),
 		CASE(seen_behind_it_later),
 		CASE(service_taken_away),
+		CASE(preapprovals_have_channels),
+		CASE(preapprovals_of_copied_passkeys),
+		CASE(preapprovals_from_behind),
 		CASE(rosters_that_read_in_two_ways),
 		CASE(groups_in_a_circle_and_empty),
 		CASE(a_service_is_in_no_group),
