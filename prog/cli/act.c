@@ -1,24 +1,23 @@
 /* act - what a person says about a request, signed with their own key and acknowledged by the log.
  *
- * Owns: showing before signing, the statement, checking the receipt, so that a server which hides a
- * denial is noticed. */
+ * Owns: showing before signing, and the statement. The receipt is checked in receipts.c. */
 #include "prog/cli/act.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/crypt/sshsig.h"
 #include "lib/model/act.h"
-#include "lib/model/leaf.h"
 #include "lib/model/statement.h"
-#include "lib/tlog/proof_file.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
-#include "prog/cli/encode.h"
 #include "prog/cli/evidence.h"
 #include "prog/cli/inspect.h"
 #include "prog/cli/logview.h"
+#include "prog/cli/receipts.h"
+#include "prog/cli/shown.h"
 #include "prog/cli/wish.h"
 
 #define APPROVAL_SECONDS (72 * 3600)
@@ -84,65 +83,43 @@ static rc confirm(struct cli *c, const struct args *a, const struct wish *w, con
 	return OK;
 }
 
-/* The log entry that the server names for the act must be there and be about this very statement.
- */
-static rc check_receipt(struct cli *c, const json_t *answer, const struct digest *statement)
-{
-	AUTO(buf) struct buf entry = {0};
-	AUTO(buf) struct buf proof = {0};
-	const json_t *receipt = json_object_get(answer, "receipt");
-	struct fault f = {0};
-	struct leaf leaf;
-
-	buf_init(&entry, LEAF_BYTES_MAX);
-	buf_init(&proof, PROOF_FILE_MAX);
-	if (!json_is_integer(json_object_get(receipt, "leaf")))
-		return cli_problem(
-			c, RC_MISMATCH, "repeat the command",
-			"the server gave no receipt: the act may not have been recorded");
-	TRY(logview_entry(c, (uint64_t)json_number(receipt, "leaf"), &entry, &proof));
-	CLI_TRY(c, &f, leaf_parse(buf_view(&entry), &leaf, &f));
-	if (!digest_is_equal(&leaf.statement, statement))
-		return cli_problem(c, RC_MISMATCH, "call the security team",
-				   "the server's receipt is for another statement");
-	return OK;
-}
-
-static rc send_act(struct cli *c, const struct act *act, const char *request, json_t **ret)
+/* Signed, noted as sent, sent; and answered with a receipt, or loudly not. */
+static rc send_act(struct cli *c, const struct act *act, struct receipt *r, json_t **ret)
 {
 	AUTO(buf) struct buf statement = {0};
 	AUTO(buf) struct buf sig = {0};
-	AUTO(json) json_t *body = json_object();
-	const struct api_call post = {.method = "POST", .body = body};
-	const struct statement_info *info = statement_info(act->kind);
 	struct sshsigner *key;
 	struct fault f = {0};
-	struct digest digest;
+	rc e;
 
 	buf_init(&statement, ACT_BYTES_MAX);
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	TRY(cli_person_key(c, &key));
 	CLI_TRY(c, &f, act_encode(act, &statement, &f));
-	TRY(cli_sign(c, key, info->ns, buf_view(&statement), &sig));
-	TRY(json_put_base64(c, body, "statement", buf_view(&statement)));
-	TRY(json_put_base64(c, body, "signature", buf_view(&sig)));
-	if (json_object_set_new(body, "kind", json_string(info->name)) != 0 ||
-	    json_object_set_new(body, "sign", json_true()) != 0)
-		return cli_problem(c, RC_NOMEM, "", "no memory");
-	TRY(api_json(c, &post, ret, "/v1/requests/%s/acts", request));
-	digest = digest_of(buf_view(&statement));
-	return check_receipt(c, *ret, &digest);
+	TRY(cli_sign(c, key, statement_info(act->kind)->ns, buf_view(&statement), &sig));
+	CLI_TRY(c, &f,
+		receipt_make(act->kind, buf_view(&statement), buf_view(&sig),
+			     clock_now(&clock_system), r, &f));
+	receipts_keep(c, r);
+	e = receipts_send(c, r, ret);
+	if (e.code == RC_DENIED || e.code == RC_USAGE || e.code == RC_NOTFOUND)
+		receipts_drop(r);
+	TRY(e);
+	return receipts_take(c, *ret, r);
 }
 
-static rc finish(struct cli *c, const struct wish *w, const struct act *act, const char *done)
+static rc finish(struct cli *c, const struct act *act, const char *done)
 {
+	AUTO(receipt) struct receipt r = {0};
 	AUTO(json) json_t *answer = NULL;
 
-	TRY(send_act(c, act, w->id, &answer));
+	TRY(send_act(c, act, &r, &answer));
 	if (cli_print_json(c, answer))
 		return OK;
-	(void)printf("%s%s%s; the log holds it as entry %" JSON_INTEGER_FORMAT "\n", cli_bold(c),
-		     done, cli_plain(c), json_number(json_object_get(answer, "receipt"), "leaf"));
+	if (!rc_is_ok(shown_json(answer)))
+		return cli_problem(c, RC_PEER, "", "the server's answer cannot be shown");
+	(void)printf("%s%s%s; recorded in the log at %" PRIu64 "\n", cli_bold(c), done,
+		     cli_plain(c), r.leaf);
 	answer_print_status(c, json_object_get(answer, "status"));
 	return OK;
 }
@@ -163,7 +140,7 @@ rc cmd_approve(struct cli *c, const struct args *a)
 		TRY(inspect_request_locally(c, &w));
 	TRY(fill_approval(c, &w, &act));
 	TRY(confirm(c, a, &w, "approve"));
-	return finish(c, &w, &act, "approved");
+	return finish(c, &act, "approved");
 }
 
 rc cmd_deny(struct cli *c, const struct args *a)
@@ -176,7 +153,7 @@ rc cmd_deny(struct cli *c, const struct args *a)
 	if (!c->json)
 		wish_print(c, &w, false);
 	TRY(confirm(c, a, &w, "deny"));
-	return finish(c, &w, &act, "denied");
+	return finish(c, &act, "denied");
 }
 
 /* The caller's own newest approval of the request. */
@@ -203,7 +180,7 @@ rc cmd_withdraw(struct cli *c, const struct args *a)
 	TRY(wish_fetch(c, a->words[0], &w));
 	TRY(fill_common(c, a, STATEMENT_WITHDRAWAL, &w, &act));
 	TRY(own_approval(c, &w, &act.approval));
-	return finish(c, &w, &act, "withdrawn");
+	return finish(c, &act, "withdrawn");
 }
 
 rc cmd_cancel(struct cli *c, const struct args *a)
@@ -213,5 +190,5 @@ rc cmd_cancel(struct cli *c, const struct args *a)
 
 	TRY(wish_fetch(c, a->words[0], &w));
 	TRY(fill_common(c, a, STATEMENT_CANCELLATION, &w, &act));
-	return finish(c, &w, &act, "cancelled");
+	return finish(c, &act, "cancelled");
 }

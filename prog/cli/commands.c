@@ -12,6 +12,7 @@
 #include "prog/cli/log.h"
 #include "prog/cli/policy.h"
 #include "prog/cli/preapprove.h"
+#include "prog/cli/receipts.h"
 #include "prog/cli/show.h"
 #include "prog/cli/submit.h"
 #include "prog/cli/verify.h"
@@ -210,6 +211,8 @@ static const struct option preapprove_options[] = {
 	{"yes", NULL, "do not ask", false},
 	{0},
 };
+static const struct option receipts_options[] = {
+	{"check", NULL, "ask the server and the log for each of them again", false}, {0}};
 static const struct option help_options[] = {{"man", NULL, "greatseal(1) for man(1)", false}, {0}};
 
 const struct command command_table[] = {
@@ -245,8 +248,8 @@ const struct command command_table[] = {
 	 "inspected here.",
 	 diff_options, 1, 2, cmd_diff},
 	{"approve", "REQUEST", "Approve with your own key",
-	 "Shows the request, and signs an approval of exactly these bytes. The log entry that the\n"
-	 "server returns is checked.",
+	 "Shows the request, and signs an approval of exactly these bytes. The receipt that the\n"
+	 "server returns is checked and kept; see `greatseal receipts`.",
 	 approve_options, 1, 1, cmd_approve},
 	{"deny", "REQUEST", "Deny: the request is closed", "", deny_options, 1, 1, cmd_deny},
 	{"withdraw", "REQUEST", "Withdraw your approval", "", message_option, 1, 1, cmd_withdraw},
@@ -339,6 +342,12 @@ const struct command command_table[] = {
 	 1, cmd_host_forget},
 	{"host sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
+	{"receipts", "", "What the log has acknowledged of your acts",
+	 "Approvals, denials, withdrawals and cancellations are answered with a log entry and its\n"
+	 "proof, which stay in $XDG_STATE_HOME/greatseal/receipts. --check exits with 5 if the "
+	 "server\n"
+	 "hides one of them or the log has lost one, and sends those again that got no answer.",
+	 receipts_options, 0, 0, cmd_receipts},
 	{"help", "[COMMAND]", "This help", "", help_options, 0, 2, cmd_help},
 	{0},
 };

@@ -82,6 +82,8 @@ static rc remembered(struct cli *c, const struct vkey *vkey, struct tree_head *r
 	return OK;
 }
 
+#define CALL_SECURITY "keep the file with the remembered checkpoint and call the security team"
+
 rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note)
 {
 	AUTO(buf) struct buf fetched = {0};
@@ -97,10 +99,9 @@ rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note)
 	TRY(api_bytes(c, true, &fetched, "/v1/log/checkpoint"));
 	r = log_follow(&reader, buf_view(&fetched), &vkey, &older, ret, &f);
 	if (r.code == RC_MISMATCH || r.code == RC_RANGE || r.code == RC_BADSIG)
-		return cli_problem(
-			c, RC_MISMATCH,
-			"keep the file with the remembered checkpoint and call the security team",
-			"the log is not an extension of what this client has seen: %s", f.text);
+		return cli_problem(c, RC_MISMATCH, CALL_SECURITY,
+				   "the log is not an extension of what this client has seen: %s",
+				   f.text);
 	CLI_TRY(c, &f, r);
 	if (ret->head.size > older.size)
 		CLI_TRY(c, &f, config_checkpoint_save(&c->config, buf_view(&fetched), &f));
@@ -127,6 +128,31 @@ static rc follow_to(struct cli *c, uint64_t index, struct checkpoint *ret, struc
 	return cli_problem(c, RC_BUSY, "try again",
 			   "the log's checkpoint does not cover entry %llu",
 			   (unsigned long long)index);
+}
+
+rc logview_holds(struct cli *c, const struct checkpoint *older)
+{
+	AUTO(buf) struct buf note = {0};
+	const struct tile_reader reader = logview_reader(c);
+	struct checkpoint head;
+	struct fault f = {0};
+	struct vkey vkey;
+	rc r;
+
+	buf_init(&note, CHECKPOINT_MAX);
+	TRY(logview_vkey(c, &vkey));
+	r = older->head.size > 0 ? follow_to(c, older->head.size - 1, &head, &note) : OK;
+	if (r.code == RC_BUSY)
+		return cli_problem(c, RC_MISMATCH, CALL_SECURITY,
+				   "the log is smaller than the receipt's: it has no entry %llu",
+				   (unsigned long long)older->head.size - 1);
+	TRY(r);
+	r = log_follow(&reader, buf_view(&note), &vkey, &older->head, &head, &f);
+	if (r.code == RC_MISMATCH || r.code == RC_RANGE || r.code == RC_BADSIG)
+		return cli_problem(c, RC_MISMATCH, CALL_SECURITY,
+				   "the log is not an extension of the receipt's: %s", f.text);
+	CLI_TRY(c, &f, r);
+	return OK;
 }
 
 rc logview_entry(struct cli *c, uint64_t index, struct buf *entry, struct buf *proof)

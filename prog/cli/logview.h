@@ -17,6 +17,9 @@ MUST rc logview_vkey(struct cli *c, struct vkey *ret);
  * RC_MISMATCH when history was changed: the loudest problem the client knows. note (may be NULL)
  * gets the verbatim note. */
 MUST rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note);
+/* Follows the log until it covers a head that this log's key has signed, and holds the two against
+ * each other: RC_MISMATCH if the log is no extension of it, or stays smaller. */
+MUST rc logview_holds(struct cli *c, const struct checkpoint *older);
 /* Entry index, with a proof against a checkpoint that extends the remembered one. entry and proof
  * (a .tlog-proof file) are appended to. */
 MUST rc logview_entry(struct cli *c, uint64_t index, struct buf *entry, struct buf *proof);

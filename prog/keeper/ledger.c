@@ -6,8 +6,13 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/base64.h"
+#include "lib/proto/keeper.h"
 #include "lib/tlog/proof_file.h"
 #include "lib/tlog/tile_build.h"
+
+_Static_assert(KEEPER_PROOF_MAX > LEAF_BYTES_MAX / 3 * 4 + 63 * 45 + JOURNAL_NOTE_MAX + 64,
+	       "the largest entry fits its receipt");
 
 /* ---- Tiles for proofs ----------------------------------------------------------------------*/
 
@@ -303,16 +308,39 @@ rc ledger_publish(struct ledger *l, bool later, bool *ret_fatal, struct fault *f
 
 /* ---- Proofs --------------------------------------------------------------------------------*/
 
-rc ledger_proof(struct ledger *l, uint64_t index, struct buf *out, struct fault *f)
+static rc put_proof(struct ledger *l, uint64_t index, struct view extra, struct buf *out,
+		    struct fault *f)
 {
 	const struct tree_head head = compact_head(&l->committed.tree);
 	const struct tree_reader reader = tile_nodes_reader(&l->nodes);
 	struct proof_file file = {.index = index,
+				  .extra = extra,
 				  .note = view_of(l->committed.note, l->committed.note_len)};
 
 	TRY(tree_prove_inclusion(&reader, head.size, index, &file.proof, f));
 	proof_file_put(&file, out);
 	return buf_done(out);
+}
+
+rc ledger_proof(struct ledger *l, uint64_t index, struct buf *out, struct fault *f)
+{
+	return put_proof(l, index, (struct view){0}, out, f);
+}
+
+rc ledger_receipt(struct ledger *l, uint64_t index, struct buf *out, struct fault *f)
+{
+	AUTO(buf) struct buf entry = {0};
+	AUTO(buf) struct buf text = {0};
+
+	if (index >= l->committed.tree.size)
+		return fault_set(f, RC_RANGE, 0, "the log has %llu entries",
+				 (unsigned long long)l->committed.tree.size);
+	buf_init(&entry, LEAF_BYTES_MAX);
+	buf_init(&text, base64_size(BASE64_STD, LEAF_BYTES_MAX) + 1);
+	TRY(journal_leaf_get(l->journal, index, NULL, &entry, f));
+	base64_put(BASE64_STD, buf_view(&entry), &text);
+	TRY(buf_done(&text));
+	return put_proof(l, index, buf_view(&text), out, f);
 }
 
 rc ledger_root_at(struct ledger *l, uint64_t size, struct digest *ret, struct fault *f)

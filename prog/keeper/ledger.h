@@ -67,6 +67,8 @@ MUST rc ledger_publish(struct ledger *l, bool later, bool *ret_fatal, struct fau
 
 /* Appends the .tlog-proof file of entry index under the newest checkpoint. RC_RANGE. */
 MUST rc ledger_proof(struct ledger *l, uint64_t index, struct buf *out, struct fault *f);
+/* The same with the entry itself in the file's "extra" line: all that a receipt needs. */
+MUST rc ledger_receipt(struct ledger *l, uint64_t index, struct buf *out, struct fault *f);
 /* The root at an earlier size. RC_RANGE if size is over the committed one. */
 MUST rc ledger_root_at(struct ledger *l, uint64_t size, struct digest *ret, struct fault *f);
 

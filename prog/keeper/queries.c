@@ -138,7 +138,7 @@ rc handle_log_proof(struct call *c)
 			      (unsigned long long)index, (unsigned long long)size,
 			      (unsigned long long)k->ledger.committed.tree.size);
 	buf_init(&proof, KEEPER_PROOF_MAX);
-	TRY(ledger_proof(&k->ledger, index, &proof, &k->round.fault));
+	TRY(ledger_receipt(&k->ledger, index, &proof, &k->round.fault));
 	keeper_put_bytes(c->out, c->to.correlation, KEEPER_R_PROOF, buf_view(&proof));
 	return OK;
 }

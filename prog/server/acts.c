@@ -21,8 +21,8 @@ static rc act_kind(struct call_ctx *c, const json_t *body, enum statement_kind *
 
 /* Where the act stands in the log: from the status' "leaf", or, when the signature followed at
  * once, from the approvals of the status. */
-static rc receipt_of(struct call_ctx *c, const struct digest *request,
-		     const struct digest *statement, const struct keeper_reply *reply, json_t **ret)
+static rc leaf_of(struct call_ctx *c, const struct digest *request, const struct digest *statement,
+		  const struct keeper_reply *reply, uint64_t *ret)
 {
 	AUTO(json) json_t *status = NULL;
 	struct keeper_status s;
@@ -31,10 +31,9 @@ static rc receipt_of(struct call_ctx *c, const struct digest *request,
 	uint64_t version;
 	size_t i;
 
-	*ret = json_object();
 	if (reply->type == KEEPER_R_STATUS &&
 	    rc_is_ok(keeper_get_status(buf_view(&reply->body), &s)) && s.leaf != UINT64_MAX) {
-		(void)json_object_set_new(*ret, "leaf", json_integer((json_int_t)s.leaf));
+		*ret = s.leaf;
 		return OK;
 	}
 	digest_hex(statement, hex);
@@ -43,10 +42,27 @@ static rc receipt_of(struct call_ctx *c, const struct digest *request,
 	{
 		const char *named = json_string_value(json_object_get(row, "statement"));
 
-		if (named != NULL && strcmp(named, hex) == 0)
-			(void)json_object_set(*ret, "leaf", json_object_get(row, "leaf"));
+		if (named != NULL && strcmp(named, hex) == 0) {
+			*ret = (uint64_t)json_integer_value(json_object_get(row, "leaf"));
+			return OK;
+		}
 	}
-	return OK;
+	return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's status lacks the act");
+}
+
+/* {"leaf","proof"}: with it the caller can convict us if we hide the act later. */
+static rc receipt_of(struct call_ctx *c, uint64_t leaf, json_t **ret)
+{
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	AUTO(buf) struct buf frame = {0};
+	uint64_t id = keeper_client_id(c->server->keeper);
+
+	buf_init(&frame, 128);
+	keeper_put_proof_request(&frame, id, leaf, 0);
+	TRY(call_keeper(c, id, &frame, KEEPER_R_PROOF, KEEPER_R_PROOF, &reply));
+	*ret = json_pack("{s:I,s:s%}", "leaf", (json_int_t)leaf, "proof",
+			 (const char *)reply.body.ptr, reply.body.len);
+	return *ret != NULL ? OK : RC(RC_NOMEM);
 }
 
 rc post_act(struct call_ctx *c)
@@ -59,6 +75,7 @@ rc post_act(struct call_ctx *c)
 	uint64_t id = keeper_client_id(c->server->keeper);
 	enum statement_kind kind = STATEMENT_APPROVAL;
 	json_t *receipt = NULL;
+	uint64_t leaf = 0;
 	struct keeper_act m;
 	struct digest request;
 	struct digest digest;
@@ -85,7 +102,8 @@ rc post_act(struct call_ctx *c)
 	keeper_put_act(&frame, id, &m);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_STATUS, KEEPER_R_RESULT, &reply));
 	digest = digest_of(buf_view(&statement));
-	TRY(receipt_of(c, &request, &digest, &reply, &receipt));
+	TRY(leaf_of(c, &request, &digest, &reply, &leaf));
+	TRY(receipt_of(c, leaf, &receipt));
 	return answer_reply(c, &request, &reply, receipt);
 }
 

@@ -16,6 +16,7 @@ trap clean EXIT
 cd "$work"
 boxed=${SANDBOXED_BUILD:-$BUILD}
 export PATH=$BUILD/prog/cli:$BUILD/prog/server:$boxed/prog/keeper:$boxed/prog/worker:$PATH
+export XDG_STATE_HOME=$work/state # receipts
 export GREATSEAL_WORKER=$boxed/prog/worker/greatseal-worker
 unset SSH_AUTH_SOCK SSH_ASKPASS
 export LC_ALL=C

@@ -7,6 +7,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 boxed=${SANDBOXED_BUILD:-$BUILD}
 export PATH=$BUILD/prog/cli:$boxed/prog/keeper:$PATH
+export XDG_STATE_HOME=$work/state # receipts
 checks=0
 ok() {
 	checks=$((checks + 1))

@@ -15,6 +15,7 @@ clean() {
 trap clean EXIT
 cd "$work"
 export PATH=$BUILD/prog/cli:$BUILD/prog/server:$BUILD/prog/keeper:$BUILD/prog/worker:$PATH
+export XDG_STATE_HOME=$work/state # receipts
 export GREATSEAL_WORKER=$BUILD/prog/worker/greatseal-worker
 export SOFTHSM2_CONF=$work/softhsm2.conf
 module=/usr/lib/softhsm/libsofthsm2.so

@@ -17,6 +17,7 @@ cd "$work"
 # Sandboxed programs may come from another build than the rest, which may then have sanitizers.
 boxed=${SANDBOXED_BUILD:-$BUILD}
 export PATH=$BUILD/prog/cli:$BUILD/prog/server:$boxed/prog/keeper:$boxed/prog/worker:$PATH
+export XDG_STATE_HOME=$work/state # receipts
 export GREATSEAL_WORKER=$boxed/prog/worker/greatseal-worker
 checks=0
 ok() {
@@ -134,7 +135,7 @@ ok "the request is in the inbox of those who can approve"
 ok "a re-run joins the pending request"
 refused 4 who.self as carol approve "$first" --yes
 as alice approve "$first" --yes --inspect >approve.log 2>&1
-grep -q 'the log holds it as entry' approve.log
+grep -q 'recorded in the log at [0-9]' approve.log
 ok "alice inspected and approved"
 refused 4 approve.duplicate as alice approve "$first" --yes
 as bob approve "$first" --yes >/dev/null

@@ -17,6 +17,7 @@ clean() {
 trap clean EXIT
 cd "$work"
 export PATH=$BUILD/prog/cli:$BUILD/prog/server:$BUILD/prog/keeper:$BUILD/prog/worker:$PATH
+export XDG_STATE_HOME=$work/state # receipts
 export GREATSEAL_WORKER=$BUILD/prog/worker/greatseal-worker
 key_suffix= # of the key files that clients are told; .pub: the private halves are in an agent
 checks=0

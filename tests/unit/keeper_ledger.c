@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/base64.h"
 #include "lib/tlog/proof_file.h"
 #include "prog/keeper/ledger.h"
 
@@ -133,7 +134,17 @@ static void assert_proofs(void)
 		assert_rc(RC_OK, proof_file_parse(buf_view(&proof), &file, NULL));
 		assert_rc(RC_OK, proof_file_verify(&file, buf_view(&body), &ledger.signer.key, NULL,
 						   NULL));
+		/* A receipt has the entry with it. */
+		buf_clear(&proof);
+		buf_clear(&body);
+		assert_rc(RC_OK, ledger_receipt(&ledger, i, &proof, NULL));
+		assert_rc(RC_OK, proof_file_parse(buf_view(&proof), &file, NULL));
+		assert_rc(RC_OK, base64_parse(BASE64_STD, file.extra, &body, NULL));
+		assert_rc(RC_OK, proof_file_verify(&file, buf_view(&body), &ledger.signer.key, NULL,
+						   NULL));
 	}
+	assert_rc(RC_RANGE,
+		  ledger_receipt(&ledger, ledger.committed.tree.size, &(struct buf){0}, NULL));
 }
 
 static void proofs_verify(void **state)

@@ -1,0 +1,224 @@
+#include "prog/cli/receipt.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/codec/base64.h"
+#include "lib/crypt/sshsig.h"
+#include "lib/model/leaf.h"
+#include "lib/tlog/proof_file.h"
+
+static inline void json_autorelease(json_t **j)
+{
+	json_decref(*j);
+}
+
+void receipt_release(struct receipt *r)
+{
+	buf_release(&r->statement);
+	buf_release(&r->signature);
+	buf_release(&r->proof);
+	buf_release(&r->entry);
+}
+
+static void init(struct receipt *r)
+{
+	*r = (struct receipt){0};
+	buf_init(&r->statement, ACT_BYTES_MAX);
+	buf_init(&r->signature, SSHSIG_BLOB_MAX);
+	buf_init(&r->proof, PROOF_FILE_MAX);
+	buf_init(&r->entry, LEAF_BYTES_MAX);
+}
+
+/* What the statement itself says. */
+static rc understand(struct receipt *r, struct fault *f)
+{
+	if (r->kind < STATEMENT_APPROVAL || r->kind > STATEMENT_CANCELLATION)
+		return fault_set(f, RC_UNSUPPORTED, 0, "receipt: no act of a person");
+	r->digest = digest_of(buf_view(&r->statement));
+	return act_parse(r->kind, buf_view(&r->statement), &r->act, f);
+}
+
+rc receipt_make(enum statement_kind kind, struct view statement, struct view signature,
+		unix_time sent, struct receipt *ret, struct fault *f)
+{
+	AUTO(receipt) struct receipt r;
+
+	init(&r);
+	r.kind = kind;
+	r.sent = sent;
+	buf_put_view(&r.statement, statement);
+	buf_put_view(&r.signature, signature);
+	if (!rc_is_ok(buf_done(&r.statement)) || !rc_is_ok(buf_done(&r.signature)))
+		return fault_set(f, RC_LIMIT, 0, "receipt: statement or signature too large");
+	TRY(understand(&r, f));
+	*ret = r;
+	r = (struct receipt){0};
+	return OK;
+}
+
+rc receipt_set_proof(struct receipt *r, struct view proof, struct fault *f)
+{
+	buf_clear(&r->proof);
+	buf_put_view(&r->proof, proof);
+	return rc_is_ok(buf_done(&r->proof))
+		       ? OK
+		       : fault_set(f, RC_LIMIT, 0, "receipt: proof too large");
+}
+
+static rc wrong(struct fault *f, const char *what)
+{
+	return fault_set(f, RC_MISMATCH, 0, "the log entry %s", what);
+}
+
+/* The entry records this act and no other. */
+static rc check_leaf(const struct receipt *r, const struct leaf *leaf, unix_time now,
+		     struct fault *f)
+{
+	static const enum leaf_kind kinds[] = {[STATEMENT_APPROVAL] = LEAF_APPROVAL,
+					       [STATEMENT_DENIAL] = LEAF_DENIAL,
+					       [STATEMENT_WITHDRAWAL] = LEAF_WITHDRAWAL,
+					       [STATEMENT_CANCELLATION] = LEAF_CANCEL};
+	struct digest signature = digest_of(buf_view(&r->signature));
+
+	if (leaf->kind != kinds[r->kind])
+		return wrong(f, "is of another kind than the act");
+	if (!digest_is_equal(&leaf->request, &r->act.request))
+		return wrong(f, "is about another request");
+	if (!digest_is_equal(&leaf->statement, &r->digest))
+		return wrong(f, "is about another statement");
+	if (!digest_is_equal(&leaf->signature, &signature))
+		return wrong(f, "names another signature");
+	if (leaf->time < r->sent - RECEIPT_CLOCK)
+		return wrong(f, "is older than the act");
+	if (leaf->time > now + RECEIPT_CLOCK)
+		return wrong(f, "is of a time to come");
+	return OK;
+}
+
+static rc check(struct receipt *r, const struct vkey *log, unix_time now, struct fault *f)
+{
+	struct proof_file file;
+	struct checkpoint head;
+	struct leaf leaf;
+
+	if (strcmp(r->act.origin, log->name) != 0)
+		return fault_set(f, RC_MISMATCH, 0, "the act is for log %s, the key is %s's",
+				 r->act.origin, log->name);
+	TRY(proof_file_parse(buf_view(&r->proof), &file, f));
+	buf_clear(&r->entry);
+	if (file.extra.len == 0)
+		return fault_set(f, RC_SYNTAX, 0, "the proof holds no entry");
+	TRY(base64_parse(BASE64_STD, file.extra, &r->entry, f));
+	TRY(proof_file_verify(&file, buf_view(&r->entry), log, &head, f));
+	TRY(leaf_parse(buf_view(&r->entry), &leaf, f));
+	TRY(check_leaf(r, &leaf, now, f));
+	r->leaf = file.index;
+	r->time = leaf.time;
+	r->head = head;
+	return OK;
+}
+
+rc receipt_check(struct receipt *r, const struct vkey *log, unix_time now, struct fault *f)
+{
+	rc e = check(r, log, now, f);
+
+	return rc_is_ok(e) || e.code == RC_NOMEM ? e : RC(RC_MISMATCH);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------*/
+
+static bool put_bytes(json_t *object, const char *name, const struct buf *bytes)
+{
+	AUTO(buf) struct buf text = {0};
+
+	buf_init(&text, base64_size(BASE64_STD, bytes->len) + 1);
+	base64_put(BASE64_STD, buf_view(bytes), &text);
+	return rc_is_ok(buf_done(&text)) &&
+	       json_object_set_new(object, name, json_stringn((const char *)text.ptr, text.len)) ==
+		       0;
+}
+
+rc receipt_encode(const struct receipt *r, struct buf *out, struct fault *f)
+{
+	AUTO(json) json_t *root = NULL;
+	char sent[TIME_TEXT];
+	char *text = NULL;
+
+	TRY(time_format(r->sent, sent));
+	root = json_pack("{s:s,s:s,s:s,s:s}", "kind", statement_info(r->kind)->name, "origin",
+			 r->act.origin, "schema", RECEIPT_SCHEMA, "sent", sent);
+	if (root != NULL && put_bytes(root, "statement", &r->statement) &&
+	    put_bytes(root, "signature", &r->signature) &&
+	    (r->proof.len == 0 ||
+	     json_object_set_new(root, "proof",
+				 json_stringn((const char *)r->proof.ptr, r->proof.len)) == 0))
+		text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
+	if (text == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory");
+	buf_printf(out, "%s\n", text);
+	free(text);
+	return buf_done(out);
+}
+
+struct members {
+	const char *kind;
+	const char *origin;
+	const char *proof;
+	size_t proof_len;
+	const char *schema;
+	const char *sent;
+	const char *signature;
+	const char *statement;
+};
+
+static rc read_members(json_t *root, struct members *m, struct fault *f)
+{
+	json_error_t e;
+
+	*m = (struct members){0};
+	if (json_unpack_ex(root, &e, JSON_STRICT, "{s:s,s:s,s?s%,s:s,s:s,s:s,s:s}", "kind",
+			   &m->kind, "origin", &m->origin, "proof", &m->proof, &m->proof_len,
+			   "schema", &m->schema, "sent", &m->sent, "signature", &m->signature,
+			   "statement", &m->statement) != 0)
+		return fault_set(f, RC_SYNTAX, 0, "receipt: %s", e.text);
+	if (strcmp(m->schema, RECEIPT_SCHEMA) != 0)
+		return fault_set(f, RC_UNSUPPORTED, 0, "receipt: schema is not " RECEIPT_SCHEMA);
+	return OK;
+}
+
+static rc take(const struct members *m, struct receipt *r, struct fault *f)
+{
+	if (!rc_is_ok(statement_kind_parse(view_str(m->kind), &r->kind)))
+		return fault_set(f, RC_SYNTAX, 0, "receipt: unknown kind");
+	if (!rc_is_ok(time_parse(view_str(m->sent), &r->sent)))
+		return fault_set(f, RC_SYNTAX, 0, "receipt: \"sent\" is no time");
+	TRY(base64_parse(BASE64_STD, view_str(m->statement), &r->statement, f));
+	TRY(base64_parse(BASE64_STD, view_str(m->signature), &r->signature, f));
+	TRY(understand(r, f));
+	if (strcmp(m->origin, r->act.origin) != 0)
+		return fault_set(f, RC_SYNTAX, 0, "receipt: \"origin\" is not the statement's");
+	return m->proof == NULL ? OK : receipt_set_proof(r, view_of(m->proof, m->proof_len), f);
+}
+
+rc receipt_parse(struct view text, struct receipt *ret, struct fault *f)
+{
+	AUTO(receipt) struct receipt r;
+	AUTO(json) json_t *root = NULL;
+	struct members m;
+	json_error_t e;
+
+	init(&r);
+	if (text.len > RECEIPT_BYTES_MAX)
+		return fault_set(f, RC_LIMIT, 0, "receipt: larger than %u bytes",
+				 RECEIPT_BYTES_MAX);
+	root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &e);
+	if (root == NULL)
+		return fault_set(f, RC_SYNTAX, 0, "receipt: %s", e.text);
+	TRY(read_members(root, &m, f));
+	TRY(take(&m, &r, f));
+	*ret = r;
+	r = (struct receipt){0};
+	return OK;
+}
