@@ -141,6 +141,14 @@ void dossier_evidence_clear(struct dossier *d)
 	buf_release(&d->evidence_mem);
 }
 
+static bool is_any(const bool *marks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (marks[i])
+			return true;
+	return false;
+}
+
 static rc root_of(const struct dossier *d, const bool *marks, struct digest *ret)
 {
 	struct compact c;
@@ -172,9 +180,7 @@ rc dossier_evidence_root(struct keeper *k, struct digest *ret)
 		return RC(RC_NOMEM);
 	artifact_rule_of(d->decision.rule->artifact, &r);
 	artifact_mark(&r, &d->request, &facts, k->round.now, marks);
-	e = memchr(marks, true, d->evidence_count * sizeof(*marks)) == NULL
-		    ? OK
-		    : root_of(d, marks, ret);
+	e = is_any(marks, d->evidence_count) ? root_of(d, marks, ret) : OK;
 	free(marks);
 	return e;
 }
