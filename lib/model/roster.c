@@ -38,6 +38,17 @@ static rc check_names(const struct roster *r, struct fault *f)
 				return fault_set(f, RC_NOTFOUND, 0,
 						 "service %s: owner %s is not in the roster",
 						 s->name.s, s->owners[k].s);
+		if (roster_host(r, &s->name) != NULL)
+			return fault_set(f, RC_DUPLICATE, 0, "%s is a host and a service",
+					 s->name.s);
+	}
+	/* Rules name machines whose word counts by name alone: one must not speak for another. */
+	for (size_t i = 0; i < r->builder_count; i++) {
+		const struct name *n = &r->builders[i].name;
+
+		if (roster_host(r, n) != NULL || roster_service(r, n) != NULL)
+			return fault_set(f, RC_DUPLICATE, 0, "%s is a builder and a %s", n->s,
+					 roster_host(r, n) != NULL ? "host" : "service");
 	}
 	return OK;
 }

@@ -10,16 +10,16 @@
  *    "issuer":URL,"jwks":TEXT?,"match":["CLAIM=TEXT"..],"name":NAME}?,"owners":[NAME..]?}..]?,
  *  "spiffe":[{"domain":TEXT,"roots":[BASE64..]}..]?,"version":N}
  * Lists may be in any order; a name, group or key twice is a refusal, and a key stands for exactly
- * one of all. People and services have their names in common: a request's requester is one of
- * either. KEY is "TYPE BASE64" without a comment. A person's keys sign on the command line or, if
- * they are passkeys (sshkey.h), in a browser. A host has keys, or gets one by enrolment (enrol), or
- * is known by its SPIFFE ID: exactly one of the three; CLASS is the least that enrolment must
- * reach. A service has keys, oidc or both; its owners, people, never approve what it asks for.
- * accounts are names that a token's actor claim gives a person: "OIDC-NAME:ACCOUNT". Groups of
- * people and groups of hosts are apart; a group exists while it has a member. `groups` puts groups
- * of people into one: its members are theirs, too, at most ROSTER_NESTING deep and never in a
- * circle. Services and builders are in no group, so they never fill a seat. Immutable once parsed,
- * so it can be shared between threads. */
+ * one of all. No service has the name of a person, and no two of hosts, services and builders share
+ * one: rules know who asked, and whose word counts, by name alone. KEY is "TYPE BASE64" without a
+ * comment. A person's keys sign on the command line or, if they are passkeys (sshkey.h), in a
+ * browser. A host has keys, or gets one by enrolment (enrol), or is known by its SPIFFE ID: exactly
+ * one of the three; CLASS is the least that enrolment must reach. A service has keys, oidc or both;
+ * its owners, people, never approve what it asks for. accounts are names that a token's actor claim
+ * gives a person: "OIDC-NAME:ACCOUNT". Groups of people and groups of hosts are apart; a group
+ * exists while it has a member. `groups` puts groups of people into one: its members are theirs,
+ * too, at most ROSTER_NESTING deep and never in a circle. Services and builders are in no group, so
+ * they never fill a seat. Immutable once parsed, so it can be shared between threads. */
 #ifndef GS_MODEL_ROSTER_H
 #define GS_MODEL_ROSTER_H
 

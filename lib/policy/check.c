@@ -1,6 +1,7 @@
 /* check - policy_check(): what a policy demands of a roster. */
 #include <stdlib.h>
 
+#include "lib/policy/artifact.h"
 #include "lib/policy/floors.h"
 #include "lib/policy/matching.h"
 #include "lib/policy/quorum.h"
@@ -150,6 +151,42 @@ static rc quorum_check(const struct context *c, const struct quorum_spec *spec, 
 	return can_be_filled(c, spec, NULL, where);
 }
 
+static bool is_machine(const struct roster *r, const struct name *n)
+{
+	return roster_host(r, n) != NULL || roster_service(r, n) != NULL ||
+	       roster_builder(r, n) != NULL;
+}
+
+static rc makers_exist(const struct context *c, const struct rule *rule,
+		       const struct artifact_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct name n;
+
+		TRY(name_parse(list->entry[i], &n));
+		if (!is_machine(c->roster, &n))
+			return fault_set(
+				c->fault, RC_NOTFOUND, 0,
+				"rule %s: artifact names %s, and the roster has no such host, "
+				"service or builder",
+				rule->name.s, n.s);
+	}
+	return OK;
+}
+
+/* Whose word the rule waits for: nobody else could give it. */
+static rc artifact_check(const struct context *c, const struct rule *rule)
+{
+	struct artifact_rule a;
+
+	if (rule->artifact.len == 0)
+		return OK;
+	artifact_rule_of(rule->artifact, &a);
+	TRY(makers_exist(c, rule, &a.scan_by));
+	TRY(makers_exist(c, rule, &a.provenance_by));
+	return makers_exist(c, rule, &a.rebuild_of);
+}
+
 static rc rule_check(const struct context *c, const struct rule *rule)
 {
 	char where[NAME_MAX_LEN + 8] = "rule ";
@@ -157,6 +194,7 @@ static rc rule_check(const struct context *c, const struct rule *rule)
 	memcpy(where + 5, rule->name.s, sizeof(rule->name.s));
 	TRY(refs_exist(c, rule, false));
 	TRY(refs_exist(c, rule, true));
+	TRY(artifact_check(c, rule));
 	if (rule->unattended)
 		return OK;
 	TRY(names_exist(c, &rule->approve, where));

@@ -230,6 +230,16 @@ static void policies_fit_their_roster(void **state)
 	assert_rc(RC_DENIED, check_with("policy.json", "\"group:developers\"", "\"alice\"", &f));
 	assert_string_equal(f.text, "rule release: \"2 of release-managers\" cannot be filled when "
 				    "the requester is alice");
+	/* Nobody could give the word that the rule waits for. */
+	assert_rc(RC_OK, check_with("policy.json", SEATS,
+				    SEATS ",\"artifact\":{\"scan\":{\"by\":[\"build-07\"]}}", &f));
+	assert_rc(RC_NOTFOUND,
+		  check_with("policy.json", SEATS,
+			     SEATS ",\"artifact\":{\"scan\":{\"by\":[\"carol\"]}}", &f));
+	assert_rc(RC_NOTFOUND,
+		  check_with("policy.json", SEATS,
+			     SEATS ",\"artifact\":{\"rebuild\":{\"agree\":1,\"of\":[\"b1\"]}}",
+			     &f));
 	/* The last of security leaves. */
 	assert_rc(RC_NOTFOUND, check_with("roster.json", "[\"security\"]", "[]", &f));
 }

@@ -92,6 +92,9 @@ static void services_are_refused(void **state)
 	refused(RC_DUPLICATE, END,
 		"\"services\":[{\"name\":\"carol\",\"oidc\":{\"audience\":\"a\"," GOOD_OIDC
 		"}}]," END);
+	refused(RC_DUPLICATE, END,
+		"\"services\":[{\"name\":\"build-07\",\"oidc\":{\"audience\":\"a\"," GOOD_OIDC
+		"}}]," END);
 	refused(RC_NOTFOUND, END,
 		"\"services\":[{\"name\":\"ci\",\"oidc\":{\"audience\":\"a\"," GOOD_OIDC
 		"},\"owners\":[\"mallory\"]}]," END);
@@ -132,6 +135,11 @@ static void builders_and_keys(void **state)
 	/* A builder's key speaks for nobody else. */
 	assert_null(roster_person_by_key(r, sshkey_blob(b->keys[0])));
 	assert_null(roster_requester_by_key(r, sshkey_blob(b->keys[0])));
+	/* Nor does a machine of its name, whose word would count in its place. */
+	(void)snprintf(text, sizeof(text),
+		       "{\"builders\":[{\"keys\":[\"%s\"],\"name\":\"build-07\"}],\"hosts\"",
+		       spare_key());
+	refused(RC_DUPLICATE, "{\"hosts\"", text);
 	refused(RC_RANGE, "{\"hosts\"", "{\"builders\":[{\"name\":\"b1\"}],\"hosts\"");
 	(void)snprintf(
 		text, sizeof(text),
