@@ -1,25 +1,10 @@
-/* What changes the keeper itself: policy and roster (P8), keys. */
-#include "prog/keeper/hosts.h"
+/* What changes the keeper itself: signatures and quorums of all kinds; keys, hosts. */
+#include "prog/keeper/changes.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A change on its way in. */
-struct change {
-	struct keeper_change m;
-	struct digest id;
-	unix_time expires;
-	struct voter people[CHANGE_SIGNATURES_MAX];
-	size_t people_count;
-	struct digest sig_digests[CHANGE_SIGNATURES_MAX];
-	struct buf sigs;
-};
-
-static void change_release(struct change *ch)
-{
-	buf_release(&ch->sigs);
-}
-AUTO_DEFINE(change, struct change, change_release)
+#include "prog/keeper/hosts.h"
 
 /* A person signs once in each channel. */
 static rc count_signer(struct change *ch, const struct principal *p, enum sshkey_channel channel,
@@ -39,8 +24,7 @@ static rc count_signer(struct change *ch, const struct principal *p, enum sshkey
 	return OK;
 }
 
-/* Every signature must be good; one bad apple refuses the lot. */
-static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal *why)
+rc change_verify(struct keeper *k, struct change *ch, struct refusal *why)
 {
 	struct hashed statement = {.bytes = ch->m.statement};
 
@@ -66,15 +50,14 @@ static rc verify_signatures(struct keeper *k, struct change *ch, struct refusal 
 	return buf_done(&ch->sigs);
 }
 
-/* RC_STATE: signatures are missing; *ret says which. */
-static rc check_quorum(struct keeper *k, const struct change *ch, const struct quorum_spec *spec,
-		       struct quorum_result *ret)
+rc change_quorum(struct keeper *k, const struct change *ch, const struct quorum_spec *spec,
+		 struct quorum_result *ret)
 {
 	TRY(quorum_solve(spec, k->roster, ch->people, ch->people_count, NULL, ret));
 	return ret->filled ? OK : RC(RC_STATE);
 }
 
-static rc answer_change(struct call *c, const struct change_answer *a)
+rc change_reply(struct call *c, const struct change_answer *a)
 {
 	AUTO(buf) struct buf json = {0};
 
@@ -85,17 +68,17 @@ static rc answer_change(struct call *c, const struct change_answer *a)
 	return OK;
 }
 
-static rc answer_missing(struct call *c, const struct change *ch, const struct quorum_result *q)
+rc change_missing(struct call *c, const struct change *ch, const struct quorum_result *q)
 {
 	struct change_answer a = {
 		.kind = ch->m.kind, .id = ch->id, .leaf = UINT64_MAX, .missing = q};
 
 	c->k->refused[REASON_CHANGE_QUORUM]++;
-	return answer_change(c, &a);
+	return change_reply(c, &a);
 }
 
-static void admin_leaf(const struct keeper *k, const struct change *ch, const char *action,
-		       struct leaf *leaf)
+void change_leaf(const struct keeper *k, const struct change *ch, const char *action,
+		 struct leaf *leaf)
 {
 	*leaf = (struct leaf){.kind = LEAF_ADMIN,
 			      .time = k->round.now,
@@ -106,8 +89,7 @@ static void admin_leaf(const struct keeper *k, const struct change *ch, const ch
 }
 _Static_assert(CHANGE_SIGNATURES_MAX <= LEAF_APPROVALS_MAX, "every signature fits the leaf");
 
-static rc store_change(struct keeper *k, const struct change *ch, struct leaf *leaf,
-		       uint64_t *ret_index)
+rc change_store(struct keeper *k, const struct change *ch, struct leaf *leaf, uint64_t *ret_index)
 {
 	struct journal_statement st = {.kind = ch->m.kind, .digest = ch->id};
 	struct fault *f = &k->round.fault;
@@ -115,96 +97,6 @@ static rc store_change(struct keeper *k, const struct change *ch, struct leaf *l
 	TRY(ledger_append(&k->ledger, leaf, ret_index, f));
 	st.leaf = *ret_index;
 	return journal_statement_add(k->journal, &st, ch->m.statement, buf_view(&ch->sigs), f);
-}
-
-/* ---- Policy and roster ---------------------------------------------------------------------*/
-
-/* Parses the new document into the round and holds it against the other one in force. */
-static rc read_document(struct keeper *k, const struct document_change *doc, uint64_t *ret_version,
-			struct refusal *why)
-{
-	struct round *r = &k->round;
-	struct fault f = {0};
-	rc e;
-
-	if (doc->kind == STATEMENT_POLICY) {
-		e = policy_parse(doc->document, &r->policy, &f);
-		if (rc_is_ok(e))
-			e = policy_check_zones(r->policy, &k->zones, &f);
-		if (rc_is_ok(e))
-			*ret_version = r->policy->version;
-	} else {
-		e = roster_parse(doc->document, &r->roster, &f);
-		if (rc_is_ok(e))
-			*ret_version = r->roster->version;
-	}
-	if (rc_is_ok(e))
-		e = policy_check(r->policy != NULL ? r->policy : k->policy,
-				 r->roster != NULL ? r->roster : k->roster, &f);
-	if (rc_is_ok(e) || e.code == RC_NOMEM)
-		return e;
-	return refuse(why, REASON_CHANGE_INVALID, "%s", f.text);
-}
-
-static rc apply_document(struct call *c, struct change *ch, const struct document_change *doc)
-{
-	struct keeper *k = c->k;
-	bool policy = doc->kind == STATEMENT_POLICY;
-	const struct digest *in_force = policy ? &k->policy->digest : &k->roster->digest;
-	uint64_t current = policy ? k->policy->version : k->roster->version;
-	struct change_answer a = {.kind = doc->kind, .id = ch->id, .object = &doc->digest};
-	struct quorum_result q;
-	struct leaf leaf;
-	uint64_t version = 0;
-	rc r;
-
-	if (!digest_is_equal(&doc->previous, in_force))
-		return refuse(&c->why, REASON_CHANGE_PREVIOUS, "version %llu is in force",
-			      (unsigned long long)current);
-	TRY(read_document(k, doc, &version, &c->why));
-	if (version != current + 1)
-		return refuse(&c->why, REASON_CHANGE_VERSION, "version %llu is in force, not %llu",
-			      (unsigned long long)current, (unsigned long long)version - 1);
-	r = check_quorum(k, ch, &k->policy->change, &q);
-	if (r.code == RC_STATE)
-		return answer_missing(c, ch, &q);
-	TRY(r);
-	if (!policy)
-		TRY(hosts_prune(k, k->round.roster, &c->why));
-	admin_leaf(k, ch, policy ? "policy" : "roster", &leaf);
-	leaf.object = doc->digest;
-	TRY(store_change(k, ch, &leaf, &a.leaf));
-	TRY(journal_document_add(
-		k->journal, &(struct journal_document){doc->kind, version, a.leaf, doc->digest},
-		&k->round.fault));
-	k->round.full = true;
-	return answer_change(c, &a);
-}
-
-static void forget_documents(struct round *r)
-{
-	policy_free(r->policy);
-	roster_free(r->roster);
-	r->policy = NULL;
-	r->roster = NULL;
-}
-
-static rc change_document(struct call *c, struct change *ch)
-{
-	struct keeper *k = c->k;
-	struct document_change doc;
-	struct fault f = {0};
-	rc r = document_change_parse(ch->m.kind, ch->m.statement, &doc, &f);
-
-	if (!rc_is_ok(r))
-		return refuse_form(&c->why, r, &f);
-	if (doc.expires < k->round.now)
-		return refuse(&c->why, REASON_CHANGE_EXPIRED, "%s", "");
-	TRY(verify_signatures(k, ch, &c->why));
-	r = apply_document(c, ch, &doc);
-	if (!k->round.full)
-		forget_documents(&k->round);
-	return r;
 }
 
 /* ---- Keys ----------------------------------------------------------------------------------*/
@@ -231,14 +123,14 @@ static rc change_fast(struct call *c, struct change *ch, const struct key_order 
 		return refuse(&c->why, REASON_KEEPER_BUSY, "%s is signing", o->change->key.s);
 	TRY(keyring_plan(k->keyring, o, &k->round.row, &c->why));
 	action_text(o->change->action, action);
-	admin_leaf(k, ch, action, &leaf);
+	change_leaf(k, ch, action, &leaf);
 	leaf.object = k->round.row.fingerprint;
-	TRY(store_change(k, ch, &leaf, &a.leaf));
+	TRY(change_store(k, ch, &leaf, &a.leaf));
 	TRY(key_row_store(k, &k->round.row, &k->round.fault));
 	a.object = &k->round.row.fingerprint;
 	k->round.has_row = true;
 	k->round.full = true;
-	return answer_change(c, &a);
+	return change_reply(c, &a);
 }
 
 /* The round ends after it, so that there is at most one a round. */
@@ -288,13 +180,13 @@ static rc change_slow(struct call *c, struct change *ch, const struct key_order 
 	TRY(buf_done(&w->statement));
 	TRY(buf_done(&w->sigs));
 	action_text(action, text);
-	admin_leaf(k, ch, text, &w->leaf);
+	change_leaf(k, ch, text, &w->leaf);
 	w->leaf_index = UINT64_MAX;
 	/* Self-signing uses the key: its leaf is durable first (P4). */
 	if (action == KEY_CREATE || repeated)
 		return OK;
 	w->leaf.object = *key_fingerprint(key);
-	return store_change(k, ch, &w->leaf, &w->leaf_index);
+	return change_store(k, ch, &w->leaf, &w->leaf_index);
 }
 
 /* One person can lock a key, any of the roster: being wrong costs an unlock. */
@@ -307,7 +199,7 @@ static rc key_quorum(struct keeper *k, const struct change *ch, enum key_action 
 		ret->filled = ch->m.sig_count > 0;
 		return ret->filled ? OK : RC(RC_STATE);
 	case KEY_UNLOCK:
-		return check_quorum(k, ch, &k->policy->unlock, ret);
+		return change_quorum(k, ch, &k->policy->unlock, ret);
 	case KEY_CREATE:
 	case KEY_IMPORT:
 	case KEY_SELF_SIGN:
@@ -315,7 +207,7 @@ static rc key_quorum(struct keeper *k, const struct change *ch, enum key_action 
 	case KEY_ACTION__COUNT:
 		break;
 	}
-	return check_quorum(k, ch, &k->policy->admin, ret);
+	return change_quorum(k, ch, &k->policy->admin, ret);
 }
 
 static rc read_key_change(struct call *c, const struct change *ch, struct key_change *ret)
@@ -341,10 +233,10 @@ static rc change_key(struct call *c, struct change *ch, bool repeated)
 	rc r;
 
 	TRY(read_key_change(c, ch, &change));
-	TRY(verify_signatures(k, ch, &c->why));
+	TRY(change_verify(k, ch, &c->why));
 	r = key_quorum(k, ch, change.action, &q);
 	if (r.code == RC_STATE)
-		return answer_missing(c, ch, &q);
+		return change_missing(c, ch, &q);
 	TRY(r);
 	if (key_action_is_slow(change.action))
 		return change_slow(c, ch, &o, repeated);
@@ -382,18 +274,18 @@ static rc change_host(struct call *c, struct change *ch)
 	TRY(check_origin(k, change.origin, &c->why));
 	if (change.expires < k->round.now)
 		return refuse(&c->why, REASON_CHANGE_EXPIRED, "%s", "");
-	TRY(verify_signatures(k, ch, &c->why));
+	TRY(change_verify(k, ch, &c->why));
 	r = host_quorum(k, ch, change.action, &q);
 	if (r.code == RC_STATE)
-		return answer_missing(c, ch, &q);
+		return change_missing(c, ch, &q);
 	TRY(r);
 	TRY(hosts_plan(k, &change, &row, &c->why));
 	(void)snprintf(action, sizeof(action), "host.%s", host_action_name(change.action));
-	admin_leaf(k, ch, action, &leaf);
+	change_leaf(k, ch, action, &leaf);
 	leaf.object = digest_of(name_view(&change.host));
-	TRY(store_change(k, ch, &leaf, &a.leaf));
+	TRY(change_store(k, ch, &leaf, &a.leaf));
 	TRY(hosts_store(k, &change, &row, a.leaf));
-	return answer_change(c, &a);
+	return change_reply(c, &a);
 }
 
 /* A self-signing has its leaf before its certificate (P4); where a crash or the token came between,
@@ -442,7 +334,7 @@ rc handle_change(struct call *c)
 	if (rc_is_ok(r) && !unfinished) {
 		struct change_answer a = {.kind = known.kind, .id = ch.id, .leaf = known.leaf};
 
-		return answer_change(c, &a);
+		return change_reply(c, &a);
 	}
 	if (ch.m.kind == STATEMENT_KEYADMIN)
 		return change_key(c, &ch, rc_is_ok(r));
