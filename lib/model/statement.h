@@ -28,6 +28,7 @@ enum statement_kind {
 	STATEMENT_PREAPPROVAL,
 	STATEMENT_HOSTADMIN, /* hosts whose key comes by enrolment: invite, lock, unlock, forget */
 	STATEMENT_ENROLMENT, /* a host's own key: enrolment and renewal, signed by that key */
+	STATEMENT_ACCESS,    /* grants of a role for a while, and their end (access.h) */
 	STATEMENT__COUNT
 };
 
@@ -41,6 +42,7 @@ enum statement_kind {
 #define CALL_BYTES_MAX 16384u
 #define HOSTADMIN_BYTES_MAX 12288u
 #define ENROLMENT_BYTES_MAX 2048u
+#define ACCESS_BYTES_MAX 12288u
 #define EVIDENCE_BYTES_MAX (512u << 10)	   /* 256 names, all escaped as \u00XX */
 #define PREAPPROVAL_BYTES_MAX (512u << 10) /* 128 items with 2 KiB of parameters each */
 

@@ -120,6 +120,7 @@ static const uint8_t kind_codes[] = {
 	[STATEMENT_CALL] = 0, /* never sent */
 	[STATEMENT_SCAN] = 10,	      [STATEMENT_REBUILD] = 11,	  [STATEMENT_PROVENANCE] = 12,
 	[STATEMENT_PREAPPROVAL] = 13, [STATEMENT_HOSTADMIN] = 15, [STATEMENT_ENROLMENT] = 16,
+	[STATEMENT_ACCESS] = 18,
 };
 _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 
@@ -130,8 +131,7 @@ _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 #define CHANGE_LAST 9
 #define EVIDENCE_FIRST 10
 #define EVIDENCE_LAST 13
-#define HOSTADMIN 15
-#define KIND_LAST 16 /* any statement that the journal may hold */
+#define KIND_LAST 18 /* any statement that the journal may hold */
 
 static void put_kind(struct buf *out, enum statement_kind kind, uint8_t first, uint8_t last)
 {
@@ -155,19 +155,26 @@ static rc get_kind(struct view *v, uint8_t first, uint8_t last, enum statement_k
 	return RC(RC_RANGE);
 }
 
-/* Of a change: policy, roster, keyadmin, hostadmin. */
+/* Of a change: policy, roster, keyadmin, and the later ones. */
+static bool is_change(enum statement_kind kind)
+{
+	uint8_t code = (unsigned)kind < STATEMENT__COUNT ? kind_codes[kind] : 0;
+
+	return (code >= DOCUMENT_FIRST && code <= CHANGE_LAST) || kind == STATEMENT_HOSTADMIN ||
+	       kind == STATEMENT_ACCESS;
+}
+
 static void put_change_kind(struct buf *out, enum statement_kind kind)
 {
-	if (kind == STATEMENT_HOSTADMIN)
-		put_kind(out, kind, HOSTADMIN, HOSTADMIN);
-	else
-		put_kind(out, kind, DOCUMENT_FIRST, CHANGE_LAST);
+	if (!is_change(kind))
+		buf_fail(out, RC_RANGE);
+	put_kind(out, kind, DOCUMENT_FIRST, KIND_LAST);
 }
 
 static rc get_change_kind(struct view *v, enum statement_kind *ret)
 {
 	TRY(get_kind(v, DOCUMENT_FIRST, KIND_LAST, ret));
-	return kind_codes[*ret] <= CHANGE_LAST || *ret == STATEMENT_HOSTADMIN ? OK : RC(RC_RANGE);
+	return is_change(*ret) ? OK : RC(RC_RANGE);
 }
 
 /* Kinds that a message of an act carries: what people say of a request, and what is said of

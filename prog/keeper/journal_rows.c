@@ -6,7 +6,7 @@
 /* Kinds are stored as numbers. */
 _Static_assert(STATEMENT_REQUEST == 0 && STATEMENT_APPROVAL == 2 && STATEMENT_KEYADMIN == 8 &&
 		       STATEMENT_HOSTADMIN == 14 && STATEMENT_ENROLMENT == 15 &&
-		       STATEMENT__COUNT == 16,
+		       STATEMENT_ACCESS == 16 && STATEMENT__COUNT == 17,
 	       "the order of kinds is part of the schema");
 
 /* ---- Statements
