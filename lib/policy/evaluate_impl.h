@@ -1,4 +1,4 @@
-/* evaluate_impl - what the two halves of the evaluation share. Private to evaluate*.c. */
+/* evaluate_impl - what the parts of the evaluation share. Private to evaluate*.c. */
 #ifndef GS_POLICY_EVALUATE_IMPL_H
 #define GS_POLICY_EVALUATE_IMPL_H
 
@@ -32,6 +32,18 @@ void check_add(struct decision *d, enum reason reason, enum outcome outcome, con
 /* A wait that ends at that time. */
 void check_add_wait(struct decision *d, enum reason reason, unix_time passes, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* A text that lists names, cut at the size of a reason's text. */
+struct words {
+	char text[REASON_TEXT];
+	size_t len;
+};
+void say(struct words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "alice", "alice and bob", "alice, bob and dave": what goes before name i of n. */
+const char *separator(size_t i, size_t n);
+
+/* evaluate_approvals.c: fills in quorum and counted. RC_LIMIT as evaluate(). */
+MUST rc check_approvals(const struct eval *c, const struct rule *rule, struct decision *d);
 
 /* evaluate_artifact.c */
 void check_artifacts(const struct eval *c, const struct rule *rule, struct decision *d);

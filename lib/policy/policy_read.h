@@ -15,6 +15,8 @@ struct list_kind {
 extern const struct list_kind list_names;
 extern const struct list_kind list_formats;
 extern const struct list_kind list_globs;
+extern const struct list_kind list_refs;
+extern const struct list_kind list_seats;
 
 /* "key":[..], not empty. *ret is set as soon as there is memory, so that the caller's release frees
  * it after a failure too. */
@@ -40,6 +42,8 @@ MUST rc rows_field(struct jcan *j, const struct rows_kind *kind, bool optional, 
 /* A number of at least 1; fallback if it is left out. */
 MUST rc number_field(struct jcan *j, const char *key, uint64_t max, uint64_t fallback,
 		     uint64_t *ret);
+/* [SEAT..], not empty, after its key. */
+MUST rc seats_read(struct jcan *j, struct quorum_spec *ret);
 /* "approve":[SEAT..] if it is there. */
 MUST rc seats_field(struct jcan *j, struct quorum_spec *ret);
 /* A field whose only value is true, and is left out otherwise. */
@@ -47,7 +51,8 @@ MUST rc flag_field(struct jcan *j, const char *key, bool *ret);
 /* A field with one permitted word, or left out. */
 MUST rc word_field(struct jcan *j, const char *key, const char *word, bool *ret);
 
-/* policy_time.c, policy_keys.c */
+/* policy_rule.c, policy_time.c, policy_keys.c */
+extern const struct rows_kind rows_rules;
 extern const struct rows_kind rows_windows;
 extern const struct rows_kind rows_freezes;
 extern const struct rows_kind rows_tiers;
