@@ -42,6 +42,7 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 		ECHO(struct keeper_change, keeper_get_change, keeper_put_change(out, c, &m))
 	case KEEPER_KEYS:
 	case KEEPER_CERTS:
+	case KEEPER_PENDING:
 		TRY(keeper_get_strings(body, s, 1));
 		keeper_put_strings(out, c, h->type, s, 1);
 		break;

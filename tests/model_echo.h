@@ -8,6 +8,7 @@
 #include "lib/model/change.h"
 #include "lib/model/evidence.h"
 #include "lib/model/leaf.h"
+#include "lib/model/objection.h"
 #include "lib/model/preapproval.h"
 #include "lib/model/request.h"
 
@@ -69,10 +70,14 @@ MUST static inline rc change_echo(struct view bytes, struct buf *out, struct fau
 {
 	struct document_change d;
 	struct key_change k;
+	struct objection o;
 
 	if (rc_is_ok(document_change_parse(STATEMENT_POLICY, bytes, &d, f)) ||
-	    rc_is_ok(document_change_parse(STATEMENT_ROSTER, bytes, &d, f)))
+	    rc_is_ok(document_change_parse(STATEMENT_ROSTER, bytes, &d, f)) ||
+	    rc_is_ok(document_change_parse(STATEMENT_RECOVERY, bytes, &d, f)))
 		return document_change_encode(&d, out, f);
+	if (rc_is_ok(objection_parse(bytes, &o, f)))
+		return objection_encode(&o, out, f);
 	TRY(key_change_parse(bytes, &k, f));
 	return key_change_encode(&k, out, f);
 }

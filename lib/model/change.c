@@ -6,9 +6,17 @@
 
 /* ---- Policy and roster ----------------------------------------------------------------------*/
 
+/* Of the subject: what the document is. */
+static const char *document_name(enum statement_kind kind)
+{
+	return kind == STATEMENT_POLICY ? "policy" : "roster";
+}
+
 static rc document_read(struct jcan *j, struct document_change *c)
 {
 	struct digest subject;
+	bool has_tests;
+	size_t tests;
 	size_t at;
 
 	TRY(jcan_key(j, "document"));
@@ -18,7 +26,13 @@ static rc document_read(struct jcan *j, struct document_change *c)
 	TRY(jcan_raw(j, &c->document));
 	TRY(field_time(j, "expires", &c->expires));
 	TRY(field_digest(j, "previous", &c->previous));
-	TRY(envelope_end(j, c->kind, statement_info(c->kind)->name, &subject));
+	TRY(jcan_key_optional(j, "tests", &has_tests));
+	tests = j->at;
+	if (has_tests && tests < j->in.len && j->in.ptr[tests] != '{')
+		return fault_set(j->fault, RC_SYNTAX, tests, "tests is not an object");
+	if (has_tests)
+		TRY(jcan_raw(j, &c->tests));
+	TRY(envelope_end(j, c->kind, document_name(c->kind), &subject));
 	c->digest = digest_of(c->document);
 	if (!digest_is_equal(&c->digest, &subject))
 		return fault_set(j->fault, RC_MISMATCH, at,
@@ -28,7 +42,7 @@ static rc document_read(struct jcan *j, struct document_change *c)
 
 static bool is_document(enum statement_kind kind)
 {
-	return kind == STATEMENT_POLICY || kind == STATEMENT_ROSTER;
+	return kind == STATEMENT_POLICY || kind == STATEMENT_ROSTER || kind == STATEMENT_RECOVERY;
 }
 
 rc document_change_parse(enum statement_kind kind, struct view bytes, struct document_change *ret,
@@ -66,7 +80,11 @@ rc document_change_encode(const struct document_change *c, struct buf *out, stru
 	jcan_out_raw(&w, c->document);
 	field_out_time(&w, "expires", c->expires);
 	field_out_digest(&w, "previous", &c->previous);
-	envelope_out_end(&w, c->kind, statement_info(c->kind)->name, &digest);
+	if (c->tests.len > 0) {
+		jcan_out_key(&w, "tests");
+		jcan_out_raw(&w, c->tests);
+	}
+	envelope_out_end(&w, c->kind, document_name(c->kind), &digest);
 	r = jcan_out_done(&w);
 	if (!rc_is_ok(r))
 		return fault_set(f, r.code, 0, "%s change: %s", statement_info(c->kind)->name,

@@ -3,7 +3,10 @@
  * policy, roster: predicate {"document":{...},"expires":T,"previous":HEX}, subject name "policy" or
  *   "roster" with the SHA-256 of the document's canonical bytes. previous is the digest of the
  *   document in force (64 zeros at init). No origin: every keeper accepts the same versions.
- * keyadmin: predicate
+ *   "tests":{...} behind previous, if there are any: the test document (policy/cases.h) that the
+ *   signers want run; the keeper keeps it and does not look inside.
+ * recovery: as roster, signed by recovery keys of the policy in force (policy.h) and by nobody
+ * else. keyadmin: predicate
  * {"action":A,"expires":T,"key":NAME,"nonce":HEX32,"origin":TEXT,"params":{...}}, subject name
  * "params" with the SHA-256 of the params object's bytes create
  * {"algorithm":"rsa-3072"|..,"token":NAME} import      {"certificates":[BASE64 DER,..leaf first]}
@@ -42,10 +45,11 @@ enum key_action {
 };
 
 struct document_change {
-	enum statement_kind kind; /* STATEMENT_POLICY or STATEMENT_ROSTER */
+	enum statement_kind kind; /* STATEMENT_POLICY, STATEMENT_ROSTER or STATEMENT_RECOVERY */
 	struct view document;	  /* canonical bytes of an object, inside the statement */
 	struct digest digest;	  /* of document; encode computes it itself */
 	struct digest previous;
+	struct view tests; /* canonical bytes of an object, inside the statement; empty: none */
 	unix_time expires;
 };
 

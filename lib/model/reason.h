@@ -141,6 +141,13 @@
 	X(CHANGE_INVALID, "change.invalid", "the new document is not valid", "see the text")       \
 	X(CHANGE_EXPIRED, "change.expired", "the change's own deadline has passed",                \
 	  "propose it anew")                                                                       \
+	X(CHANGE_DELAY, "change.delay", "the change is accepted and not in force yet",             \
+	  "wait until the time named, or greatseal policy object")                                 \
+	X(CHANGE_RECOVERY, "change.recovery", "the roster is not changed so by recovery keys",     \
+	  "see the text")                                                                          \
+	X(CHANGE_OBJECTION, "change.objection",                                                    \
+	  "the change does not wait for its time, or was stopped",                                 \
+	  "greatseal policy pending lists what waits")                                             \
 	/* the artifact (server and worker) */                                                     \
 	X(ARTIFACT_MISSING, "artifact.missing", "a file of the request is not uploaded",           \
 	  "upload it; greatseal submit does so")                                                   \

@@ -29,6 +29,8 @@ enum statement_kind {
 	STATEMENT_HOSTADMIN, /* hosts whose key comes by enrolment: invite, lock, unlock, forget */
 	STATEMENT_ENROLMENT, /* a host's own key: enrolment and renewal, signed by that key */
 	STATEMENT_ACCESS,    /* grants of a role for a while, and their end (access.h) */
+	STATEMENT_RECOVERY,  /* the next roster, signed by recovery keys of the policy */
+	STATEMENT_OBJECTION, /* to a policy or roster that is accepted and not in force yet */
 	STATEMENT__COUNT
 };
 
@@ -42,6 +44,7 @@ enum statement_kind {
 #define CALL_BYTES_MAX 16384u
 #define HOSTADMIN_BYTES_MAX 12288u
 #define ENROLMENT_BYTES_MAX 2048u
+#define OBJECTION_BYTES_MAX 12288u
 #define ACCESS_BYTES_MAX 12288u
 #define EVIDENCE_BYTES_MAX (512u << 10)	   /* 256 names, all escaped as \u00XX */
 #define PREAPPROVAL_BYTES_MAX (512u << 10) /* 128 items with 2 KiB of parameters each */

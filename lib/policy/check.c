@@ -4,6 +4,7 @@
 #include "lib/policy/artifact.h"
 #include "lib/policy/floors.h"
 #include "lib/policy/matching.h"
+#include "lib/policy/policy_read.h"
 #include "lib/policy/quorum.h"
 
 struct context {
@@ -207,6 +208,7 @@ static rc check_all(const struct context *c)
 	TRY(quorum_check(c, &c->policy->admin, "admin"));
 	TRY(quorum_check(c, &c->policy->change, "change"));
 	TRY(quorum_check(c, &c->policy->unlock, "unlock"));
+	TRY(recovery_check(c->policy, c->roster, c->fault));
 	for (size_t i = 0; i < c->policy->rule_count; i++)
 		TRY(rule_check(c, &c->policy->rules[i]));
 	for (size_t i = 0; i < c->policy->tier_count; i++) {

@@ -32,12 +32,13 @@ void policy_free(struct policy *p)
 	free(p->freezes);
 	free(p->admin.seats);
 	free(p->change.seats);
+	recovery_release(&p->recovery);
 	free(p->unlock.seats);
 	buf_release(&p->bytes);
 	free(p);
 }
 
-/* {"approve":[..]} of admin, change and unlock. */
+/* {"approve":[..]} of admin and unlock. */
 static rc quorum_read(struct jcan *j, const char *key, struct quorum_spec *ret)
 {
 	rc r;
@@ -164,9 +165,10 @@ static rc policy_read(struct policy *p, struct fault *f)
 	jcan_init(&j, buf_view(&p->bytes), f);
 	TRY(jcan_object(&j));
 	TRY(quorum_read(&j, "admin", &p->admin));
-	TRY(quorum_read(&j, "change", &p->change));
+	TRY(change_read(&j, p));
 	TRY(rows_field(&j, &rows_freezes, true, (void **)&p->freezes, &p->freeze_count));
 	TRY(rows_field(&j, &rows_keys, true, (void **)&p->keys, &p->key_count));
+	TRY(recovery_read(&j, p));
 	TRY(rows_field(&j, &rows_rules, false, (void **)&p->rules, &p->rule_count));
 	TRY(rows_field(&j, &rows_tiers, true, (void **)&p->tiers, &p->tier_count));
 	TRY(quorum_read(&j, "unlock", &p->unlock));

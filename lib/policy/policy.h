@@ -1,9 +1,10 @@
 /* policy - the compiled policy document: rules in force, immutable once parsed.
  *
  * Canonical JSON document (inside a policy statement, model/change.h):
- * {"admin":{"approve":[SEAT..]},"change":{"approve":[SEAT..]},
+ * {"admin":{"approve":[SEAT..]},"change":{"approve":[SEAT..],"delay":SECONDS?},
  *  "freezes":[{"from":LOCAL,"keys":[GLOB..],"name":NAME,"reason":TEXT?,"to":LOCAL,"zone":ZONE}..]?,
  *  "keys":[{"formats":[TEXT..]?,"name":NAME,"rate":[RATE..]?,"tier":NAME?}..]?,
+ *  "recovery":{"delay":SECONDS,"keys":[KEY..],"need":N}?,
  *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"break_glass":true?,
  *    "formats":[TEXT..],"from":[NAME..],"keys":[NAME..],"max_deadline":SECONDS?,"max_uses":N?,
  *    "mode":"observe"?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"reason":"required"?,
@@ -164,6 +165,15 @@ struct rule_ref {
 	const struct rule *rule;
 };
 
+/* Who puts a new roster in place when the people of the old one cannot: keys that are nobody's. */
+#define POLICY_RECOVERY_KEYS_MAX 16u
+struct recovery {
+	uint64_t delay;
+	struct sshkey **keys; /* in the document's order */
+	size_t key_count;
+	uint32_t need; /* so many of them; 0: the policy has no recovery */
+};
+
 struct policy {
 	uint64_t version;
 	struct rule *rules;
@@ -180,6 +190,8 @@ struct policy {
 	size_t freeze_count;
 	struct quorum_spec admin;
 	struct quorum_spec change;
+	uint64_t change_delay; /* seconds from the quorum to being in force; 0: at once */
+	struct recovery recovery;
 	struct quorum_spec unlock;
 	struct digest digest; /* of the document's canonical bytes */
 	struct buf bytes;
@@ -231,9 +243,10 @@ bool freeze_names(const struct freeze *z, const struct name *key);
  * the people of the roster, and a rule's also when any one person whom it lets request is left out;
  * no rule undercuts the tier of a key that it names (every set of people that fills the rule's
  * seats fills the tier's; no number is larger; upload as the tier says; not unattended where the
- * tier has seats). Run before a new policy or roster is accepted. RC_NOTFOUND a name that the
- * roster lacks; RC_DENIED a quorum that cannot be filled, or a floor that is undercut; RC_LIMIT
- * more comparisons with tiers than FLOORS_WORK_MAX (floors.h); RC_NOMEM. */
+ * tier has seats); no recovery key is in the roster. Run before a new policy or roster is accepted.
+ * RC_NOTFOUND a name that the roster lacks; RC_DENIED a quorum that cannot be filled, a floor that
+ * is undercut, or a recovery key that is somebody's; RC_LIMIT more comparisons with tiers than
+ * FLOORS_WORK_MAX (floors.h); RC_NOMEM. */
 MUST rc policy_check(const struct policy *p, const struct roster *r, struct fault *f);
 
 /* That every zone of windows and freezes can be read. RC_NOTFOUND and what reading and tzif_parse

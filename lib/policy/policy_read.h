@@ -51,6 +51,13 @@ MUST rc flag_field(struct jcan *j, const char *key, bool *ret);
 /* A field with one permitted word, or left out. */
 MUST rc word_field(struct jcan *j, const char *key, const char *word, bool *ret);
 
+/* policy_change.c: "change":{"approve":[..],"delay":N?}; "recovery":{..} if it is there. */
+MUST rc change_read(struct jcan *j, struct policy *p);
+MUST rc recovery_read(struct jcan *j, struct policy *p);
+void recovery_release(struct recovery *r);
+/* No recovery key is in the roster: whoever has one is no person of it. RC_DENIED. */
+MUST rc recovery_check(const struct policy *p, const struct roster *r, struct fault *f);
+
 /* policy_rule.c, policy_time.c, policy_keys.c */
 extern const struct rows_kind rows_rules;
 extern const struct rows_kind rows_windows;

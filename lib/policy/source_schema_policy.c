@@ -9,6 +9,40 @@ static const struct source_field quorum_fields[] = {
 };
 static OBJECT(quorum, "a quorum");
 
+static const struct source_field change_fields[] = {
+	LIST_ROW("approve", word_seat, POLICY_SEATS_MAX,
+		 "the seats, each filled by a person of its own"),
+	{.name = "delay",
+	 .type = SOURCE_SECONDS,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "how long what they accept waits before it is in force (default: not at all)"},
+};
+static OBJECT(change, "a change");
+
+static const struct source_field recovery_fields[] = {
+	{.name = "need",
+	 .type = SOURCE_NUMBER,
+	 .required = true,
+	 .min = 1,
+	 .max = POLICY_RECOVERY_KEYS_MAX,
+	 .help = "how many of the keys sign the new roster"},
+	{.name = "delay",
+	 .type = SOURCE_SECONDS,
+	 .required = true,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "how long the new roster waits, while the quorum of change may object"},
+	{.name = "keys",
+	 .type = SOURCE_TEXTS,
+	 .required = true,
+	 .min = 1,
+	 .max = POLICY_RECOVERY_KEYS_MAX,
+	 .word = &word_key,
+	 .help = "public SSH keys that nobody in the roster has"},
+};
+static OBJECT(recovery, "a recovery");
+
 #define MAYBE_ROW(field, word_type, text)                                                          \
 	{                                                                                          \
 		.name = (field), .type = SOURCE_TEXTS, .min = 1, .max = ARTIFACT_LIST_MAX,         \
@@ -246,9 +280,17 @@ static OBJECT(key, "a key");
 
 static const struct source_field policy_fields[] = {
 	VERSION_ROW,
-	QUORUM_ROW("change", "who may replace policy or roster, asked of the policy in force"),
+	{.name = "change",
+	 .type = SOURCE_MAP,
+	 .required = true,
+	 .object = &source_change,
+	 .help = "who may replace policy or roster, asked of the policy in force"},
 	QUORUM_ROW("admin", "who creates, certifies and retires keys"),
 	QUORUM_ROW("unlock", "who unlocks a key that anybody may lock"),
+	{.name = "recovery",
+	 .type = SOURCE_MAP,
+	 .object = &source_recovery,
+	 .help = "keys that replace the roster when its people cannot"},
 	PART_ROW("windows", window, POLICY_WINDOWS_MAX, "when rules that name them may be used"),
 	PART_ROW("freezes", freeze, POLICY_FREEZES_MAX, "when keys are not used"),
 	PART_ROW("tiers", tier, POLICY_TIERS_MAX, "floors that the rules for keys keep to"),

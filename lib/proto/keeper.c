@@ -36,6 +36,7 @@ static const struct gate requests[] = {
 			  4 + ENROLMENT_BYTES_MAX + 2 * SIG_STRING + 4 + KEEPER_ATTESTATION_MAX},
 	[KEEPER_RENEW] = {"renew", 4 + ENROLMENT_BYTES_MAX + SIG_STRING},
 	[KEEPER_HOSTS] = {"hosts", 2 * (4 + KEEPER_STRING_MAX)},
+	[KEEPER_PENDING] = {"pending", 4 + KEEPER_STRING_MAX},
 };
 
 static const struct gate replies[] = {
@@ -120,7 +121,7 @@ static const uint8_t kind_codes[] = {
 	[STATEMENT_CALL] = 0, /* never sent */
 	[STATEMENT_SCAN] = 10,	      [STATEMENT_REBUILD] = 11,	  [STATEMENT_PROVENANCE] = 12,
 	[STATEMENT_PREAPPROVAL] = 13, [STATEMENT_HOSTADMIN] = 15, [STATEMENT_ENROLMENT] = 16,
-	[STATEMENT_ACCESS] = 18,
+	[STATEMENT_ACCESS] = 18,      [STATEMENT_RECOVERY] = 19,  [STATEMENT_OBJECTION] = 20,
 };
 _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 
@@ -131,7 +132,7 @@ _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 #define CHANGE_LAST 9
 #define EVIDENCE_FIRST 10
 #define EVIDENCE_LAST 13
-#define KIND_LAST 18 /* any statement that the journal may hold */
+#define KIND_LAST 20 /* any statement that the journal may hold */
 
 static void put_kind(struct buf *out, enum statement_kind kind, uint8_t first, uint8_t last)
 {
@@ -161,7 +162,8 @@ static bool is_change(enum statement_kind kind)
 	uint8_t code = (unsigned)kind < STATEMENT__COUNT ? kind_codes[kind] : 0;
 
 	return (code >= DOCUMENT_FIRST && code <= CHANGE_LAST) || kind == STATEMENT_HOSTADMIN ||
-	       kind == STATEMENT_ACCESS;
+	       kind == STATEMENT_ACCESS || kind == STATEMENT_RECOVERY ||
+	       kind == STATEMENT_OBJECTION;
 }
 
 static void put_change_kind(struct buf *out, enum statement_kind kind)
@@ -477,7 +479,7 @@ rc keeper_get_change(struct view body, struct keeper_change *ret)
 
 static size_t strings_of(enum keeper_type type)
 {
-	if (type == KEEPER_KEYS || type == KEEPER_CERTS)
+	if (type == KEEPER_KEYS || type == KEEPER_CERTS || type == KEEPER_PENDING)
 		return 1;
 	return type == KEEPER_CSR || type == KEEPER_HOSTS ? 2 : 0;
 }

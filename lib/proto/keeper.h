@@ -51,6 +51,8 @@ enum keeper_type {
 	KEEPER_ENROL = 17,     /* struct keeper_enrol -> R_JSON, once it is durable */
 	KEEPER_RENEW = 18,     /* struct keeper_enrol without token and attestation -> R_JSON */
 	KEEPER_HOSTS = 19,     /* {string name or empty, string after or empty} -> R_JSON */
+	KEEPER_PENDING = 24, /* {string "policy", "roster" or empty} -> R_JSON: what is accepted and
+				not in force yet */
 	/* replies */
 	KEEPER_R_ERROR = 128, /* struct keeper_error */
 	KEEPER_R_HELLO = 129,
@@ -195,7 +197,8 @@ void keeper_put_digest(struct buf *out, uint64_t correlation, enum keeper_type t
 void keeper_put_evidence(struct buf *out, uint64_t correlation, const struct keeper_evidence *m);
 void keeper_put_change(struct buf *out, uint64_t correlation, const struct keeper_change *m);
 void keeper_put_strings(struct buf *out, uint64_t correlation, enum keeper_type type,
-			const struct view *strings, size_t count); /* KEYS, CSR, CERTS, HOSTS */
+			const struct view *strings, size_t count); /* KEYS, CSR, CERTS, HOSTS,
+								      PENDING */
 void keeper_put_enrol(struct buf *out, uint64_t correlation, enum keeper_type type,
 		      const struct keeper_enrol *m); /* ENROL or RENEW */
 void keeper_put_document_request(struct buf *out, uint64_t correlation, enum statement_kind kind);

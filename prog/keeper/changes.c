@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "prog/keeper/hosts.h"
+#include "prog/keeper/waiting.h"
 
 /* A person signs once in each channel. */
 static rc count_signer(struct change *ch, const struct principal *p, enum sshkey_channel channel,
@@ -312,6 +313,11 @@ static rc check_unfinished(struct keeper *k, const struct change *ch, bool *ret,
 	return OK;
 }
 
+static bool is_document(enum statement_kind kind)
+{
+	return kind == STATEMENT_POLICY || kind == STATEMENT_ROSTER || kind == STATEMENT_RECOVERY;
+}
+
 rc handle_change(struct call *c)
 {
 	struct keeper *k = c->k;
@@ -322,8 +328,8 @@ rc handle_change(struct call *c)
 
 	if (!rc_is_ok(r))
 		return malformed(c, r);
-	if (ch.m.kind != STATEMENT_POLICY && ch.m.kind != STATEMENT_ROSTER &&
-	    ch.m.kind != STATEMENT_KEYADMIN && ch.m.kind != STATEMENT_HOSTADMIN)
+	if (!is_document(ch.m.kind) && ch.m.kind != STATEMENT_KEYADMIN &&
+	    ch.m.kind != STATEMENT_HOSTADMIN && ch.m.kind != STATEMENT_OBJECTION)
 		return malformed(c, RC(RC_UNKNOWN));
 	ch.id = digest_of(ch.m.statement);
 	r = journal_statement_get(k->journal, &ch.id, &known, NULL, NULL, &k->round.fault);
@@ -331,6 +337,8 @@ rc handle_change(struct call *c)
 		return r;
 	if (rc_is_ok(r))
 		TRY(check_unfinished(k, &ch, &unfinished, &c->why));
+	if (rc_is_ok(r) && is_document(known.kind))
+		return change_document_again(c, &ch, &known);
 	if (rc_is_ok(r) && !unfinished) {
 		struct change_answer a = {.kind = known.kind, .id = ch.id, .leaf = known.leaf};
 
@@ -340,6 +348,8 @@ rc handle_change(struct call *c)
 		return change_key(c, &ch, rc_is_ok(r));
 	if (ch.m.kind == STATEMENT_HOSTADMIN)
 		return change_host(c, &ch);
+	if (ch.m.kind == STATEMENT_OBJECTION)
+		return waiting_object(c, &ch);
 	return change_document(c, &ch);
 }
 

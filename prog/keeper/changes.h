@@ -41,5 +41,8 @@ MUST rc change_missing(struct call *c, const struct change *ch, const struct quo
 
 /* ---- change_document.c ----------------------------------------------------------------------*/
 MUST rc change_document(struct call *c, struct change *ch);
+/* The same statement again, which the journal has: how it stands. */
+MUST rc change_document_again(struct call *c, const struct change *ch,
+			      const struct journal_statement *known);
 
 #endif

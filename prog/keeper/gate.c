@@ -1,4 +1,5 @@
 #include "prog/keeper/gate.h"
+#include "prog/keeper/waiting.h"
 
 #include "lib/base/log.h"
 
@@ -30,9 +31,10 @@ static const struct row rows[] = {
 	[KEEPER_ENROL] = {"enrol", handle_enrol, GATE_WRITES},
 	[KEEPER_RENEW] = {"renew", handle_renew, GATE_WRITES},
 	[KEEPER_HOSTS] = {"hosts", handle_hosts, 0},
+	[KEEPER_PENDING] = {"pending", handle_pending, 0},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
-_Static_assert(ROWS == KEEPER_HOSTS + 1, "one row per request type");
+_Static_assert(ROWS == KEEPER_PENDING + 1, "one row per request type");
 
 rc malformed(struct call *c, rc r)
 {
@@ -51,6 +53,10 @@ static rc check_writable(struct keeper *k, struct refusal *why)
 	if (k->round.now < k->ledger.head.time)
 		return refuse(why, REASON_TIME_CLOCK, "the clock is %lld s behind the log",
 			      (long long)(k->ledger.head.time - k->round.now));
+	/* Its round has failed and is tried again: nothing is decided by what it replaces. */
+	if (waiting_is_due(k))
+		return refuse(why, REASON_KEEPER_STORAGE, "%s",
+			      "a policy or roster is due that could not be written");
 	return OK;
 }
 

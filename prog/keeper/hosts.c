@@ -203,6 +203,11 @@ static rc each_row(struct keeper *k, const struct roster *roster, bool forget, s
 	}
 }
 
+rc hosts_check(struct keeper *k, const struct roster *roster, struct refusal *why)
+{
+	return each_row(k, roster, false, why);
+}
+
 rc hosts_prune(struct keeper *k, const struct roster *roster, struct refusal *why)
 {
 	TRY(each_row(k, roster, false, why));

@@ -20,7 +20,9 @@ MUST rc hosts_plan(struct keeper *k, const struct host_change *c, struct journal
 MUST rc hosts_store(struct keeper *k, const struct host_change *c, struct journal_host *row,
 		    uint64_t leaf);
 /* Hosts that the new roster does not list, or lists with another way to their key, are forgotten.
- * RC_DENIED change.invalid: it gives the key of a host to somebody; then nothing is forgotten. */
+ * RC_DENIED change.invalid: it gives the key of a host to somebody; then nothing is forgotten.
+ * check only looks. */
+MUST rc hosts_check(struct keeper *k, const struct roster *roster, struct refusal *why);
 MUST rc hosts_prune(struct keeper *k, const struct roster *roster, struct refusal *why);
 
 /* The host as the roster lists it, if its key comes by enrolment. RC_DENIED who.host. */

@@ -26,7 +26,7 @@
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 3      /* 2 had no evidence, preapprovals, hosts, channels of acts */
+#define JOURNAL_VERSION 3      /* 2 had no evidence, preapprovals, hosts, channels, delays */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
@@ -315,6 +315,28 @@ MUST rc journal_host_key_get(struct journal *j, const struct name *host, const s
 /* The host CA's own certificate, written once. get appends; RC_NOTFOUND. */
 MUST rc journal_host_ca_put(struct journal *j, struct view der, struct fault *f);
 MUST rc journal_host_ca_get(struct journal *j, struct buf *out, struct fault *f);
+
+/* ---- Policy and roster that wait for their time (journal_waiting.c)
+ * ---------------------------------------------------------------------------*/
+#define JOURNAL_WAITING_MAX 2u /* one policy, one roster */
+struct journal_waiting {
+	enum statement_kind document; /* STATEMENT_POLICY or STATEMENT_ROSTER */
+	enum statement_kind kind;     /* of the statement: the same, or STATEMENT_RECOVERY */
+	uint64_t version;
+	uint64_t leaf;		 /* that recorded its acceptance, and has the statement */
+	struct digest statement; /* its digest */
+	struct digest digest;	 /* of the document inside */
+	unix_time given;	 /* when it was accepted */
+	unix_time due;		 /* when it is in force */
+};
+/* RC_CORRUPT: one of the same document waits already. */
+MUST rc journal_waiting_add(struct journal *j, const struct journal_waiting *w, struct fault *f);
+/* At most JOURNAL_WAITING_MAX, the policy first. */
+MUST rc journal_waiting_list(struct journal *j, struct journal_waiting *out, size_t *ret_count,
+			     struct fault *f);
+MUST rc journal_waiting_delete(struct journal *j, enum statement_kind document, struct fault *f);
+/* Whether the statement of this leaf has brought a document into force. */
+MUST rc journal_document_is_at(struct journal *j, uint64_t leaf, bool *ret, struct fault *f);
 
 /* fsck: SQLite's own integrity check. RC_CORRUPT. */
 MUST rc journal_check(struct journal *j, struct fault *f);

@@ -6,7 +6,8 @@
 /* Kinds are stored as numbers. */
 _Static_assert(STATEMENT_REQUEST == 0 && STATEMENT_APPROVAL == 2 && STATEMENT_KEYADMIN == 8 &&
 		       STATEMENT_HOSTADMIN == 14 && STATEMENT_ENROLMENT == 15 &&
-		       STATEMENT_ACCESS == 16 && STATEMENT__COUNT == 17,
+		       STATEMENT_ACCESS == 16 && STATEMENT_RECOVERY == 17 &&
+		       STATEMENT_OBJECTION == 18 && STATEMENT__COUNT == 19,
 	       "the order of kinds is part of the schema");
 
 /* ---- Statements

@@ -109,7 +109,15 @@
 	  "INSERT OR IGNORE INTO host_binding(host,key,leaf,statement) VALUES(?,?,?,?)")           \
 	X(HOST_KEY_GET, "SELECT leaf,statement FROM host_binding WHERE host=? AND key=?")          \
 	X(HOST_CA_PUT, "INSERT INTO host_ca(id,certificate) VALUES(1,?)")                          \
-	X(HOST_CA_GET, "SELECT certificate FROM host_ca WHERE id=1")
+	X(HOST_CA_GET, "SELECT certificate FROM host_ca WHERE id=1")                               \
+	X(WAITING_ADD,                                                                             \
+	  "INSERT INTO waiting(document,kind,version,leaf,statement,digest,given,due)"             \
+	  " VALUES(?,?,?,?,?,?,?,?)")                                                              \
+	X(WAITING_LIST,                                                                            \
+	  "SELECT document,kind,version,leaf,statement,digest,given,due FROM waiting"              \
+	  " ORDER BY document")                                                                    \
+	X(WAITING_DELETE, "DELETE FROM waiting WHERE document=?")                                  \
+	X(DOCUMENT_AT, "SELECT digest FROM document WHERE leaf=?")
 
 enum journal_sql {
 #define JOURNAL_SQL_ENUM(name, sql) SQL_##name,
@@ -128,6 +136,7 @@ struct journal {
 extern const char journal_schema[];
 extern const char journal_schema_evidence[];
 extern const char journal_schema_hosts[];
+extern const char journal_schema_waiting[];
 extern const char journal_pragmas[];
 extern const char *const journal_sql_text[SQL__COUNT];
 

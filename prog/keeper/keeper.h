@@ -79,6 +79,7 @@ struct round {
 	struct roster *roster;
 	struct key_row row;
 	bool has_row;
+	bool waiting; /* what waits is other than before */
 };
 
 /* One request with all that is known about it now. */
@@ -124,6 +125,10 @@ struct keeper {
 	struct pool *pool;
 	struct policy *policy;
 	struct roster *roster;
+	/* accepted, and not in force yet (waiting.c) */
+	struct journal_waiting waiting[JOURNAL_WAITING_MAX];
+	size_t waiting_count;
+	int64_t waiting_retry; /* monotonic: not before */
 	struct zone_source zones;
 	struct sshsig_rules sig_rules;
 	struct round round;
@@ -246,13 +251,15 @@ void key_work_free(struct key_work *w);
 MUST rc key_work_await(struct call *c, struct key_work *w, struct refusal *why);
 /* The pool has run it: row, leaf, answer, all in the open round. */
 MUST rc key_work_finish(struct keeper *k, struct key_work *w, struct fault *f);
-/* R_CHANGE JSON. leaf UINT64_MAX: none; missing NULL: state "done". */
+/* R_CHANGE JSON. leaf UINT64_MAX: none; missing: state "pending"; else due: state "accepted", in
+ * force then; else state "done". */
 struct change_answer {
 	enum statement_kind kind;
 	struct digest id;
 	const struct digest *object;
 	uint64_t leaf;
 	const struct quorum_result *missing;
+	unix_time due;
 };
 struct jcan_out;
 /* Adds "missing":["1 of security",..]. */
@@ -271,6 +278,8 @@ struct replies {
 	void *ctx;
 };
 void round_begin(struct keeper *k);
+/* Frees the new policy and roster of a round that is not to bring them. */
+void round_forget_documents(struct round *r);
 /* Commits, publishes, applies. RC_OK: held answers may leave. RC_IO and so on with *ret_fatal
  * false: nothing happened, answers must be replaced by keeper.storage; true: exit and load again.
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/codec/jcan.h"
+#include "lib/model/field.h"
 
 /* ---- Rows as records: strings of u32 length, numbers big-endian ------------------------------*/
 
@@ -67,6 +68,8 @@ void change_json(const struct change_answer *a, struct buf *out)
 
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
+	if (a->missing == NULL && a->due != 0)
+		field_out_time(&w, "due", a->due);
 	jcan_out_key(&w, "id");
 	jcan_out_hex(&w, digest_view(&a->id));
 	jcan_out_key(&w, "kind");
@@ -82,9 +85,11 @@ void change_json(const struct change_answer *a, struct buf *out)
 		jcan_out_hex(&w, digest_view(a->object));
 	}
 	jcan_out_key(&w, "reason");
-	jcan_out_string(&w, reason_id(a->missing != NULL ? REASON_CHANGE_QUORUM : REASON_NONE));
+	jcan_out_string(&w, reason_id(a->missing != NULL ? REASON_CHANGE_QUORUM
+				      : a->due != 0	 ? REASON_CHANGE_DELAY
+							 : REASON_NONE));
 	jcan_out_key(&w, "state");
-	jcan_out_string(&w, a->missing != NULL ? "pending" : "done");
+	jcan_out_string(&w, a->missing != NULL ? "pending" : a->due != 0 ? "accepted" : "done");
 	jcan_out_object_end(&w);
 	if (!rc_is_ok(jcan_out_done(&w)))
 		buf_fail(out, RC_LIMIT);

@@ -11,6 +11,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "prog/keeper/gate.h"
+#include "prog/keeper/waiting.h"
 
 #define IDLE_MS 1000	/* wake-up for the clock and the WAL */
 #define STOP_SECONDS 30 /* jobs in flight have this long at the end */
@@ -378,6 +379,8 @@ static rc run_round(struct loop *l, struct fault *f)
 	l->waits = false;
 	if (!k->ledger.lagging)
 		fail_round(k, watch_clock(l, &k->round.fault));
+	if (!k->round.failed)
+		fail_round(k, waiting_run(k, mono_seconds(), &k->round.fault));
 	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX && !round_is_full(l); i++) {
 		/* Where the reading begins goes round, so that nobody is always last. */
 		struct conn *c = &l->conn[(i + l->next_id) % LOOP_CONNECTIONS_MAX];

@@ -7,6 +7,7 @@
 
 #include "lib/base/log.h"
 #include "prog/keeper/enrol.h"
+#include "prog/keeper/waiting.h"
 
 static int64_t mono_seconds(void)
 {
@@ -50,6 +51,14 @@ void round_begin(struct keeper *k)
 	key_row_init(&r->row);
 }
 
+void round_forget_documents(struct round *r)
+{
+	policy_free(r->policy);
+	roster_free(r->roster);
+	r->policy = NULL;
+	r->roster = NULL;
+}
+
 /* ---- End -----------------------------------------------------------------------------------*/
 
 static void drop(struct keeper *k)
@@ -60,16 +69,13 @@ static void drop(struct keeper *k)
 	for (size_t i = 0; i < r->job_count; i++)
 		sign_job_free(r->jobs[i]);
 	key_work_free(r->key_work);
-	policy_free(r->policy);
-	roster_free(r->roster);
+	round_forget_documents(r);
 	key_row_release(&r->row);
 	k->waiter_count = r->waiters;
 	for (size_t i = 0; i < k->waiter_count; i++)
 		k->waiters[i].marked = false;
 	r->job_count = 0;
 	r->key_work = NULL;
-	r->policy = NULL;
-	r->roster = NULL;
 	r->has_row = false;
 }
 
@@ -167,6 +173,11 @@ static rc apply(struct keeper *k, struct fault *f)
 		roster_free(k->roster);
 		k->roster = r->roster;
 		r->roster = NULL;
+	}
+	if (r->waiting) {
+		TRY(waiting_load(k, f));
+		k->waiting_retry = 0;
+		r->waiting = false;
 	}
 	if (r->has_row)
 		bad = put_row(k, &r->row, f);
@@ -321,6 +332,7 @@ rc keeper_load(struct keeper *k, struct fault *f)
 	TRY(load_document(k, STATEMENT_ROSTER, f));
 	TRY(load_document(k, STATEMENT_POLICY, f));
 	TRY(journal_key_each(k->journal, load_key, k, f));
+	TRY(waiting_load(k, f));
 	k->pending_from = 0;
 	k->pending_end = k->ledger.committed.tree.size;
 	return OK;

@@ -112,7 +112,7 @@ static void acts_round_trip(void **state)
 static void changes_round_trip(void **state)
 {
 	(void)state;
-	round_trips("change", change_echo, 8);
+	round_trips("change", change_echo, 11);
 }
 
 static void evidence_round_trips(void **state)
