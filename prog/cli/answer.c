@@ -1,12 +1,8 @@
 #include "prog/cli/answer.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "prog/cli/api.h"
-
-#define POLL_SECONDS 25
-#define RETRY_MAX_SECONDS 8
 
 static const char *mark(const struct cli *c, const char *outcome)
 {
@@ -125,60 +121,6 @@ bool answer_is_final(const json_t *status)
 
 	return strcmp(state, "done") == 0 || strcmp(state, "closed") == 0 ||
 	       json_number(status, "uses_done") > 0;
-}
-
-/* Sleeps between tries while the server is away; doubles up to the maximum. */
-static void pause_for(unsigned *seconds)
-{
-	struct timespec ts = {.tv_sec = (time_t)*seconds};
-
-	(void)nanosleep(&ts, NULL);
-	*seconds = *seconds * 2 > RETRY_MAX_SECONDS ? RETRY_MAX_SECONDS : *seconds * 2;
-}
-
-static uint64_t poll_seconds(unix_time end, unix_time now)
-{
-	if (end == 0 || end - now > POLL_SECONDS)
-		return POLL_SECONDS;
-	return end > now ? (uint64_t)(end - now) : 0;
-}
-
-rc answer_wait(struct cli *c, const char *request, uint64_t timeout, json_t **ret)
-{
-	unix_time now = clock_now(&clock_system);
-	unix_time end = timeout == 0 ? 0 : now + (unix_time)timeout;
-	const struct api_call get = {.method = "GET"};
-	json_int_t version = 0;
-	unsigned retry = 1;
-
-	for (;;) {
-		json_t *answer = NULL;
-		rc r = api_json(c, &get, &answer,
-				"/v1/requests/%s/wait?since=%" JSON_INTEGER_FORMAT "&timeout=%llu",
-				request, version, (unsigned long long)poll_seconds(end, now));
-
-		now = clock_now(&clock_system);
-		if (r.code == RC_PEER || r.code == RC_BUSY || r.code == RC_IO) {
-			if (end != 0 && now >= end)
-				return r;
-			cli_say(c, "%s; trying again", c->problem.text);
-			pause_for(&retry);
-			now = clock_now(&clock_system);
-			continue;
-		}
-		TRY(r);
-		retry = 1;
-		version = json_number(answer, "version");
-		if (answer_is_final(json_object_get(answer, "status"))) {
-			*ret = answer;
-			return OK;
-		}
-		if (end != 0 && now >= end) {
-			*ret = answer;
-			return RC(RC_WAIT);
-		}
-		json_decref(answer);
-	}
 }
 
 /* Looks through the newest requests for the one id that begins so. */

@@ -1,4 +1,4 @@
-/* answer - what the server says about a request, shown to people; and waiting for it to change.
+/* answer - what the server says about a request, shown to people.
  *
  * Owns: the words for states and reasons, exit codes of states. */
 #ifndef GS_CLI_ANSWER_H
@@ -20,11 +20,6 @@ bool answer_is_final(const json_t *status);
 /* "3f9a 1c04 77de 5b20": the first 16 hex digits, to compare between people by eye. */
 #define COMPARE_CODE 20
 void compare_code(const char *hex, char out[COMPARE_CODE]);
-
-/* Follows the request by long poll until it is final, or timeout seconds (0: no limit) are
- * over; survives restarts of the server. *ret is the last answer, the caller's. RC_WAIT when the
- * time is over. */
-MUST rc answer_wait(struct cli *c, const char *request, uint64_t timeout, json_t **ret);
 
 /* A request id from what a person typed: 8 to 64 hex digits, a prefix of exactly one request in the
  * server's lists, or all of them. */

@@ -181,6 +181,8 @@ static rc send(struct cli *c, struct api *a, const struct outgoing *o, struct ht
 	q->method = o->method;
 	q->target = o->target;
 	q->patience = WAIT_PATIENCE;
+	if (q->progress == NULL)
+		q->progress = c->watch;
 	r = https_call(a->client, q, answer, &f);
 	if (!rc_is_ok(r))
 		return transport_problem(c, r, &f);

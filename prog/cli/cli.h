@@ -45,6 +45,7 @@ struct config {
 };
 
 struct api;
+struct https_progress;
 
 struct cli {
 	const struct args *args;
@@ -54,6 +55,7 @@ struct cli {
 	struct config config;
 	bool config_loaded;
 	struct api *api;
+	const struct https_progress *watch; /* looks on during calls, or NULL; see wait.h */
 	struct sshsigner *person_key;
 	struct sshsigner *host_key;
 	struct problem problem;

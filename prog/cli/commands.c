@@ -53,7 +53,7 @@ static const struct option init_options[] = {
 		{"deadline", "TIME", "latest time (default 7d)", false},                           \
 		{"no-upload", NULL, "send digests only, where policy permits", false},             \
 		{"new", NULL, "do not join a request that asks for the same", false},              \
-		{"timeout", "SECONDS", "longest wait (default: the deadline)", false},             \
+		{"timeout", "TIME", "longest wait: 30m, 2h (default: the deadline)", false},       \
 	{                                                                                          \
 		"output", "DIR", "where signed files go (-o, default: signed)", false              \
 	}
@@ -63,7 +63,13 @@ static const struct option submit_options[] = {
 	{"wait", NULL, "wait for the signature and fetch it", false},
 	{0},
 };
-static const struct option sign_options[] = {SUBMIT_OPTIONS, {0}};
+static const struct option sign_options[] = {
+	SUBMIT_OPTIONS,
+	{"wait", NULL, "wait for the signature: the default", false},
+	{"no-wait", NULL, "do not wait: unless it is signed at once, print the id and exit 3",
+	 false},
+	{0},
+};
 
 static const struct option inbox_options[] = {
 	{"all", NULL, "every request", false},
@@ -226,8 +232,10 @@ const struct command command_table[] = {
 	 "it. With --wait it waits as `sign` does.",
 	 submit_options, 1, -1, cmd_submit},
 	{"sign", "FILE...", "Ask for signatures, wait, and fetch them",
-	 "As submit --wait. Survives restarts of the server; run again, it joins the pending "
-	 "request.",
+	 "As submit --wait. Survives restarts of the server. Exit code 3 says that it is not "
+	 "signed\n"
+	 "yet: the time of --timeout is over, SIGINT or SIGTERM came, or --no-wait. The request\n"
+	 "stands, and the same command run again joins it.",
 	 sign_options, 1, -1, cmd_sign},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
 	{"search", "FILE | SHA256", "Requests in which a file occurs",

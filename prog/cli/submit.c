@@ -19,6 +19,7 @@
 #include "prog/cli/encode.h"
 #include "prog/cli/fetch.h"
 #include "prog/cli/files.h"
+#include "prog/cli/wait.h"
 
 #define DEADLINE_DEFAULT (7 * 86400)
 
@@ -331,54 +332,62 @@ static rc submit(struct cli *c, const struct args *a, json_t **ret)
 	return send_request(c, buf_view(&statement), ret);
 }
 
-static rc wait_and_fetch(struct cli *c, const struct args *a, const char *id, json_t **status)
+/* Fetches what is signed. */
+static rc fetch_all(struct cli *c, const struct args *a, const char *id, json_t *status)
 {
-	const char *timeout = args_value(a, "timeout");
-	AUTO(json) json_t *answer = NULL;
-	AUTO(json) json_t *files = NULL;
+	AUTO(json) json_t *files = json_array();
 	const struct fetch_order order = {.request = id,
 					  .use = 1,
 					  .output = args_value(a, "output"),
 					  .sources = (const char *const *)a->words};
-	uint64_t seconds = 0;
-	rc r;
 
-	if (timeout != NULL &&
-	    !rc_is_ok(num_parse_u64(timeout, strlen(timeout), 31536000, &seconds)))
-		return cli_problem(c, RC_USAGE, "", "--timeout %s: seconds", timeout);
-	if (answer_exit(*status) != EXIT_DONE) {
-		cli_say(c, "waiting for request %.16s", id);
-		r = answer_wait(c, id, seconds, &answer);
-		if (r.code != RC_WAIT)
-			TRY(r);
-		json_decref(*status);
-		*status = json_incref(json_object_get(answer, "status"));
-	}
-	if (answer_exit(*status) != EXIT_DONE)
-		return OK;
-	files = json_array();
 	TRY(fetch_request(c, &order, files));
-	return json_object_set(*status, "files", files) == 0
+	return json_object_set(status, "files", files) == 0
 		       ? OK
 		       : cli_problem(c, RC_NOMEM, "", "no memory");
 }
 
+static rc wait_and_fetch(struct cli *c, const struct args *a, uint64_t seconds, json_t **status)
+{
+	enum wait_end end = WAIT_TIMEOUT; /* with --no-wait it is over at once */
+	char id[DIGEST_HEX];
+
+	(void)snprintf(id, sizeof(id), "%s", json_text(*status, "request"));
+	if (answer_exit(*status) != EXIT_DONE && !args_has(a, "no-wait")) {
+		cli_say(c, "waiting for request %.16s", id);
+		TRY(wait_for(c, seconds, status, &end));
+	}
+	if (answer_exit(*status) == EXIT_DONE)
+		return fetch_all(c, a, id, *status);
+	if (answer_exit(*status) == EXIT_WAITING)
+		wait_say(c, id, end);
+	return OK;
+}
+
+/* wait: the signature is wanted, and not the request alone. */
 static rc run(struct cli *c, const struct args *a, bool wait)
 {
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *status = NULL;
-	char id[DIGEST_HEX];
+	uint64_t seconds = 0;
 
+	if (args_value(a, "timeout") != NULL)
+		TRY(wait_time(c, "timeout", args_value(a, "timeout"), &seconds));
 	TRY(submit(c, a, &answer));
 	status = json_incref(json_object_get(answer, "status"));
 	if (strlen(json_text(status, "request")) != 64)
 		return cli_problem(c, RC_PEER, "", "the server's answer has no request id");
-	(void)snprintf(id, sizeof(id), "%s", json_text(status, "request"));
 	if (wait)
-		TRY(wait_and_fetch(c, a, id, &status));
-	if (!cli_print_json(c, status))
-		answer_print_status(c, status);
+		TRY(wait_and_fetch(c, a, seconds, &status));
 	c->exit = answer_exit(status);
+	if (cli_print_json(c, status))
+		return OK;
+	if (args_has(a, "no-wait") && c->exit == EXIT_WAITING)
+		(void)printf(
+			"%s\n",
+			json_text(status, "request")); /* for the script that comes back with it */
+	else
+		answer_print_status(c, status);
 	return OK;
 }
 
@@ -394,5 +403,7 @@ rc cmd_submit(struct cli *c, const struct args *a)
 
 rc cmd_sign(struct cli *c, const struct args *a)
 {
+	if (args_has(a, "wait") && args_has(a, "no-wait"))
+		return cli_problem(c, RC_USAGE, "", "--wait and --no-wait");
 	return run(c, a, true);
 }

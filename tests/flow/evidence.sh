@@ -119,6 +119,11 @@ for n in 1 2; do
 done
 as carol fetch "$id" -o night --quiet >/dev/null
 as carol verify nightly.bin --bundle night/nightly.bin.greatseal --signature night/nightly.bin.p7s >/dev/null || die "a preapproved file does not verify"
+echo morning >morning.bin
+for who in alice dave; do as "$who" preapprove --key nightly --yes morning.bin >/dev/null || die "preapprove of $who"; done
+as carol sign --key nightly --no-wait morning.bin -o night --quiet >/dev/null || die "sign --no-wait of a preapproved file: $?"
+[[ -s night/morning.bin.p7s ]] || die "no signature of a preapproved file"
+ok "sign --no-wait fetches what is signed at once"
 id=$(nightly "night 3" | jq -r .request) || true
 as carol show "$id" --json | jq -e '.status.state == "open"' >/dev/null || die "a third use"
 ok "what was approved beforehand is signed at once, twice and no more, and verifies offline"
