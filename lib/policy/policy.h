@@ -259,9 +259,11 @@ MUST rc policy_check_zones(const struct policy *p, const struct zone_source *zon
  * SHA-256 of rule->json, the key's fingerprint, then 32 bytes for each entry of approve, of request
  * and of from, in the document's order: the digest of the group or principal as model/roster.h
  * defines it, zeros if the roster has none, the SHA-256 of all services' digests for "service:*";
- * then the SHA-256 of the canonical bytes of each window that the rule names, of what the policy
- * says about this key, of the key's tier, and of each freeze that matches the key, in the
- * document's order, as far as there are such. */
+ * the same for each machine whose word artifact asks for: of provenance.by, rebuild.of and scan.by,
+ * so that a builder's new key voids what was approved on the word of the old one; then the SHA-256
+ * of the canonical bytes of each window that the rule names, of what the policy says about this
+ * key, of the key's tier, and of each freeze that matches the key, in the document's order, as far
+ * as there are such. */
 struct digest policy_rule_digest(const struct policy *p, const struct rule *rule,
 				 const struct roster *r, const struct name *key,
 				 const struct digest *key_fingerprint);

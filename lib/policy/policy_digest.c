@@ -1,4 +1,5 @@
-/* What an approval binds to: the digest of the effective rule. */
+/* What an approval binds to: the rule, and everything outside it that can change what it means. */
+#include "lib/policy/artifact.h"
 #include "lib/policy/policy.h"
 
 static struct view group_part(const struct roster *r, bool is_host, const struct name *n)
@@ -51,11 +52,42 @@ static size_t related_parts(const struct policy *p, const struct rule *rule, con
 	return n;
 }
 
+/* The machine of that name; hosts, services and builders share no name. */
+static const struct principal *machine(const struct roster *r, const struct name *n)
+{
+	const struct principal *p = roster_builder(r, n);
+
+	if (p == NULL)
+		p = roster_service(r, n);
+	return p != NULL ? p : roster_host(r, n);
+}
+
+/* Those whose word the rule takes. */
+static size_t maker_parts(const struct rule *rule, const struct roster *r, struct view *out)
+{
+	struct artifact_rule a;
+	const struct artifact_list *const lists[] = {&a.provenance_by, &a.rebuild_of, &a.scan_by};
+	size_t n = 0;
+
+	if (rule->artifact.len == 0)
+		return 0;
+	artifact_rule_of(rule->artifact, &a);
+	for (size_t l = 0; l < 3; l++)
+		for (size_t i = 0; i < lists[l]->count; i++) {
+			struct name name = {""};
+
+			rc_ignore(name_parse(lists[l]->entry[i], &name), "it was read as a name");
+			out[n++] = principal_part(machine(r, &name));
+		}
+	return n;
+}
+
 struct digest policy_rule_digest(const struct policy *p, const struct rule *rule,
 				 const struct roster *r, const struct name *key,
 				 const struct digest *key_fingerprint)
 {
-	struct view parts[3 + POLICY_SEATS_MAX + 3 * POLICY_LIST_MAX + 2 + POLICY_FREEZES_MAX];
+	struct view parts[3 + POLICY_SEATS_MAX + 3 * POLICY_LIST_MAX + 2 + POLICY_FREEZES_MAX +
+			  3 * ARTIFACT_LIST_MAX];
 	size_t n = 0;
 
 	parts[n++] = view_str("greatseal-rule-v1\n");
@@ -71,6 +103,7 @@ struct digest policy_rule_digest(const struct policy *p, const struct rule *rule
 		parts[n++] = ref_part(r, false, &rule->request[i]);
 	for (size_t i = 0; i < rule->from_count; i++)
 		parts[n++] = ref_part(r, true, &rule->from[i]);
+	n += maker_parts(rule, r, parts + n);
 	n += related_parts(p, rule, key, parts + n);
 	return digest_of_parts(parts, n);
 }

@@ -460,6 +460,55 @@ static void rule_digests_follow_what_matters(void **state)
 	}
 }
 
+/* The nightly rule, which names build-07 alone, with this in its artifact, and a roster in which
+ * build-08 is somebody else. */
+static bool stays_with(const char *artifact, const char *old, const char *new)
+{
+	AUTO(buf) struct buf changed;
+	AUTO(buf) struct buf other;
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *before = roster_read();
+	AUTO(roster) struct roster *after = NULL;
+	const struct digest key = {{1}};
+	char with[256];
+	struct digest a;
+	struct digest b;
+
+	(void)snprintf(with, sizeof(with), "{%s\"formats\":[\"cms\"],\"from\"", artifact);
+	replaced("policy.json", "{\"formats\":[\"cms\"],\"from\"", with, &changed);
+	assert_rc(RC_OK, policy_parse(buf_view(&changed), &p, NULL));
+	replaced("roster.json", old, new, &other);
+	assert_rc(RC_OK, roster_parse(buf_view(&other), &after, NULL));
+	a = policy_rule_digest(p, &p->rules[1], before, &p->rules[1].keys[0], &key);
+	b = policy_rule_digest(p, &p->rules[1], after, &p->rules[1].keys[0], &key);
+	return digest_is_equal(&a, &b);
+}
+
+static void rule_digests_follow_whose_word_counts(void **state)
+{
+	static const char *const asks[] = {
+		"\"artifact\":{\"scan\":{\"by\":[\"build-08\"]}},",
+		"\"artifact\":{\"provenance\":{\"by\":[\"build-07\",\"build-08\"]}},",
+		"\"artifact\":{\"rebuild\":{\"agree\":1,\"of\":[\"build-08\"]}},",
+	};
+	/* The same name, its key by enrolment. */
+	static const char host[] =
+		"{\"groups\":[\"build-farm\"],\"keys\":[\"ssh-ed25519 "
+		"AAAAC3NzaC1lZDI1NTE5AAAAIC5QR9OjAhUx+bo2OwdEP5Tq3BLjSmWcaoYJlDoJie9P\"]";
+
+	(void)state;
+	assert_true(stays_with("", "IC5QR9OjAhUx+bo2OwdEP5Tq3BLjSmWcaoYJlDoJie9P",
+			       "IF2eies6vcmAXbZrLHmys79ffGcByUAvlwzD+yb03gmz"));
+	for (size_t i = 0; i < 3; i++) {
+		assert_false(stays_with(asks[i], "IC5QR9OjAhUx+bo2OwdEP5Tq3BLjSmWcaoYJlDoJie9P",
+					"IF2eies6vcmAXbZrLHmys79ffGcByUAvlwzD+yb03gmz"));
+		assert_false(stays_with(asks[i], "\"build-08\"", "\"build-09\""));
+		assert_false(
+			stays_with(asks[i], host, "{\"enrol\":true,\"groups\":[\"build-farm\"]"));
+		assert_true(stays_with(asks[i], "\"version\":1", "\"version\":2"));
+	}
+}
+
 /* The definition in policy.h, written down a second time. */
 static void rule_digests_are_as_documented(void **state)
 {
@@ -491,6 +540,7 @@ static void rule_digests_are_as_documented(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule_digests_follow_whose_word_counts),
 		cmocka_unit_test(the_roster_finds_everybody),
 		cmocka_unit_test(rosters_are_strict),
 		cmocka_unit_test(a_key_stands_for_one),
