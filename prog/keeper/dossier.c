@@ -356,6 +356,9 @@ static enum reason rule_flaw(const struct keeper *k, const struct journal_act *a
 		return REASON_NONE;
 	if (!quorum_holds_seat(&d->rule->approve, p, 1u << a->channel))
 		return REASON_WHO_CHANNEL;
+	if (k->round.now < a->given ||
+	    k->round.now - a->given >= (unix_time)d->rule->approval_lifetime)
+		return REASON_APPROVE_EXPIRED;
 	return d->rule->unsynced && a->synced ? REASON_APPROVE_SYNCED : REASON_NONE;
 }
 

@@ -60,6 +60,7 @@ struct fixture {
 	uint64_t correlation;
 	uint32_t nonce;			 /* counts, so that every statement is another */
 	long clock;			 /* offset of the keeper's clock and of fx_now */
+	unix_time still;		 /* or where both stand still; 0: they run */
 	struct fx_who people[FX_PEOPLE]; /* ends with name NULL */
 	struct fx_who hosts[FX_HOSTS + 1];
 	uint64_t roster_version;
@@ -74,7 +75,9 @@ struct fixture {
 
 /* Makes keys, documents and the directory; no keeper. */
 void fx_prepare(struct fixture *fx);
-/* The same; then runs init and starts the keeper. A keeper is started with the
+/* Runs init and starts the keeper. */
+void fx_init(struct fixture *fx);
+/* Both. A keeper is started with the
  * shims whose files are in the fixture's directory: "crash" (tests/lib/power.h), "gate"
  * (tests/shim/gate.h). */
 void fx_start(struct fixture *fx);
@@ -93,6 +96,8 @@ int fx_connect(struct fixture *fx);
 
 unix_time fx_now(const struct fixture *fx);
 void fx_clock(struct fixture *fx, long offset);
+/* Stops it at t. */
+void fx_clock_at(struct fixture *fx, unix_time t);
 /* In a child about to exec: its clock turns with fx_clock() too. */
 void fx_preload_clock(const struct fixture *fx);
 struct fx_who *fx_person(struct fixture *fx, const char *name);
