@@ -65,6 +65,16 @@ rc document_change_parse(enum statement_kind kind, struct view bytes, struct doc
 	return OK;
 }
 
+rc document_source_parse(enum statement_kind kind, struct view bytes, struct document_change *ret,
+			 struct fault *f)
+{
+	rc r = document_change_parse(kind, bytes, ret, f);
+
+	return r.code == RC_MISMATCH && kind == STATEMENT_ROSTER
+		       ? document_change_parse(STATEMENT_RECOVERY, bytes, ret, f)
+		       : r;
+}
+
 rc document_change_encode(const struct document_change *c, struct buf *out, struct fault *f)
 {
 	struct digest digest = digest_of(c->document);

@@ -76,6 +76,10 @@ struct key_change {
  * Encoders append; what parse would refuse they refuse with the same code. */
 MUST rc document_change_parse(enum statement_kind kind, struct view bytes,
 			      struct document_change *ret, struct fault *f);
+/* The statement that has brought a policy or roster into force: of that kind, or a roster's may be
+ * a recovery. */
+MUST rc document_source_parse(enum statement_kind kind, struct view bytes,
+			      struct document_change *ret, struct fault *f);
 MUST rc document_change_encode(const struct document_change *c, struct buf *out, struct fault *f);
 MUST rc key_change_parse(struct view bytes, struct key_change *ret, struct fault *f);
 MUST rc key_change_encode(const struct key_change *c, struct buf *out, struct fault *f);

@@ -148,6 +148,8 @@
 	  "wait until the time named, or greatseal policy object")                                 \
 	X(CHANGE_RECOVERY, "change.recovery", "the roster is not changed so by recovery keys",     \
 	  "see the text")                                                                          \
+	X(CHANGE_TESTS, "change.tests", "tests that travel with the change fail",                  \
+	  "greatseal policy test, then propose it anew")                                           \
 	X(CHANGE_OBJECTION, "change.objection",                                                    \
 	  "the change does not wait for its time, or was stopped",                                 \
 	  "greatseal policy pending lists what waits")                                             \

@@ -10,7 +10,9 @@
 #include "prog/cli/inspect.h"
 #include "prog/cli/key.h"
 #include "prog/cli/log.h"
+#include "prog/cli/change_show.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/recover.h"
 #include "prog/cli/preapprove.h"
 #include "prog/cli/receipts.h"
 #include "prog/cli/show.h"
@@ -177,8 +179,17 @@ static const struct option test_options[] = {
 	{"roster", "FILE", "this roster instead of the one that the tests name", false},
 	{0},
 };
+static const struct option recover_options[] = {
+	{"recovery-key", "PATH", "SSH key that the policy lists under recovery; may be repeated",
+	 true},
+	{"statement", "FILE", "what is signed: read if it is there, else written for the others",
+	 false},
+	{0},
+};
 static const struct option propose_options[] = {
-	{"tests", "FILE", "propose nothing unless these tests pass", false}, {0}};
+	{"tests", "FILE", "propose nothing unless these tests pass, which then travel with it",
+	 false},
+	{0}};
 #define BY_OPTIONS                                                                                 \
 	{"by", "NAME", "the machine that says so (default: this host)", false},                    \
 	{                                                                                          \
@@ -295,12 +306,26 @@ const struct command command_table[] = {
 	 none, 1, 1, cmd_policy_schema},
 	{"policy propose", "FILE", "Propose the next version and sign it", "From YAML or JSON.",
 	 propose_options, 1, 1, cmd_policy_propose},
-	{"policy pending", "", "Changes that wait for signatures", "", none, 0, 0, cmd_change_list},
+	{"policy pending", "", "Changes that wait for signatures, or to come into force", "", none,
+	 0, 0, cmd_change_list},
+	{"policy show-change", "CHANGE", "What a proposed policy or roster would change",
+	 "Lines, rules, quorums, approvals that become void, and the tests that travel with it: "
+	 "all\n"
+	 "computed here from the statement that is to be signed.",
+	 none, 1, 1, cmd_change_show},
+	{"policy object", "CHANGE", "Stop a policy or roster that is not in force yet",
+	 "One person of the quorum change suffices; against a recovery, it takes all of it.",
+	 message_option, 1, 1, cmd_change_object},
 	{"policy sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
 	{"roster show", "", "The roster in force", "", none, 0, 0, cmd_roster_show},
 	{"roster propose", "FILE", "Propose the next version and sign it", "From YAML or JSON.",
 	 propose_options, 1, 1, cmd_roster_propose},
+	{"roster recover", "FILE", "Put a new roster in place with recovery keys",
+	 "For when the people of the roster cannot sign. As many keys sign as the policy needs,\n"
+	 "here or one after the other over the same --statement; then it waits, and everybody is\n"
+	 "told.",
+	 recover_options, 1, 1, cmd_roster_recover},
 	{"roster sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
 	{"key list", "", "The keys that the keeper holds", "", none, 0, 0, cmd_key_list},

@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "lib/crypt/sshsig.h"
-#include "lib/format/diff.h"
 #include "lib/model/change.h"
 #include "lib/model/hostadmin.h"
+#include "lib/model/objection.h"
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/change_show.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/policy.h"
 
@@ -85,6 +86,9 @@ rc change_say(struct cli *c, const json_t *answer)
 		c->exit = EXIT_WAITING;
 	if (!cli_print_json(c, answer))
 		print_change(c, answer);
+	if (!c->json && json_is_string(json_object_get(answer, "due")))
+		(void)printf("  in force at %s, unless somebody objects\n",
+			     json_text(answer, "due"));
 	return OK;
 }
 
@@ -113,22 +117,25 @@ static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
 	AUTO(json) json_t *current = NULL;
 	AUTO(policy_file) struct policy_file file = {0};
 	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf tests = {0};
 	struct document_change change = {.kind = kind};
 	bool is_policy = kind == STATEMENT_POLICY;
 	struct fault f = {0};
 	uint64_t version;
 
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	buf_init(&tests, DOCUMENT_BYTES_MAX);
 	TRY(policy_file_read(c, is_policy ? SOURCE_POLICY : SOURCE_ROSTER, a->words[0], &file));
 	version = is_policy ? file.policy->version : file.roster->version;
 	if (args_value(a, "tests") != NULL)
-		TRY(policy_tests_pass(c, args_value(a, "tests"), &file));
+		TRY(policy_tests_pass(c, args_value(a, "tests"), &file, &tests));
 	TRY(api_json(c, &get, &current, "/v1/%s", name_of(kind)));
 	TRY(json_get_digest(c, current, "digest", &change.previous));
 	if (version != (uint64_t)json_number(current, "version") + 1)
 		return cli_problem(c, RC_USAGE, "", "%s: version must be %" JSON_INTEGER_FORMAT,
 				   a->words[0], json_number(current, "version") + 1);
 	change.document = buf_view(&file.canonical);
+	change.tests = buf_view(&tests);
 	change.digest = digest_of(change.document);
 	change.expires = clock_now(&clock_system) + CHANGE_SECONDS;
 	CLI_TRY(c, &f, document_change_encode(&change, &statement, &f));
@@ -145,27 +152,84 @@ rc cmd_roster_propose(struct cli *c, const struct args *a)
 	return propose(c, a, STATEMENT_ROSTER);
 }
 
+static bool is_document(enum statement_kind kind)
+{
+	return kind == STATEMENT_POLICY || kind == STATEMENT_ROSTER || kind == STATEMENT_RECOVERY;
+}
+
+static void print_waiting(const struct cli *c, const json_t *row)
+{
+	bool recovery = strcmp(json_text(row, "kind"), "recovery") == 0;
+
+	(void)printf("%s%s version %" JSON_INTEGER_FORMAT "%s is accepted and in force at %s\n"
+		     "  change %.16s: greatseal policy object, if it must not be\n",
+		     recovery ? cli_red(c) : cli_bold(c),
+		     recovery ? "ROSTER RECOVERY: roster" : json_text(row, "kind"),
+		     json_number(row, "version"), cli_plain(c), json_text(row, "due"),
+		     json_text(row, "id"));
+}
+
 rc cmd_change_list(struct cli *c, const struct args *a)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *answer = NULL;
 	const json_t *row;
+	size_t waiting;
 	size_t i;
 
 	(void)a;
 	TRY(api_json(c, &get, &answer, "/v1/changes"));
 	if (cli_print_json(c, answer))
 		return OK;
+	json_array_foreach(json_object_get(answer, "waiting"), waiting, row) print_waiting(c, row);
 	json_array_foreach(json_object_get(answer, "changes"), i, row) print_change(c, row);
 	if (i == 0)
 		(void)printf("no change is waiting for signatures\n");
 	return OK;
 }
 
+void change_warn(struct cli *c)
+{
+	const struct api_call get = {.method = "GET"};
+	const struct problem before = c->problem;
+	AUTO(json) json_t *answer = NULL;
+	const json_t *row;
+	size_t i;
+
+	if (!rc_is_ok(api_json(c, &get, &answer, "/v1/changes")))
+		c->problem = before;
+	json_array_foreach(json_object_get(answer, "waiting"), i, row) print_waiting(c, row);
+}
+
+rc cmd_change_object(struct cli *c, const struct args *a)
+{
+	const char *comment = args_value(a, "message");
+	struct objection o = {.expires = clock_now(&clock_system) + CHANGE_SECONDS};
+	enum statement_kind kind = STATEMENT_KEYADMIN;
+	AUTO(buf) struct buf changed = {0};
+	AUTO(buf) struct buf statement = {0};
+	char hex[DIGEST_HEX];
+	struct fault f = {0};
+
+	if (comment == NULL || strlen(comment) > CHANGE_COMMENT_MAX)
+		return cli_problem(c, RC_USAGE, "", "say why with -m, in at most %d bytes",
+				   CHANGE_COMMENT_MAX);
+	buf_init(&changed, DOCUMENT_BYTES_MAX);
+	buf_init(&statement, OBJECTION_BYTES_MAX);
+	TRY(change_fetch(c, a->words[0], &kind, &changed, hex));
+	if (!is_document(kind))
+		return cli_problem(c, RC_USAGE, "", "%s is no policy or roster", a->words[0]);
+	o.change = digest_of(buf_view(&changed));
+	(void)snprintf(o.comment, sizeof(o.comment), "%s", comment);
+	CLI_TRY(c, &f, objection_encode(&o, &statement, &f));
+	return change_send(c, STATEMENT_OBJECTION, buf_view(&statement));
+}
+
 static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
 {
-	static const enum statement_kind kinds[] = {STATEMENT_POLICY, STATEMENT_ROSTER,
-						    STATEMENT_KEYADMIN, STATEMENT_HOSTADMIN};
+	static const enum statement_kind kinds[] = {STATEMENT_POLICY,	 STATEMENT_ROSTER,
+						    STATEMENT_KEYADMIN,	 STATEMENT_HOSTADMIN,
+						    STATEMENT_OBJECTION, STATEMENT_RECOVERY};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(json_text(change, "kind"), name_of(kinds[i])) == 0) {
@@ -180,7 +244,7 @@ static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
 static rc put_pretty(struct view json, const char *member, struct buf *out)
 {
 	AUTO(json) json_t *value = json_loadb((const char *)json.ptr, json.len, 0, NULL);
-	const json_t *shown = member == NULL ? value : json_object_get(value, member);
+	const json_t *shown = json_object_get(value, member);
 	char *text = json_dumps(shown, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 
 	if (text == NULL)
@@ -191,72 +255,22 @@ static rc put_pretty(struct view json, const char *member, struct buf *out)
 	return buf_done(out);
 }
 
-/* The document in force, from the statement that put it there. */
-static rc document_in_force(struct cli *c, enum statement_kind kind, struct buf *mem,
-			    struct document_change *ret)
-{
-	const struct api_call get = {.method = "GET", .exact = true};
-	AUTO(json) json_t *answer = NULL;
-	struct fault f = {0};
-
-	TRY(api_json(c, &get, &answer, "/v1/%s", name_of(kind)));
-	TRY(json_get_base64(c, answer, "statement", mem));
-	CLI_TRY(c, &f, document_change_parse(kind, buf_view(mem), ret, &f));
-	return OK;
-}
-
-/* What a new policy or roster changes. The old one cannot be another than the change names: its
- * digest is in what is signed. */
-static rc show_document(struct cli *c, enum statement_kind kind, struct view statement)
-{
-	AUTO(buf) struct buf mem = {0};
-	AUTO(buf) struct buf was = {0};
-	AUTO(buf) struct buf is = {0};
-	AUTO(buf) struct buf diff = {0};
-	struct document_change old;
-	struct document_change new;
-	struct fault f = {0};
-	bool cut = false;
-
-	buf_init(&mem, DOCUMENT_BYTES_MAX);
-	buf_init(&was, PRETTY_MAX);
-	buf_init(&is, PRETTY_MAX);
-	buf_init(&diff, PRETTY_MAX);
-	CLI_TRY(c, &f, document_change_parse(kind, statement, &new, &f));
-	TRY(document_in_force(c, kind, &mem, &old));
-	if (digest_is_equal(&old.digest, &new.digest)) {
-		cli_say(c, "this %s is in force already", name_of(kind));
-		return OK;
-	}
-	if (!digest_is_equal(&old.digest, &new.previous))
-		return cli_problem(c, RC_STATE, "propose it again on top of the one in force",
-				   "the %s in force is not the one that this change is based on",
-				   name_of(kind));
-	if (!rc_is_ok(put_pretty(old.document, NULL, &was)) ||
-	    !rc_is_ok(put_pretty(new.document, NULL, &is)))
-		return cli_problem(c, RC_PEER, "", "the documents cannot be read");
-	CLI_TRY(c, &f, text_diff(buf_view(&was), buf_view(&is), &diff, &cut));
-	if (c->json)
-		return OK;
-	(void)printf("%s: what changes\n%s", name_of(kind), buf_cstr(&diff));
-	if (cut)
-		(void)printf("%s... and more than is shown here%s\n", cli_red(c), cli_plain(c));
-	return OK;
-}
-
 /* What is to be signed, so that a person can read it; nothing is signed that the keeper would not
  * read. */
-static rc show_change(struct cli *c, enum statement_kind kind, struct view statement)
+rc change_print(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret_report)
 {
 	AUTO(buf) struct buf text = {0};
+	struct objection objection;
 	struct host_change host;
 	struct key_change key;
 	struct fault f = {0};
 
-	if (kind != STATEMENT_KEYADMIN && kind != STATEMENT_HOSTADMIN)
-		return show_document(c, kind, statement);
+	if (is_document(kind))
+		return change_show(c, kind, statement, ret_report);
 	buf_init(&text, PRETTY_MAX);
-	if (kind == STATEMENT_HOSTADMIN)
+	if (kind == STATEMENT_OBJECTION)
+		CLI_TRY(c, &f, objection_parse(statement, &objection, &f));
+	else if (kind == STATEMENT_HOSTADMIN)
 		CLI_TRY(c, &f, host_change_parse(statement, &host, &f));
 	else
 		CLI_TRY(c, &f, key_change_parse(statement, &key, &f));
@@ -268,31 +282,38 @@ static rc show_change(struct cli *c, enum statement_kind kind, struct view state
 	return OK;
 }
 
-rc cmd_change_sign(struct cli *c, const struct args *a)
+rc change_fetch(struct cli *c, const char *typed, enum statement_kind *ret_kind,
+		struct buf *statement, char hex[DIGEST_HEX])
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *change = NULL;
+	struct digest digest;
+
+	if (strlen(typed) < 8 || strspn(typed, "0123456789abcdef") != strlen(typed))
+		return cli_problem(c, RC_USAGE, "", "%s is not a change's id", typed);
+	TRY(api_json(c, &get, &change, "/v1/changes/%s", typed));
+	TRY(json_get_base64(c, change, "statement", statement));
+	TRY(kind_of(c, change, ret_kind));
+	digest = digest_of(buf_view(statement));
+	digest_hex(&digest, hex);
+	if (strncmp(hex, typed, strlen(typed)) != 0)
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server shows another change than %s", typed);
+	return OK;
+}
+
+rc cmd_change_sign(struct cli *c, const struct args *a)
+{
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body};
 	AUTO(buf) struct buf statement = {0};
 	enum statement_kind kind = STATEMENT_KEYADMIN;
-	struct digest digest;
 	char hex[DIGEST_HEX];
 
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
-	if (strlen(a->words[0]) < 8 ||
-	    strspn(a->words[0], "0123456789abcdef") != strlen(a->words[0]))
-		return cli_problem(c, RC_USAGE, "", "%s is not a change's id", a->words[0]);
-	TRY(api_json(c, &get, &change, "/v1/changes/%s", a->words[0]));
-	TRY(json_get_base64(c, change, "statement", &statement));
-	TRY(kind_of(c, change, &kind));
-	digest = digest_of(buf_view(&statement));
-	digest_hex(&digest, hex);
-	if (strncmp(hex, a->words[0], strlen(a->words[0])) != 0)
-		return cli_problem(c, RC_MISMATCH, "call the security team",
-				   "the server shows another change than %s", a->words[0]);
-	TRY(show_change(c, kind, buf_view(&statement)));
+	TRY(change_fetch(c, a->words[0], &kind, &statement, hex));
+	TRY(change_print(c, kind, buf_view(&statement), NULL));
 	if (!args_has(a, "yes"))
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
 	TRY(sign_change(c, kind, buf_view(&statement), body));

@@ -13,6 +13,18 @@ rc cmd_roster_propose(struct cli *c, const struct args *a);
 /* Signs a pending change of any kind. */
 rc cmd_change_sign(struct cli *c, const struct args *a);
 rc cmd_change_list(struct cli *c, const struct args *a);
+rc cmd_change_object(struct cli *c, const struct args *a);
+
+/* A change from the server, by the first digits of its id, which is then computed here: a server
+ * that sends another one is found out (RC_MISMATCH). */
+MUST rc change_fetch(struct cli *c, const char *typed, enum statement_kind *ret_kind,
+		     struct buf *statement, char hex[DIGEST_HEX]);
+/* What is to be signed, so that a person can read it; a report for --json if it is a policy or
+ * roster. Nothing is signed that the keeper would not read. */
+MUST rc change_print(struct cli *c, enum statement_kind kind, struct view statement,
+		     json_t **ret_report);
+/* Says so if a policy or roster is about to come into force; silent where the server is. */
+void change_warn(struct cli *c);
 
 /* Signs the statement as the configured person and sends it; *ret is the server's answer. */
 MUST rc change_offer(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret);

@@ -104,7 +104,7 @@ static rc take_document(struct cli *c, const char *kind, const struct digest *wa
 		return OK;
 	TRY(r);
 	TRY(json_get_base64(c, answer, "statement", &statement));
-	if (rc_is_ok(document_change_parse(k, buf_view(&statement), &change, NULL)) &&
+	if (rc_is_ok(document_source_parse(k, buf_view(&statement), &change, NULL)) &&
 	    digest_is_equal(&change.digest, want))
 		buf_put_view(out, change.document);
 	return OK;

@@ -427,7 +427,8 @@ rc cmd_policy_test(struct cli *c, const struct args *a)
 	return OK;
 }
 
-rc policy_tests_pass(struct cli *c, const char *path, const struct policy_file *proposed)
+rc policy_tests_pass(struct cli *c, const char *path, const struct policy_file *proposed,
+		     struct buf *out)
 {
 	AUTO(policy_file) struct policy_file tests = {0};
 	AUTO(policy_file) struct policy_file other = {0};
@@ -447,5 +448,6 @@ rc policy_tests_pass(struct cli *c, const char *path, const struct policy_file *
 				   "%zu of %zu tests of %s fail; nothing is proposed", run.failed,
 				   tests.cases.count, path);
 	cli_say(c, "%s: %zu tests pass", path, tests.cases.count);
-	return OK;
+	buf_put_view(out, buf_view(&tests.canonical));
+	return buf_done(out);
 }

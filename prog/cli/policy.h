@@ -12,8 +12,10 @@ rc cmd_policy_fmt(struct cli *c, const struct args *a);
 rc cmd_policy_schema(struct cli *c, const struct args *a);
 
 /* Runs a test file against a document that is about to be proposed and the other one that the test
- * file names. RC_STATE if a test fails; each failure has been printed to standard error. */
-MUST rc policy_tests_pass(struct cli *c, const char *tests, const struct policy_file *proposed);
+ * file names. RC_STATE if a test fails; each failure has been printed to standard error. out:
+ * the tests in the form that travels with the proposal. */
+MUST rc policy_tests_pass(struct cli *c, const char *tests, const struct policy_file *proposed,
+			  struct buf *out);
 
 /* "policy.yaml:71" of a rule, from the map that `policy compile` has written, if that map is of the
  * policy with this digest; RC_STATE if not, RC_NOTFOUND if it has no such rule. */

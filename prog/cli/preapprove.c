@@ -31,7 +31,7 @@ static rc take_document(struct cli *c, const char *name, enum statement_kind kin
 
 	TRY(api_json(c, &get, &answer, "/v1/%s", name));
 	TRY(json_get_base64(c, answer, "statement", mem));
-	CLI_TRY(c, &f, document_change_parse(kind, buf_view(mem), &change, &f));
+	CLI_TRY(c, &f, document_source_parse(kind, buf_view(mem), &change, &f));
 	*ret = change.document;
 	return OK;
 }

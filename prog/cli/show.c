@@ -6,6 +6,7 @@
 #include "lib/base/num.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/document.h"
 #include "prog/cli/evidence.h"
 #include "prog/cli/files.h"
 #include "prog/cli/policy.h"
@@ -96,6 +97,8 @@ rc cmd_inbox(struct cli *c, const struct args *a)
 		(void)strcat(query, mine ? "requester=me&" : "for=me&state=open&");
 	TRY(add_query(c, a, "key", query));
 	TRY(add_query(c, a, "product", query));
+	if (!c->json)
+		change_warn(c);
 	(void)snprintf(none, sizeof(none), all || mine ? "no such request" : "nothing waits for %s",
 		       c->config.person.s);
 	return show_list(c, a, query, none);

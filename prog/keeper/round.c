@@ -311,7 +311,7 @@ static rc load_document(struct keeper *k, enum statement_kind kind, struct fault
 
 	buf_init(&body, DOCUMENT_BYTES_MAX);
 	TRY(journal_document_get(k->journal, kind, &st, &body, NULL, f));
-	TRY(document_change_parse(kind, buf_view(&body), &doc, f));
+	TRY(document_source_parse(kind, buf_view(&body), &doc, f));
 	return kind == STATEMENT_POLICY ? policy_parse(doc.document, &k->policy, f)
 					: roster_parse(doc.document, &k->roster, f);
 }

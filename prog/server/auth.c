@@ -314,7 +314,7 @@ static rc roster_fetch(struct call_ctx *c)
 	keeper_put_document_request(&frame, id, STATEMENT_ROSTER);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_DOCUMENT, KEEPER_R_DOCUMENT, &reply));
 	if (!rc_is_ok(keeper_get_document(buf_view(&reply.body), &doc)) ||
-	    !rc_is_ok(document_change_parse(STATEMENT_ROSTER, doc.statement, &change, NULL)) ||
+	    !rc_is_ok(document_source_parse(STATEMENT_ROSTER, doc.statement, &change, NULL)) ||
 	    !rc_is_ok(roster_parse(change.document, &roster, NULL)))
 		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's roster cannot be read");
 	ref = calloc(1, sizeof(*ref));

@@ -5,13 +5,16 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/model/change.h"
 #include "lib/model/hostadmin.h"
+#include "lib/model/objection.h"
 #include "prog/server/auth.h"
+#include "prog/server/change_tests.h"
 #include "prog/server/routes.h"
 
 static rc kind_parse(const char *name, enum statement_kind *ret)
 {
-	static const enum statement_kind kinds[] = {STATEMENT_POLICY, STATEMENT_ROSTER,
-						    STATEMENT_KEYADMIN, STATEMENT_HOSTADMIN};
+	static const enum statement_kind kinds[] = {STATEMENT_POLICY,	 STATEMENT_ROSTER,
+						    STATEMENT_KEYADMIN,	 STATEMENT_HOSTADMIN,
+						    STATEMENT_OBJECTION, STATEMENT_RECOVERY};
 
 	for (size_t i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(statement_info(kinds[i])->name, name) == 0) {
@@ -31,7 +34,37 @@ struct gathered {
 	size_t start[CHANGE_SIGNATURES_MAX + 1];
 	const struct sshkey *by[CHANGE_SIGNATURES_MAX];
 	const struct principal *who[CHANGE_SIGNATURES_MAX];
+	struct digest key[CHANGE_SIGNATURES_MAX]; /* recovery: of the key blob */
 };
+
+static rc append(struct gathered *g, struct view sig)
+{
+	buf_put_view(&g->bytes, sig);
+	g->start[++g->message.sig_count] = g->bytes.len;
+	return buf_done(&g->bytes);
+}
+
+/* Recovery keys are in the policy, not in the roster. Here a signature must be good by the key that
+ * it names; whether that is a recovery key the keeper says, and keeps none that is not. */
+static rc add_recovery(struct gathered *g, const struct sshsig *parts, struct view sig,
+		       struct fault *f)
+{
+	static const struct sshsig_rules rules = {.allow_unverified = true};
+	AUTO(sshkey) struct sshkey *key = NULL;
+	size_t count = g->message.sig_count;
+
+	if (!rc_is_ok(sshkey_parse_blob(parts->key_blob, &key, f)) ||
+	    !rc_is_ok(sshsig_verify(key, statement_info(STATEMENT_RECOVERY)->ns,
+				    g->message.statement, sig, &rules, NULL, f)))
+		return RC(RC_BADSIG);
+	for (size_t i = 0; i < count; i++)
+		if (digest_is_equal(&g->key[i], sshkey_fingerprint(key)))
+			return OK;
+	if (count == CHANGE_SIGNATURES_MAX)
+		return fault_set(f, RC_LIMIT, 0, "more than %u keys", CHANGE_SIGNATURES_MAX);
+	g->key[count] = *sshkey_fingerprint(key);
+	return append(g, sig);
+}
 
 /* Takes a signature, unless its person has signed already in that channel. RC_BADSIG, RC_LIMIT. */
 static rc add_signature(struct gathered *g, struct view sig, struct fault *f)
@@ -46,6 +79,8 @@ static rc add_signature(struct gathered *g, struct view sig, struct fault *f)
 
 	if (!rc_is_ok(sshsig_parse(sig, &parts, f)))
 		return RC(RC_BADSIG);
+	if (g->message.kind == STATEMENT_RECOVERY)
+		return add_recovery(g, &parts, sig, f);
 	person = roster_person_by_key(g->roster, parts.key_blob);
 	if (person == NULL)
 		return fault_set(f, RC_BADSIG, 0, "by a key that the roster does not list");
@@ -58,12 +93,9 @@ static rc add_signature(struct gathered *g, struct view sig, struct fault *f)
 			return OK;
 	if (count == CHANGE_SIGNATURES_MAX)
 		return fault_set(f, RC_LIMIT, 0, "more than %u people", CHANGE_SIGNATURES_MAX);
-	buf_put_view(&g->bytes, sig);
 	g->who[count] = person;
 	g->by[count] = key;
-	g->start[count + 1] = g->bytes.len;
-	g->message.sig_count++;
-	return buf_done(&g->bytes);
+	return append(g, sig);
 }
 
 /* One that was good when it came: its key may have left the roster since. */
@@ -144,8 +176,12 @@ static unix_time expiry(enum statement_kind kind, struct view statement)
 {
 	struct document_change document = {0};
 	struct host_change host = {0};
+	struct objection objection = {0};
 	struct key_change key = {0};
 
+	if (kind == STATEMENT_OBJECTION)
+		return rc_is_ok(objection_parse(statement, &objection, NULL)) ? objection.expires
+									      : 0;
 	if (kind == STATEMENT_HOSTADMIN)
 		return rc_is_ok(host_change_parse(statement, &host, NULL)) ? host.expires : 0;
 	if (kind == STATEMENT_KEYADMIN)
@@ -216,6 +252,8 @@ static rc offer_body(struct call_ctx *c, enum statement_kind kind, struct view s
 	struct roster_ref *roster;
 	rc r;
 
+	if (c->person.s[0] == '\0')
+		row.proposer = (struct name){"recovery-keys"};
 	if (!json_is_array(sigs) || json_array_size(sigs) == 0 ||
 	    json_array_size(sigs) > CHANGE_SIGNATURES_MAX)
 		return call_refuse(c, REASON_CALL_FORM, "signatures must be a list of 1 to %u",
@@ -240,10 +278,39 @@ rc post_change(struct call_ctx *c)
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
 	TRY(call_body(c, &body));
 	if (!rc_is_ok(kind_parse(json_string_value(json_object_get(body, "kind")), &kind)))
-		return call_refuse(c, REASON_CALL_FORM,
-				   "kind must be policy, roster, keyadmin or hostadmin");
+		return call_refuse(c, REASON_CALL_FORM, "no such kind of change");
 	TRY(call_bytes(c, body, "statement", &statement));
+	TRY(change_tests(c, kind, buf_view(&statement)));
 	return offer_body(c, kind, buf_view(&statement), body);
+}
+
+/* Nobody of the roster need be able to sign a call. */
+rc post_recovery(struct call_ctx *c)
+{
+	AUTO(json) json_t *body = NULL;
+	AUTO(buf) struct buf statement = {0};
+
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	TRY(call_body(c, &body));
+	TRY(call_bytes(c, body, "statement", &statement));
+	return offer_body(c, STATEMENT_RECOVERY, buf_view(&statement), body);
+}
+
+/* What the keeper has accepted and not in force yet: [{..}], by its word and not by the store's. */
+static rc changes_waiting(struct call_ctx *c, json_t **ret)
+{
+	const struct view both[1] = {view_str("")};
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	AUTO(buf) struct buf frame = {0};
+	AUTO(json) json_t *answer = NULL;
+	uint64_t id = keeper_client_id(c->server->keeper);
+
+	buf_init(&frame, 128);
+	keeper_put_strings(&frame, id, KEEPER_PENDING, both, 1);
+	TRY(call_keeper(c, id, &frame, KEEPER_R_JSON, KEEPER_R_JSON, &reply));
+	TRY(call_parse(c, buf_view(&reply.body), &answer));
+	*ret = json_incref(json_object_get(answer, "pending"));
+	return OK;
 }
 
 static json_t *row_json(const struct store_change *row, bool whole)
@@ -276,14 +343,12 @@ static rc add_row(void *ctx, const struct store_change *row)
 
 rc get_changes(struct call_ctx *c)
 {
-	json_t *list = json_array();
-	rc r = c->server->store->api->change_list(c->server->store, "pending", add_row, list, NULL);
+	AUTO(json) json_t *list = json_array();
+	AUTO(json) json_t *waiting = NULL;
 
-	if (!rc_is_ok(r)) {
-		json_decref(list);
-		return r;
-	}
-	return call_json(c, 200, json_pack("{s:o}", "changes", list));
+	TRY(c->server->store->api->change_list(c->server->store, "pending", add_row, list, NULL));
+	TRY(changes_waiting(c, &waiting));
+	return call_json(c, 200, json_pack("{s:O,s:O}", "changes", list, "waiting", waiting));
 }
 
 /* The one change whose id begins like this. */

@@ -134,7 +134,8 @@ static rc answer_document(struct call_ctx *c, const struct keeper_document *doc)
 	root = json_pack("{s:s,s:o,s:o,s:I}", "kind", statement_info(doc->kind)->name, "statement",
 			 json_base64(doc->statement), "signatures", sigs, "leaf",
 			 (json_int_t)doc->leaf);
-	if (doc->kind == STATEMENT_POLICY || doc->kind == STATEMENT_ROSTER) {
+	if (doc->kind == STATEMENT_POLICY || doc->kind == STATEMENT_ROSTER ||
+	    doc->kind == STATEMENT_RECOVERY) {
 		struct document_change change;
 		json_t *document = NULL;
 		char hex[DIGEST_HEX];
@@ -190,7 +191,7 @@ static rc document(struct call_ctx *c, enum statement_kind kind)
 	keeper_put_document_request(&frame, id, kind);
 	TRY(call_keeper(c, id, &frame, KEEPER_R_DOCUMENT, KEEPER_R_DOCUMENT, &reply));
 	if (!rc_is_ok(keeper_get_document(buf_view(&reply.body), &doc)) ||
-	    !rc_is_ok(document_change_parse(kind, doc.statement, &change, NULL)))
+	    !rc_is_ok(document_source_parse(kind, doc.statement, &change, NULL)))
 		return call_refuse(c, REASON_KEEPER_INTERNAL,
 				   "the keeper's document cannot be read");
 	if (named.ptr == NULL || digest_is_equal(&d, &change.digest))

@@ -18,6 +18,7 @@
 #include "lib/net/tls.h"
 #include "prog/server/auth.h"
 #include "prog/server/conf.h"
+#include "prog/server/change_tests.h"
 #include "prog/server/confine.h"
 #include "prog/server/room.h"
 #include "prog/server/tasks.h"
@@ -209,7 +210,7 @@ static rc lock_in(struct server *s, struct fault *f)
 {
 	static const char *const loader[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64",
 					     "/usr/local/lib"};
-	static const char *const readable[] = {"/etc/ld.so.cache", "/proc/self"};
+	static const char *const readable[] = {"/etc/ld.so.cache", "/proc/self", SERVER_ZONES};
 	struct sandbox_path paths[16] = {{.path = s->conf.data, .write = true},
 					 {.path = s->conf.worker, .execute = true},
 					 {.path = "/dev/null", .write = true}};

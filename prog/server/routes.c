@@ -34,6 +34,7 @@ const struct route route_table[] = {
 	{"POST", "v1/changes", 0, CHANGE_BODY_MAX, post_change},
 	{"GET", "v1/changes", 0, 0, get_changes},
 	{"GET", "v1/changes/*", 0, 0, get_change},
+	{"POST", "v1/recovery", ROUTE_OPEN, CHANGE_BODY_MAX, post_recovery},
 	{"POST", "v1/changes/*/signatures", 0, BASE64_OF(16 * SMALL), post_change_signatures},
 	{"POST", "v1/uploads", 0, SMALL, post_upload},
 	{"GET", "v1/uploads/*", 0, 0, get_upload},

@@ -41,6 +41,7 @@ rc get_host(struct call_ctx *c);
 rc get_host_ca(struct call_ctx *c);
 rc post_host_enrol(struct call_ctx *c);
 rc post_host_renew(struct call_ctx *c);
+rc post_recovery(struct call_ctx *c);
 rc post_change(struct call_ctx *c); /* changes.c */
 rc get_changes(struct call_ctx *c);
 rc get_change(struct call_ctx *c);

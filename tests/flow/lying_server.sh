@@ -33,6 +33,7 @@ ANSWERS = {
     "/v1/keys": (200, {"keys": [{k: EVIL for k in ("name", "algorithm", "state", "token", "token_state", "fingerprint")}
                                 | {"certificate": {k: EVIL for k in ("subject", "issuer", "not_before", "not_after")}}]}),
     "/v1/changes": (200, {"changes": [{"id": EVIL, "kind": EVIL, "state": EVIL, "missing": [EVIL]}]}),
+    "/v1/changes/abababab": (200, {"id": HEX, "kind": "policy", "state": "pending", "statement": "e30="}),
     "/v1/requests": (200, {"next": EVIL, "requests": [{"request": EVIL, "state": "open", "outcome": EVIL, "requester": EVIL,
         "key": EVIL, "names": [EVIL], "text": EVIL, "deadline": EVIL, "items": 3}, {"request": HEX, "names": []}]}),
     "/v1/policy": (200, {"document": {EVIL: EVIL}, "version": 1, "digest": EVIL}),
@@ -93,6 +94,9 @@ shown '\x1b[2J' key list
 shown '\x1b[2J' policy pending
 shown '\x1b[2J' key show k
 shown '\x1b[2J' policy show
+shown 'the server shows another change than abababab' policy show-change abababab
+shown 'the server shows another change than abababab' policy sign abababab --yes
+shown 'the server shows another change than abababab' policy object abababab -m no
 shown "the server's answer" key csr k --subject CN=x
 shown "the server's answer is not JSON" roster show
 shown '"text": "\u001B[2J' inbox --json

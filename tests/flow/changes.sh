@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# A policy that waits: what it would change is shown before it is signed, its tests travel with it, one person
+# stops it, and recovery keys put a new roster in place when nobody objects.
+source "$SRCDIR/tests/lib/world.sh"
+world_keys alice carol dave build-07 safe1 safe2 safe3
+world_start
+world_key
+
+next_policy() { jq -cS --argjson v "$1" ".version = \$v | $2" policy.json | tr -d '\n' >"policy$1.json"; }
+recovery() {
+	jq -nc --arg a "$(public safe1)" --arg b "$(public safe2)" --arg c "$(public safe3)" '{delay: 3600, keys: [$a, $b, $c], need: 2}'
+}
+pending_is() { as alice policy pending --json | jq -e "$1" >/dev/null || die "pending is not $1: $(as alice policy pending --json)"; }
+id_of() { jq -r .id "$1"; }
+test_of() {
+	jq -n --arg r "$1" --arg e "$2" '{policy: "policy.json", roster: $r, tests: [{name: "carol alone", expect: $e,
+		request: {by: "carol", from: "build-07", key: "release", format: "pe"}}]}'
+}
+
+# Version 2 has a delay and recovery keys; version 1 had neither, so it is in force at once.
+test_of roster.json wait >tests.json
+next_policy 2 ".change.delay = 3600 | .recovery = $(recovery)"
+as alice policy propose policy2.json --tests tests.json --json >change.json 2>/dev/null || true
+as dave policy show-change "$(id_of change.json)" --json >report.json
+jq -e '.kind == "policy" and .quorum.delay == 0 and .quorum_then.delay == 3600 and .quorum_then.recovery.need == 2 and
+	(.rules | .added + .removed + .changed + .related) == [] and .void == [] and (.tests | map(.passed)) == [true] and
+	(.diff | contains("+    \"delay\": 3600"))' report.json >/dev/null || die "$(cat report.json)"
+as dave policy sign "$(id_of change.json)" --yes >/dev/null
+as alice policy show --json | jq -e '.version == 2' >/dev/null || die "version 2"
+ok "a report of the change, and its tests, before it is signed"
+
+# Tests that fail against the roster in force, whatever the proposer has run them against.
+jq -cS '.people |= map(if .name == "carol" then .groups = ["release"] else . end)' roster.json | tr -d '\n' >other.json
+test_of other.json deny >tests.json
+next_policy 3 ".change.delay = 3600 | .recovery = $(recovery)"
+refused 4 '"change.tests"' as alice policy propose policy3.json --tests tests.json --json
+pending_is '.changes == [] and .waiting == []'
+
+# Version 3 changes the rule under which a request has an approval.
+head -c 4096 /dev/urandom >tool.bin
+request=$(submit three tool.bin --format cms)
+as alice approve "$request" --yes >/dev/null
+next_policy 3 ".change.delay = 3600 | .recovery = $(recovery) | .rules[0].max_uses = 2"
+as alice policy propose policy3.json --json >change.json 2>/dev/null || true
+as dave policy show-change "$(id_of change.json)" >report.log
+grep -q "rules that change: release" report.log || die "$(cat report.log)"
+grep -q "1 approval(s) of request ${request:0:16}, rule release" report.log || die "$(cat report.log)"
+grep -q "no tests travel with it" report.log || die "$(cat report.log)"
+as dave policy sign "$(id_of change.json)" --yes --json >accepted.json 2>/dev/null || true
+jq -e '.state == "accepted" and .reason == "change.delay" and (.due | length) == 20' accepted.json >/dev/null || die "$(cat accepted.json)"
+pending_is '.changes == [] and (.waiting | length) == 1 and .waiting[0].version == 3 and .waiting[0].kind == "policy"'
+as carol inbox | grep -q "policy version 3 is accepted and in force at" || die "the inbox says nothing"
+as alice policy show --json | jq -e '.version == 2' >/dev/null || die "version 3 is in force too early"
+stop_keeper
+start_keeper
+until_true is_ready
+pending_is '(.waiting | length) == 1'
+ok "accepted, shown to everybody, and waiting over a restart"
+refused 4 "carol holds no seat of change" as carol policy object "$(id_of change.json)" -m "I do not like it"
+as alice policy object "$(id_of change.json)" -m "not before the release" >/dev/null
+pending_is '.waiting == []'
+refused 4 "stopped before it was in force" as dave policy sign "$(id_of change.json)" --yes
+as dave approve "$request" --yes >/dev/null
+ok "one person of the quorum stops it, and the approval still counts"
+
+# Recovery: two of three keys, one after the other.
+jq -cS '.version = 2' roster.json | tr -d '\n' >roster2.json
+refused 4 "by no recovery key of the policy" as carol roster recover roster2.json --recovery-key dave
+as carol roster recover roster2.json --recovery-key safe1 --statement rescue --json >first.json 2>/dev/null || true
+jq -e '.state == "pending" and .missing == ["1 of recovery-keys"]' first.json >/dev/null || die "$(cat first.json)"
+refused 5 "brings another roster" as carol roster recover roster.json --recovery-key safe2 --statement rescue
+as carol roster recover roster2.json --recovery-key safe3 --statement rescue --json >second.json 2>/dev/null || true
+jq -e '.state == "accepted"' second.json >/dev/null || die "$(cat second.json)"
+as carol inbox | grep -q "ROSTER RECOVERY: roster version 2" || die "the inbox says nothing of the recovery"
+as alice policy object "$(id_of second.json)" -m "we have our keys" --json >object.json 2>/dev/null || true
+jq -e '.state == "pending" and .missing == ["1 of security"]' object.json >/dev/null || die "$(cat object.json)"
+as dave policy sign "$(id_of object.json)" --yes >/dev/null
+pending_is '.waiting == []'
+as carol log fsck >/dev/null
+ok "recovery keys wait, and the whole quorum objects"
+echo "1..$checks"
