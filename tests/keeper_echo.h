@@ -4,6 +4,7 @@
 #define GS_TESTS_KEEPER_ECHO_H
 
 #include "lib/proto/keeper.h"
+#include "lib/proto/keeper_jwks.h"
 
 #define ECHO(type, get, put)                                                                       \
 	{                                                                                          \
@@ -52,6 +53,13 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 
 		TRY(keeper_get_enrol(body, h->type, &m));
 		keeper_put_enrol(out, c, h->type, &m);
+		break;
+	}
+	case KEEPER_JWKS: {
+		struct keeper_jwks m;
+
+		TRY(keeper_get_jwks(body, &m));
+		keeper_put_jwks(out, c, &m);
 		break;
 	}
 	case KEEPER_CSR:

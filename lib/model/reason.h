@@ -55,6 +55,11 @@
 	  "find the copy; greatseal host forget, then add and enrol anew")                         \
 	X(HOST_CLASS, "host.class", "the host's key is not kept as well as is demanded",           \
 	  "enrol with a TPM, or ask for another class in the roster or the policy")                \
+	/* tokens of CI jobs */                                                                    \
+	X(TOKEN_ISSUER, "token.issuer", "the token's issuer is not one that the roster names",     \
+	  "see services[].oidc in the roster")                                                     \
+	X(TOKEN_KEYS, "token.keys", "there are no keys of the issuer that count",                  \
+	  "is greatseal-jwksd running, and does it reach the issuer?")                             \
 	/* the key */                                                                              \
 	X(KEY_UNKNOWN, "key.unknown", "the keeper has no such key", "see: greatseal key list")     \
 	X(KEY_FINGERPRINT, "key.fingerprint", "the key has another fingerprint than the request",  \
@@ -116,9 +121,6 @@
 	  "wait until the freeze ends, or use a break-glass rule")                                 \
 	X(TIME_ZONE, "time.zone", "the file of a time zone cannot be read",                        \
 	  "install the zone files on the keeper's machine (setting zoneinfo)")                     \
-	X(TIME_HOLD, "time.hold",                                                                  \
-	  "the approvals are complete, and the rule holds them for a while",                       \
-	  "wait; it is signed then, unless somebody withdraws, denies or locks the key")           \
 	X(LIMIT_RATE, "limit.rate", "the key has been used as often as its rate permits",          \
 	  "wait; it is signed when the rate permits it")                                           \
 	X(LIMIT_PREAPPROVAL, "limit.preapproval",                                                  \

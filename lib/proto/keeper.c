@@ -36,6 +36,7 @@ static const struct gate requests[] = {
 			  4 + ENROLMENT_BYTES_MAX + 2 * SIG_STRING + 4 + KEEPER_ATTESTATION_MAX},
 	[KEEPER_RENEW] = {"renew", 4 + ENROLMENT_BYTES_MAX + SIG_STRING},
 	[KEEPER_HOSTS] = {"hosts", 2 * (4 + KEEPER_STRING_MAX)},
+	[KEEPER_JWKS] = {"jwks", 4 + KEEPER_STRING_MAX + 4 + KEEPER_JWKS_MAX},
 	[KEEPER_PENDING] = {"pending", 4 + KEEPER_STRING_MAX},
 };
 

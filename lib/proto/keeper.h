@@ -27,6 +27,7 @@
 #define KEEPER_STATUS_MAX 65536u /* status JSON */
 #define KEEPER_CERT_MAX 16384u	 /* one DER certificate */
 #define KEEPER_ATTESTATION_MAX 16384u
+#define KEEPER_JWKS_MAX 65536u /* an issuer's key set */
 
 enum keeper_type {
 	/* requests */
@@ -51,6 +52,7 @@ enum keeper_type {
 	KEEPER_ENROL = 17,     /* struct keeper_enrol -> R_JSON, once it is durable */
 	KEEPER_RENEW = 18,     /* struct keeper_enrol without token and attestation -> R_JSON */
 	KEEPER_HOSTS = 19,     /* {string name or empty, string after or empty} -> R_JSON */
+	KEEPER_JWKS = 20, /* on a socket of its own: struct keeper_jwks (keeper_jwks.h) -> R_JSON */
 	KEEPER_PENDING = 24, /* {string "policy", "roster" or empty} -> R_JSON: what is accepted and
 				not in force yet */
 	/* replies */

@@ -27,6 +27,8 @@ static const struct setting {
 	SETTING("socket", TYPE_PATH, socket, false, "/run/greatseal-keeper/socket",
 		"unix socket to serve; not used under socket activation"),
 	SETTING("socket-mode", TYPE_MODE, socket_mode, false, "0660", "octal mode of the socket"),
+	SETTING("jwks-socket", TYPE_PATH, jwks_socket, false, NULL,
+		"unix socket for greatseal-jwksd; not used under socket activation"),
 	SETTING("token", TYPE_LIST, tokens, false, NULL,
 		"file:NAME[,...] or pkcs11:NAME,...; may be repeated"),
 	SETTING("self-sign", TYPE_BOOL, self_sign, false, "no",

@@ -30,6 +30,7 @@ struct conf {
 	char guard[CONF_TEXT];
 	char socket[CONF_TEXT];
 	unsigned socket_mode;
+	char jwks_socket[CONF_TEXT]; /* empty: none */
 	struct conf_list tokens;
 	struct conf_list web_origins;
 	char zoneinfo[CONF_TEXT];

@@ -3,7 +3,7 @@
 
 #include "lib/base/log.h"
 
-enum { GATE_WRITES = 1 };
+enum { GATE_WRITES = 1, GATE_JWKS = 2 /* on that socket, and on no other */ };
 
 struct row {
 	const char *name;
@@ -31,6 +31,7 @@ static const struct row rows[] = {
 	[KEEPER_ENROL] = {"enrol", handle_enrol, GATE_WRITES},
 	[KEEPER_RENEW] = {"renew", handle_renew, GATE_WRITES},
 	[KEEPER_HOSTS] = {"hosts", handle_hosts, 0},
+	[KEEPER_JWKS] = {"jwks", handle_jwks, GATE_WRITES | GATE_JWKS},
 	[KEEPER_PENDING] = {"pending", handle_pending, 0},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -74,15 +75,29 @@ static void answer_refusal(struct call *c, const char *name)
 	put_refusal(c->out, c->to.correlation, &c->why);
 }
 
+static const struct row *row_of(enum keeper_door door, enum keeper_type type)
+{
+	const struct row *row = (size_t)type < ROWS ? &rows[type] : NULL;
+
+	if (row == NULL || row->handle == NULL)
+		return NULL;
+	return ((row->flags & GATE_JWKS) != 0) == (door == DOOR_JWKS) ? row : NULL;
+}
+
+bool gate_admits(enum keeper_door door, enum keeper_type type)
+{
+	return row_of(door, type) != NULL;
+}
+
 bool gate_handle(struct keeper *k, const struct reply_to *to, const struct keeper_header *h,
 		 struct view body, struct buf *out)
 {
 	struct call c = {.k = k, .to = *to, .type = h->type, .body = body, .out = out};
-	const struct row *row = (size_t)h->type < ROWS ? &rows[h->type] : NULL;
+	const struct row *row = row_of(to->door, h->type);
 	rc r = OK;
 
 	dossier_clear(&k->dossier);
-	if (row == NULL || row->handle == NULL) {
+	if (row == NULL) {
 		rc_ignore(refuse(&c.why, REASON_FORM_MESSAGE, "type %d", (int)h->type),
 			  "answered below");
 		answer_refusal(&c, "message");

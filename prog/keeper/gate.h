@@ -13,6 +13,10 @@
 bool gate_handle(struct keeper *k, const struct reply_to *to, const struct keeper_header *h,
 		 struct view body, struct buf *out);
 
+/* Whether a message of this type may come by this door; gate_handle refuses the others, too. For
+ * whoever would else keep room for their bodies. */
+bool gate_admits(enum keeper_door door, enum keeper_type type);
+
 /* Handlers. RC_OK: answered. RC_DENIED, RC_WAIT: call->why says it. RC_PEER: malformed body.
  * Anything else: the journal failed. */
 MUST rc handle_hello(struct call *c);
@@ -33,6 +37,7 @@ MUST rc handle_evidence(struct call *c);
 MUST rc handle_enrol(struct call *c);
 MUST rc handle_renew(struct call *c);
 MUST rc handle_hosts(struct call *c);
+MUST rc handle_jwks(struct call *c);
 MUST rc handle_pending(struct call *c);
 
 /* The decision on the dossier is taken: answers with the result of a use if one is wanted and there

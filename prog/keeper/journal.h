@@ -117,7 +117,6 @@ struct journal_request {
 	uint32_t uses;
 	uint32_t spent; /* authorize leaves */
 	uint32_t done;	/* issue leaves */
-	unix_time submitted;
 	unix_time deadline;
 	enum reason closed; /* REASON_NONE, REASON_STATE_DENIED or REASON_STATE_CANCELLED */
 };
@@ -341,5 +340,24 @@ MUST rc journal_document_is_at(struct journal *j, uint64_t leaf, bool *ret, stru
 
 /* fsck: SQLite's own integrity check. RC_CORRUPT. */
 MUST rc journal_check(struct journal *j, struct fault *f);
+
+/* ---- Key sets of issuers (journal_issuers.c) -----------------------------------------------*/
+#define JOURNAL_ISSUER_MAX 255u
+struct journal_issuer {
+	char issuer[JOURNAL_ISSUER_MAX + 1];
+	struct digest set;   /* SHA-256 of its bytes */
+	uint64_t leaf;	     /* that recorded the set */
+	unix_time confirmed; /* when the issuer last gave it out */
+	unix_time paced;     /* bounds how often it changes (issuers.c) */
+};
+MUST rc journal_issuer_put(struct journal *j, const struct journal_issuer *row, struct fault *f);
+/* RC_NOTFOUND. */
+MUST rc journal_issuer_get(struct journal *j, struct view issuer, struct journal_issuer *ret,
+			   struct fault *f);
+/* Sets are kept for ever, by their digest. get appends; RC_NOTFOUND. */
+MUST rc journal_jwks_add(struct journal *j, const struct journal_issuer *row, struct view set,
+			 struct fault *f);
+MUST rc journal_jwks_get(struct journal *j, const struct digest *set, struct buf *out,
+			 struct fault *f);
 
 #endif

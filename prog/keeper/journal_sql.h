@@ -27,15 +27,13 @@
 	  "INSERT INTO statement(leaf,prefix,digest,kind,sigs,body) VALUES(?,?,?,?,?,?)")          \
 	X(STATEMENT_GET,                                                                           \
 	  "SELECT leaf,digest,kind,sigs,body FROM statement WHERE prefix=? AND digest=?")          \
-	X(REQUEST_ADD,                                                                             \
-	  "INSERT INTO request(leaf,digest,uses,spent,done,deadline,closed,submitted)"             \
-	  " VALUES(?,?,?,?,?,?,?,?)")                                                              \
+	X(REQUEST_ADD, "INSERT INTO request(leaf,digest,uses,spent,done,deadline,closed)"          \
+		       " VALUES(?,?,?,?,?,?,?)")                                                   \
 	X(REQUEST_GET,                                                                             \
-	  "SELECT r.leaf,r.digest,r.uses,r.spent,r.done,r.deadline,r.closed,r.submitted FROM "     \
-	  "statement s"                                                                            \
+	  "SELECT r.leaf,r.digest,r.uses,r.spent,r.done,r.deadline,r.closed FROM statement s"      \
 	  " JOIN request r ON r.leaf=s.leaf WHERE s.prefix=? AND s.digest=?")                      \
-	X(REQUEST_AT, "SELECT leaf,digest,uses,spent,done,deadline,closed,submitted FROM request " \
-		      "WHERE leaf=?")                                                              \
+	X(REQUEST_AT,                                                                              \
+	  "SELECT leaf,digest,uses,spent,done,deadline,closed FROM request WHERE leaf=?")          \
 	X(REQUEST_SET, "UPDATE request SET spent=?,done=?,closed=? WHERE leaf=?")                  \
 	X(ACT_ADD,                                                                                 \
 	  "INSERT INTO act(leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn,"   \
@@ -119,7 +117,12 @@
 	  "SELECT document,kind,version,leaf,statement,digest,given,due FROM waiting"              \
 	  " ORDER BY document")                                                                    \
 	X(WAITING_DELETE, "DELETE FROM waiting WHERE document=?")                                  \
-	X(DOCUMENT_AT, "SELECT digest FROM document WHERE leaf=?")
+	X(DOCUMENT_AT, "SELECT digest FROM document WHERE leaf=?")                                 \
+	X(ISSUER_PUT,                                                                              \
+	  "INSERT OR REPLACE INTO issuer(issuer,digest,leaf,confirmed,paced) VALUES(?,?,?,?,?)")   \
+	X(ISSUER_GET, "SELECT digest,leaf,confirmed,paced FROM issuer WHERE issuer=?")             \
+	X(JWKS_ADD, "INSERT INTO jwks_set(leaf,digest,body) VALUES(?,?,?)")                        \
+	X(JWKS_GET, "SELECT body FROM jwks_set WHERE digest=? LIMIT 1")
 
 enum journal_sql {
 #define JOURNAL_SQL_ENUM(name, sql) SQL_##name,
@@ -138,6 +141,7 @@ struct journal {
 extern const char journal_schema[];
 extern const char journal_schema_evidence[];
 extern const char journal_schema_hosts[];
+extern const char journal_schema_issuers[];
 extern const char journal_schema_waiting[];
 extern const char journal_pragmas[];
 extern const char *const journal_sql_text[SQL__COUNT];

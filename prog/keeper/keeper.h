@@ -25,9 +25,17 @@
 #define RETRY_SECONDS 5
 #define CLOCK_JUMP 60 /* seconds that make a `log` leaf */
 
+/* Which of the keeper's sockets a message came by. */
+enum keeper_door {
+	DOOR_SERVER,
+	DOOR_JWKS, /* greatseal-jwksd's: key sets of issuers and nothing else */
+	DOOR__COUNT
+};
+
 /* Where an answer goes: the connection's slot and its number, so that a slot used again is not
  * mistaken, and the client's own id. */
 struct reply_to {
+	enum keeper_door door;
 	uint32_t slot;
 	uint64_t conn;
 	uint64_t correlation;

@@ -20,6 +20,7 @@
 struct conn {
 	int fd; /* -1: free slot */
 	uint64_t id;
+	enum keeper_door door;
 	uint8_t *in; /* LOOP_SMALL bytes */
 	size_t in_len;
 	uint8_t *large; /* KEEPER_FRAME_MAX bytes, or NULL */
@@ -48,7 +49,7 @@ struct loop {
 	bool stop;
 	int64_t last_mono;
 	unix_time last_real;
-	int listen_fd;
+	int listen_fd[DOOR__COUNT]; /* -1: no such door */
 	int signal_fd;
 };
 
@@ -82,7 +83,17 @@ static void conn_close(struct loop *l, struct conn *c)
 	buf_release(&c->held);
 }
 
-static void conn_accept(struct loop *l)
+/* Each door has connections of its own, so that neither peer can take the other's. */
+static bool door_is_full(const struct loop *l, enum keeper_door door)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX; i++)
+		n += l->conn[i].fd >= 0 && l->conn[i].door == door;
+	return n >= (door == DOOR_JWKS ? LOOP_JWKS_MAX : LOOP_CONNECTIONS_MAX - LOOP_JWKS_MAX);
+}
+
+static void conn_accept(struct loop *l, enum keeper_door door)
 {
 	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX; i++) {
 		struct conn *c = &l->conn[i];
@@ -90,23 +101,18 @@ static void conn_accept(struct loop *l)
 
 		if (c->fd >= 0)
 			continue;
-		fd = accept4(l->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (door_is_full(l, door))
+			return;
+		fd = accept4(l->listen_fd[door], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0)
 			return;
-		*c = (struct conn){.fd = fd, .id = ++l->next_id, .in = malloc(LOOP_SMALL)};
+		*c = (struct conn){
+			.fd = fd, .id = ++l->next_id, .door = door, .in = malloc(LOOP_SMALL)};
 		buf_init(&c->out, LOOP_OUT_MAX);
 		buf_init(&c->held, LOOP_OUT_MAX);
 		if (c->in == NULL)
 			conn_close(l, c);
 	}
-}
-
-static bool conn_is_full(const struct loop *l)
-{
-	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX; i++)
-		if (l->conn[i].fd < 0)
-			return false;
-	return true;
 }
 
 static bool conn_reads(const struct loop *l, const struct conn *c)
@@ -190,8 +196,10 @@ static void broken(struct loop *l, struct conn *c, uint64_t correlation, rc r)
 
 static void handle(struct loop *l, struct conn *c, const struct keeper_header *h, struct view body)
 {
-	const struct reply_to to = {
-		.slot = (uint32_t)(c - l->conn), .conn = c->id, .correlation = h->correlation};
+	const struct reply_to to = {.door = c->door,
+				    .slot = (uint32_t)(c - l->conn),
+				    .conn = c->id,
+				    .correlation = h->correlation};
 
 	l->message[l->message_count++] = (struct message){.to = to};
 	if (!gate_handle(l->k, &to, h, body, &c->held))
@@ -255,6 +263,10 @@ static void conn_frames(struct loop *l, struct conn *c)
 
 			rc_ignore(view_u64be(&v, &correlation), "8 bytes are there");
 			broken(l, c, correlation, r);
+			break;
+		}
+		if (!gate_admits(c->door, h.type)) {
+			broken(l, c, h.correlation, RC(RC_UNKNOWN));
 			break;
 		}
 		whole = KEEPER_HEADER + h.body_len;
@@ -451,17 +463,18 @@ static bool is_drained(const struct loop *l)
 
 static int wait_for(struct loop *l)
 {
-	struct pollfd p[LOOP_CONNECTIONS_MAX + 3];
+	struct pollfd p[LOOP_CONNECTIONS_MAX + 2 + DOOR__COUNT];
 	const struct keeper *k = l->k;
 	int timeout = IDLE_MS;
 	int retry = uses_retry_in(k, mono_seconds());
-	nfds_t n = 3;
+	nfds_t n = 2;
 	int ready;
 
 	p[0] = (struct pollfd){.fd = l->stop ? -1 : l->signal_fd, .events = POLLIN};
 	p[1] = (struct pollfd){.fd = pool_fd(k->pool), .events = POLLIN};
-	p[2] = (struct pollfd){.fd = l->stop || conn_is_full(l) ? -1 : l->listen_fd,
-			       .events = POLLIN};
+	for (enum keeper_door d = 0; d < DOOR__COUNT; d++)
+		p[n++] = (struct pollfd){.fd = l->stop || door_is_full(l, d) ? -1 : l->listen_fd[d],
+					 .events = POLLIN};
 	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX; i++) {
 		const struct conn *c = &l->conn[i];
 		short events = 0;
@@ -483,10 +496,11 @@ static int wait_for(struct loop *l)
 	ready = poll(p, n, timeout);
 	if (ready > 0 && p[0].revents != 0)
 		l->stop = true;
-	if (ready > 0 && p[2].revents != 0)
-		conn_accept(l);
+	for (enum keeper_door d = 0; ready > 0 && d < DOOR__COUNT; d++)
+		if (p[2 + d].revents != 0)
+			conn_accept(l, d);
 	/* A peer that is gone while nothing is read from it. */
-	for (nfds_t i = 3; ready > 0 && i < n; i++)
+	for (nfds_t i = 2 + DOOR__COUNT; ready > 0 && i < n; i++)
 		if (p[i].events == 0 && (p[i].revents & (POLLHUP | POLLERR)) != 0)
 			for (size_t c = 0; c < LOOP_CONNECTIONS_MAX; c++)
 				if (l->conn[c].fd == p[i].fd)
@@ -515,7 +529,8 @@ rc loop_run(const struct loop_config *c, struct fault *f)
 	if (l == NULL)
 		return fault_set(f, RC_NOMEM, 0, "loop");
 	l->k = c->keeper;
-	l->listen_fd = c->listen_fd;
+	l->listen_fd[DOOR_SERVER] = c->listen_fd;
+	l->listen_fd[DOOR_JWKS] = c->jwks_fd;
 	l->signal_fd = c->signal_fd;
 	l->waits = true;
 	for (size_t i = 0; i < LOOP_CONNECTIONS_MAX; i++)

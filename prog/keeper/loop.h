@@ -8,6 +8,7 @@
 #include "prog/keeper/keeper.h"
 
 #define LOOP_CONNECTIONS_MAX 64u
+#define LOOP_JWKS_MAX 2u	  /* of these, for greatseal-jwksd */
 #define LOOP_SMALL 65536u	  /* input buffer of every connection; frames up to this size */
 #define LOOP_LARGE_MAX 4u	  /* larger frames being read at once, KEEPER_FRAME_MAX each */
 #define LOOP_LARGE_SECONDS 30	  /* a larger frame must be whole by then */
@@ -18,6 +19,7 @@
 struct loop_config {
 	struct keeper *keeper;
 	int listen_fd; /* a listening unix socket, non-blocking; borrowed */
+	int jwks_fd;   /* likewise, of greatseal-jwksd's socket; -1: there is none */
 	int signal_fd; /* readable when the process is to end; borrowed */
 };
 

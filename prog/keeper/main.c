@@ -149,51 +149,77 @@ static void notify(const char *text)
 			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 }
 
-/* The socket systemd has opened for us, or -1. */
-static int passed_socket(void)
+/* The sockets systemd has opened for us, by their names: "jwks", and any other name is the
+ * server's. *ret_any: whether there are some, and the paths in the settings are not used. */
+static rc passed_sockets(int door[DOOR__COUNT], bool *ret_any, struct fault *f)
 {
 	const char *pid = getenv("LISTEN_PID");
 	const char *fds = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
 	uint64_t n;
 
+	*ret_any = false;
 	if (pid == NULL || fds == NULL ||
 	    !rc_is_ok(num_parse_u64(pid, strlen(pid), UINT32_MAX, &n)) || n != (uint64_t)getpid())
-		return -1;
-	if (!rc_is_ok(num_parse_u64(fds, strlen(fds), 1, &n)) || n != 1)
-		return -1;
-	(void)fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC);
-	(void)fcntl(LISTEN_FD, F_SETFL, O_NONBLOCK);
-	return LISTEN_FD;
+		return OK;
+	if (!rc_is_ok(num_parse_u64(fds, strlen(fds), DOOR__COUNT, &n)) || n == 0)
+		return fault_set(f, RC_USAGE, 0, "systemd passes %s sockets", fds);
+	for (int fd = LISTEN_FD; fd < LISTEN_FD + (int)n; fd++) {
+		size_t len = names != NULL ? strcspn(names, ":") : 0;
+		bool jwks = names != NULL && view_is(view_of(names, len), "jwks");
+		enum keeper_door d = jwks ? DOOR_JWKS : DOOR_SERVER;
+
+		if (door[d] >= 0)
+			return fault_set(f, RC_USAGE, 0, "systemd passes two sockets of one kind");
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+		door[d] = fd;
+		names = names != NULL && names[len] == ':' ? names + len + 1 : NULL;
+	}
+	*ret_any = true;
+	return door[DOOR_SERVER] >= 0
+		       ? OK
+		       : fault_set(f, RC_USAGE, 0, "systemd passes no socket for the server");
 }
 
-static rc listen_on(const struct conf *c, int *ret_fd, struct fault *f)
+static rc listen_on(const struct conf *c, const char *path, int *ret_fd, struct fault *f)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	mode_t mask;
 	int e;
 
-	*ret_fd = passed_socket();
-	if (*ret_fd >= 0)
-		return OK;
-	if (strlen(c->socket) >= sizeof(at.sun_path))
+	if (strlen(path) >= sizeof(at.sun_path))
 		return fault_set(f, RC_LIMIT, 0, "socket: path longer than %zu bytes",
 				 sizeof(at.sun_path) - 1);
-	memcpy(at.sun_path, c->socket, strlen(c->socket));
+	memcpy(at.sun_path, path, strlen(path));
 	AUTO(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fault_errno(f, errno, "socket");
 	/* The lock on the state says that a socket lying there is a dead keeper's. */
-	(void)unlink(c->socket);
+	(void)unlink(path);
 	mask = umask(0777 & ~c->socket_mode);
 	e = bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 ? 0 : errno;
 	(void)umask(mask);
 	if (e != 0)
-		return fault_errno(f, e, "%s", c->socket);
+		return fault_errno(f, e, "%s", path);
 	if (listen(fd, 64) != 0)
 		return fault_errno(f, errno, "listen");
 	*ret_fd = fd;
 	fd = -1;
 	return OK;
+}
+
+static rc open_doors(const struct conf *c, int door[DOOR__COUNT], struct fault *f)
+{
+	bool passed;
+
+	TRY(passed_sockets(door, &passed, f));
+	if (passed)
+		return OK;
+	if (strcmp(c->socket, c->jwks_socket) == 0)
+		return fault_set(f, RC_USAGE, 0, "socket and jwks-socket are one path");
+	TRY(listen_on(c, c->socket, &door[DOOR_SERVER], f));
+	return c->jwks_socket[0] == '\0' ? OK : listen_on(c, c->jwks_socket, &door[DOOR_JWKS], f);
 }
 
 static rc signals(int *ret_fd, struct fault *f)
@@ -270,18 +296,19 @@ static rc serve(const struct conf *c, struct parts *p, struct fault *f)
 {
 	struct loop_config loop = {.keeper = &p->keeper};
 	AUTO(unlock) struct unlock unlock = {.count = 0};
-	AUTO(fd) int listen_fd = -1;
+	int door[DOOR__COUNT] = {-1, -1}; /* open as long as the process */
 	AUTO(fd) int signal_fd = -1;
 
 	TRY(unlock_read(c, &unlock, f));
 	TRY(parts_open(c, &unlock, p, f));
 	unlock_release(&unlock);
 	TRY(signals(&signal_fd, f));
-	TRY(listen_on(c, &listen_fd, f));
+	TRY(open_doors(c, door, f));
 	TRY(confine(c, p, f));
 	TRY(parts_load(c, p, f));
 	TRY(parts_start(p, f));
-	loop.listen_fd = listen_fd;
+	loop.listen_fd = door[DOOR_SERVER];
+	loop.jwks_fd = door[DOOR_JWKS];
 	loop.signal_fd = signal_fd;
 	log_info("serving %s, %llu log entries, policy %llu, roster %llu",
 		 p->keeper.ledger.id.origin,
