@@ -121,6 +121,9 @@
 	  "wait until the freeze ends, or use a break-glass rule")                                 \
 	X(TIME_ZONE, "time.zone", "the file of a time zone cannot be read",                        \
 	  "install the zone files on the keeper's machine (setting zoneinfo)")                     \
+	X(TIME_HOLD, "time.hold",                                                                  \
+	  "the approvals are complete, and the rule holds them for a while",                       \
+	  "wait; it is signed then, unless somebody withdraws, denies or locks the key")           \
 	X(LIMIT_RATE, "limit.rate", "the key has been used as often as its rate permits",          \
 	  "wait; it is signed when the rate permits it")                                           \
 	X(LIMIT_PREAPPROVAL, "limit.preapproval",                                                  \

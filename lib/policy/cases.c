@@ -177,6 +177,22 @@ static rc key_state_read(struct jcan *j, struct policy_case *c)
 	return OK;
 }
 
+static rc class_read(struct jcan *j, struct policy_case *c)
+{
+	size_t at;
+	struct view text;
+
+	TRY(jcan_key_optional(j, "class", &c->host.known));
+	if (!c->host.known)
+		return OK;
+	at = j->at;
+	TRY(jcan_text(j, 16, &text));
+	if (!rc_is_ok(host_class_parse(text, &c->host.klass)))
+		return fault_set(j->fault, RC_UNKNOWN, at,
+				 "class is software, vtpm, tpm or attested");
+	return OK;
+}
+
 static rc request_read(struct jcan *j, struct policy_case *c)
 {
 	struct request *q = &c->request;
@@ -187,6 +203,7 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	TRY(jcan_key(j, "request"));
 	TRY(jcan_object(j));
 	TRY(by_read(j, c));
+	TRY(class_read(j, c));
 	TRY(number_read(j, "deadline", POLICY_SECONDS_MAX, CASE_DEADLINE, &deadline));
 	TRY(field_token(j, "format", c->item.format, sizeof(c->item.format)));
 	TRY(field_name(j, "from", &q->host));
@@ -284,6 +301,16 @@ static bool names_key(const struct rule *rule, const struct name *key)
 	return false;
 }
 
+static struct host_fact host_of(const struct policy_case *c, const struct roster *r)
+{
+	const struct principal *host = roster_host(r, &c->request.host);
+
+	if (c->host.known || host == NULL)
+		return c->host;
+	return (struct host_fact){.known = true,
+				  .klass = host->enrol ? host->least : HOST_SOFTWARE};
+}
+
 /* The decision when everybody approved under this rule; NULL: nobody approved. */
 static rc decide(const struct policy_case *c, const struct case_world *w, const struct rule *rule,
 		 struct decision *ret)
@@ -300,6 +327,8 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			      .key_retired = c->key_retired,
 			      .approvals = approvals,
 			      .approval_count = rule == NULL ? 0 : c->approval_count,
+			      .submitted = given < 0 ? 0 : given,
+			      .host = host_of(c, w->roster),
 			      .now = c->at,
 			      .zones = w->zones,
 			      .without_rates = true};

@@ -3,7 +3,7 @@
  * Canonical JSON document, compiled from tests.yaml:
  * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[APPROVAL..]?,"approved_before":SECONDS?,"at":TIME?,
  *   "because":REASON?,"expect":"allow"|"wait"|"deny","name":TEXT,"request":{"by":REQUESTER,
- *   "deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
+ *   "class":CLASS?,"deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
  *   "no_upload":true?,"not_before":SECONDS?,"reason":TEXT?,"uses":N?},"rule":NAME?}..]}
  * APPROVAL is a person's NAME (on the command line, as with NAME:cli), NAME:browser (with a
  * passkey) or NAME:synced (with one that may be on several devices). REQUESTER is a person's or
@@ -34,7 +34,8 @@ struct policy_case {
 	struct request request;
 	bool key_locked;
 	bool key_retired;
-	bool by_service; /* the requester is a service, whatever else has that name */
+	struct host_fact host; /* unknown: as the roster demands at least */
+	bool by_service;       /* the requester is a service, whatever else has that name */
 	struct case_approval approvals[CASE_APPROVALS_MAX];
 	size_t approval_count;
 	uint64_t approved_before;

@@ -177,6 +177,23 @@ static void check_host(const struct eval *c, const struct rule *rule, struct dec
 	check_add(d, REASON_RULE_HOST, deny_unless(ok), "%s", w.text);
 }
 
+static void check_class(const struct eval *c, const struct rule *rule, struct decision *d)
+{
+	const struct host_fact *host = &c->facts->host;
+	bool ok = host->known && (rule->classes >> host->klass & 1) != 0;
+	struct words w = {0};
+
+	if (rule->classes == 0)
+		return;
+	for (unsigned i = 0; i < HOST_CLASSES; i++)
+		if ((rule->classes >> i & 1) != 0)
+			say(&w, "%s%s", w.len == 0 ? "" : ", ",
+			    host_class_name((enum host_class)i));
+	check_add(d, REASON_HOST_CLASS, deny_unless(ok),
+		  "the class of host %.64s is %s; rule %.64s is for %s", c->request->host.s,
+		  host->known ? host_class_name(host->klass) : "not known", rule->name.s, w.text);
+}
+
 static bool has_format(char (*list)[16], size_t count, const char *format)
 {
 	for (size_t i = 0; i < count; i++)
@@ -280,6 +297,7 @@ static rc evaluate_rule(const struct eval *c, const struct rule *rule, struct de
 	check_uses_left(c, d);
 	check_requester(c, rule, d);
 	check_host(c, rule, d);
+	check_class(c, rule, d);
 	check_format(c, rule, d);
 	check_limits(c, rule, d);
 	check_words(c, rule, d);
@@ -287,6 +305,7 @@ static rc evaluate_rule(const struct eval *c, const struct rule *rule, struct de
 	TRY(check_approvals(c, rule, d));
 	/* Last, so that a request which still lacks people says so before it says "not yet". */
 	check_time(c, d);
+	check_hold(c, rule, d);
 	check_windows(c, rule, d);
 	check_freezes(c, rule, d);
 	check_rates(c, d);

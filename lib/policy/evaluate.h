@@ -32,6 +32,12 @@ struct rate_fact {
 	unix_time passes; /* if reached: when the oldest use that counts no longer does */
 };
 
+/* How the key of the requesting host is kept. */
+struct host_fact {
+	bool known; /* else a rule that names classes refuses (P7) */
+	enum host_class klass;
+};
+
 struct facts {
 	const struct request *request;
 	struct digest key_fingerprint; /* of the key that now has that name */
@@ -40,6 +46,9 @@ struct facts {
 	bool key_retired;
 	const struct approval_fact *approvals;
 	size_t approval_count;
+	/* When the request became known: what was said before it counts for a hold from then. */
+	unix_time submitted;
+	struct host_fact host;
 	uint32_t uses_spent;
 	unix_time now;
 	const struct zone_source *zones; /* NULL: none can be read, so windows and freezes refuse */
@@ -59,6 +68,8 @@ struct facts {
 	size_t evidence_count;
 	/* As without_rates: evidence is taken to have been there. */
 	bool without_evidence;
+	/* As without_rates: holds are taken to have been kept. */
+	bool without_hold;
 };
 
 #define CHECKS_MAX 32u
@@ -92,10 +103,12 @@ struct decision {
  * while given <= now < expires and now < given + lifetime, for this rule digest only; the request
  * while now <= deadline; wait before not_before. The requester never fills a seat. Windows are open
  * from an opening (inclusive) for their length, freezes hold from <= now < to; both are passed by
- * break_glass rules. Reasons it can give: who.person, who.host, key.unknown, .fingerprint, .locked
- * (wait), .retired, time.* (.deadline, .clock and .zone deny, the others wait), limit.rate (wait),
- * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired, .synced. Never fails
- * on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX people hold a live approval. */
+ * break_glass rules. A hold begins when the approvals that count
+ * now were first enough to fill the seats. Reasons it can give: who.person, who.host, host.class,
+ * key.unknown, .fingerprint, .locked (wait), .retired, time.* (.deadline, .clock and .zone deny,
+ * the others wait), limit.rate (wait), state.uses, rule.* but rule.params, approve.quorum,
+ * .rule-changed, .expired, .synced. Never fails on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX
+ * people hold a live approval. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 		 struct decision *ret);
 

@@ -18,8 +18,8 @@ struct tally {
 };
 
 /* Why an approval does not count under the rule; REASON_NONE if it does. */
-static enum reason flaw(const struct eval *c, const struct rule *rule,
-			const struct digest *rule_digest, const struct approval_fact *a)
+enum reason approval_flaw(const struct eval *c, const struct rule *rule,
+			  const struct digest *rule_digest, const struct approval_fact *a)
 {
 	const struct principal *p = roster_person(c->roster, &a->person);
 	unix_time now = c->facts->now;
@@ -59,7 +59,7 @@ enum reason approval_reason(const struct policy *p, const struct roster *r, cons
 	struct digest digest =
 		policy_rule_digest(p, rule, r, &facts->request->key, &facts->key_fingerprint);
 
-	return flaw(&c, rule, &digest, a);
+	return approval_flaw(&c, rule, &digest, a);
 }
 
 static void say_person(struct words *w, const struct name *n)
@@ -107,7 +107,7 @@ static rc tally(const struct eval *c, const struct rule *rule, const struct dige
 	for (size_t i = 0; i < c->facts->approval_count; i++) {
 		const struct approval_fact *a = &c->facts->approvals[i];
 
-		enum reason why = flaw(c, rule, digest, a);
+		enum reason why = approval_flaw(c, rule, digest, a);
 
 		if (why == REASON_APPROVE_RULE)
 			say_person(&t->outdated, &a->person);

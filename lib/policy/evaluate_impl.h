@@ -45,6 +45,13 @@ const char *separator(size_t i, size_t n);
 /* evaluate_approvals.c: fills in quorum and counted. RC_LIMIT as evaluate(). */
 MUST rc check_approvals(const struct eval *c, const struct rule *rule, struct decision *d);
 
+/* Whether the approval counts under the rule, whose digest is given. */
+enum reason approval_flaw(const struct eval *c, const struct rule *rule,
+			  const struct digest *rule_digest, const struct approval_fact *a);
+
+/* evaluate_hold.c: after check_approvals. */
+void check_hold(const struct eval *c, const struct rule *rule, struct decision *d);
+
 /* evaluate_artifact.c */
 void check_artifacts(const struct eval *c, const struct rule *rule, struct decision *d);
 

@@ -155,6 +155,17 @@ static rc rule_check(struct floor *fl)
 				 "rule %.40s undercuts tier %.40s of key %.40s: it lacks synced: "
 				 "false",
 				 rule->name.s, tier->name.s, fl->key->s);
+	if (tier->classes != 0 && (rule->classes == 0 || (rule->classes & ~tier->classes) != 0))
+		return fault_set(fl->fault, RC_DENIED, 0,
+				 "rule %.40s undercuts tier %.40s of key %.40s: its hosts may be "
+				 "of more classes",
+				 rule->name.s, tier->name.s, fl->key->s);
+	if (rule->hold < tier->hold)
+		return fault_set(fl->fault, RC_DENIED, 0,
+				 "rule %.40s undercuts tier %.40s of key %.40s: hold is %llu, at "
+				 "least %llu",
+				 rule->name.s, tier->name.s, fl->key->s,
+				 (unsigned long long)rule->hold, (unsigned long long)tier->hold);
 	TRY(number_check(fl, "max_uses", rule->max_uses, tier->max_uses));
 	TRY(number_check(fl, "max_deadline", rule->max_deadline, tier->max_deadline));
 	if (!rule->unattended)

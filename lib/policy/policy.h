@@ -6,12 +6,13 @@
  *  "keys":[{"formats":[TEXT..]?,"name":NAME,"rate":[RATE..]?,"tier":NAME?}..]?,
  *  "recovery":{"delay":SECONDS,"keys":[KEY..],"need":N}?,
  *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"break_glass":true?,
- *    "formats":[TEXT..],"from":[NAME..],"keys":[NAME..],"max_deadline":SECONDS?,"max_uses":N?,
+ *    "classes":[CLASS..]?,"formats":[TEXT..],"from":[NAME..],"hold":SECONDS?,"keys":[NAME..],
+ *    "max_deadline":SECONDS?,"max_uses":N?,
  *    "mode":"observe"?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"reason":"required"?,
  *    "request":[TEXT..],"synced":"false"?,"ticket":GLOB?,
  *    "unattended":true?,"upload":"required"|"optional"?,"windows":[NAME..]?}..],
- *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"max_deadline":SECONDS?,"max_uses":N?,
- *    "name":NAME,"synced":"false"?,"upload":"required"?}..]?,
+ *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"classes":[CLASS..]?,"hold":SECONDS?,
+ *    "max_deadline":SECONDS?,"max_uses":N?,"name":NAME,"synced":"false"?,"upload":"required"?}..]?,
  *  "unlock":{"approve":[SEAT..]},"version":N,
  *  "windows":[{"length":SECONDS,"name":NAME,"open":CALENDAR,"zone":ZONE}..]?}
  * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person), N 1..64, with " (cli)" or
@@ -20,11 +21,12 @@
  * optional names: defaults 259200 s, none, 1209600 s, 1, false, "required". A rule has either a
  * non-empty approve or unattended:true, never both and never neither (P7). Lists may be in any
  * order (approve keeps its own: it is the order in which seats are named as missing), are not empty
- * and free of duplicates; a seat for "@alice" has N 1. LOCAL is "2026-12-18 00:00", CALENDAR as in
- * calendar.h, ZONE as in zone.h, RATE "40 per 1h" or "40 per 1h per requester" (s, m, h, d), GLOB
- * of printable ASCII with * and ?. break_glass demands approve and ticket, and implies reason. A
- * tier's fields are floors: what is left out demands nothing. docs/policy.md explains all of it
- * with examples. */
+ * and free of duplicates; CLASS is a word of host_class_name(); hold demands approve, and is
+ * shorter than approval_lifetime and max_deadline; a seat for "@alice" has N 1. LOCAL is
+ * "2026-12-18 00:00", CALENDAR as in calendar.h, ZONE as in zone.h, RATE "40 per 1h" or "40 per 1h
+ * per requester" (s, m, h, d), GLOB of printable ASCII with * and ?. break_glass demands approve
+ * and ticket, and implies reason. A tier's fields are floors: what is left out demands nothing.
+ * docs/policy.md explains all of it with examples. */
 #ifndef GS_POLICY_POLICY_H
 #define GS_POLICY_POLICY_H
 
@@ -108,6 +110,8 @@ struct rate {
 struct tier {
 	struct name name;
 	struct quorum_spec approve;
+	unsigned classes;
+	uint64_t hold;
 	uint32_t max_uses;
 	uint64_t approval_lifetime;
 	uint64_t max_deadline;
@@ -139,6 +143,8 @@ struct rule {
 	char (*formats)[16];
 	size_t format_count;
 	struct quorum_spec approve;
+	unsigned classes; /* of hosts: a set of 1u << enum host_class; 0: any */
+	uint64_t hold;	  /* seconds between a full quorum and the signature; 0: none */
 	bool unsynced; /* approvals by passkeys that may be copied between devices do not count */
 	bool unattended;
 	bool upload_required;
@@ -200,9 +206,9 @@ struct policy {
 /* Reads a document; *ret keeps its own copy. Form as jcan.h; RC_DUPLICATE a rule name, or an entry
  * of a list; RC_LIMIT over the maxima above or DOCUMENT_BYTES_MAX; RC_RANGE an empty list, a number
  * outside its range, more than one of a person, a rule with both or neither of approve and
- * unattended, break_glass without approve and ticket, a freeze that ends before it begins, a window
- * that never opens; RC_SYNTAX an entry or name of another form; RC_NOTFOUND a tier or window that
- * is named and not there; RC_NOMEM. */
+ * unattended, hold without approve or longer than what it waits for, break_glass without approve
+ * and ticket, a freeze that ends before it begins, a window that never opens; RC_SYNTAX an entry or
+ * name of another form; RC_NOTFOUND a tier or window that is named and not there; RC_NOMEM. */
 MUST rc policy_parse(struct view document, struct policy **ret, struct fault *f);
 void policy_free(struct policy *p);
 static inline void policy_autorelease(struct policy **p)
@@ -242,11 +248,11 @@ bool freeze_names(const struct freeze *z, const struct name *key);
 /* Checks that need both: every group and principal named exists, every quorum can be filled with
  * the people of the roster, and a rule's also when any one person whom it lets request is left out;
  * no rule undercuts the tier of a key that it names (every set of people that fills the rule's
- * seats fills the tier's; no number is larger; upload as the tier says; not unattended where the
- * tier has seats); no recovery key is in the roster. Run before a new policy or roster is accepted.
- * RC_NOTFOUND a name that the roster lacks; RC_DENIED a quorum that cannot be filled, a floor that
- * is undercut, or a recovery key that is somebody's; RC_LIMIT more comparisons with tiers than
- * FLOORS_WORK_MAX (floors.h); RC_NOMEM. */
+ * seats fills the tier's; no number is larger, no hold shorter, no class more; upload as the tier
+ * says; not unattended where the tier has seats); no recovery key is in the roster. Run before a
+ * new policy or roster is accepted. RC_NOTFOUND a name that the roster lacks; RC_DENIED a quorum
+ * that cannot be filled, a floor that is undercut, or a recovery key that is somebody's; RC_LIMIT
+ * more comparisons with tiers than FLOORS_WORK_MAX (floors.h); RC_NOMEM. */
 MUST rc policy_check(const struct policy *p, const struct roster *r, struct fault *f);
 
 /* That every zone of windows and freezes can be read. RC_NOTFOUND and what reading and tzif_parse

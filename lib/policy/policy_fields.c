@@ -195,3 +195,32 @@ rc word_field(struct jcan *j, const char *key, const char *word, bool *ret)
 		return fault_set(j->fault, RC_UNKNOWN, at, "%s is \"%s\" or left out", key, word);
 	return OK;
 }
+
+rc classes_field(struct jcan *j, unsigned *ret)
+{
+	bool more;
+
+	TRY(jcan_key_optional(j, "classes", &more));
+	if (!more)
+		return OK;
+	TRY(jcan_array(j));
+	for (;;) {
+		size_t at;
+		struct view text;
+		enum host_class c;
+
+		TRY(jcan_next(j, &more));
+		if (!more)
+			break;
+		at = j->at;
+		TRY(jcan_text(j, 16, &text));
+		if (!rc_is_ok(host_class_parse(text, &c)))
+			return fault_set(j->fault, RC_SYNTAX, at,
+					 "a class is software, vtpm, tpm or attested");
+		if ((*ret >> c & 1) != 0)
+			return fault_set(j->fault, RC_DUPLICATE, at, "class %s twice",
+					 host_class_name(c));
+		*ret |= 1u << c;
+	}
+	return *ret != 0 ? OK : fault_set(j->fault, RC_RANGE, j->at, "classes is empty");
+}

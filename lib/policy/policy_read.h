@@ -46,6 +46,8 @@ MUST rc number_field(struct jcan *j, const char *key, uint64_t max, uint64_t fal
 MUST rc seats_read(struct jcan *j, struct quorum_spec *ret);
 /* "approve":[SEAT..] if it is there. */
 MUST rc seats_field(struct jcan *j, struct quorum_spec *ret);
+/* "classes":[CLASS..] as a set of 1u << enum host_class; 0 if it is left out. */
+MUST rc classes_field(struct jcan *j, unsigned *ret);
 /* A field whose only value is true, and is left out otherwise. */
 MUST rc flag_field(struct jcan *j, const char *key, bool *ret);
 /* A field with one permitted word, or left out. */

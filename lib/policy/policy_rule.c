@@ -15,6 +15,11 @@ static rc attended_check(const struct jcan *j, const struct rule *r)
 		return fault_set(j->fault, RC_RANGE, j->at, "both break_glass and unattended");
 	if (r->break_glass && r->ticket.s[0] == '\0')
 		return fault_set(j->fault, RC_RANGE, j->at, "break_glass without ticket");
+	if (r->hold > 0 && r->unattended)
+		return fault_set(j->fault, RC_RANGE, j->at, "both hold and unattended");
+	if (r->hold > 0 && (r->hold >= r->approval_lifetime || r->hold >= r->max_deadline))
+		return fault_set(j->fault, RC_RANGE, j->at,
+				 "hold is not shorter than approval_lifetime and max_deadline");
 	return OK;
 }
 
@@ -92,8 +97,10 @@ static rc rule_read(struct jcan *j, void *row)
 	TRY(seats_field(j, &r->approve));
 	TRY(artifact_field(j, &r->artifact));
 	TRY(flag_field(j, "break_glass", &r->break_glass));
+	TRY(classes_field(j, &r->classes));
 	TRY(list_field(j, "formats", &list_formats, (void **)&r->formats, &r->format_count));
 	TRY(list_field(j, "from", &list_refs, (void **)&r->from, &r->from_count));
+	TRY(number_field(j, "hold", POLICY_SECONDS_MAX, 0, &r->hold));
 	TRY(list_field(j, "keys", &list_names, (void **)&r->keys, &r->key_count));
 	TRY(number_field(j, "max_deadline", POLICY_SECONDS_MAX, 1209600, &r->max_deadline));
 	TRY(number_field(j, "max_uses", 1000, 1, &uses));

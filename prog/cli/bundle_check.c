@@ -30,6 +30,8 @@ struct checker {
 	struct digest request_id;
 	struct roster *roster;
 	struct policy *policy;
+	struct host_fact host; /* set by check_requester */
+	bool held;	       /* the rule has a hold; set by check_decision */
 };
 
 /* Notes how a check went. */
@@ -161,6 +163,7 @@ static rc check_documents(struct checker *k, struct fault *f)
  * enrolment, and the keeper took it under this signature. */
 static rc check_enrolment(struct checker *k, const struct sshkey *key, struct fault *f)
 {
+	struct host_fact *host = &k->host;
 	const struct bundle *b = k->b;
 	const char *ns = statement_info(STATEMENT_ENROLMENT)->ns;
 	struct digest statement = digest_of(buf_view(&b->enrolment.bytes));
@@ -183,6 +186,7 @@ static rc check_enrolment(struct checker *k, const struct sshkey *key, struct fa
 	if (!name_is_equal(&e.host, &k->report->request.host) ||
 	    strcmp(e.origin, k->log->name) != 0)
 		return fault_set(f, RC_MISMATCH, 0, "the enrolment is of another host or log");
+	host->known = rc_is_ok(host_class_parse(view_str(e.klass), &host->klass));
 	return sshsig_verify(key, ns, buf_view(&b->enrolment.bytes), buf_view(&b->enrolment.sig),
 			     &any_form, NULL, f);
 }
@@ -196,6 +200,7 @@ static rc check_host(struct checker *k, const struct principal *host, struct fau
 	struct view sig = buf_view(&k->b->host_sig);
 	struct sshsig parts;
 
+	k->host = (struct host_fact){.known = !host->enrol, .klass = HOST_SOFTWARE};
 	if (!host->enrol)
 		return verify_by(host, ns, bytes, sig, NULL, f);
 	TRY(sshsig_parse(sig, &parts, f));
@@ -304,11 +309,13 @@ static rc check_decision(struct checker *k, struct fault *f)
 		.key_known = true,
 		.approvals = approvals,
 		.approval_count = k->b->approval_count,
+		.host = k->host,
 		.uses_spent = k->b->use - 1,
 		.now = k->authorize.time,
 		.zones = &zones_system,
 		.without_rates = true,	  /* only the keeper's journal can count */
 		.without_evidence = true, /* the bundle holds none: the keeper had it */
+		.without_hold = true,	  /* when approvals were given is in the journal */
 	};
 	struct decision decision;
 
@@ -320,6 +327,7 @@ static rc check_decision(struct checker *k, struct fault *f)
 				 decision.refusal.text);
 	if (!digest_is_equal(&decision.rule_digest, &k->authorize.rule))
 		return fault_set(f, RC_MISMATCH, 0, "another rule was applied");
+	k->held = decision.rule != NULL && decision.rule->hold > 0;
 	return OK;
 }
 
@@ -342,6 +350,8 @@ static bool is_enrolled(const struct checker *k)
 static rc run_all(struct checker *k, struct fault *f)
 {
 	static const struct digest none;
+	char good[FAULT_TEXT];
+	rc r;
 
 	TRY(run(k, "log", check_log, "authorised before it was issued; both entries are in the log",
 		f));
@@ -356,13 +366,15 @@ static rc run_all(struct checker *k, struct fault *f)
 				 "enrolled; that it was not locked then is the keeper's word"
 			       : "signed by the requester and by the host",
 		f));
-	return run(
-		k, "approvals", check_decision,
+	r = check_decision(k, f);
+	(void)snprintf(
+		good, sizeof(good), "the approvals fill the rule's quorum%s%s",
 		digest_is_equal(&k->authorize.evidence, &none)
-			? "the approvals fill the rule's quorum"
-			: "the approvals fill the rule's quorum; that scans, builds and provenance "
-			  "were there is the keeper's word",
-		f);
+			? ""
+			: "; that scans, builds and provenance were there is the keeper's word",
+		k->held ? "; that it was held since is the keeper's word" : "");
+	note(k, "approvals", r, f, good);
+	return r;
 }
 
 rc bundle_prove(const struct bundle *b, const struct vkey *log, struct bundle_report *ret,

@@ -158,6 +158,8 @@ static const struct option explain_options[] = {
 	{"zone", "ZONE", "whose local time that is (default UTC)", false},
 	{"approved-by", "NAMES", "and these had approved: alice,bob", false},
 	{"message", "TEXT", "with this reason (-m)", false},
+	{"class", "CLASS", "from a host that keeps its key so: software, vtpm, tpm, attested",
+	 false},
 	{"no-upload", NULL, "and sent digests only", false},
 	{"policy", "FILE", "by this policy and --roster instead of those in force", false},
 	{"roster", "FILE", "by this roster and --policy", false},

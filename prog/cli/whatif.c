@@ -127,6 +127,7 @@ static json_t *question(const struct args *a, const char *at)
 	json_t *test = json_object();
 	bool good = put(request, "by", args_value(a, "who"));
 
+	good &= put(request, "class", args_value(a, "class"));
 	good &= put(request, "format", format == NULL ? "cms" : format);
 	good &= put(request, "from", args_value(a, "from"));
 	good &= put(request, "key", args_value(a, "key"));

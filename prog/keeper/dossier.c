@@ -69,16 +69,22 @@ static struct digest host_signer(struct view sigs)
 
 /* A host's key comes and goes without the roster: how it stands now, in the same transaction that a
  * commit would be part of. */
-static rc dossier_host(struct keeper *k, struct refusal *ret)
+static rc dossier_host(struct keeper *k, struct host_fact *fact, struct refusal *ret)
 {
 	struct dossier *d = &k->dossier;
-	struct journal_host row;
+	struct journal_host row = {0};
 	struct digest key;
 	rc r;
 
-	if (!host_is_enrolled(k))
+	if (!host_is_enrolled(k)) {
+		*fact = (struct host_fact){
+			.known = roster_host(k->roster, &d->request.host) != NULL,
+			.klass =
+				HOST_SOFTWARE}; /* the roster says where the key is from, no more */
 		return OK;
+	}
 	r = host_standing(k, &d->request.host, &row, ret);
+	*fact = (struct host_fact){.known = row.key_len > 0, .klass = row.klass};
 	if (r.code == RC_DENIED || r.code == RC_WAIT)
 		return OK;
 	TRY(r);
@@ -283,6 +289,7 @@ rc dossier_decide(struct keeper *k)
 			       .approval_count = d->fact_count,
 			       .evidence = d->evidence,
 			       .evidence_count = d->evidence_count,
+			       .submitted = d->row.submitted,
 			       .uses_spent = d->row.spent,
 			       .now = k->round.now,
 			       .zones = &k->zones};
@@ -292,8 +299,8 @@ rc dossier_decide(struct keeper *k)
 		facts.key_locked = key_state_of(d->key) == KEY_LOCKED;
 		facts.key_retired = key_state_of(d->key) == KEY_RETIRED;
 	}
+	TRY(dossier_host(k, &facts.host, &host));
 	TRY(evaluate(k->policy, k->roster, &facts, &d->decision));
-	TRY(dossier_host(k, &host));
 	apply_state(k, &host);
 	return OK;
 }

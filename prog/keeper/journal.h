@@ -117,6 +117,7 @@ struct journal_request {
 	uint32_t uses;
 	uint32_t spent; /* authorize leaves */
 	uint32_t done;	/* issue leaves */
+	unix_time submitted;
 	unix_time deadline;
 	enum reason closed; /* REASON_NONE, REASON_STATE_DENIED or REASON_STATE_CANCELLED */
 };

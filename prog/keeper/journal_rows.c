@@ -95,6 +95,7 @@ rc journal_request_add(struct journal *j, const struct journal_request *r, struc
 	bind_u64(s, 5, r->done);
 	(void)sqlite3_bind_int64(s, 6, r->deadline);
 	bind_reason(s, 7, r->closed);
+	(void)sqlite3_bind_int64(s, 8, r->submitted);
 	return journal_run(j, SQL_REQUEST_ADD, f);
 }
 
@@ -112,6 +113,7 @@ static rc request_columns(struct journal *j, enum journal_sql id, struct journal
 	q.spent = (uint32_t)column_u64(s, 3);
 	q.done = (uint32_t)column_u64(s, 4);
 	q.deadline = sqlite3_column_int64(s, 5);
+	q.submitted = sqlite3_column_int64(s, 7);
 	if (rc_is_ok(r) && !rc_is_ok(reason_parse(column_view(s, 6), &q.closed)))
 		r = fault_set(f, RC_CORRUPT, 0, "journal: reason of a closed request");
 	journal_done(j, id);

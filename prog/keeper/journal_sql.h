@@ -27,13 +27,15 @@
 	  "INSERT INTO statement(leaf,prefix,digest,kind,sigs,body) VALUES(?,?,?,?,?,?)")          \
 	X(STATEMENT_GET,                                                                           \
 	  "SELECT leaf,digest,kind,sigs,body FROM statement WHERE prefix=? AND digest=?")          \
-	X(REQUEST_ADD, "INSERT INTO request(leaf,digest,uses,spent,done,deadline,closed)"          \
-		       " VALUES(?,?,?,?,?,?,?)")                                                   \
+	X(REQUEST_ADD,                                                                             \
+	  "INSERT INTO request(leaf,digest,uses,spent,done,deadline,closed,submitted)"             \
+	  " VALUES(?,?,?,?,?,?,?,?)")                                                              \
 	X(REQUEST_GET,                                                                             \
-	  "SELECT r.leaf,r.digest,r.uses,r.spent,r.done,r.deadline,r.closed FROM statement s"      \
+	  "SELECT r.leaf,r.digest,r.uses,r.spent,r.done,r.deadline,r.closed,r.submitted FROM "     \
+	  "statement s"                                                                            \
 	  " JOIN request r ON r.leaf=s.leaf WHERE s.prefix=? AND s.digest=?")                      \
-	X(REQUEST_AT,                                                                              \
-	  "SELECT leaf,digest,uses,spent,done,deadline,closed FROM request WHERE leaf=?")          \
+	X(REQUEST_AT, "SELECT leaf,digest,uses,spent,done,deadline,closed,submitted FROM request " \
+		      "WHERE leaf=?")                                                              \
 	X(REQUEST_SET, "UPDATE request SET spent=?,done=?,closed=? WHERE leaf=?")                  \
 	X(ACT_ADD,                                                                                 \
 	  "INSERT INTO act(leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn,"   \

@@ -18,6 +18,7 @@ static rc read_submission(struct call *c, struct view statement, const struct di
 		return refuse_form(&c->why, r, &f);
 	d->row = (struct journal_request){.digest = *id,
 					  .uses = d->request.uses,
+					  .submitted = c->k->round.now,
 					  .deadline = d->request.deadline,
 					  .closed = REASON_NONE};
 	return OK;
