@@ -36,6 +36,7 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 		     keeper_put_commit(out, c, h->type, &m))
 	case KEEPER_SHOW:
 	case KEEPER_STATEMENT:
+	case KEEPER_COUNTED:
 		ECHO(struct digest, keeper_get_digest, keeper_put_digest(out, c, h->type, &m))
 	case KEEPER_EVIDENCE:
 		ECHO(struct keeper_evidence, keeper_get_evidence, keeper_put_evidence(out, c, &m))

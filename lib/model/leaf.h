@@ -17,11 +17,11 @@
  *             "time","use":N}
  *  admin     {"action":TEXT,"kind","object":HEX,"signatures":[HEX..],"statement":HEX,"time"}
  *  log       {"event":TEXT,"kind","note":HEX?,"time"}     start, recovery, clock, refused; no note:
- * zeros. ROOT of evidence: RFC 9162 tree over the digests of the statements that counted, in order.
- * ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest followed by the
- * content digest bytes. ROOT of signatures: leaf i is that same string followed by SHA-256 of the
- * signature value. A file of a batch proves its place with an inner inclusion proof. Owns: encode
- * and parse of every kind, from one table. */
+ * zeros. ROOT of evidence: RFC 9162 tree over the digests of the statements that counted,
+ * ascending, each once. ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest
+ * followed by the content digest bytes. ROOT of signatures: leaf i is that same string followed by
+ * SHA-256 of the signature value. A file of a batch proves its place with an inner inclusion proof.
+ * Owns: encode and parse of every kind, from one table. */
 #ifndef GS_MODEL_LEAF_H
 #define GS_MODEL_LEAF_H
 

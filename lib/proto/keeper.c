@@ -32,6 +32,7 @@ static const struct gate requests[] = {
 	[KEEPER_CERTS] = {"certs", 4 + KEEPER_STRING_MAX},
 	[KEEPER_LOG_PROOF] = {"log-proof", 16},
 	[KEEPER_EVIDENCE] = {"evidence", DIGEST_SIZE + 4 + ITEM_NAME_MAX},
+	[KEEPER_COUNTED] = {"counted", DIGEST_SIZE},
 	[KEEPER_ENROL] = {"enrol",
 			  4 + ENROLMENT_BYTES_MAX + 2 * SIG_STRING + 4 + KEEPER_ATTESTATION_MAX},
 	[KEEPER_RENEW] = {"renew", 4 + ENROLMENT_BYTES_MAX + SIG_STRING},
@@ -420,7 +421,7 @@ void keeper_put_digest(struct buf *out, uint64_t correlation, enum keeper_type t
 {
 	struct frame fr = frame_begin(out, type, correlation);
 
-	if (type != KEEPER_SHOW && type != KEEPER_STATEMENT)
+	if (type != KEEPER_SHOW && type != KEEPER_STATEMENT && type != KEEPER_COUNTED)
 		buf_fail(out, RC_RANGE);
 	buf_put_view(out, digest_view(d));
 	frame_end(out, fr);

@@ -49,6 +49,7 @@ enum keeper_type {
 	KEEPER_CERTS = 13,     /* {string key name} -> R_CERTS: leaf and chain, DER */
 	KEEPER_LOG_PROOF = 14, /* {u64 index, u64 size or 0 = newest} -> R_PROOF */
 	KEEPER_EVIDENCE = 15,  /* struct keeper_evidence -> R_JSON */
+	KEEPER_COUNTED = 16,   /* struct digest: evidence of an authorize leaf -> R_JSON */
 	KEEPER_ENROL = 17,     /* struct keeper_enrol -> R_JSON, once it is durable */
 	KEEPER_RENEW = 18,     /* struct keeper_enrol without token and attestation -> R_JSON */
 	KEEPER_HOSTS = 19,     /* {string name or empty, string after or empty} -> R_JSON */
@@ -195,7 +196,7 @@ void keeper_put_act(struct buf *out, uint64_t correlation, const struct keeper_a
 void keeper_put_commit(struct buf *out, uint64_t correlation, enum keeper_type type,
 		       const struct keeper_commit *m); /* COMMIT or RESULT */
 void keeper_put_digest(struct buf *out, uint64_t correlation, enum keeper_type type,
-		       const struct digest *d); /* SHOW, STATEMENT */
+		       const struct digest *d); /* SHOW, STATEMENT, COUNTED */
 void keeper_put_evidence(struct buf *out, uint64_t correlation, const struct keeper_evidence *m);
 void keeper_put_change(struct buf *out, uint64_t correlation, const struct keeper_change *m);
 void keeper_put_strings(struct buf *out, uint64_t correlation, enum keeper_type type,

@@ -1,5 +1,7 @@
 #include "lib/tlog/items.h"
 
+#include <string.h>
+
 #include "lib/base/buf.h"
 
 #define LEAF_MAX (DIGEST_SIZE + HASH_MAX_SIZE + DIGEST_SIZE)
@@ -59,4 +61,22 @@ rc items_signature_proof(const struct request *r, const struct view *signatures,
 	TRY(items_signature_tree(r, signatures, &tree));
 	reader = tree_mem_reader(&tree);
 	return tree_prove_inclusion(&reader, r->count, at, ret, f);
+}
+
+rc evidence_root(const struct digest *statements, size_t count, struct digest *ret)
+{
+	struct compact c;
+
+	if (count == 0)
+		return RC(RC_RANGE);
+	compact_init(&c);
+	for (size_t i = 0; i < count; i++) {
+		const struct digest leaf = tree_leaf_hash(digest_view(&statements[i]));
+
+		if (i > 0 && memcmp(statements[i - 1].b, statements[i].b, DIGEST_SIZE) >= 0)
+			return RC(RC_RANGE);
+		TRY(compact_append(&c, &leaf));
+	}
+	*ret = compact_root(&c);
+	return OK;
 }

@@ -22,4 +22,8 @@ MUST rc items_signature_tree(const struct request *r, const struct view *signatu
 MUST rc items_signature_proof(const struct request *r, const struct view *signatures, uint64_t at,
 			      struct tree_proof *ret, struct fault *f);
 
+/* Root of the statements that counted as evidence, as authorize entries name it: leaf i is the
+ * digest of a statement. RC_RANGE: none, or not ascending, each once; RC_LIMIT. */
+MUST rc evidence_root(const struct digest *statements, size_t count, struct digest *ret);
+
 #endif

@@ -62,7 +62,27 @@ void bundle_release(struct bundle *b)
 		buf_release(&b->approvals[i].bytes);
 		buf_release(&b->approvals[i].sig);
 	}
+	for (size_t i = 0; i < b->evidence_count; i++) {
+		buf_release(&b->evidence[i].bytes);
+		buf_release(&b->evidence[i].sig);
+	}
+	free(b->evidence);
 	x509_chain_release(&b->certs);
+}
+
+rc bundle_evidence_new(struct bundle *b, size_t count)
+{
+	if (count > BUNDLE_EVIDENCE_MAX)
+		return RC(RC_LIMIT);
+	b->evidence = (struct signed_bytes *)calloc(count, sizeof(*b->evidence));
+	if (b->evidence == NULL)
+		return RC(RC_NOMEM);
+	for (size_t i = 0; i < count; i++) {
+		buf_init(&b->evidence[i].bytes, EVIDENCE_BYTES_MAX);
+		buf_init(&b->evidence[i].sig, SSHSIG_BLOB_MAX);
+	}
+	b->evidence_count = count;
+	return OK;
 }
 
 /* ---- Writing ---- */
@@ -78,21 +98,30 @@ static json_t *base64_json(struct view bytes)
 		       : NULL;
 }
 
+static json_t *signed_json(const struct signed_bytes *list, size_t count)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *row = json_object();
+
+		if (list[i].sig.len > 0)
+			(void)json_object_set_new(row, "signature",
+						  base64_json(buf_view(&list[i].sig)));
+		(void)json_object_set_new(row, "statement", base64_json(buf_view(&list[i].bytes)));
+		(void)json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
 static json_t *lists_json(const struct bundle *b, const char *which)
 {
-	json_t *list = json_array();
+	json_t *list;
 
-	if (strcmp(which, "approvals") == 0) {
-		for (size_t i = 0; i < b->approval_count; i++) {
-			json_t *row = json_object();
-
-			(void)json_object_set_new(row, "signature",
-						  base64_json(buf_view(&b->approvals[i].sig)));
-			(void)json_object_set_new(row, "statement",
-						  base64_json(buf_view(&b->approvals[i].bytes)));
-			(void)json_array_append_new(list, row);
-		}
-	} else if (strcmp(which, "certificates") == 0) {
+	if (strcmp(which, "approvals") == 0)
+		return signed_json(b->approvals, b->approval_count);
+	list = json_array();
+	if (strcmp(which, "certificates") == 0) {
 		for (size_t i = 0; i < b->certs.count; i++)
 			(void)json_array_append_new(list, base64_json(b->certs.der[i]));
 	} else {
@@ -126,6 +155,9 @@ static int put_common(const struct bundle *b, json_t *root, bool with_signature)
 	}
 	bad |= json_object_set_new(root, "approvals", lists_json(b, "approvals"));
 	bad |= json_object_set_new(root, "certificates", lists_json(b, "certificates"));
+	if (b->evidence_count > 0)
+		bad |= json_object_set_new(root, "evidence",
+					   signed_json(b->evidence, b->evidence_count));
 	bad |= bad != 0 ? 1 : json_object_set_new(root, "signed_at", json_string(when));
 	bad |= json_object_set_new(root, "use", json_integer((json_int_t)b->use));
 	return bad;
@@ -217,6 +249,33 @@ static rc take_approvals(const json_t *list, struct bundle *b, struct fault *f)
 	return OK;
 }
 
+/* An envelope of provenance holds its signatures itself. */
+static rc take_evidence(const json_t *list, struct bundle *b, struct fault *f)
+{
+	size_t count = json_array_size(list);
+	const json_t *row;
+	size_t i;
+
+	if (count == 0 || count > BUNDLE_EVIDENCE_MAX)
+		return fault_set(f, RC_SYNTAX, 0, "bundle: \"evidence\" must be a list of 1 to %u",
+				 BUNDLE_EVIDENCE_MAX);
+	TRY(bundle_evidence_new(b, count));
+	json_array_foreach(list, i, row)
+	{
+		const json_t *sig = json_object_get(row, "signature");
+
+		if (json_object_size(row) != (sig == NULL ? 1 : 2))
+			return fault_set(f, RC_SYNTAX, 0,
+					 "bundle: evidence %zu: statement and signature expected",
+					 i);
+		TRY(take_base64(json_object_get(row, "statement"), "statement",
+				&b->evidence[i].bytes, f));
+		if (sig != NULL)
+			TRY(take_base64(sig, "signature", &b->evidence[i].sig, f));
+	}
+	return OK;
+}
+
 static rc take_certificates(const json_t *list, struct bundle *b, struct fault *f)
 {
 	AUTO(buf) struct buf all = {0};
@@ -278,6 +337,8 @@ static rc take_member(const char *name, const json_t *value, struct bundle *b, s
 			return take_base64(value, name, field_at(b, i), f);
 	if (strcmp(name, "approvals") == 0)
 		return take_approvals(value, b, f);
+	if (strcmp(name, "evidence") == 0)
+		return take_evidence(value, b, f);
 	if (strcmp(name, "certificates") == 0)
 		return take_certificates(value, b, f);
 	if (strcmp(name, "inner_proof") == 0)

@@ -3,7 +3,8 @@
  *
  * One JSON object (docs/bundle.md): the request and its two signatures, the approvals and theirs,
  * the policy and roster that were in force, the certificates, the signature value with its place in
- * the batch, and the log entries "authorize" and "issue" with their inclusion proofs. Owns: the
+ * the batch, what machines said of the files if that counted, and the log entries "authorize" and
+ * "issue" with their inclusion proofs. Owns: the
  * form, and the checks over it (bundle_prove). Needs no server. */
 #ifndef GS_CLI_BUNDLE_H
 #define GS_CLI_BUNDLE_H
@@ -19,6 +20,7 @@
 #define BUNDLE_SCHEMA "greatseal-bundle-1"
 #define BUNDLE_BYTES_MAX ((size_t)64 << 20)
 #define BUNDLE_APPROVALS_MAX 64
+#define BUNDLE_EVIDENCE_MAX 8192u /* statements; where more counted, a bundle has none */
 
 struct signed_bytes {
 	struct buf bytes;
@@ -34,6 +36,8 @@ struct bundle {
 	struct buf enrolment_proof;
 	struct signed_bytes approvals[BUNDLE_APPROVALS_MAX];
 	size_t approval_count;
+	struct signed_bytes *evidence; /* that counted; an envelope of provenance has no sig */
+	size_t evidence_count;
 	struct buf policy; /* document, canonical; empty if the bundle has none, which proves
 			      nothing */
 	struct buf roster;
@@ -51,6 +55,8 @@ struct bundle {
 
 void bundle_init(struct bundle *b);
 void bundle_release(struct bundle *b);
+/* Makes room for so many statements, all empty, in a bundle that has none. RC_LIMIT, RC_NOMEM. */
+MUST rc bundle_evidence_new(struct bundle *b, size_t count);
 AUTO_DEFINE(bundle, struct bundle, bundle_release)
 
 /* *ret is the caller's JSON object. RC_NOMEM. */

@@ -14,6 +14,7 @@
 #include "lib/tlog/items.h"
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/bundle.h"
+#include "prog/cli/bundle_evidence.h"
 #include "prog/cli/zones.h"
 
 /* Approvers' keys may be of any channel and form here: the keeper judged that when it counted. */
@@ -32,6 +33,7 @@ struct checker {
 	struct policy *policy;
 	struct host_fact host; /* set by check_requester */
 	bool held;	       /* the rule has a hold; set by check_decision */
+	struct bundle_evidence evidence;
 };
 
 /* Notes how a check went. */
@@ -299,6 +301,20 @@ static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret,
 	return OK;
 }
 
+/* What machines said, if the entry counts any of it. A bundle may lack it: then it is the keeper's
+ * word that it was there. */
+static rc check_evidence(struct checker *k, struct fault *f)
+{
+	static const struct digest none;
+
+	if (k->b->evidence_count == 0)
+		return OK;
+	if (digest_is_equal(&k->authorize.evidence, &none))
+		return fault_set(f, RC_MISMATCH, 0, "no evidence was counted, and here is some");
+	return bundle_evidence_read(k->b, k->roster, &k->report->request, &k->authorize.evidence,
+				    &k->evidence, f);
+}
+
 /* Decides again, with the facts of that moment. */
 static rc check_decision(struct checker *k, struct fault *f)
 {
@@ -313,12 +329,15 @@ static rc check_decision(struct checker *k, struct fault *f)
 		.uses_spent = k->b->use - 1,
 		.now = k->authorize.time,
 		.zones = &zones_system,
-		.without_rates = true,	  /* only the keeper's journal can count */
-		.without_evidence = true, /* the bundle holds none: the keeper had it */
-		.without_hold = true,	  /* when approvals were given is in the journal */
+		.without_rates = true, /* only the keeper's journal can count */
+		.without_evidence = k->b->evidence_count == 0,
+		.without_hold = true, /* when approvals were given is in the journal */
 	};
 	struct decision decision;
 
+	TRY(check_evidence(k, f));
+	facts.evidence = k->evidence.facts;
+	facts.evidence_count = k->evidence.count;
 	for (size_t i = 0; i < k->b->approval_count; i++)
 		TRY(check_approval(k, i, &approvals[i], f));
 	TRY(evaluate(k->policy, k->roster, &facts, &decision));
@@ -347,9 +366,22 @@ static bool is_enrolled(const struct checker *k)
 	return host != NULL && host->enrol;
 }
 
-static rc run_all(struct checker *k, struct fault *f)
+static const char *evidence_words(const struct checker *k)
 {
 	static const struct digest none;
+
+	if (digest_is_equal(&k->authorize.evidence, &none))
+		return "";
+	if (k->b->evidence_count == 0)
+		return "; that scans, builds and provenance were there is the keeper's word";
+	return k->evidence.unrooted
+		       ? ", and what machines said of the files is what the rule demands; that "
+			 "keys of enrolled hosts were theirs is the keeper's word"
+		       : ", and what machines said of the files is what the rule demands";
+}
+
+static rc run_all(struct checker *k, struct fault *f)
+{
 	char good[FAULT_TEXT];
 	rc r;
 
@@ -367,12 +399,9 @@ static rc run_all(struct checker *k, struct fault *f)
 			       : "signed by the requester and by the host",
 		f));
 	r = check_decision(k, f);
-	(void)snprintf(
-		good, sizeof(good), "the approvals fill the rule's quorum%s%s",
-		digest_is_equal(&k->authorize.evidence, &none)
-			? ""
-			: "; that scans, builds and provenance were there is the keeper's word",
-		k->held ? "; that it was held since is the keeper's word" : "");
+	(void)snprintf(good, sizeof(good), "the approvals fill the rule's quorum%s%s",
+		       evidence_words(k),
+		       k->held ? "; that it was held since is the keeper's word" : "");
 	note(k, "approvals", r, f, good);
 	return r;
 }
@@ -387,6 +416,7 @@ rc bundle_prove(const struct bundle *b, const struct vkey *log, struct bundle_re
 	r = run_all(&k, f);
 	roster_free(k.roster);
 	policy_free(k.policy);
+	bundle_evidence_release(&k.evidence);
 	return r;
 }
 

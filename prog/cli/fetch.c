@@ -149,6 +149,52 @@ static rc take_enrolment(struct cli *c, const struct wish *w, struct bundle *b)
 			   &b->enrolment.sig);
 }
 
+static rc take_evidence_of(struct cli *c, const json_t *list, struct bundle *b)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	const json_t *row;
+	size_t i;
+
+	if (!rc_is_ok(bundle_evidence_new(b, json_array_size(list))))
+		return cli_problem(c, RC_PEER, "", "the server's list of evidence is too long");
+	json_array_foreach(list, i, row)
+	{
+		AUTO(json) json_t *answer = NULL;
+		const json_t *sigs;
+		struct digest d;
+		char hex[DIGEST_HEX];
+
+		if (!json_is_string(row) ||
+		    !rc_is_ok(digest_parse(view_str(json_string_value(row)), &d)))
+			return cli_problem(c, RC_PEER, "", "the server's list has no digest");
+		digest_hex(&d, hex);
+		TRY(api_json(c, &get, &answer, "/v1/statements/%s", hex));
+		TRY(json_get_base64(c, answer, "statement", &b->evidence[i].bytes));
+		sigs = json_object_get(answer, "signatures");
+		if (json_array_size(sigs) > 0)
+			TRY(json_base64(c, json_array_get(sigs, 0), &b->evidence[i].sig));
+	}
+	return OK;
+}
+
+/* What counted of what machines have said; a list that is too long is left out, and verify says so.
+ */
+static rc take_evidence(struct cli *c, const struct leaf *authorize, struct bundle *b)
+{
+	static const struct digest none;
+	const struct api_call get = {.method = "GET", .exact = true};
+	AUTO(json) json_t *answer = NULL;
+	char hex[DIGEST_HEX];
+
+	if (digest_is_equal(&authorize->evidence, &none))
+		return OK;
+	digest_hex(&authorize->evidence, hex);
+	TRY(api_json(c, &get, &answer, "/v1/counted/%s", hex));
+	if (json_is_true(json_object_get(answer, "more")))
+		return OK;
+	return take_evidence_of(c, json_object_get(answer, "counted"), b);
+}
+
 static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 {
 	struct fault f = {0};
@@ -160,6 +206,7 @@ static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 			  &b->authorize_proof));
 	CLI_TRY(c, &f, leaf_parse(buf_view(&b->authorize_entry), &authorize, &f));
 	TRY(take_approvals(c, &authorize, b));
+	TRY(take_evidence(c, &authorize, b));
 	TRY(take_document(c, "policy", &authorize.policy, &b->policy));
 	return take_document(c, "roster", &authorize.roster, &b->roster);
 }

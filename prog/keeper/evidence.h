@@ -11,7 +11,8 @@
 
 #define EVIDENCE_PER_MAKER_MAX 65536u
 #define EVIDENCE_FACTS_MAX 32768u
-#define EVIDENCE_LIST_MAX 256u /* rows that a query answers */
+#define EVIDENCE_LIST_MAX 256u	   /* rows that a query answers */
+#define EVIDENCE_COUNTED_MAX 8192u /* statements of a use, likewise */
 
 /* KEEPER_ACT of a scan, a rebuild or a provenance: R_JSON {"kind","leaf"?,"state","statement"}. */
 MUST rc evidence_act(struct call *c, const struct keeper_act *m);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/policy/artifact.h"
-#include "lib/tlog/tree.h"
+#include "lib/tlog/items.h"
 #include "prog/keeper/evidence.h"
 
 /* ---- Facts ----------------------------------------------------------------------------------*/
@@ -141,30 +141,51 @@ void dossier_evidence_clear(struct dossier *d)
 	buf_release(&d->evidence_mem);
 }
 
-static bool is_any(const bool *marks, size_t count)
+/* ---- What counted ---------------------------------------------------------------------------*/
+
+/* The statements of the facts that are marked, each once, ascending. */
+static rc marked_statements(const struct dossier *d, const bool *marks, struct digest **ret,
+			    size_t *ret_count)
 {
-	for (size_t i = 0; i < count; i++)
+	struct digest *list = (struct digest *)calloc(d->evidence_count, sizeof(*list));
+	size_t n = 0;
+	size_t kept = 0;
+
+	if (list == NULL)
+		return RC(RC_NOMEM);
+	for (size_t i = 0; i < d->evidence_count; i++)
 		if (marks[i])
-			return true;
-	return false;
-}
-
-static rc root_of(const struct dossier *d, const bool *marks, struct digest *ret)
-{
-	struct compact c;
-
-	compact_init(&c);
-	for (size_t i = 0; i < d->evidence_count; i++) {
-		const struct digest leaf = tree_leaf_hash(digest_view(&d->evidence[i].statement));
-
-		if (marks[i])
-			TRY(compact_append(&c, &leaf));
-	}
-	*ret = compact_root(&c);
+			list[n++] = d->evidence[i].statement;
+	qsort(list, n, sizeof(*list), digests_order);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || !digest_is_equal(&list[kept - 1], &list[i]))
+			list[kept++] = list[i];
+	*ret = list;
+	*ret_count = kept;
 	return OK;
 }
 
-rc dossier_evidence_root(struct keeper *k, struct digest *ret)
+static rc remember(struct keeper *k, const struct digest *list, size_t count, struct digest *ret)
+{
+	if (count == 0)
+		return OK;
+	TRY(evidence_root(list, count, ret));
+	return journal_counted_put(k->journal, ret, list, count, &k->round.fault);
+}
+
+static rc count_marked(struct keeper *k, const bool *marks, struct digest *ret)
+{
+	struct digest *list;
+	size_t count;
+	rc r;
+
+	TRY(marked_statements(&k->dossier, marks, &list, &count));
+	r = remember(k, list, count, ret);
+	free(list);
+	return r;
+}
+
+rc dossier_evidence_count(struct keeper *k, struct digest *ret)
 {
 	const struct dossier *d = &k->dossier;
 	const struct evidence_facts facts = {d->evidence, d->evidence_count};
@@ -180,7 +201,7 @@ rc dossier_evidence_root(struct keeper *k, struct digest *ret)
 		return RC(RC_NOMEM);
 	artifact_rule_of(d->decision.rule->artifact, &r);
 	artifact_mark(&r, &d->request, &facts, k->round.now, marks);
-	e = is_any(marks, d->evidence_count) ? root_of(d, marks, ret) : OK;
+	e = count_marked(k, marks, ret);
 	free(marks);
 	return e;
 }

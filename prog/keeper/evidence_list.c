@@ -109,3 +109,35 @@ rc handle_evidence(struct call *c)
 	keeper_put_bytes(c->out, c->to.correlation, KEEPER_R_JSON, buf_view(&json));
 	return OK;
 }
+
+/* A list that is longer is nobody's to read: who proves says that it is the keeper's word. */
+rc handle_counted(struct call *c)
+{
+	AUTO(buf) struct buf list = {0};
+	AUTO(buf) struct buf json = {0};
+	struct digest root;
+	struct jcan_out w;
+	rc r = keeper_get_digest(c->body, &root);
+
+	if (!rc_is_ok(r))
+		return malformed(c, r);
+	buf_init(&list, (size_t)EVIDENCE_FACTS_MAX * DIGEST_SIZE);
+	r = journal_counted_get(c->k->journal, &root, &list, &c->k->round.fault);
+	if (r.code == RC_NOTFOUND)
+		return refuse(&c->why, REASON_CALL_NOTFOUND, "no use has counted this");
+	TRY(r);
+	buf_init(&json, 1u << 20);
+	jcan_out_init(&w, &json);
+	jcan_out_object(&w);
+	jcan_out_key(&w, "counted");
+	jcan_out_array(&w);
+	for (size_t i = 0; i < list.len && i < EVIDENCE_COUNTED_MAX * DIGEST_SIZE; i += DIGEST_SIZE)
+		jcan_out_hex(&w, view_of(list.ptr + i, DIGEST_SIZE));
+	jcan_out_array_end(&w);
+	jcan_out_key(&w, "more");
+	jcan_out_bool(&w, list.len > EVIDENCE_COUNTED_MAX * DIGEST_SIZE);
+	jcan_out_object_end(&w);
+	TRY(jcan_out_done(&w));
+	keeper_put_bytes(c->out, c->to.correlation, KEEPER_R_JSON, buf_view(&json));
+	return OK;
+}

@@ -28,6 +28,7 @@ static const struct row rows[] = {
 	[KEEPER_CERTS] = {"certs", handle_certs, 0},
 	[KEEPER_LOG_PROOF] = {"log-proof", handle_log_proof, 0},
 	[KEEPER_EVIDENCE] = {"evidence", handle_evidence, 0},
+	[KEEPER_COUNTED] = {"counted", handle_counted, 0},
 	[KEEPER_ENROL] = {"enrol", handle_enrol, GATE_WRITES},
 	[KEEPER_RENEW] = {"renew", handle_renew, GATE_WRITES},
 	[KEEPER_HOSTS] = {"hosts", handle_hosts, 0},

@@ -34,6 +34,7 @@ MUST rc handle_explain(struct call *c);
 MUST rc handle_certs(struct call *c);
 MUST rc handle_log_proof(struct call *c);
 MUST rc handle_evidence(struct call *c);
+MUST rc handle_counted(struct call *c);
 MUST rc handle_enrol(struct call *c);
 MUST rc handle_renew(struct call *c);
 MUST rc handle_hosts(struct call *c);

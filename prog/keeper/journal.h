@@ -250,6 +250,12 @@ MUST rc journal_rebuild_each(struct journal *j, const char *name, const struct d
 			     struct fault *f);
 /* Forgets the rows of this maker's oldest statements, so that about `keep` rows stay. */
 MUST rc journal_evidence_trim(struct journal *j, const char *maker, uint32_t keep, struct fault *f);
+/* The statements that counted for a use: digests, ascending, each once; their root as authorize
+ * entries name it (tlog/items.h). Kept for ever, as the statements are; RC_NOTFOUND. */
+MUST rc journal_counted_put(struct journal *j, const struct digest *root, const struct digest *list,
+			    size_t count, struct fault *f);
+MUST rc journal_counted_get(struct journal *j, const struct digest *root, struct buf *out,
+			    struct fault *f);
 
 struct journal_preapproval {
 	uint64_t leaf;

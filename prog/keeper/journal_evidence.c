@@ -16,6 +16,9 @@ const char journal_schema_evidence[] =
 	"CREATE INDEX evidence_maker ON evidence(maker,leaf);"
 	/* 11: STATEMENT_REBUILD */
 	"CREATE INDEX evidence_name ON evidence(name,maker,leaf) WHERE kind=11;"
+	/* root: as authorize entries name it; statements: their digests, one after the other */
+	"CREATE TABLE counted(root BLOB PRIMARY KEY, statements BLOB NOT NULL) STRICT, WITHOUT "
+	"ROWID;"
 	/* items: digest of the set */
 	"CREATE TABLE preapproval(leaf INTEGER PRIMARY KEY, items BLOB NOT NULL,"
 	" digest BLOB NOT NULL, person TEXT NOT NULL, signer BLOB NOT NULL,"
@@ -135,6 +138,33 @@ rc journal_rebuild_each(struct journal *j, const char *name, const struct digest
 	}
 	journal_done(j, SQL_REBUILD_LIST);
 	return r;
+}
+
+rc journal_counted_put(struct journal *j, const struct digest *root, const struct digest *list,
+		       size_t count, struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_COUNTED_PUT);
+
+	bind_digest(s, 1, root);
+	bind_view(s, 2, view_of(list->b, count * DIGEST_SIZE));
+	return journal_run(j, SQL_COUNTED_PUT, f);
+}
+_Static_assert(sizeof(struct digest) == DIGEST_SIZE, "digests lie one after the other");
+
+rc journal_counted_get(struct journal *j, const struct digest *root, struct buf *out,
+		       struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_COUNTED_GET);
+	struct view list;
+
+	bind_digest(s, 1, root);
+	TRY(journal_row(j, SQL_COUNTED_GET, f));
+	list = column_view(s, 0);
+	if (list.len == 0 || list.len % DIGEST_SIZE != 0)
+		return fault_set(f, RC_CORRUPT, 0, "journal: evidence that counted");
+	buf_put_view(out, list);
+	journal_done(j, SQL_COUNTED_GET);
+	return buf_done(out);
 }
 
 rc journal_evidence_trim(struct journal *j, const char *maker, uint32_t keep, struct fault *f)

@@ -77,6 +77,8 @@
 	X(EVIDENCE_LIST,                                                                           \
 	  "SELECT kind,maker,leaf,given,statement,signer,clean,detail FROM evidence"               \
 	  " WHERE artifact=? ORDER BY kind,maker")                                                 \
+	X(COUNTED_PUT, "INSERT OR IGNORE INTO counted VALUES(?1,?2)")                              \
+	X(COUNTED_GET, "SELECT statements FROM counted WHERE root=?1")                             \
 	X(EVIDENCE_TRIM, "DELETE FROM evidence WHERE maker=?1 AND leaf<(SELECT leaf FROM evidence" \
 			 " WHERE maker=?1 ORDER BY leaf DESC LIMIT 1 OFFSET ?2)")                  \
 	X(PREAPPROVAL_ADD,                                                                         \

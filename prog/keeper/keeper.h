@@ -184,9 +184,9 @@ MUST rc dossier_status(struct call *c, uint64_t leaf);
 /* Loads what machines say of the request's artifacts. Storage errors, RC_NOMEM. */
 MUST rc dossier_evidence(struct keeper *k);
 void dossier_evidence_clear(struct dossier *d);
-/* Root of the tree over the digests of the statements that counted under the decision's rule, in
- * the order of artifacts; zeros if the rule asks for none. */
-MUST rc dossier_evidence_root(struct keeper *k, struct digest *ret);
+/* Root of the statements that counted under the decision's rule (tlog/items.h), and remembers which
+ * they were; zeros if there are none. Storage errors, RC_NOMEM. */
+MUST rc dossier_evidence_count(struct keeper *k, struct digest *ret);
 
 /* ---- preapproval.c -------------------------------------------------------------------------*/
 /* Adds the preapprovals of these very files to the facts. */

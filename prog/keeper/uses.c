@@ -35,7 +35,7 @@ static rc authorize_leaf(struct keeper *k, uint32_t use, struct leaf *leaf)
 			      .approval_count = d->decision.counted_count};
 	memcpy(leaf->approvals, d->decision.counted,
 	       d->decision.counted_count * sizeof(leaf->approvals[0]));
-	TRY(dossier_evidence_root(k, &leaf->evidence));
+	TRY(dossier_evidence_count(k, &leaf->evidence));
 	return dossier_items(d, &leaf->items);
 }
 _Static_assert(QUORUM_PEOPLE_MAX <= LEAF_APPROVALS_MAX, "every counted approval fits the leaf");

@@ -164,6 +164,22 @@ rc post_preapproval(struct call_ctx *c)
 	return call_json(c, 200, receipt);
 }
 
+rc get_counted(struct call_ctx *c)
+{
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	AUTO(buf) struct buf frame = {0};
+	uint64_t id = keeper_client_id(c->server->keeper);
+	json_t *answer = NULL;
+	struct digest d;
+
+	TRY(call_digest(c, 2, &d));
+	buf_init(&frame, 256);
+	keeper_put_digest(&frame, id, KEEPER_COUNTED, &d);
+	TRY(call_keeper(c, id, &frame, KEEPER_R_JSON, KEEPER_R_JSON, &reply));
+	TRY(call_parse(c, buf_view(&reply.body), &answer));
+	return call_json(c, 200, answer);
+}
+
 rc get_evidence(struct call_ctx *c)
 {
 	struct view v = http_target_param(&c->target, "artifact");

@@ -54,6 +54,7 @@ const struct route route_table[] = {
 	{"GET", "v1/reports/*", 0, 0, get_report},
 	{"POST", "v1/evidence", 0, EVIDENCE_BODY_MAX, post_evidence},
 	{"GET", "v1/evidence", 0, 0, get_evidence},
+	{"GET", "v1/counted/*", 0, 0, get_counted},
 	{"POST", "v1/preapprovals", 0, EVIDENCE_BODY_MAX, post_preapproval},
 	{0},
 };

@@ -64,6 +64,7 @@ rc get_item_artifact(struct call_ctx *c);
 rc get_report(struct call_ctx *c);
 rc post_evidence(struct call_ctx *c); /* evidence.c */
 rc get_evidence(struct call_ctx *c);
+rc get_counted(struct call_ctx *c);
 rc post_preapproval(struct call_ctx *c);
 
 #endif

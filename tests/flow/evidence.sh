@@ -66,6 +66,31 @@ as carol fetch "$honest" -o signed --quiet >/dev/null
 as carol verify good/acme-2.4.0.tar --bundle signed/acme-2.4.0.tar.greatseal --signature signed/acme-2.4.0.tar.p7s >/dev/null ||
 	die "the honest build does not verify"
 ok "the honest build is signed, and verified offline"
+proof=signed/acme-2.4.0.tar.greatseal
+check() { as carol verify good/acme-2.4.0.tar --bundle "$1" --signature signed/acme-2.4.0.tar.p7s; }
+check $proof 2>&1 | grep -q 'what machines said of the files is what the rule demands' || die "what does verify say? $(check $proof 2>&1)"
+jq -e '.evidence | length == 4' $proof >/dev/null || die "the proof has not the four statements that counted"
+# The machines' own words, with a tool of others.
+rebuilt=$(jq '[.evidence[] | .statement | @base64d | contains("rebuild:v1")] | index(true)' $proof)
+jq -r ".evidence[$rebuilt].statement" $proof | base64 -d >rebuilt.json
+jq -r ".evidence[$rebuilt].signature" $proof | base64 -d >rebuilt.blob
+{ echo '-----BEGIN SSH SIGNATURE-----'; base64 -w 70 rebuilt.blob; echo '-----END SSH SIGNATURE-----'; } >rebuilt.sig
+{ echo "builder $(public ba)"; echo "builder $(public bb)"; } >builders
+ssh-keygen -Y verify -f builders -I builder -n rebuild.v1@greatseal -s rebuilt.sig <rebuilt.json >/dev/null || die "ssh-keygen refuses a rebuild"
+ok "the proof carries what machines said: ssh-keygen verifies it"
+tampered_proof() { # JQ-EXPRESSION
+	jq "$1" $proof >forged.greatseal
+	if check forged.greatseal >forged.txt 2>&1; then die "verified with $1"; fi
+	grep -q approvals forged.txt || die "refused for something else: $(cat forged.txt)"
+}
+tampered_proof '.evidence |= .[1:]'
+tampered_proof '.evidence += [.evidence[0]]'
+tampered_proof '.evidence[0] = .evidence[1]'
+tampered_proof "(.evidence[$rebuilt].signature) = (.host_signature)"
+tampered_proof '.evidence += [{statement: .request, signature: .requester_signature}]'
+jq 'del(.evidence)' $proof >bare.greatseal
+check bare.greatseal 2>&1 | grep -q "keeper's word" || die "without evidence it must say whose word it is"
+ok "one statement less, more, twice or forged is refused; without any, verify says whose word it is"
 as carol evidence list good/acme-2.4.0.tar --json | jq -e '[.[0].evidence[].kind] | sort == ["provenance", "rebuild", "rebuild", "scan"]' \
 	>/dev/null || die "evidence list: $(as carol evidence list good/acme-2.4.0.tar --json)"
 ok "evidence list names all four"

@@ -32,6 +32,7 @@ messages = {
     "3-act-scan": u8(10) + u8(0) + string(b'{"a":1}') + string(b"SSHSIG"),
     "3-act-provenance": u8(12) + u8(0) + string(b'{"payload":""}') + string(b""),
     "15-evidence": digest(9) + string("caf\u00e9.deb".encode()),
+    "16-counted": digest(9),
     "20-jwks": string(b"https://issuer.example") + string(b'{"keys":[]}'),
     "128-r-error": string(b"who.self") + string(b"carol asked for it herself"),
     "129-r-hello": u16(1) + string(b"keeper.example") + string(b"keeper.example+0123abcd+AAAA") + u64(3) + u64(4)
