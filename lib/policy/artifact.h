@@ -62,6 +62,9 @@ MUST rc artifact_rule_read(struct jcan *j, struct artifact_rule *ret);
 /* The same of bytes that have been read before; never fails on those. */
 void artifact_rule_of(struct view json, struct artifact_rule *ret);
 
+/* The field in which a rule demands less than its tier; NULL if in none. */
+const char *artifact_undercuts(const struct artifact_rule *rule, const struct artifact_rule *tier);
+
 /* Whether the rule asks what this machine says. */
 bool artifact_asks(const struct artifact_rule *r, enum evidence_kind kind, const struct name *by);
 

@@ -23,9 +23,10 @@ rc case_approval_parse(struct view text, struct case_approval *ret)
 
 	if (rc_is_ok(view_until(&word, ':', &name))) {
 		a.synced = view_is(word, "synced");
+		a.early = view_is(word, "early");
 		if (a.synced || view_is(word, "browser"))
 			a.channel = SSHKEY_BROWSER;
-		else if (!view_is(word, "cli"))
+		else if (!a.early && !view_is(word, "cli"))
 			return RC(RC_UNKNOWN);
 	}
 	TRY(name_parse(name, &a.person));
@@ -56,8 +57,8 @@ static rc approval_read(struct jcan *j, struct case_approval *ret)
 	r = case_approval_parse(text, ret);
 	return rc_is_ok(r) ? OK
 			   : fault_set(j->fault, r.code, at,
-				       "an approval is a name, perhaps with :cli, :browser or "
-				       ":synced");
+				       "an approval is a name, perhaps with :cli, :early, "
+				       ":browser or :synced");
 }
 
 static rc by_read(struct jcan *j, struct policy_case *c)
@@ -247,6 +248,9 @@ static rc case_read(struct jcan *j, struct policy_case *c)
 	TRY(jcan_key_optional(j, "rule", &found));
 	if (found)
 		TRY(field_name_value(j, &c->rule));
+	TRY(jcan_key_optional(j, "used", &c->has_used));
+	if (c->has_used)
+		TRY(jcan_u64(j, POLICY_RATE_COUNT_MAX, &c->used));
 	return jcan_object_end(j);
 }
 
@@ -311,6 +315,29 @@ static struct host_fact host_of(const struct policy_case *c, const struct roster
 				  .klass = host->enrol ? host->least : HOST_SOFTWARE};
 }
 
+/* The request was there when somebody approved it; else it comes now. */
+static unix_time submitted(const struct policy_case *c, unix_time given)
+{
+	for (size_t i = 0; i < c->approval_count; i++)
+		if (!c->approvals[i].early)
+			return given;
+	return c->at;
+}
+
+/* As if all uses there were had been just now. */
+static void count_uses(const struct policy_case *c, const struct policy *p, struct facts *facts)
+{
+	const struct key_policy *key = policy_key(p, &c->request.key);
+
+	if (!c->has_used || key == NULL)
+		return;
+	facts->without_rates = false;
+	for (size_t i = 0; i < key->rate_count; i++)
+		facts->rates[facts->rate_count++] =
+			(struct rate_fact){.reached = c->used >= key->rates[i].count,
+					   .passes = c->at + (unix_time)key->rates[i].period};
+}
+
 /* The decision when everybody approved under this rule; NULL: nobody approved. */
 static rc decide(const struct policy_case *c, const struct case_world *w, const struct rule *rule,
 		 struct decision *ret)
@@ -327,7 +354,6 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			      .key_retired = c->key_retired,
 			      .approvals = approvals,
 			      .approval_count = rule == NULL ? 0 : c->approval_count,
-			      .submitted = given < 0 ? 0 : given,
 			      .host = host_of(c, w->roster),
 			      .now = c->at,
 			      .zones = w->zones,
@@ -347,7 +373,10 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			.given = given < 0 ? 0 : given,
 			.expires = TIME_MAX,
 			.channel = c->approvals[i].channel,
-			.synced = c->approvals[i].synced};
+			.synced = c->approvals[i].synced,
+			.early = c->approvals[i].early};
+	facts.submitted = submitted(c, given);
+	count_uses(c, w->policy, &facts);
 	return evaluate(w->policy, w->roster, &facts, ret);
 }
 

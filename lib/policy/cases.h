@@ -4,12 +4,13 @@
  * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[APPROVAL..]?,"approved_before":SECONDS?,"at":TIME?,
  *   "because":REASON?,"expect":"allow"|"wait"|"deny","name":TEXT,"request":{"by":REQUESTER,
  *   "class":CLASS?,"deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
- *   "no_upload":true?,"not_before":SECONDS?,"reason":TEXT?,"uses":N?},"rule":NAME?}..]}
- * APPROVAL is a person's NAME (on the command line, as with NAME:cli), NAME:browser (with a
- * passkey) or NAME:synced (with one that may be on several devices). REQUESTER is a person's or
- * service's NAME, or service:NAME, which is no person even if the roster has one of that name.
- * Owns: reading it and running one case through evaluate(). No clock: a case without a time has
- * CASE_TIME. No journal: rates are taken to have been kept. */
+ *   "no_upload":true?,"not_before":SECONDS?,"reason":TEXT?,"uses":N?},"rule":NAME?,"used":N?}..]}
+ * APPROVAL is a person's NAME (on the command line, as with NAME:cli), NAME:early (there, before
+ * the request), NAME:browser (with a passkey) or NAME:synced (with one that may be on several
+ * devices). REQUESTER is a person's or service's NAME, or service:NAME, which is no person even if
+ * the roster has one of that name. Owns: reading it and running one case through evaluate(). No
+ * clock: a case without a time has CASE_TIME. No journal: rates are taken to have been kept, unless
+ * `used` says how often the key was used. */
 #ifndef GS_POLICY_CASES_H
 #define GS_POLICY_CASES_H
 
@@ -25,6 +26,7 @@ struct case_approval {
 	struct name person;
 	enum sshkey_channel channel;
 	bool synced;
+	bool early;
 };
 
 struct policy_case {
@@ -39,6 +41,8 @@ struct policy_case {
 	struct case_approval approvals[CASE_APPROVALS_MAX];
 	size_t approval_count;
 	uint64_t approved_before;
+	bool has_used;
+	uint64_t used; /* uses of the key so far, in the period of each of its rates */
 	enum outcome expect;
 	enum reason because; /* REASON_NONE: any */
 	struct name rule;    /* empty: any */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "lib/policy/artifact.h"
 #include "lib/policy/matching.h"
 
 struct floor {
@@ -133,6 +134,34 @@ static rc number_check(const struct floor *fl, const char *what, uint64_t rule, 
 			 (unsigned long long)rule, (unsigned long long)tier);
 }
 
+static rc files_check(const struct floor *fl)
+{
+	const struct rule *rule = fl->rule;
+	const struct tier *tier = fl->tier;
+	struct artifact_rule mine, least;
+	const char *field;
+
+	if (tier->has_preapproved && rule->has_preapproved &&
+	    rule->preapproved_max_age > tier->preapproved_max_age)
+		return fault_set(
+			fl->fault, RC_DENIED, 0,
+			"rule %.40s undercuts tier %.40s of key %.40s: preapproved is %llu, "
+			"at most %llu",
+			rule->name.s, tier->name.s, fl->key->s,
+			(unsigned long long)rule->preapproved_max_age,
+			(unsigned long long)tier->preapproved_max_age);
+	if (tier->artifact.len == 0)
+		return OK;
+	artifact_rule_of(rule->artifact, &mine);
+	artifact_rule_of(tier->artifact, &least);
+	field = artifact_undercuts(&mine, &least);
+	return field == NULL ? OK
+			     : fault_set(fl->fault, RC_DENIED, 0,
+					 "rule %.40s undercuts tier %.40s of key %.40s: artifact "
+					 "demands less in %s",
+					 rule->name.s, tier->name.s, fl->key->s, field);
+}
+
 static rc rule_check(struct floor *fl)
 {
 	const struct rule *rule = fl->rule;
@@ -166,6 +195,7 @@ static rc rule_check(struct floor *fl)
 				 "least %llu",
 				 rule->name.s, tier->name.s, fl->key->s,
 				 (unsigned long long)rule->hold, (unsigned long long)tier->hold);
+	TRY(files_check(fl));
 	TRY(number_check(fl, "max_uses", rule->max_uses, tier->max_uses));
 	TRY(number_check(fl, "max_deadline", rule->max_deadline, tier->max_deadline));
 	if (!rule->unattended)

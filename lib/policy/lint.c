@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/codec/jcan.h"
+#include "lib/policy/artifact.h"
 #include "lib/policy/matching.h"
 #include "lib/policy/quorum.h"
 
@@ -244,9 +245,25 @@ static void spares(struct linter *l)
 /* Whether the rule has only fields that shadows() compares: another may restrict it. */
 static bool is_understood(const struct rule *rule)
 {
-	static const char *const known[] = {
-		"approval_lifetime", "approve", "formats", "from",	 "keys",  "max_deadline",
-		"max_uses",	     "name",	"request", "unattended", "upload"};
+	static const char *const known[] = {"approval_lifetime",
+					    "approve",
+					    "artifact",
+					    "classes",
+					    "formats",
+					    "from",
+					    "hold",
+					    "keys",
+					    "max_deadline",
+					    "max_uses",
+					    "name",
+					    "preapproved",
+					    "reason",
+					    "request",
+					    "synced",
+					    "ticket",
+					    "unattended",
+					    "upload",
+					    "windows"};
 	struct jcan j;
 
 	jcan_init(&j, rule->json, NULL);
@@ -297,13 +314,10 @@ static bool matches(const struct subject_ref *list, size_t count, const struct p
 	return false;
 }
 
-/* Everybody, or every host, whom narrow names is named by wide. */
-static bool covers_principals(const struct roster *r, const struct rule *wide,
+/* Whoever of the list narrow names is named by wide: as host, or as requester. */
+static bool covers_principals(const struct principal *list, size_t count, const struct rule *wide,
 			      const struct rule *narrow, bool hosts)
 {
-	const struct principal *list = hosts ? r->hosts : r->people;
-	size_t count = hosts ? r->host_count : r->people_count;
-
 	for (size_t i = 0; i < count; i++) {
 		const struct principal *p = &list[i];
 		bool in_narrow = hosts ? matches(narrow->from, narrow->from_count, p)
@@ -342,6 +356,50 @@ static bool asks_no_more(const struct rule *wide, const struct rule *narrow)
 	return true;
 }
 
+/* What stands for no host of the roster cannot be compared by hosts. */
+static bool names_hosts_alone(const struct roster *r, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->from_count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < r->host_count; k++)
+			found = found || subject_ref_matches(&rule->from[i], &r->hosts[k]);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool covers_windows(const struct rule *wide, const struct rule *narrow)
+{
+	if (wide->window_count == 0)
+		return true;
+	for (size_t i = 0; i < narrow->window_count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < wide->window_count; k++)
+			found = found || name_is_equal(&wide->windows[k], &narrow->windows[i]);
+		if (!found)
+			return false;
+	}
+	return narrow->window_count > 0;
+}
+
+/* What restricts a rule beside people, keys and numbers: wide has none of it that narrow lacks. */
+static bool asks_no_more_else(const struct rule *wide, const struct rule *narrow)
+{
+	return (!wide->unsynced || narrow->unsynced || narrow->unattended) &&
+	       (wide->classes == 0 ||
+		(narrow->classes != 0 && (narrow->classes & ~wide->classes) == 0)) &&
+	       wide->hold <= narrow->hold && (!wide->reason_required || narrow->reason_required) &&
+	       (wide->ticket.s[0] == '\0' || strcmp(wide->ticket.s, narrow->ticket.s) == 0) &&
+	       (wide->artifact.len == 0 || view_is_equal(wide->artifact, narrow->artifact)) &&
+	       (!narrow->has_preapproved || wide->unattended ||
+		(wide->has_preapproved &&
+		 wide->preapproved_max_age >= narrow->preapproved_max_age)) &&
+	       covers_windows(wide, narrow);
+}
+
 static bool shadows(const struct roster *r, const struct rule *wide, const struct rule *narrow)
 {
 	return is_understood(wide) && is_understood(narrow) && covers_keys(wide, narrow) &&
@@ -349,8 +407,10 @@ static bool shadows(const struct roster *r, const struct rule *wide, const struc
 	       (!wide->upload_required || narrow->upload_required) &&
 	       wide->max_uses >= narrow->max_uses && wide->max_deadline >= narrow->max_deadline &&
 	       (wide->unattended || wide->approval_lifetime >= narrow->approval_lifetime) &&
-	       covers_principals(r, wide, narrow, false) &&
-	       covers_principals(r, wide, narrow, true);
+	       asks_no_more_else(wide, narrow) && names_hosts_alone(r, narrow) &&
+	       covers_principals(r->people, r->people_count, wide, narrow, false) &&
+	       covers_principals(r->services, r->service_count, wide, narrow, false) &&
+	       covers_principals(r->hosts, r->host_count, wide, narrow, true);
 }
 
 /* Of two rules that allow the same, the later one is reported. */
@@ -371,6 +431,62 @@ static void shadowed(struct linter *l)
 			    narrow->name.s, wide->name.s);
 			break;
 		}
+}
+
+/* ---- Rules that nothing gets through --------------------------------------------------------*/
+
+/* How well the host's key can be kept: whatever an enrolment shows, or as the roster lists it. */
+static bool can_be_of(const struct rule *rule, const struct principal *host)
+{
+	return host->key_count == 0 || (rule->classes >> HOST_SOFTWARE & 1) != 0;
+}
+
+static bool key_takes_format(const struct policy *p, const struct rule *rule, size_t key)
+{
+	const struct key_policy *k = policy_key(p, &rule->keys[key]);
+
+	if (k == NULL || k->format_count == 0)
+		return true;
+	for (size_t i = 0; i < k->format_count; i++)
+		for (size_t n = 0; n < rule->format_count; n++)
+			if (strcmp(k->formats[i], rule->formats[n]) == 0)
+				return true;
+	return false;
+}
+
+static void unreachable_rule(struct linter *l, const struct rule *rule)
+{
+	const struct roster *r = l->roster;
+	const struct spot at = {LINT_RULE, rule->name.s};
+	bool found = rule->classes == 0;
+
+	for (size_t i = 0; i < r->host_count && !found; i++)
+		found = matches(rule->from, rule->from_count, &r->hosts[i]) &&
+			can_be_of(rule, &r->hosts[i]);
+	if (!found)
+		add(l, at, "rule.unreachable",
+		    "rule %s: no host that it accepts can be of its classes: none enrols",
+		    rule->name.s);
+	for (size_t i = 0; i < rule->key_count; i++)
+		if (!key_takes_format(l->policy, rule, i))
+			add(l, at, "rule.unreachable",
+			    "rule %s: key %s is used for none of its formats", rule->name.s,
+			    rule->keys[i].s);
+}
+
+static void unreachable(struct linter *l)
+{
+	for (size_t i = 0; i < l->policy->rule_count; i++) {
+		const struct rule *rule = &l->policy->rules[i];
+		struct artifact_rule a;
+
+		unreachable_rule(l, rule);
+		artifact_rule_of(rule->artifact, &a);
+		if (a.rebuild_agree > 0 && a.rebuild_agree == a.rebuild_of.count)
+			add(l, (struct spot){LINT_RULE, rule->name.s}, "rule.builders",
+			    "rule %s waits for ever when one of its builders is away",
+			    rule->name.s);
+	}
 }
 
 /* ---- Names that nobody uses -----------------------------------------------------------------*/
@@ -464,6 +580,7 @@ rc lint(const struct policy *p, const struct roster *r, const struct zone_source
 	zones_refused(&l, zones);
 	spares(&l);
 	shadowed(&l);
+	unreachable(&l);
 	unused(&l);
 	free(l.people);
 	return l.failed;

@@ -30,6 +30,8 @@ struct finding {
  *                  undercuts a tier, a zone that cannot be read
  * quorum.spare     a quorum that cannot be filled any more when one more person is away
  * rule.shadowed    whatever this rule allows, another rule allows too
+ * rule.unreachable no host can be of the classes that it asks for, or a key is for other formats
+ * rule.builders   all builders have to agree: one that is away stops everything
  * group.unused     no quorum and no rule names this group
  * person.idle      in no group, and named nowhere
  * host.unused      no rule accepts this host */

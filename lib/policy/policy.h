@@ -11,8 +11,8 @@
  *    "mode":"observe"?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"reason":"required"?,
  *    "request":[TEXT..],"synced":"false"?,"ticket":GLOB?,
  *    "unattended":true?,"upload":"required"|"optional"?,"windows":[NAME..]?}..],
- *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"classes":[CLASS..]?,"hold":SECONDS?,
- *    "max_deadline":SECONDS?,"max_uses":N?,"name":NAME,"synced":"false"?,"upload":"required"?}..]?,
+ *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"classes":[CLASS..]?,"hold":SECONDS?,
+ *    "max_deadline":SECONDS?,"max_uses":N?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"synced":"false"?,"upload":"required"?}..]?,
  *  "unlock":{"approve":[SEAT..]},"version":N,
  *  "windows":[{"length":SECONDS,"name":NAME,"open":CALENDAR,"zone":ZONE}..]?}
  * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person), N 1..64, with " (cli)" or
@@ -110,8 +110,11 @@ struct rate {
 struct tier {
 	struct name name;
 	struct quorum_spec approve;
+	struct view artifact; /* in the document; or empty */
 	unsigned classes;
 	uint64_t hold;
+	bool has_preapproved;
+	uint64_t preapproved_max_age; /* 0: no rule permits preapprovals */
 	uint32_t max_uses;
 	uint64_t approval_lifetime;
 	uint64_t max_deadline;
@@ -248,11 +251,12 @@ bool freeze_names(const struct freeze *z, const struct name *key);
 /* Checks that need both: every group and principal named exists, every quorum can be filled with
  * the people of the roster, and a rule's also when any one person whom it lets request is left out;
  * no rule undercuts the tier of a key that it names (every set of people that fills the rule's
- * seats fills the tier's; no number is larger, no hold shorter, no class more; upload as the tier
- * says; not unattended where the tier has seats); no recovery key is in the roster. Run before a
- * new policy or roster is accepted. RC_NOTFOUND a name that the roster lacks; RC_DENIED a quorum
- * that cannot be filled, a floor that is undercut, or a recovery key that is somebody's; RC_LIMIT
- * more comparisons with tiers than FLOORS_WORK_MAX (floors.h); RC_NOMEM. */
+ * seats fills the tier's; no number is larger, no hold shorter, no class more, no file or evidence
+ * that the tier does not demand as well; upload as the tier says; not unattended where the tier has
+ * seats); no recovery key is in the roster. Run before a new policy or roster is accepted.
+ * RC_NOTFOUND a name that the roster lacks; RC_DENIED a quorum that cannot be filled, a floor that
+ * is undercut, or a recovery key that is somebody's; RC_LIMIT more comparisons with tiers than
+ * FLOORS_WORK_MAX (floors.h); RC_NOMEM. */
 MUST rc policy_check(const struct policy *p, const struct roster *r, struct fault *f);
 
 /* That every zone of windows and freezes can be read. RC_NOTFOUND and what reading and tzif_parse

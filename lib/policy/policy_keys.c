@@ -109,12 +109,14 @@ static rc tier_read(struct jcan *j, void *row)
 	if (t->approve.count > POLICY_TIER_CLAUSES_MAX)
 		return fault_set(j->fault, RC_LIMIT, j->at, "approve has %zu entries, at most %u",
 				 t->approve.count, POLICY_TIER_CLAUSES_MAX);
+	TRY(artifact_field(j, &t->artifact));
 	TRY(classes_field(j, &t->classes));
 	TRY(number_field(j, "hold", POLICY_SECONDS_MAX, 0, &t->hold));
 	TRY(number_field(j, "max_deadline", POLICY_SECONDS_MAX, 0, &t->max_deadline));
 	TRY(number_field(j, "max_uses", 1000, 0, &uses));
 	t->max_uses = (uint32_t)uses;
 	TRY(field_name(j, "name", &t->name));
+	TRY(preapproved_field(j, 0, &t->has_preapproved, &t->preapproved_max_age));
 	TRY(word_field(j, "synced", "false", &t->unsynced));
 	TRY(word_field(j, "upload", "required", &t->upload_required));
 	TRY(jcan_object_end(j));

@@ -46,6 +46,10 @@ MUST rc number_field(struct jcan *j, const char *key, uint64_t max, uint64_t fal
 MUST rc seats_read(struct jcan *j, struct quorum_spec *ret);
 /* "approve":[SEAT..] if it is there. */
 MUST rc seats_field(struct jcan *j, struct quorum_spec *ret);
+/* "artifact":{..} as its bytes, looked at; empty if it is left out. */
+MUST rc artifact_field(struct jcan *j, struct view *ret);
+/* "preapproved":{"max_age":SECONDS} of at least so many. */
+MUST rc preapproved_field(struct jcan *j, uint64_t least, bool *ret_has, uint64_t *ret);
 /* "classes":[CLASS..] as a set of 1u << enum host_class; 0 if it is left out. */
 MUST rc classes_field(struct jcan *j, unsigned *ret);
 /* A field whose only value is true, and is left out otherwise. */

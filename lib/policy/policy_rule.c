@@ -57,7 +57,7 @@ static rc ticket_read(struct jcan *j, struct rule *r)
 	return OK;
 }
 
-static rc artifact_field(struct jcan *j, struct view *ret)
+rc artifact_field(struct jcan *j, struct view *ret)
 {
 	struct artifact_rule r;
 	size_t at;
@@ -75,13 +75,13 @@ static rc artifact_field(struct jcan *j, struct view *ret)
 	return OK;
 }
 
-static rc preapproved_field(struct jcan *j, struct rule *r)
+rc preapproved_field(struct jcan *j, uint64_t least, bool *ret_has, uint64_t *ret)
 {
-	TRY(jcan_key_optional(j, "preapproved", &r->has_preapproved));
-	if (!r->has_preapproved)
+	TRY(jcan_key_optional(j, "preapproved", ret_has));
+	if (!*ret_has)
 		return OK;
 	TRY(jcan_object(j));
-	TRY(field_u64(j, "max_age", 1, POLICY_SECONDS_MAX, &r->preapproved_max_age));
+	TRY(field_u64(j, "max_age", least, POLICY_SECONDS_MAX, ret));
 	return jcan_object_end(j);
 }
 
@@ -107,7 +107,7 @@ static rc rule_read(struct jcan *j, void *row)
 	r->max_uses = (uint32_t)uses;
 	TRY(word_field(j, "mode", "observe", &r->observe));
 	TRY(field_name(j, "name", &r->name));
-	TRY(preapproved_field(j, r));
+	TRY(preapproved_field(j, 1, &r->has_preapproved, &r->preapproved_max_age));
 	TRY(word_field(j, "reason", "required", &r->reason_required));
 	r->reason_required |= r->break_glass;
 	TRY(list_field(j, "request", &list_refs, (void **)&r->request, &r->request_count));

@@ -222,6 +222,15 @@ static const struct source_field freeze_fields[] = {
 };
 static OBJECT(freeze, "a freeze");
 
+static const struct source_field tier_preapproved_fields[] = {
+	{.name = "max_age",
+	 .type = SOURCE_SECONDS,
+	 .required = true,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "no rule counts older ones; 0: no rule counts any"},
+};
+static OBJECT(tier_preapproved, "preapproved of a tier");
+
 static const struct source_field tier_fields[] = {
 	NAME_ROW("what keys name"),
 	{.name = "approve",
@@ -241,6 +250,8 @@ static const struct source_field tier_fields[] = {
 	 .min = 1,
 	 .max = POLICY_SECONDS_MAX,
 	 .help = "no rule holds shorter"},
+	MAP_ROW("artifact", artifact, "every rule demands as much"),
+	MAP_ROW("preapproved", tier_preapproved, "how old a preapproval no rule counts"),
 	{.name = "upload",
 	 .type = SOURCE_TEXT,
 	 .word = &word_required,

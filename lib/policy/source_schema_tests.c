@@ -73,7 +73,8 @@ static const struct source_field one_case_fields[] = {
 	 .type = SOURCE_TEXTS,
 	 .max = CASE_APPROVALS_MAX,
 	 .word = &word_approval,
-	 .help = "the people who have approved, on the command line or as :browser or :synced"},
+	 .help = "the people who have approved, on the command line or as :early, :browser or "
+		 ":synced"},
 	SPAN_ROW("approved_before", 0, "how long before `at` they did (default 0)"),
 	{.name = "expect",
 	 .type = SOURCE_TEXT,
@@ -85,6 +86,10 @@ static const struct source_field one_case_fields[] = {
 	 .word = &word_reason,
 	 .help = "a reason of that decision"},
 	{.name = "rule", .type = SOURCE_TEXT, .word = &word_name, .help = "the rule that decides"},
+	{.name = "used",
+	 .type = SOURCE_NUMBER,
+	 .max = POLICY_RATE_COUNT_MAX,
+	 .help = "how often the key was used just before (default: rates are kept)"},
 };
 static OBJECT(one_case, "a test");
 

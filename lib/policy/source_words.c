@@ -461,9 +461,9 @@ const struct source_word word_synced = {
 	.what = "`false`", .put = put_any, .values = synced_values, .is_bool = true};
 
 const struct source_word word_approval = {
-	.what = "a person, perhaps with :cli, :browser or :synced behind the name",
+	.what = "a person, perhaps with :cli, :early, :browser or :synced behind the name",
 	.put = put_approval,
-	.pattern = "^" NAME_PATTERN "(:(cli|browser|synced))?$",
+	.pattern = "^" NAME_PATTERN "(:(cli|early|browser|synced))?$",
 };
 const struct source_word word_requester = {
 	.what = "a person or service, or service:NAME",

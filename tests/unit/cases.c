@@ -309,6 +309,8 @@ static void approvals_have_channels(void **state)
 	(void)state;
 	assert_rc(RC_OK, case_approval_parse(view_str("alice"), &ap));
 	assert_int_equal(ap.channel, SSHKEY_CLI);
+	assert_rc(RC_OK, case_approval_parse(view_str("alice:early"), &ap));
+	assert_true(ap.early && ap.channel == SSHKEY_CLI);
 	assert_rc(RC_OK, case_approval_parse(view_str("alice:synced"), &ap));
 	assert_int_equal(ap.channel, SSHKEY_BROWSER);
 	assert_true(ap.synced);
@@ -331,6 +333,12 @@ static void approvals_have_channels(void **state)
 	expect(HEAD "    request: {key: release-2026, format: pe, by: \"service:carol\", from: "
 		    "build-07}\n" ALL "    expect: deny\n    because: who.person\n",
 	       "");
+	/* The rule counts no preapprovals. */
+	expect(HEAD REQUEST "    approvals: [\"alice:early\", bob, dave]\n    expect: wait\n    "
+			    "because: approve.quorum\n",
+	       "");
+	expect(HEAD REQUEST ALL "    used: 100000\n    expect: allow\n", ""); /* it has no rate */
+	expect(HEAD REQUEST_WITH("class: tpm") ALL "    expect: allow\n", "");
 	expect(HEAD REQUEST "    approvals: [\"alice:browser\", \"bob:synced\", dave]\n"
 			    "    expect: allow\n",
 	       "");

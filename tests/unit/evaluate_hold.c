@@ -275,6 +275,63 @@ static void tiers_are_floors(void **state)
 		   "\"classes\":[\"tpm\",\"attested\"],\"name\":\"high\"", NULL);
 }
 
+#define ARTIFACT(fields) "\"artifact\":{" fields "},"
+#define HIGH(fields) "\"artifact\":{" fields "},\"name\":\"high\""
+
+/* build-07 and build-08 scan, and build. */
+static void tiers_demand_evidence(void **state)
+{
+	static const struct {
+		const char *rule;
+		const char *tier;
+		const char *says; /* NULL: it keeps to it */
+	} rows[] = {
+		{"", HIGH("\"max_size\":9"), "artifact demands less in max_size"},
+		{ARTIFACT("\"max_size\":10"), HIGH("\"max_size\":9"), "max_size"},
+		{ARTIFACT("\"max_size\":9"), HIGH("\"max_size\":9"), NULL},
+		{ARTIFACT("\"names\":[\"a*\",\"b\"]"), HIGH("\"names\":[\"a*\"]"), "names"},
+		{ARTIFACT("\"names\":[\"a*\"]"), HIGH("\"names\":[\"a*\",\"b\"]"), NULL},
+		{ARTIFACT("\"names\":[\"a\"]"), HIGH("\"products\":[\"a\"]"), "products"},
+		{ARTIFACT("\"scan\":{\"by\":[\"build-07\"]}"),
+		 HIGH("\"scan\":{\"by\":[\"build-07\",\"build-08\"]}"), "scan"},
+		{ARTIFACT("\"scan\":{\"by\":[\"build-07\",\"build-08\"]}"),
+		 HIGH("\"scan\":{\"by\":[\"build-07\"]}"), "scan"},
+		{ARTIFACT("\"scan\":{\"by\":[\"build-07\"]}"),
+		 HIGH("\"scan\":{\"by\":[\"build-07\"],\"max_age\":60}"), "scan"},
+		{ARTIFACT("\"scan\":{\"by\":[\"build-07\"],\"max_age\":60}"),
+		 HIGH("\"scan\":{\"by\":[\"build-07\"],\"max_age\":60}"), NULL},
+		{ARTIFACT("\"provenance\":{\"by\":[\"build-07\"]}"),
+		 HIGH("\"provenance\":{\"builder\":[\"x*\"],\"by\":[\"build-07\"]}"), "provenance"},
+		{ARTIFACT("\"provenance\":{\"builder\":[\"x*\"],\"by\":[\"build-07\"]}"),
+		 HIGH("\"provenance\":{\"builder\":[\"x*\"],\"by\":[\"build-07\",\"build-08\"]}"),
+		 NULL},
+		{ARTIFACT("\"rebuild\":{\"agree\":1,\"of\":[\"build-07\",\"build-08\"]}"),
+		 HIGH("\"rebuild\":{\"agree\":2,\"of\":[\"build-07\",\"build-08\"]}"), "rebuild"},
+		{ARTIFACT("\"rebuild\":{\"agree\":1,\"of\":[\"build-08\"]}"),
+		 HIGH("\"rebuild\":{\"agree\":1,\"of\":[\"build-07\"]}"), "rebuild"},
+		{ARTIFACT("\"rebuild\":{\"agree\":2,\"of\":[\"build-07\",\"build-08\"]}"),
+		 HIGH("\"rebuild\":{\"agree\":1,\"of\":[\"build-07\",\"build-08\"]}"), NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		floor_case(FORMATS, rows[i].rule, rows[i].tier, rows[i].says);
+}
+
+static void tiers_bound_preapprovals(void **state)
+{
+	static const char before[] = "\"request\":[\"group:developers\"]";
+	static const char rule[] = "\"preapproved\":{\"max_age\":60},";
+
+	(void)state;
+	floor_case(before, rule, "\"name\":\"high\",\"preapproved\":{\"max_age\":59}",
+		   "preapproved is 60, at most 59");
+	floor_case(before, rule, "\"name\":\"high\",\"preapproved\":{\"max_age\":0}",
+		   "preapproved is 60, at most 0");
+	floor_case(before, rule, "\"name\":\"high\",\"preapproved\":{\"max_age\":60}", NULL);
+	floor_case(before, "", "\"name\":\"high\",\"preapproved\":{\"max_age\":0}", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +342,8 @@ int main(void)
 		cmocka_unit_test(classes_are_asked_for),
 		cmocka_unit_test(documents_are_strict),
 		cmocka_unit_test(tiers_are_floors),
+		cmocka_unit_test(tiers_demand_evidence),
+		cmocka_unit_test(tiers_bound_preapprovals),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

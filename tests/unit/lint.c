@@ -279,6 +279,21 @@ static void rules_that_never_decide(void **state)
 		      ",\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"keys\":[\"other\",\"release-"
 		      "2026\"],\"name\":\"late\",\"request\":[\"carol\"]"),
 		 false},
+		/* what restricts it further, and what would let more through */
+		{RULE(SEATS ",\"artifact\":{\"max_size\":9},\"classes\":[\"tpm\",\"software\"],"
+			    "\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"hold\":60,\"keys\":["
+			    "\"release-2026\"],\"name\":\"late\",\"reason\":\"required\","
+			    "\"request\":[\"carol\"],\"synced\":\"false\",\"ticket\":\"A-*\""),
+		 true},
+		{RULE(SEATS ",\"formats\":[\"pe\"]" TAIL
+			    "\"name\":\"late\",\"preapproved\":{\"max_age\":60},\"request\":["
+			    "\"carol\"]"),
+		 false},
+		{RULE("\"approve\":[\"2 of release-managers\",\"1 of "
+		      "security\"],\"break_glass\":true,"
+		      "\"formats\":[\"pe\"]" TAIL
+		      "\"name\":\"late\",\"request\":[\"carol\"],\"ticket\":\"A-*\""),
+		 false},
 	};
 
 	(void)state;
@@ -288,6 +303,81 @@ static void rules_that_never_decide(void **state)
 	}
 }
 
+static bool shadows_with(const struct policy *p, const struct roster *r)
+{
+	AUTO(findings) struct findings f = {0};
+
+	assert_rc(RC_OK, lint(p, r, NULL, &f));
+	return has_code(&f, "rule.shadowed");
+}
+
+/* The wide rule asks for what the narrow one does not: it covers nothing. */
+static void a_rule_that_asks_for_more_shadows_nothing(void **state)
+{
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *r = roster_read();
+	AUTO(buf) struct buf policy;
+	struct fault f = {0};
+	struct rule *wide;
+	struct rule plain;
+
+	(void)state;
+	replaced("policy.json", "\"upload\":\"optional\"}]",
+		 RULE(SEATS ",\"formats\":[\"pe\"]" TAIL
+			    "\"name\":\"late\",\"request\":[\"carol\"]"),
+		 &policy);
+	assert_rc(RC_OK, policy_parse(buf_view(&policy), &p, &f));
+	assert_true(shadows_with(p, r));
+	wide = &p->rules[0];
+	plain = *wide;
+	wide->hold = 60;
+	assert_false(shadows_with(p, r));
+	*wide = plain;
+	wide->classes = 1u << HOST_SOFTWARE;
+	assert_false(shadows_with(p, r));
+	*wide = plain;
+	wide->unsynced = true;
+	assert_false(shadows_with(p, r));
+	*wide = plain;
+	wide->reason_required = true;
+	assert_false(shadows_with(p, r));
+	*wide = plain;
+	wide->ticket.s[0] = '*';
+	assert_false(shadows_with(p, r));
+	*wide = plain;
+	wide->artifact = view_str("{\"max_size\":9}");
+	assert_false(shadows_with(p, r));
+	*wide = plain;
+	wide->windows = &wide->name;
+	wide->window_count = 1;
+	assert_false(shadows_with(p, r));
+	*wide = plain;
+	/* Of a service only services are. */
+	p->rules[2].request[0] = (struct subject_ref){.is_service = true};
+	assert_true(shadows_with(p, r)); /* the roster has no service */
+}
+
+static void rules_that_nothing_gets_through(void **state)
+{
+	AUTO(findings) struct findings f = {0};
+	AUTO(findings) struct findings builders = {0};
+
+	(void)state;
+	look("\"formats\":[\"cms\",\"pe\"],\"from\"",
+	     "\"classes\":[\"tpm\"],\"formats\":[\"cms\",\"pe\"],\"from\"", "", "", &f);
+	expect(&f, "rule.unreachable", LINT_RULE, "release",
+	       "rule release: no host that it accepts can be of its classes");
+	assert_null(find(&f, "rule.unreachable", LINT_RULE, "nightly"));
+	look("\"rules\":[{" SEATS,
+	     "\"keys\":[{\"formats\":[\"deb\"],\"name\":\"release-2026\"}],\"rules\":[{" SEATS
+	     ",\"artifact\":{\"rebuild\":{\"agree\":2,\"of\":[\"build-07\",\"build-08\"]}}",
+	     "", "", &builders);
+	expect(&builders, "rule.unreachable", LINT_RULE, "release",
+	       "rule release: key release-2026 is used for none of its formats");
+	expect(&builders, "rule.builders", LINT_RULE, "release",
+	       "when one of its builders is away");
+}
+
 /* A field that lint does not know may restrict a rule: it is never said to cover another. */
 static void rules_with_unknown_fields_shadow_nothing(void **state)
 {
@@ -295,7 +385,7 @@ static void rules_with_unknown_fields_shadow_nothing(void **state)
 	AUTO(roster) struct roster *r = roster_read();
 	AUTO(buf) struct buf policy;
 	struct fault f = {0};
-	static const char unknown[] = "{\"formats\":[\"cms\"],\"windows\":[\"office\"]}";
+	static const char unknown[] = "{\"formats\":[\"cms\"],\"zeal\":[\"office\"]}";
 
 	(void)state;
 	replaced("policy.json", "\"upload\":\"optional\"}]",
@@ -323,6 +413,8 @@ int main(void)
 		cmocka_unit_test(floors_and_zones_are_told_by_themselves),
 		cmocka_unit_test(names_that_nothing_uses),
 		cmocka_unit_test(rules_that_never_decide),
+		cmocka_unit_test(a_rule_that_asks_for_more_shadows_nothing),
+		cmocka_unit_test(rules_that_nothing_gets_through),
 		cmocka_unit_test(rules_with_unknown_fields_shadow_nothing),
 	};
 
