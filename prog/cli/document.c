@@ -3,17 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/codec/base64.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/change.h"
 #include "lib/model/hostadmin.h"
+#include "lib/model/leaf.h"
 #include "lib/model/objection.h"
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
+#include "lib/tlog/proof_file.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/change_show.h"
 #include "prog/cli/encode.h"
+#include "prog/cli/logview.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/shown.h"
 
 #define CHANGE_SECONDS (7 * 86400)
 #define PRETTY_MAX ((size_t)32 << 20) /* a document with its white space */
@@ -80,6 +85,44 @@ static rc sign_change(struct cli *c, enum statement_kind kind, struct view state
 	return json_put_base64(c, sigs, NULL, buf_view(&sig));
 }
 
+/* The log has an entry of this change: who says "done" without one hides it, or lies. */
+static rc check_entry(struct cli *c, struct view statement, const json_t *answer)
+{
+	const char *text = json_text(json_object_get(answer, "receipt"), "proof");
+	struct digest id = digest_of(statement);
+	AUTO(buf) struct buf entry = {0};
+	struct proof_file file;
+	struct checkpoint head;
+	struct leaf leaf;
+	struct vkey log;
+	struct fault f = {0};
+
+	buf_init(&entry, LEAF_BYTES_MAX);
+	TRY(logview_vkey(c, &log));
+	if (!rc_is_ok(proof_file_parse(view_str(text), &file, &f)) ||
+	    !rc_is_ok(base64_parse(BASE64_STD, file.extra, &entry, &f)) ||
+	    !rc_is_ok(proof_file_verify(&file, buf_view(&entry), &log, &head, &f)) ||
+	    !rc_is_ok(leaf_parse(buf_view(&entry), &leaf, &f)))
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server's receipt is wrong, the change may not have been "
+				   "recorded: %s",
+				   f.text);
+	if (leaf.kind != LEAF_ADMIN || !digest_is_equal(&leaf.statement, &id))
+		return cli_problem(c, RC_MISMATCH, "call the security team",
+				   "the server's receipt is of something else: the change may not "
+				   "have been recorded");
+	return logview_holds(c, &head);
+}
+
+rc change_check(struct cli *c, struct view statement, json_t *answer)
+{
+	if (strcmp(json_text(answer, "state"), "pending") != 0)
+		TRY(check_entry(c, statement, answer));
+	if (c->json || rc_is_ok(shown_json(answer)))
+		return OK;
+	return cli_problem(c, RC_PEER, "", "the server's answer cannot be shown");
+}
+
 rc change_say(struct cli *c, const json_t *answer)
 {
 	if (strcmp(json_text(answer, "state"), "done") != 0)
@@ -95,12 +138,13 @@ rc change_say(struct cli *c, const json_t *answer)
 rc change_offer(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret)
 {
 	AUTO(json) json_t *body = json_object();
-	const struct api_call post = {.method = "POST", .body = body};
+	const struct api_call post = {.method = "POST", .body = body, .exact = true};
 
 	(void)json_object_set_new(body, "kind", json_string(name_of(kind)));
 	TRY(json_put_base64(c, body, "statement", statement));
 	TRY(sign_change(c, kind, statement, body));
-	return api_json(c, &post, ret, "/v1/changes");
+	TRY(api_json(c, &post, ret, "/v1/changes"));
+	return change_check(c, statement, *ret);
 }
 
 rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
@@ -306,7 +350,7 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *body = json_object();
-	const struct api_call post = {.method = "POST", .body = body};
+	const struct api_call post = {.method = "POST", .body = body, .exact = true};
 	AUTO(buf) struct buf statement = {0};
 	enum statement_kind kind = STATEMENT_KEYADMIN;
 	char hex[DIGEST_HEX];
@@ -318,5 +362,6 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
 	TRY(sign_change(c, kind, buf_view(&statement), body));
 	TRY(api_json(c, &post, &answer, "/v1/changes/%s/signatures", hex));
+	TRY(change_check(c, buf_view(&statement), answer));
 	return change_say(c, answer);
 }

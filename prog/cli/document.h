@@ -28,6 +28,9 @@ void change_warn(struct cli *c);
 
 /* Signs the statement as the configured person and sends it; *ret is the server's answer. */
 MUST rc change_offer(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret);
+/* The answer to a change that is accepted or done comes with a proof that the log has it, which is
+ * verified: RC_MISMATCH. Then its strings are made fit for a terminal, unless --json. */
+MUST rc change_check(struct cli *c, struct view statement, json_t *answer);
 /* Prints where it stands; a change that waits for others makes the exit status say so. */
 MUST rc change_say(struct cli *c, const json_t *answer);
 /* Both. */

@@ -77,7 +77,7 @@ rc cmd_roster_recover(struct cli *c, const struct args *a)
 	AUTO(buf) struct buf statement = {0};
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *body = json_object();
-	const struct api_call post = {.method = "POST", .body = body, .open = true};
+	const struct api_call post = {.method = "POST", .body = body, .open = true, .exact = true};
 	json_t *sigs = json_array();
 	const char *path;
 
@@ -92,5 +92,6 @@ rc cmd_roster_recover(struct cli *c, const struct args *a)
 	for (size_t i = 0; (path = args_nth(a, "recovery-key", i)) != NULL; i++)
 		TRY(sign_with(c, path, buf_view(&statement), sigs));
 	TRY(api_json(c, &post, &answer, "/v1/recovery"));
+	TRY(change_check(c, buf_view(&statement), answer));
 	return change_say(c, answer);
 }

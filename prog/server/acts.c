@@ -50,8 +50,7 @@ static rc leaf_of(struct call_ctx *c, const struct digest *request, const struct
 	return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's status lacks the act");
 }
 
-/* {"leaf","proof"}: with it the caller can convict us if we hide the act later. */
-static rc receipt_of(struct call_ctx *c, uint64_t leaf, json_t **ret)
+rc receipt_of(struct call_ctx *c, uint64_t leaf, json_t **ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame = {0};

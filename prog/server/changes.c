@@ -236,6 +236,18 @@ static rc offer(struct call_ctx *c, struct store_change *row, struct gathered *g
 	return offer_again(c, row, g, ret);
 }
 
+/* Of a change that the log has. */
+static rc add_receipt(struct call_ctx *c, json_t *answer)
+{
+	const json_t *leaf = json_object_get(answer, "leaf");
+	json_t *receipt = NULL;
+
+	if (!json_is_integer(leaf))
+		return OK;
+	TRY(receipt_of(c, (uint64_t)json_integer_value(leaf), &receipt));
+	return json_object_set_new(answer, "receipt", receipt) == 0 ? OK : RC(RC_NOMEM);
+}
+
 /* Offers the keeper a change with the signatures of the body; its word is the answer. */
 static rc offer_body(struct call_ctx *c, enum statement_kind kind, struct view statement,
 		     const json_t *body)
@@ -266,6 +278,7 @@ static rc offer_body(struct call_ctx *c, enum statement_kind kind, struct view s
 	buf_release(&g.bytes);
 	roster_drop(c->server, roster);
 	TRY(r);
+	TRY(add_receipt(c, answer));
 	return call_json(c, 200, json_incref(answer));
 }
 

@@ -42,6 +42,9 @@ rc get_host_ca(struct call_ctx *c);
 rc post_host_enrol(struct call_ctx *c);
 rc post_host_renew(struct call_ctx *c);
 rc post_recovery(struct call_ctx *c);
+/* acts.c: {"leaf","proof"}: with it the caller can convict us if we hide the act later. */
+MUST rc receipt_of(struct call_ctx *c, uint64_t leaf, json_t **ret);
+
 rc post_change(struct call_ctx *c); /* changes.c */
 rc get_changes(struct call_ctx *c);
 rc get_change(struct call_ctx *c);

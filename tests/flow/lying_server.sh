@@ -52,6 +52,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.dumps({"id": HEX, "kind": "keyadmin", "leaf": 1, "reason": EVIL, "state": "done"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
     def log_message(self, *a):
         pass
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -94,6 +101,7 @@ shown '\x1b[2J' key list
 shown '\x1b[2J' policy pending
 shown '\x1b[2J' key show k
 shown '\x1b[2J' policy show
+shown "the server's receipt is wrong, the change may not have been recorded" key lock k -m gone
 shown 'the server shows another change than abababab' policy show-change abababab
 shown 'the server shows another change than abababab' policy sign abababab --yes
 shown 'the server shows another change than abababab' policy object abababab -m no
