@@ -218,6 +218,7 @@ static void new_policy_does_not_shorten_its_own_delay(void **state)
 	fx_run(&fx);
 	versions(fx.policy_version + 1, fx.roster_version);
 	in_force(STATEMENT_POLICY, &doc);
+	buf_release(&doc);
 	policy_doc(0, 0, "2 of security", &doc);
 	assert_int_equal(propose(STATEMENT_POLICY, &doc, two), KEEPER_R_CHANGE);
 	later(2);
@@ -412,7 +413,7 @@ static void recovery_keys_are_nobodys(void **state)
 	now(0, 2, "2 of security");
 	carol->key[carol->key_count++] = rescue[1];
 	roster_doc(fx.roster_version + 1, &roster);
-	carol->key_count--;
+	carol->key[--carol->key_count] = (struct fx_key){.ssh = NULL};
 	refused(REASON_CHANGE_INVALID, propose(STATEMENT_ROSTER, &roster, two));
 }
 
@@ -423,6 +424,17 @@ static int change_setup(void **state)
 	for (size_t i = 0; i < 3; i++)
 		fx_key_new(&rescue[i], i == 1);
 	return 0;
+}
+
+static int change_teardown(void **state)
+{
+	for (size_t i = 0; i < 3; i++) {
+		ed25519_key_free(rescue[i].ed);
+		pkey_soft_free(rescue[i].soft);
+		sshkey_free(rescue[i].ssh);
+	}
+	buf_release(&sent);
+	return group_teardown(state);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fresh, done)
@@ -440,5 +452,5 @@ int main(void)
 		CASE(recovery_keys_are_nobodys),
 	};
 
-	return cmocka_run_group_tests(tests, change_setup, group_teardown);
+	return cmocka_run_group_tests(tests, change_setup, change_teardown);
 }
