@@ -13,6 +13,7 @@
 static const uint8_t oid_key_usage[] = {0x55, 0x1d, 0x0f};
 static const uint8_t oid_basic_constraints[] = {0x55, 0x1d, 0x13};
 static const uint8_t oid_eku[] = {0x55, 0x1d, 0x25};
+static const uint8_t oid_san[] = {0x55, 0x1d, 0x11};
 static const uint8_t oid_code_signing[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03};
 /* Critical extensions that path validation (OpenSSL) handles: name constraints, policies. */
 static const uint8_t oid_name_constraints[] = {0x55, 0x1d, 0x1e};
@@ -105,6 +106,10 @@ static rc read_extension(struct view body, struct view *ret_oid, struct x509 *c,
 		return read_basic_constraints(value, c, f);
 	if (IS(*ret_oid, oid_eku))
 		return read_eku(value, c, f);
+	if (IS(*ret_oid, oid_san)) {
+		c->san = value; /* critical where there is no subject (4.2.1.6) */
+		return OK;
+	}
 	if (critical && !IS(*ret_oid, oid_name_constraints) && !IS(*ret_oid, oid_policies) &&
 	    !IS(*ret_oid, oid_policy_constraints))
 		c->unknown_critical = true;

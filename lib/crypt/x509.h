@@ -39,6 +39,7 @@ struct x509 {
 	struct view spki;      /* SubjectPublicKeyInfo, full element */
 	struct view sig_alg;   /* AlgorithmIdentifier, full element */
 	struct view signature; /* octets of the BIT STRING */
+	struct view san;       /* subjectAltName: the GeneralNames, not looked into; or empty */
 	unix_time not_before;
 	unix_time not_after;
 	bool has_key_usage;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/codec/base64.h"
+#include "lib/crypt/spiffe.h"
 #include "lib/model/field.h"
 #include "lib/model/roster_read.h"
 
@@ -194,35 +195,6 @@ static rc person_read(struct jcan *j, struct principal *p)
 	return p->key_count > 0 ? OK : fault_set(j->fault, RC_RANGE, j->at, "no key");
 }
 
-/* spiffe://DOMAIN/PATH: lower-case domain, segments of letters, digits and ".-_" (SPIFFE-ID 2). */
-static bool spiffe_id_is_good(struct view id)
-{
-	struct view rest = id;
-	struct view part;
-	size_t segment = 0;
-
-	if (!rc_is_ok(view_take(&rest, 9, &part)) || !view_is(part, "spiffe://") ||
-	    !rc_is_ok(view_until(&rest, '/', &part)) || part.len == 0 || rest.len == 0)
-		return false;
-	for (size_t i = 0; i < part.len; i++)
-		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789.-_", part.ptr[i]) == NULL)
-			return false;
-	for (size_t i = 0; i <= rest.len; i++) {
-		if (i < rest.len && rest.ptr[i] != '/') {
-			if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789."
-				   "-_",
-				   rest.ptr[i]) == NULL)
-				return false;
-			continue;
-		}
-		part = view_of(rest.ptr + segment, i - segment);
-		if (part.len == 0 || view_is(part, ".") || view_is(part, ".."))
-			return false;
-		segment = i + 1;
-	}
-	return true;
-}
-
 static rc spiffe_read(struct jcan *j, struct principal *p)
 {
 	struct view id;
@@ -232,7 +204,7 @@ static rc spiffe_read(struct jcan *j, struct principal *p)
 	if (!found)
 		return OK;
 	TRY(jcan_text(j, ROSTER_TEXT_MAX, &id));
-	if (memchr(id.ptr, '\0', id.len) != NULL || !spiffe_id_is_good(id))
+	if (!spiffe_id_is_good(id))
 		return fault_set(j->fault, RC_SYNTAX, j->at,
 				 "a SPIFFE ID has the form spiffe://DOMAIN/PATH");
 	p->spiffe = strndup((const char *)id.ptr, id.len);
