@@ -5,6 +5,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/crypt/dsse.h"
+#include "lib/crypt/spiffe.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/evidence.h"
 #include "lib/model/provenance.h"
@@ -59,6 +60,8 @@ static rc speaker_open(struct cli *c, const char *name, const char *path, struct
 		s->name = c->config.host;
 	else if (!rc_is_ok(name_parse(view_str(name), &s->name)))
 		return cli_problem(c, RC_USAGE, "", "%s is not a name (a-z 0-9 . _ -)", name);
+	if (path == NULL && c->config.svid_dir[0] != '\0')
+		return OK; /* its SVID signs */
 	if (path == NULL) {
 		TRY(cli_host_key(c, &s->key));
 		return OK;
@@ -134,9 +137,12 @@ static rc sign_and_send(struct cli *c, const struct speaker *who, struct evidenc
 	if (!rc_is_ok(rng_fill(&rng_system, e->nonce, sizeof(e->nonce))))
 		return cli_problem(c, RC_IO, "", "the system gives no random numbers");
 	buf_init(&statement, EVIDENCE_BYTES_MAX);
-	buf_init(&sig, SSHSIG_BLOB_MAX);
+	buf_init(&sig, SVID_PROOF_MAX);
 	CLI_TRY(c, &f, evidence_encode(e, &statement, &f));
-	TRY(cli_sign(c, who->key, statement_info(e->kind)->ns, buf_view(&statement), &sig));
+	if (who->key == NULL)
+		TRY(cli_host_sign(c, e->kind, buf_view(&statement), &sig));
+	else
+		TRY(cli_sign(c, who->key, statement_info(e->kind)->ns, buf_view(&statement), &sig));
 	const struct sending s = {.kind = e->kind,
 				  .statement = buf_view(&statement),
 				  .sig = buf_view(&sig),
@@ -254,6 +260,9 @@ static rc provenance(struct cli *c, const struct args *a, struct evidence *e)
 	TRY(text_option(c, a, "builder-id", builder, sizeof(builder)));
 	TRY(text_option(c, a, "source", e->source, sizeof(e->source)));
 	TRY(speaker_open(c, NULL, args_value(a, "by-key"), &who));
+	if (who.key == NULL)
+		return cli_problem(c, RC_USAGE, "give --by-key of a builder or service",
+				   "an SVID cannot sign provenance: a DSSE envelope names a key");
 	TRY(hash_files(c, a, e));
 	made = (struct provenance_made){.builder = builder,
 					.source = e->source,

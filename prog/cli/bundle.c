@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/codec/base64.h"
+#include "lib/crypt/spiffe.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/format/tbs.h"
 #include "lib/model/act.h"
@@ -27,7 +28,7 @@ static const struct {
 	FIELD("host_enrolment_entry", enrolment_entry, LEAF_BYTES_MAX, true),
 	FIELD("host_enrolment_proof", enrolment_proof, PROOF_FILE_MAX, true),
 	FIELD("host_enrolment_signature", enrolment.sig, SSHSIG_BLOB_MAX, true),
-	FIELD("host_signature", host_sig, SSHSIG_BLOB_MAX, false),
+	FIELD("host_signature", host_sig, SVID_PROOF_MAX, false),
 	FIELD("issue_entry", issue_entry, LEAF_BYTES_MAX, false),
 	FIELD("issue_proof", issue_proof, PROOF_FILE_MAX, false),
 	FIELD("policy", policy, DOCUMENT_BYTES_MAX, true),

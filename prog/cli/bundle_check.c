@@ -10,6 +10,7 @@
 #include "lib/model/preapproval.h"
 #include "lib/model/roster.h"
 #include "lib/model/statement.h"
+#include "lib/model/svid.h"
 #include "lib/policy/evaluate.h"
 #include "lib/tlog/items.h"
 #include "lib/tlog/proof_file.h"
@@ -193,7 +194,22 @@ static rc check_enrolment(struct checker *k, const struct sshkey *key, struct fa
 			     &any_form, NULL, f);
 }
 
-/* A host's key is in the roster, or it came by enrolment. */
+/* By the roots of the roster. That the SVID had not expired when the request came is the keeper's
+ * word; it had begun before the authorisation, and its path was good while it lived. */
+static rc check_svid(struct checker *k, const struct principal *host, struct fault *f)
+{
+	AUTO(sshkey) struct sshkey *key = NULL;
+	struct svid_proof p;
+	unix_time when;
+
+	TRY(svid_proof_parse(buf_view(&k->b->host_sig), &p, f));
+	TRY(svid_moment(&p, k->authorize.time, &when, f));
+	TRY(roster_svid_key(k->roster, host, &p, when, &key, f));
+	return sshsig_verify(key, statement_info(STATEMENT_HOST)->ns,
+			     buf_view(&k->b->request.bytes), p.sig, &any_form, NULL, f);
+}
+
+/* A host's key is in the roster, or it came by enrolment, or with an SVID. */
 static rc check_host(struct checker *k, const struct principal *host, struct fault *f)
 {
 	AUTO(sshkey) struct sshkey *key = NULL;
@@ -203,6 +219,8 @@ static rc check_host(struct checker *k, const struct principal *host, struct fau
 	struct sshsig parts;
 
 	k->host = (struct host_fact){.known = !host->enrol, .klass = HOST_SOFTWARE};
+	if (host->spiffe != NULL)
+		return check_svid(k, host, f);
 	if (!host->enrol)
 		return verify_by(host, ns, bytes, sig, NULL, f);
 	TRY(sshsig_parse(sig, &parts, f));

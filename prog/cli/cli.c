@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/model/statement.h"
+#include "lib/net/svidsigner.h"
 #include "prog/cli/api.h"
 #include "prog/cli/config.h"
 #include "prog/cli/shown.h"
@@ -125,6 +127,26 @@ rc cli_host_key(struct cli *c, struct sshsigner **ret)
 	}
 	*ret = c->host_key;
 	return OK;
+}
+
+rc cli_host_sign(struct cli *c, enum statement_kind kind, struct view statement, struct buf *out)
+{
+	const char *ns = statement_info(kind)->ns;
+	struct sshsigner *key;
+	struct fault f = {0};
+	rc r;
+
+	TRY(cli_config(c));
+	if (c->config.agent[0] != '\0' && kind == STATEMENT_HOST)
+		return api_host_signature(c, statement, out);
+	if (c->config.svid_dir[0] == '\0') {
+		TRY(cli_host_key(c, &key));
+		return cli_sign(c, key, ns, statement, out);
+	}
+	r = svid_sign(c->config.svid_dir, ns, statement, out, &f);
+	return rc_is_ok(r) ? OK
+			   : cli_problem(c, local(r), "", "the SVID of host %s cannot be used: %s",
+					 c->config.host.s, f.text);
 }
 
 void cli_release(struct cli *c)

@@ -16,6 +16,7 @@
 #include "lib/crypt/digest.h"
 #include "lib/model/name.h"
 #include "lib/model/request.h"
+#include "lib/model/statement.h"
 #include "lib/net/sshsigner.h"
 #include "lib/tlog/note.h"
 #include "prog/cli/args.h"
@@ -40,6 +41,7 @@ struct config {
 	char key[PATH_MAX];
 	struct name host; /* empty s: none */
 	char host_key[PATH_MAX];
+	char svid_dir[PATH_MAX]; /* of a host with a SPIFFE ID, instead of host_key */
 	char origin[ORIGIN_MAX + 1];
 	char vkey[512];
 };
@@ -68,6 +70,9 @@ MUST rc cli_config(struct cli *c);
 MUST rc cli_api(struct cli *c, struct api **ret);
 /* The person's key and the host's; opened once. */
 MUST rc cli_person_key(struct cli *c, struct sshsigner **ret);
+/* Appends the host's proof over a statement, by its key, its SVID or the agent. */
+MUST rc cli_host_sign(struct cli *c, enum statement_kind kind, struct view statement,
+		      struct buf *out);
 MUST rc cli_host_key(struct cli *c, struct sshsigner **ret);
 void cli_release(struct cli *c);
 

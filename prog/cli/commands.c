@@ -36,6 +36,7 @@ static const struct option init_options[] = {
 	{"key", "PATH", "your SSH key; without it the agent's only key", false},
 	{"host", "NAME", "this machine's name in the roster", false},
 	{"host-key", "PATH", "this machine's SSH key", false},
+	{"svid-dir", "DIR", "or its X.509-SVID: svid.pem, svid_key.pem", false},
 	{"agent", "PATH", "socket of greatseal-agent: it knows server, pin and host", false},
 	{"client-cert", "FILE", "PEM certificate (and chain) for mutual TLS", false},
 	{"client-key", "FILE", "its PEM key; without it in the same file", false},

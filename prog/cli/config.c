@@ -29,6 +29,7 @@ static const struct {
 	FIELD("person", person.s, true),
 	FIELD("pin", pin, true),
 	FIELD("server", server, true),
+	FIELD("svid_dir", svid_dir, false),
 	FIELD("vkey", vkey, true),
 };
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -113,6 +114,8 @@ rc config_check(const struct config *c, struct fault *f)
 		return fault_set(f, RC_SYNTAX, 0, "server must be https://HOST:PORT");
 	if (c->agent[0] != '\0' && c->agent[0] != '/')
 		return fault_set(f, RC_SYNTAX, 0, "agent must be an absolute path");
+	if (c->svid_dir[0] != '\0' && c->svid_dir[0] != '/')
+		return fault_set(f, RC_SYNTAX, 0, "svid_dir must be an absolute path");
 	return OK;
 }
 

@@ -22,7 +22,8 @@ static rc host_name(struct cli *c, const char *text, struct name *ret)
 
 static const char *state_colour(const struct cli *c, const char *state)
 {
-	if (strcmp(state, "enrolled") == 0 || strcmp(state, "static") == 0)
+	if (strcmp(state, "enrolled") == 0 || strcmp(state, "static") == 0 ||
+	    strcmp(state, "spiffe") == 0)
 		return cli_green(c);
 	if (strcmp(state, "invited") == 0 || strcmp(state, "unenrolled") == 0)
 		return cli_yellow(c);
@@ -43,6 +44,10 @@ static void print_host(const struct cli *c, const json_t *host)
 		     state_colour(c, state), state, cli_plain(c));
 	if (strcmp(state, "static") == 0) {
 		(void)printf("  its key is in the roster\n");
+		return;
+	}
+	if (strcmp(state, "spiffe") == 0) {
+		(void)printf("  it has SVIDs of %s\n", json_text(host, "spiffe"));
 		return;
 	}
 	(void)printf("  class %s (at least %s)\n",
@@ -211,6 +216,11 @@ static rc check_listed(struct cli *c, const struct name *host)
 				   "its groups, then greatseal roster propose FILE",
 				   "the roster lists no host %s", host->s);
 	TRY(r);
+	if (strcmp(json_text(answer, "state"), "spiffe") == 0)
+		return cli_problem(c, RC_STATE,
+				   "on the host: greatseal init-client --host NAME --svid-dir DIR",
+				   "the roster knows %s by its SPIFFE ID: it needs no invitation",
+				   host->s);
 	if (strcmp(json_text(answer, "state"), "static") == 0)
 		return cli_problem(
 			c, RC_STATE, "put enrol: true in place of its keys in the roster",

@@ -103,10 +103,11 @@ static rc ask_agent(struct cli *c)
 	AUTO(json) json_t *info = NULL;
 	struct fault f = {0};
 
-	if (g->host_key[0] != '\0' || g->client_cert[0] != '\0' || g->client_key[0] != '\0')
+	if (g->host_key[0] != '\0' || g->svid_dir[0] != '\0' || g->client_cert[0] != '\0' ||
+	    g->client_key[0] != '\0')
 		return cli_problem(c, RC_USAGE, "",
 				   "--agent has the host's key and certificate: no --host-key, "
-				   "--client-cert or --client-key beside it");
+				   "--svid-dir, --client-cert or --client-key beside it");
 	CLI_TRY(c, &f, api_open(g, &c->api, &f));
 	TRY(api_agent_info(c, c->api, &info));
 	api_close(c->api); /* it was made without a pin */
@@ -127,6 +128,7 @@ static rc from_options(struct cli *c, const struct args *a)
 	TRY(copy(c, "host", args_value(a, "host"), g->host.s, sizeof(g->host.s)));
 	TRY(copy_path(c, "key", args_value(a, "key"), g->key));
 	TRY(copy_path(c, "host-key", args_value(a, "host-key"), g->host_key));
+	TRY(copy_path(c, "svid-dir", args_value(a, "svid-dir"), g->svid_dir));
 	TRY(copy_path(c, "client-cert", args_value(a, "client-cert"), g->client_cert));
 	TRY(copy_path(c, "client-key", args_value(a, "client-key"), g->client_key));
 	if (g->agent[0] != '\0')
@@ -135,8 +137,14 @@ static rc from_options(struct cli *c, const struct args *a)
 		return cli_problem(c, RC_USAGE,
 				   "ask the server's administrator for address and pin",
 				   "--server, --pin and --person are needed");
-	if (g->agent[0] == '\0' && (g->host.s[0] == '\0') != (g->host_key[0] == '\0'))
-		return cli_problem(c, RC_USAGE, "", "--host and --host-key belong together");
+	if (g->host_key[0] != '\0' && g->svid_dir[0] != '\0')
+		return cli_problem(c, RC_USAGE, "",
+				   "the roster knows a host by its key or by its SPIFFE ID: either "
+				   "--host-key or --svid-dir");
+	if (g->agent[0] == '\0' &&
+	    (g->host.s[0] == '\0') != (g->host_key[0] == '\0' && g->svid_dir[0] == '\0'))
+		return cli_problem(c, RC_USAGE, "",
+				   "--host and --host-key (or --svid-dir) belong together");
 	return check_client_pair(c);
 }
 

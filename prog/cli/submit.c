@@ -12,6 +12,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
 #include "lib/codec/base64.h"
+#include "lib/crypt/spiffe.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/statement.h"
 #include "prog/cli/answer.h"
@@ -164,15 +165,10 @@ static rc encode_request(struct cli *c, const struct batch *b, struct request *r
 static rc sign_twice(struct cli *c, struct view statement, struct buf *requester, struct buf *host)
 {
 	struct sshsigner *person_key;
-	struct sshsigner *host_key = NULL;
 
 	TRY(cli_person_key(c, &person_key));
-	if (c->config.agent[0] == '\0')
-		TRY(cli_host_key(c, &host_key));
-	TRY(cli_sign(c, person_key, statement_info(STATEMENT_REQUEST)->ns, statement, requester));
-	if (c->config.agent[0] != '\0')
-		return api_host_signature(c, statement, host);
-	return cli_sign(c, host_key, statement_info(STATEMENT_HOST)->ns, statement, host);
+	TRY(cli_host_sign(c, STATEMENT_HOST, statement, host));
+	return cli_sign(c, person_key, statement_info(STATEMENT_REQUEST)->ns, statement, requester);
 }
 
 static rc upload_files(struct cli *c, const struct batch *b)
@@ -276,7 +272,7 @@ static rc send_request(struct cli *c, struct view statement, json_t **ret)
 	const struct api_call post = {.method = "POST", .body = body};
 
 	buf_init(&requester, SSHSIG_BLOB_MAX);
-	buf_init(&host, SSHSIG_BLOB_MAX);
+	buf_init(&host, SVID_PROOF_MAX);
 	TRY(sign_twice(c, statement, &requester, &host));
 	TRY(json_put_base64(c, body, "statement", statement));
 	TRY(json_put_base64(c, body, "requester_signature", buf_view(&requester)));

@@ -6,6 +6,7 @@
 #include "lib/codec/jcan.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/tlog/items.h"
+#include "prog/keeper/host_proof.h"
 #include "prog/keeper/hosts.h"
 
 void dossier_clear(struct dossier *d)
@@ -48,9 +49,12 @@ static bool signers_stay(const struct keeper *k, struct view sigs)
 {
 	const struct request *q = &k->dossier.request;
 
+	struct view proof;
+
 	/* The order in which store_request() wrote them. */
 	return signer_stays(roster_requester(k->roster, &q->requester), &sigs) &&
-	       (host_is_enrolled(k) || signer_stays(roster_host(k->roster, &q->host), &sigs));
+	       rc_is_ok(view_string(&sigs, KEEPER_SIG_MAX, &proof)) &&
+	       host_proof_stays(k, roster_host(k->roster, &q->host), proof);
 }
 
 /* The key that the host signed with, as the journal has it beside the request. */

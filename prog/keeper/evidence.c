@@ -15,6 +15,8 @@
 #include "lib/model/provenance.h"
 #include "lib/tlog/tree.h"
 #include "prog/keeper/evidence.h"
+#include "prog/keeper/host_proof.h"
+#include "prog/keeper/hosts.h"
 
 /* One statement on its way in. */
 struct incoming {
@@ -73,15 +75,32 @@ void evidence_maker_text(const struct principal *p, char out[JOURNAL_MAKER_MAX +
 		       p->name.s);
 }
 
-bool evidence_is_live(const struct roster *r, const struct journal_evidence *e)
+/* A machine whose key the roster does not list: a host that enrolled, or has a SPIFFE ID. */
+static const struct principal *moving_host(const struct roster *r, const struct name *n,
+					   enum statement_kind kind)
 {
-	const struct principal *p = evidence_maker(r, &e->signer, e->kind);
-	char maker[JOURNAL_MAKER_MAX + 1];
+	const struct principal *p = roster_host(r, n);
 
-	if (p == NULL)
-		return false;
-	evidence_maker_text(p, maker);
-	return strcmp(maker, e->maker) == 0;
+	return p != NULL && p->key_count == 0 && kind != STATEMENT_REBUILD ? p : NULL;
+}
+
+rc evidence_live(const struct keeper *k, const struct journal_evidence *e, bool *ret)
+{
+	const struct principal *p = evidence_maker(k->roster, &e->signer, e->kind);
+	char maker[JOURNAL_MAKER_MAX + 1];
+	struct name name;
+
+	*ret = false;
+	if (p != NULL) {
+		evidence_maker_text(p, maker);
+		*ret = strcmp(maker, e->maker) == 0;
+		return OK;
+	}
+	TRY(name_parse(view_str(e->maker + 2), &name));
+	p = moving_host(k->roster, &name, e->kind);
+	if (p == NULL || e->maker[0] != 'h')
+		return OK;
+	return host_signer_stays(k, p, &e->signer, ret);
 }
 
 static rc find_maker(const struct keeper *k, struct incoming *in, const struct digest *fingerprint,
@@ -115,6 +134,13 @@ static rc verify_statement(struct keeper *k, struct incoming *in, struct refusal
 		return refuse(why, REASON_FORM_TIME, "the %s is of the future",
 			      statement_info(in->m->kind)->name);
 	in->given = in->e->given;
+	in->signature = digest_of(in->m->sig);
+	in->maker = moving_host(k->roster, &in->e->by, in->m->kind);
+	if (in->maker != NULL)
+		return host_proof_verify(k,
+					 &(struct host_said){in->maker, in->m->kind, &statement,
+							     in->m->sig, REASON_EVIDENCE_SIGNER},
+					 &in->signer, why);
 	r = sshsig_parse(in->m->sig, &parts, &f);
 	if (!rc_is_ok(r))
 		return refuse(why, REASON_EVIDENCE_SIGNER, "%s", f.text);
@@ -123,7 +149,6 @@ static rc verify_statement(struct keeper *k, struct incoming *in, struct refusal
 	if (!name_is_equal(&in->maker->name, &in->e->by))
 		return refuse(why, REASON_EVIDENCE_SIGNER, "it is by %s and signed by %s",
 			      in->e->by.s, in->maker->name.s);
-	in->signature = digest_of(in->m->sig);
 	TRY(verify_by(k, in->maker, in->m->kind, &statement, in->m->sig, REASON_EVIDENCE_SIGNER,
 		      &by, why));
 	in->signer = by.fingerprint;
@@ -132,7 +157,39 @@ static rc verify_statement(struct keeper *k, struct incoming *in, struct refusal
 
 /* ---- Provenance -----------------------------------------------------------------------------*/
 
-/* The first signature whose keyid names a key of the roster must be that key's; the others are for
+/* The key of that fingerprint: of a machine that the roster lists with it, or of a host that
+ * enrolled with it and stands. *ret stays NULL if it is nobody's. */
+static rc envelope_key(struct keeper *k, struct incoming *in, const struct digest *fingerprint,
+		       struct sshkey **ret, struct refusal *why)
+{
+	struct fault *f = &k->round.fault;
+	struct journal_host row;
+	struct name name;
+	struct digest key;
+	rc r;
+
+	if (owner_of(k->roster, fingerprint) != NULL) {
+		TRY(find_maker(k, in, fingerprint, why));
+		for (size_t n = 0; n < in->maker->key_count; n++)
+			if (digest_is_equal(sshkey_fingerprint(in->maker->keys[n]), fingerprint))
+				return sshkey_parse_blob(sshkey_blob(in->maker->keys[n]), ret, f);
+		return OK;
+	}
+	r = journal_host_key_owner(k->journal, fingerprint, &name, f);
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	in->maker = moving_host(k->roster, &name, in->m->kind);
+	if (in->maker == NULL || !in->maker->enrol)
+		return OK;
+	TRY(host_standing(k, &name, &row, why));
+	key = digest_of(view_of(row.key, row.key_len));
+	if (!digest_is_equal(&key, fingerprint))
+		return OK; /* it has another key now */
+	return sshkey_parse_blob(view_of(row.key, row.key_len), ret, f);
+}
+
+/* The first signature whose keyid names a machine's key must be that key's; the others are for
  * somebody else. */
 static rc verify_envelope(struct keeper *k, struct incoming *in, struct refusal *why)
 {
@@ -140,21 +197,17 @@ static rc verify_envelope(struct keeper *k, struct incoming *in, struct refusal 
 
 	for (size_t i = 0; i < d->count; i++) {
 		const struct dsse_signature *s = &d->signatures[i];
-		const struct sshkey *key = NULL;
+		AUTO(sshkey) struct sshkey *key = NULL;
 		struct digest fingerprint;
 		struct fault f = {0};
 		rc r;
 
-		if (!rc_is_ok(sshkey_fingerprint_parse(view_str(s->keyid), &fingerprint)) ||
-		    owner_of(k->roster, &fingerprint) == NULL)
+		if (!rc_is_ok(sshkey_fingerprint_parse(view_str(s->keyid), &fingerprint)))
 			continue;
-		TRY(find_maker(k, in, &fingerprint, why));
-		for (size_t n = 0; n < in->maker->key_count; n++)
-			if (digest_is_equal(sshkey_fingerprint(in->maker->keys[n]), &fingerprint))
-				key = in->maker->keys[n];
-		r = key == NULL ? RC(RC_BADSIG)
-				: dsse_verify(key, d->type, buf_view(&d->payload),
-					      view_of(s->sig, s->len), &f);
+		TRY(envelope_key(k, in, &fingerprint, &key, why));
+		if (key == NULL)
+			continue;
+		r = dsse_verify(key, d->type, buf_view(&d->payload), view_of(s->sig, s->len), &f);
 		if (r.code == RC_NOMEM)
 			return r;
 		if (!rc_is_ok(r))
@@ -165,7 +218,7 @@ static rc verify_envelope(struct keeper *k, struct incoming *in, struct refusal 
 		return OK;
 	}
 	return refuse(why, REASON_EVIDENCE_SIGNER,
-		      "no keyid is the SHA256 fingerprint of a key in the roster");
+		      "no keyid is the SHA256 fingerprint of a machine's key");
 }
 
 static rc verify_provenance(struct keeper *k, struct incoming *in, struct refusal *why)

@@ -22,13 +22,15 @@ MUST rc evidence_act(struct call *c, const struct keeper_act *m);
 void evidence_receipt(struct call *c, enum statement_kind kind, const struct digest *statement,
 		      const char *state, uint64_t leaf);
 
-/* The host, service or builder that has this key and may say such a thing; NULL: nobody. */
+/* The host, service or builder that the roster lists with this key and may say such a thing; NULL:
+ * nobody. */
 const struct principal *evidence_maker(const struct roster *r, const struct digest *fingerprint,
 				       enum statement_kind kind);
 void evidence_maker_text(const struct principal *p, char out[JOURNAL_MAKER_MAX + 1]);
-/* What was stored counts while its maker still has the key: machines that were taken out of the
- * roster no longer vouch for anything. */
-bool evidence_is_live(const struct roster *r, const struct journal_evidence *e);
+/* What was stored counts while its maker still has the key (an enrolled host: and is not locked) or
+ * SPIFFE ID: machines that were taken out of the roster no longer vouch for anything. Storage
+ * errors. */
+MUST rc evidence_live(const struct keeper *k, const struct journal_evidence *e, bool *ret);
 
 /* What a row remembers beside its columns; views. */
 struct evidence_detail {

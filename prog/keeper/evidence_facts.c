@@ -54,10 +54,13 @@ static rc gather(void *ctx, const struct journal_evidence *e)
 	const struct name *key = &g->k->dossier.request.key;
 	struct evidence_fact *fact;
 	struct name by;
+	bool live;
 
 	TRY(name_parse(view_str(e->maker + 2), &by));
-	if (g->full || !evidence_is_live(g->k->roster, e) ||
-	    !policy_wants_evidence(g->k->policy, key, fact_kind(e->kind), &by))
+	if (g->full || !policy_wants_evidence(g->k->policy, key, fact_kind(e->kind), &by))
+		return OK;
+	TRY(evidence_live(g->k, e, &live));
+	if (!live)
 		return OK;
 	if (g->count == EVIDENCE_FACTS_MAX) {
 		g->full = true;

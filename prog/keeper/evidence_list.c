@@ -28,6 +28,7 @@ static rc list_one(void *ctx, const struct journal_evidence *e)
 	char given[TIME_TEXT] = "";
 	struct evidence_detail d;
 	struct jcan_out *w = l->w;
+	bool live;
 	bool scan = e->kind == STATEMENT_SCAN;
 
 	if (l->count == EVIDENCE_LIST_MAX) {
@@ -35,6 +36,7 @@ static rc list_one(void *ctx, const struct journal_evidence *e)
 		return OK;
 	}
 	l->count++;
+	TRY(evidence_live(l->k, e, &live));
 	TRY(evidence_detail_get(view_of(e->detail, e->detail_len), &d));
 	TRY(time_format(e->given, given));
 	jcan_out_object(w);
@@ -49,7 +51,7 @@ static rc list_one(void *ctx, const struct journal_evidence *e)
 	jcan_out_key(w, "leaf");
 	jcan_out_u64(w, e->leaf);
 	jcan_out_key(w, "live");
-	jcan_out_bool(w, evidence_is_live(l->k->roster, e));
+	jcan_out_bool(w, live);
 	put_text(w, "name", d.name);
 	if (scan)
 		put_text(w, "scanner", d.version);

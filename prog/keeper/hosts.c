@@ -62,27 +62,6 @@ rc host_standing(struct keeper *k, const struct name *name, struct journal_host 
 	return refuse(why, REASON_HOST_EXPIRED, "%s: its certificate ended at %s", name->s, until);
 }
 
-rc host_verify(struct keeper *k, const struct principal *host, struct hashed *statement,
-	       struct view sig, struct refusal *why)
-{
-	AUTO(sshkey) struct sshkey *key = NULL;
-	struct journal_host row;
-	struct sshsig parts;
-	struct fault f = {0};
-
-	TRY(host_standing(k, &host->name, &row, why));
-	if (sig.len == 0 || !rc_is_ok(sshsig_parse(sig, &parts, &f)))
-		return refuse(why, REASON_SIG_HOST, "%s: %s", host->name.s,
-			      sig.len == 0 ? "there is no signature" : f.text);
-	if (!view_is_equal(parts.key_blob, view_of(row.key, row.key_len)))
-		return refuse(why, REASON_SIG_HOST,
-			      "%s: signed by another key than it enrolled with", host->name.s);
-	TRY(sshkey_parse_blob(parts.key_blob, &key, &k->round.fault));
-	k->dossier.host_signer = *sshkey_fingerprint(key);
-	return verify_key_sig(k, &(struct signed_by){key, &host->name}, STATEMENT_HOST, statement,
-			      sig, REASON_SIG_HOST, why);
-}
-
 /* ---- What people say about it ---------------------------------------------------------------*/
 
 static rc plan_invite(struct keeper *k, const struct host_change *c, struct journal_host *row,
@@ -226,7 +205,7 @@ static const char *state_of(const struct keeper *k, const struct principal *p,
 			    const struct journal_host *h)
 {
 	if (!p->enrol)
-		return "static";
+		return p->spiffe != NULL ? "spiffe" : "static";
 	if (h->lock != HOST_FREE)
 		return h->lock == HOST_CLONED ? "cloned" : "locked";
 	if (h->key_len == 0)
@@ -266,6 +245,8 @@ static rc put_host(struct keeper *k, const struct principal *p, struct jcan_out 
 	jcan_out_bool(w, h.lock != HOST_FREE);
 	field_out_string(w, "name", p->name.s);
 	put_time_unless_zero(w, "renewed", h.renewed);
+	if (p->spiffe != NULL)
+		field_out_string(w, "spiffe", p->spiffe);
 	field_out_string(w, "state", state_of(k, p, &h));
 	jcan_out_object_end(w);
 	return OK;

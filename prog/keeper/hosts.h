@@ -36,9 +36,5 @@ MUST rc host_bound(struct keeper *k, const struct name *name, struct journal_hos
  * host.expired, host.class. */
 MUST rc host_standing(struct keeper *k, const struct name *name, struct journal_host *ret,
 		      struct refusal *why);
-/* The host's signature over a request, by the key that is bound to it now. RC_DENIED sig.host and
- * as host_standing. */
-MUST rc host_verify(struct keeper *k, const struct principal *host, struct hashed *statement,
-		    struct view sig, struct refusal *why);
 
 #endif

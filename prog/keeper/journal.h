@@ -319,6 +319,10 @@ MUST rc journal_host_key_add(struct journal *j, const struct name *host, const s
 			     const struct journal_statement *bound, struct fault *f);
 MUST rc journal_host_key_get(struct journal *j, const struct name *host, const struct digest *key,
 			     struct journal_statement *ret, struct fault *f);
+/* Who bound the key of that digest last; it may have another by now, or be forgotten.
+ * RC_NOTFOUND. */
+MUST rc journal_host_key_owner(struct journal *j, const struct digest *key, struct name *ret,
+			       struct fault *f);
 /* The host CA's own certificate, written once. get appends; RC_NOTFOUND. */
 MUST rc journal_host_ca_put(struct journal *j, struct view der, struct fault *f);
 MUST rc journal_host_ca_get(struct journal *j, struct buf *out, struct fault *f);

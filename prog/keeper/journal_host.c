@@ -14,6 +14,7 @@ const char journal_schema_hosts[] =
 	/* every key that a host ever had, by the digest of its blob, and what bound it first */
 	"CREATE TABLE host_binding(host TEXT NOT NULL, key BLOB NOT NULL, leaf INTEGER NOT NULL,"
 	" statement BLOB NOT NULL, PRIMARY KEY(host,key)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX host_binding_key ON host_binding(key,leaf);"
 	"CREATE TRIGGER host_binding_no_update BEFORE UPDATE ON host_binding"
 	" BEGIN SELECT RAISE(ABORT,'host_binding is append-only'); END;"
 	"CREATE TRIGGER host_binding_no_delete BEFORE DELETE ON host_binding"
@@ -148,6 +149,18 @@ rc journal_host_key_get(struct journal *j, const struct name *host, const struct
 	TRY(r);
 	*ret = bound;
 	return OK;
+}
+
+rc journal_host_key_owner(struct journal *j, const struct digest *key, struct name *ret,
+			  struct fault *f)
+{
+	rc r;
+
+	bind_digest(journal_use_stmt(j, SQL_HOST_KEY_OWNER), 1, key);
+	TRY(journal_row(j, SQL_HOST_KEY_OWNER, f));
+	r = name_parse(column_view(j->stmt[SQL_HOST_KEY_OWNER], 0), ret);
+	journal_done(j, SQL_HOST_KEY_OWNER);
+	return rc_is_ok(r) ? OK : fault_set(f, RC_CORRUPT, 0, "journal: name of a host");
 }
 
 rc journal_host_ca_put(struct journal *j, struct view der, struct fault *f)

@@ -112,6 +112,7 @@
 	X(HOST_KEY_ADD,                                                                            \
 	  "INSERT OR IGNORE INTO host_binding(host,key,leaf,statement) VALUES(?,?,?,?)")           \
 	X(HOST_KEY_GET, "SELECT leaf,statement FROM host_binding WHERE host=? AND key=?")          \
+	X(HOST_KEY_OWNER, "SELECT host FROM host_binding WHERE key=? ORDER BY leaf DESC LIMIT 1")  \
 	X(HOST_CA_PUT, "INSERT INTO host_ca(id,certificate) VALUES(1,?)")                          \
 	X(HOST_CA_GET, "SELECT certificate FROM host_ca WHERE id=1")                               \
 	X(WAITING_ADD,                                                                             \

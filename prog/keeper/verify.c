@@ -1,6 +1,6 @@
 /* Signatures and everything about a new request that policy does not say. */
 #include "prog/keeper/keeper.h"
-#include "prog/keeper/hosts.h"
+#include "prog/keeper/host_proof.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,10 +106,10 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
 	TRY(verify_by(k, requester, STATEMENT_REQUEST, &statement, m->requester_sig,
 		      REASON_SIG_REQUESTER, NULL, why));
-	if (host->enrol)
-		return host_verify(k, host, &statement, m->host_sig, why);
-	return verify_by(k, host, STATEMENT_HOST, &statement, m->host_sig, REASON_SIG_HOST, NULL,
-			 why);
+	return host_proof_verify(
+		k,
+		&(struct host_said){host, STATEMENT_HOST, &statement, m->host_sig, REASON_SIG_HOST},
+		&k->dossier.host_signer, why);
 }
 
 static rc verify_key(struct keeper *k, struct refusal *why)

@@ -68,6 +68,25 @@ for member in host_enrolment host_enrolment_entry host_enrolment_signature; do
 done
 ok "an enrolled host's request is signed and verified offline; not while the host is locked"
 
+# ---- What it says of files, by the key that it enrolled with ----
+openssl pkey -inform DER -in agent/host.key -out host.pem
+ssh-keygen -q -p -N '' -f host.pem >/dev/null
+scan() { as carol attest scan --verdict clean --scanner 'clamav 1' --by build-08 --by-key host.pem app; }
+live() { as carol evidence list app --json | jq -e --argjson want "$1" \
+	'[.. | objects | select(.by? == "build-08") | .live] == $want' >/dev/null || die "$(as carol evidence list app --json)"; }
+scan >/dev/null
+as carol attest provenance --builder-id https://ci.example/acme --source git+https://git.example/acme --by-key host.pem app >/dev/null 2>&1 ||
+	die "an enrolled host's provenance"
+live '[true, true]'
+as dave host lock build-08 >/dev/null
+live '[false, false]'
+refused 4 host.locked scan
+refused 4 evidence.signer as carol attest rebuild --builder build-08 --builder-key host.pem --source a --version 1 app
+as dave host unlock build-08 >/dev/null
+refused 4 evidence.signer as carol attest scan --verdict clean --scanner 'clamav 1' --by build-08 --by-key carol app
+live '[true, true]'
+ok "an enrolled host vouches for files, not while it is locked, and builds nothing"
+
 # ---- Renewal, and a copy of the disk ----
 cp -a agent copy
 stop_agent
@@ -82,6 +101,7 @@ as dave host unlock build-08 >refused.log 2>&1 || code=$?
 ((code != 0)) && grep -q change.invalid refused.log || die "unlocked after a clone alarm"
 as dave host forget build-08 -m "reinstalled" >/dev/null
 as dave host list --json | jq -e '.hosts[1].state == "unenrolled"' >/dev/null
+live '[false, false]'
 line=$(as dave host add build-08 --json | jq -r .enrol)
 $line --state "$work/anew" >/dev/null
 as dave host show build-08 --json | jq -e '.state == "enrolled"' >/dev/null

@@ -1,0 +1,144 @@
+#include "lib/net/svidsigner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/secret.h"
+#include "lib/codec/pem.h"
+#include "lib/crypt/pkey_soft.h"
+#include "lib/crypt/spiffe.h"
+#include "lib/crypt/x509.h"
+
+#define CERT_FILE "svid.pem"
+#define KEY_FILE "svid_key.pem"
+#define CHAIN_FILE_MAX ((size_t)SVID_CHAIN_MAX * X509_DER_MAX)
+#define KEY_FILE_MAX 16384
+#define ATTEMPTS 3 /* the two files are replaced one after the other */
+
+/* What is in the directory at one moment. */
+struct svid {
+	struct x509_chain chain;
+	struct pkey_soft *key;
+	struct sshkey *ssh;
+};
+
+static void svid_release(struct svid *s)
+{
+	x509_chain_release(&s->chain);
+	pkey_soft_free(s->key);
+	sshkey_free(s->ssh);
+	*s = (struct svid){0};
+}
+AUTO_DEFINE(svid, struct svid, svid_release)
+
+static rc read_chain(int dirfd, struct svid *s, struct fault *f)
+{
+	AUTO(fd) int fd = openat(dirfd, CERT_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	AUTO(buf) struct buf text = {0};
+	struct stat st;
+	uint8_t *at;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return fault_errno(f, errno, "%s", CERT_FILE);
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (size_t)st.st_size > CHAIN_FILE_MAX)
+		return fault_set(f, RC_LIMIT, 0, "%s: no file of certificates", CERT_FILE);
+	buf_init(&text, CHAIN_FILE_MAX);
+	at = buf_space(&text, (size_t)st.st_size);
+	TRY(buf_done(&text));
+	TRY(fd_read_full(fd, at, (size_t)st.st_size, f));
+	return x509_chain_read(buf_view(&text), &s->chain, f);
+}
+
+static rc read_key(int dirfd, struct svid *s, struct fault *f)
+{
+	static const struct pem_kind kind = {"PRIVATE KEY", PEM_COLUMNS};
+	AUTO(fd) int fd = openat(dirfd, KEY_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	AUTO(secret) struct secret text = {0};
+	AUTO(secret) struct secret der = {0};
+	struct buf out;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return fault_errno(f, errno, "%s", KEY_FILE);
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > KEY_FILE_MAX)
+		return fault_set(f, RC_LIMIT, 0, "%s: no key file", KEY_FILE);
+	if ((st.st_mode & 077) != 0)
+		return fault_set(f, RC_DENIED, 0, "%s can be read by others: chmod 600", KEY_FILE);
+	TRY(secret_new(&text, (size_t)st.st_size));
+	TRY(fd_read_full(fd, text.ptr, text.len, f));
+	TRY(secret_new(&der, (size_t)st.st_size));
+	buf_init_fixed(&out, der.ptr, der.len);
+	if (!rc_is_ok(pem_parse(&kind, secret_view(&text), &out, f)))
+		return fault_set(f, RC_SYNTAX, 0, "%s: not one block of PRIVATE KEY (PKCS#8)",
+				 KEY_FILE);
+	return pkey_soft_import(buf_view(&out), &s->key, f);
+}
+
+static rc load(const char *dir, struct svid *s, struct fault *f)
+{
+	AUTO(fd) int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct x509 leaf;
+
+	if (dirfd < 0)
+		return fault_errno(f, errno, "%s", dir);
+	TRY(read_chain(dirfd, s, f));
+	TRY(read_key(dirfd, s, f));
+	TRY(x509_parse(s->chain.der[0], &leaf, f));
+	if (!view_is_equal(leaf.spki, pkey_spki(pkey_soft_public(s->key))))
+		return fault_set(f, RC_MISMATCH, 0, "%s: %s is not the key of %s", dir, KEY_FILE,
+				 CERT_FILE);
+	return svid_ssh_key(leaf.spki, &s->ssh, f);
+}
+
+static rc sshsig_by(const struct svid *s, const char *ns, struct view message, struct buf *out,
+		    struct fault *f)
+{
+	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *ctx = NULL;
+	enum key_alg alg = pkey_alg(pkey_soft_public(s->key));
+	uint8_t tbs_bytes[SSHSIG_TBS_MAX];
+	uint8_t raw_bytes[PKEY_SIGNATURE_MAX];
+	uint8_t sig_bytes[PKEY_SIGNATURE_MAX + 64];
+	struct sign_input in = {.scheme = key_alg_scheme(alg),
+				.hash = alg == KEY_P256 ? HASH_SHA256 : HASH_SHA512};
+	struct hash d;
+	struct buf tbs;
+	struct buf raw;
+	struct buf sig;
+
+	buf_init_fixed(&tbs, tbs_bytes, sizeof(tbs_bytes));
+	buf_init_fixed(&raw, raw_bytes, sizeof(raw_bytes));
+	buf_init_fixed(&sig, sig_bytes, sizeof(sig_bytes));
+	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
+	TRY(buf_done(&tbs));
+	d = hash_of(in.hash, buf_view(&tbs));
+	in.input = in.scheme == SIGN_ED25519 ? buf_view(&tbs) : hash_view(&d);
+	TRY(pkey_soft_ctx_new(s->key, &ctx, f));
+	TRY(pkey_soft_sign(ctx, &in, &raw, f));
+	TRY(sshsig_put_signature(s->ssh, buf_view(&raw), &sig, f));
+	sshsig_wrap(s->ssh, ns, HASH_SHA512, buf_view(&sig), out);
+	return buf_done(out);
+}
+
+rc svid_sign(const char *dir, const char *ns, struct view message, struct buf *out, struct fault *f)
+{
+	AUTO(svid) struct svid s = {0};
+	AUTO(buf) struct buf sig = {0};
+	struct svid_proof p = {0};
+	rc r = RC(RC_MISMATCH);
+
+	for (unsigned i = 0; i < ATTEMPTS && r.code == RC_MISMATCH; i++) {
+		svid_release(&s);
+		r = load(dir, &s, f);
+	}
+	TRY(r);
+	buf_init(&sig, SSHSIG_BLOB_MAX);
+	TRY(sshsig_by(&s, ns, message, &sig, f));
+	p.sig = buf_view(&sig);
+	p.count = s.chain.count;
+	for (size_t i = 0; i < p.count && i < SVID_CHAIN_MAX; i++)
+		p.chain[i] = s.chain.der[i];
+	return svid_proof_encode(&p, out, f);
+}
