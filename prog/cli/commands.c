@@ -144,6 +144,10 @@ static const struct option subject_options[] = {
 static const struct option csr_options[] = {
 	{"subject", "NAME", "CN=Example Signing,O=Example Ltd,C=FI", false}, {0}};
 static const struct option host_add_options[] = {
+	{"group", "NAME",
+	 "a group of the roster for it; proposes the roster with it; may be repeated", true},
+	{"class", "CLASS", "the least that it must prove: software (default), vtpm, tpm, attested",
+	 false},
 	{"lifetime", "SECONDS", "how long the invitation is open (default 600, at most 7 days)",
 	 false},
 	{0},
@@ -366,7 +370,9 @@ const struct command command_table[] = {
 	 cmd_host_list},
 	{"host show", "HOST", "One host", "", none, 1, 1, cmd_host_show},
 	{"host add", "HOST", "Invite a host to enrol",
-	 "The roster lists it with enrol: true. Prints the one line to run on the host; the token "
+	 "The roster lists it with enrol: true; --group and --class propose that where it does "
+	 "not.\n"
+	 "Prints the one line to run on the host; the token "
 	 "in\n"
 	 "it is shown this once, is good once, and until its time is over.",
 	 host_add_options, 1, 1, cmd_host_add},

@@ -7,6 +7,7 @@
 #include "lib/model/hostadmin.h"
 #include "prog/cli/api.h"
 #include "prog/cli/document.h"
+#include "prog/cli/host_roster.h"
 
 #define CHANGE_SECONDS (7 * 86400)
 
@@ -66,6 +67,38 @@ static void print_host(const struct cli *c, const json_t *host)
 			     cli_red(c), cli_plain(c));
 }
 
+/* What a person does next, for each state; @ is the host. */
+static void print_next(const json_t *host)
+{
+	static const struct {
+		const char *state;
+		const char *next;
+	} rows[] = {
+		{"static", "on it: greatseal init-client --host @ --host-key PATH"},
+		{"spiffe", "on it: greatseal init-client --host @ --svid-dir DIR"},
+		{"unenrolled", "greatseal host add @"},
+		{"invited", "run on it the line that host add printed; if it is lost: greatseal "
+			    "host add @"},
+		{"enrolled", "on it: greatseal init-client --agent /run/greatseal/agent.sock"},
+		{"expired", "on it: greatseal-agent renew; if that is refused: greatseal host add "
+			    "@"},
+		{"locked", "greatseal host unlock @, or greatseal host forget @"},
+		{"cloned", "greatseal host forget @, then greatseal host add @"},
+	};
+	const char *state = json_text(host, "state");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].state, state) == 0) {
+			(void)printf("  next             ");
+			for (const char *t = rows[i].next; *t != '\0'; t++)
+				if (*t == '@')
+					(void)fputs(json_text(host, "name"), stdout);
+				else
+					(void)putchar(*t);
+			(void)printf("\n");
+		}
+}
+
 rc cmd_host_list(struct cli *c, const struct args *a)
 {
 	const struct api_call get = {.method = "GET"};
@@ -105,8 +138,10 @@ rc cmd_host_show(struct cli *c, const struct args *a)
 
 	TRY(host_name(c, a->words[0], &name));
 	TRY(api_json(c, &get, &answer, "/v1/hosts/%s", name.s));
-	if (!cli_print_json(c, answer))
+	if (!cli_print_json(c, answer)) {
 		print_host(c, answer);
+		print_next(answer);
+	}
 	return OK;
 }
 
@@ -203,18 +238,47 @@ static rc put_line(struct cli *c, const struct name *host, const struct secret *
 	return OK;
 }
 
+/* Where the roster lists it not yet: the change of the roster first, for only a host of the roster
+ * can be invited. *ret_ready: it is in force, so that the invitation can follow. */
+static rc list_it(struct cli *c, const struct args *a, const struct name *host, bool *ret_ready)
+{
+	AUTO(json) json_t *answer = NULL;
+	char next[NAME_MAX_LEN + 32];
+
+	*ret_ready = false;
+	if (!args_has(a, "group"))
+		return cli_problem(c, RC_NOTFOUND,
+				   "--group NAME proposes the roster with it; or put it under "
+				   "hosts in the roster file with `enrol: true`, then greatseal "
+				   "roster propose FILE",
+				   "the roster lists no host %s", host->s);
+	TRY(host_propose(c, a, host, &answer));
+	*ret_ready = strcmp(json_text(answer, "state"), "done") == 0;
+	if (*ret_ready) {
+		cli_say(c, "the roster lists %s now", host->s);
+		return OK;
+	}
+	(void)snprintf(next, sizeof(next), "greatseal host add %s", host->s);
+	(void)json_object_set_new(answer, "next", json_string(next));
+	TRY(change_say(c, answer));
+	if (!c->json)
+		(void)printf("once the roster with %s is in force (greatseal roster sign), "
+			     "invite it:\n  %s\n",
+			     host->s, next);
+	return OK;
+}
+
 /* Whoever is not in the roster, or is there with keys, is told so before anything is signed. */
-static rc check_listed(struct cli *c, const struct name *host)
+static rc check_listed(struct cli *c, const struct args *a, const struct name *host,
+		       bool *ret_ready)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *answer = NULL;
 	rc r = api_json(c, &get, &answer, "/v1/hosts/%s", host->s);
 
+	*ret_ready = false;
 	if (r.code == RC_DENIED || r.code == RC_NOTFOUND)
-		return cli_problem(c, RC_NOTFOUND,
-				   "put it under hosts in the roster file with `enrol: true` and "
-				   "its groups, then greatseal roster propose FILE",
-				   "the roster lists no host %s", host->s);
+		return list_it(c, a, host, ret_ready);
 	TRY(r);
 	if (strcmp(json_text(answer, "state"), "spiffe") == 0)
 		return cli_problem(c, RC_STATE,
@@ -225,7 +289,8 @@ static rc check_listed(struct cli *c, const struct name *host)
 		return cli_problem(
 			c, RC_STATE, "put enrol: true in place of its keys in the roster",
 			"the roster lists %s with a key: it needs no invitation", host->s);
-	return OK;
+	*ret_ready = true;
+	return host_agrees(c, a, answer);
 }
 
 rc cmd_host_add(struct cli *c, const struct args *a)
@@ -235,6 +300,7 @@ rc cmd_host_add(struct cli *c, const struct args *a)
 	AUTO(json) json_t *answer = NULL;
 	struct host_change change;
 	struct fault f = {0};
+	bool ready;
 
 	buf_init(&statement, HOSTADMIN_BYTES_MAX);
 	TRY(begin(c, a, HOST_INVITE, &change));
@@ -242,7 +308,9 @@ rc cmd_host_add(struct cli *c, const struct args *a)
 	if (c->config.server[0] == '\0')
 		return cli_problem(c, RC_USAGE, "greatseal init-client --server URL --pin PIN",
 				   "the configuration names no server and pin to enrol with");
-	TRY(check_listed(c, &change.host));
+	TRY(check_listed(c, a, &change.host, &ready));
+	if (!ready)
+		return OK;
 	if (!rc_is_ok(host_token_make(&seed)))
 		return cli_problem(c, RC_IO, "", "the system gives no random numbers");
 	CLI_TRY(c, &f, host_token_digest(&seed, &change.token, &f));

@@ -87,6 +87,20 @@ refused 4 evidence.signer as carol attest scan --verdict clean --scanner 'clamav
 live '[true, true]'
 ok "an enrolled host vouches for files, not while it is locked, and builds nothing"
 
+# ---- In one step ----
+as dave host show build-08 | grep -q "next .*init-client --agent" || die "no next step: $(as dave host show build-08)"
+refused 2 "is not a name" as dave host add build-09 --group 'farm
+x'
+refused 2 "software, vtpm, tpm or attested" as dave host add build-09 --group farm --class golden
+refused 2 "not in group other" as dave host add build-08 --group other
+added=$(as dave host add build-09 --group farm --class software --json || true)
+jq -e '.state == "pending" and .next == "greatseal host add build-09"' <<<"$added" >/dev/null || die "added: $added"
+as alice roster sign "$(jq -r .id <<<"$added")" --yes >/dev/null
+as dave host show build-09 | grep -q "next .*greatseal host add build-09" || die "no next step: $(as dave host show build-09)"
+as dave host add build-09 --group farm --json | jq -e '.enrol | test("--token build-09-")' >/dev/null
+as dave roster show --json | jq -e '.version == 3 and (.document.hosts | length == 3)' >/dev/null
+ok "a host is added by its name and group"
+
 # ---- Renewal, and a copy of the disk ----
 cp -a agent copy
 stop_agent
