@@ -80,7 +80,7 @@ rc bundle_evidence_new(struct bundle *b, size_t count)
 		return RC(RC_NOMEM);
 	for (size_t i = 0; i < count; i++) {
 		buf_init(&b->evidence[i].bytes, EVIDENCE_BYTES_MAX);
-		buf_init(&b->evidence[i].sig, SSHSIG_BLOB_MAX);
+		buf_init(&b->evidence[i].sig, SVID_PROOF_MAX);
 	}
 	b->evidence_count = count;
 	return OK;
