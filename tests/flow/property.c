@@ -482,33 +482,40 @@ static void commit(int slot)
 
 /* ---- The world around them -----------------------------------------------------------------*/
 
-/* A time at which something begins or ends. */
-static unix_time edge(void)
+/* When the approval is too old for the rule that it is for. */
+static unix_time too_old(const struct ref_request *q, const struct ref_said *a)
+{
+	for (int i = 0; i < REF_RULES; i++)
+		if (a != NULL && a->known && ref_rule_says(&w.ref, i, q->key) == a->rule)
+			return a->given + (unix_time)w.ref.policy.rules[i].lifetime;
+	return 0;
+}
+
+/* A time at which something begins or ends for the request. */
+static unix_time edge(const struct ref_request *q)
 {
 	const struct ref_policy *p = &w.ref.policy;
-	const struct ref_request *q = &w.slots[below(SLOTS)].q;
 	const struct ref_said *a =
 		q->act_count > 0 ? &q->acts[below((unsigned)q->act_count)] : NULL;
 	const struct ref_rule *r = &p->rules[below(REF_RULES)];
-	size_t k = below(REF_KEYS);
+	size_t n = w.ref.use_count[q->key];
 
 	switch (below(8)) {
 	case 0:
-	case 1:
 		return q->deadline;
-	case 2:
+	case 1:
 		return q->not_before;
-	case 3:
+	case 2:
 		return a != NULL ? a->expires : 0;
+	case 3:
 	case 4:
-		return a != NULL ? a->given + (unix_time)r->lifetime : 0;
+		return too_old(q, a);
 	case 5:
 		return ref_window_edge(p, r->windows != 0 ? r->windows : 1, w.ref.now);
 	case 6:
-		return w.ref.use_count[k] == 0
-			       ? 0
-			       : w.ref.uses[k][(w.ref.use_count[k] - 1) % REF_USES].at +
-					 (unix_time)p->rates[k][below(REF_RATES)].period;
+		return n == 0 ? 0
+			      : w.ref.uses[q->key][(n - 1) % REF_USES].at +
+					(unix_time)p->rates[q->key][below(REF_RATES)].period;
 	default:
 		return chance(50) ? p->freeze.from : p->freeze.to;
 	}
@@ -529,21 +536,32 @@ static void move_clock(unix_time t)
 	hello();
 }
 
+/* To where something changes, a second before or after it; and a look at what it was for. */
+static void to_an_edge(void)
+{
+	int slot = any_slot();
+	unix_time t = edge(&w.slots[slot].q) + (int)below(3) - 1;
+
+	if (t < w.ref.now - 60 || t > w.ref.now + 86400 || t < BEGIN)
+		return;
+	move_clock(t);
+	say(slot, &(struct message){.type = KEEPER_SHOW});
+}
+
 static void clock_step(void)
 {
 	unix_time t = w.ref.now + below(30);
 
+	if (chance(50)) {
+		to_an_edge();
+		return;
+	}
 	if (w.ref.now < w.ref.head && chance(70))
 		t = w.ref.head + below(3);
-	else if (chance(6))
+	else if (chance(8) && w.ref.now > BEGIN + 60)
 		t = w.ref.now - 1 - below(40);
 	else if (chance(8))
 		t = w.ref.now + 61 + below(5000);
-	else if (chance(40))
-		t = edge() + (int)below(3) - 1;
-	/* Not into the past, and not so far that nothing is left open. */
-	if (t < w.ref.now - 300 || t > w.ref.now + 86400 || t < BEGIN)
-		t = w.ref.now + below(10);
 	move_clock(t);
 }
 
