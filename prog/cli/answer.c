@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/model/reason.h"
 #include "prog/cli/api.h"
 
 static const char *mark(const struct cli *c, const char *outcome)
@@ -28,11 +29,16 @@ void answer_print_checks(const struct cli *c, const json_t *status)
 		const char *outcome = json_text(row, "outcome");
 
 		const char *passes = json_text(row, "passes");
+		enum reason reason = REASON_NONE;
 
 		(void)printf("  %s%-5s%s %-22s %s%s%s%s\n", mark(c, outcome), outcome, cli_plain(c),
 			     json_text(row, "reason"), json_text(row, "text"),
 			     passes[0] == '\0' ? "" : " (passes at ", passes,
 			     passes[0] == '\0' ? "" : ")");
+		if (strcmp(outcome, "ok") != 0 &&
+		    rc_is_ok(reason_parse(view_str(json_text(row, "reason")), &reason)))
+			(void)printf("        what would make it pass: %s\n",
+				     reason_remedy(reason));
 	}
 }
 

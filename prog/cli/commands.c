@@ -15,6 +15,7 @@
 #include "prog/cli/recover.h"
 #include "prog/cli/preapprove.h"
 #include "prog/cli/receipts.h"
+#include "prog/cli/replay.h"
 #include "prog/cli/show.h"
 #include "prog/cli/submit.h"
 #include "prog/cli/verify.h"
@@ -191,6 +192,11 @@ static const struct option recover_options[] = {
 	 false},
 	{0},
 };
+static const struct option replay_options[] = {
+	{"replay", "SPAN", "the requests since then: 30d, 12h, 2w", false},
+	{"roster", "FILE", "and with this roster instead of the one in force", false},
+	{0},
+};
 static const struct option propose_options[] = {
 	{"tests", "FILE", "propose nothing unless these tests pass, which then travel with it",
 	 false},
@@ -262,7 +268,9 @@ const struct command command_table[] = {
 	{"show", "REQUEST", "One request in full", "", all_option, 1, 1, cmd_show},
 	{"explain", "REQUEST | --who NAME",
 	 "Why a request is, or would be, allowed, waits or is denied",
-	 "One line per check: outcome, reason, evidence. With --who nobody has to ask: it is\n"
+	 "One line per check: outcome, reason, evidence. With --at a request that there is is "
+	 "decided\n"
+	 "for that time, with who has approved now. With --who nobody has to ask: it is\n"
 	 "decided here, by the policy in force or by files, and counted uses are taken as kept.",
 	 explain_options, 0, 1, cmd_explain},
 	{"inspect", "REQUEST | --local FILE", "What is in the files",
@@ -309,6 +317,14 @@ const struct command command_table[] = {
 	 "One order and layout; comments stay.", fmt_options, 1, 1, cmd_policy_fmt},
 	{"policy schema", "policy | roster | tests", "A JSON Schema of the YAML, for editors", "",
 	 none, 1, 1, cmd_policy_schema},
+	{"policy diff", "NEW", "Which decisions another policy would change",
+	 "Decides the server's history twice, by the policy in force and by NEW, with the same "
+	 "facts,\n"
+	 "at the moment at which the policy in force would have let the request through. Rates "
+	 "and\n"
+	 "evidence are taken as kept, approvals as given under each rule that is tried. Exit 1 if\n"
+	 "an outcome is another.",
+	 replay_options, 1, 1, cmd_policy_diff},
 	{"policy propose", "FILE", "Propose the next version and sign it", "From YAML or JSON.",
 	 propose_options, 1, 1, cmd_policy_propose},
 	{"policy pending", "", "Changes that wait for signatures, or to come into force", "", none,

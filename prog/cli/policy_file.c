@@ -5,6 +5,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/model/statement.h"
+#include "prog/cli/api.h"
 
 void policy_file_release(struct policy_file *f)
 {
@@ -117,4 +118,30 @@ void policy_file_place(const struct policy_file *f, const char *list, const char
 		(void)snprintf(out, POLICY_PLACE, "%s", f->path);
 	else
 		(void)snprintf(out, POLICY_PLACE, "%s:%u", f->path, at.line);
+}
+
+rc policy_file_in_force(struct cli *c, enum source_kind kind, struct policy_file *ret)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	const char *name = source_kind_name(kind);
+	AUTO(json) json_t *answer = NULL;
+	struct fault f = {0};
+	char *text;
+
+	TRY(api_json(c, &get, &answer, "/v1/%s", name));
+	text = json_dumps(json_object_get(answer, "document"),
+			  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	if (text == NULL)
+		return cli_problem(c, RC_PEER, "", "the server's answer has no %s", name);
+	ret->path = name;
+	buf_init(&ret->canonical, DOCUMENT_BYTES_MAX);
+	buf_put_str(&ret->canonical, text);
+	free(text);
+	if (!rc_is_ok(buf_done(&ret->canonical)))
+		return cli_problem(c, RC_PEER, "", "the server's %s is too large", name);
+	if (kind == SOURCE_POLICY)
+		CLI_TRY(c, &f, policy_parse(buf_view(&ret->canonical), &ret->policy, &f));
+	else
+		CLI_TRY(c, &f, roster_parse(buf_view(&ret->canonical), &ret->roster, &f));
+	return OK;
 }

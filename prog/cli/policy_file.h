@@ -26,6 +26,8 @@ struct policy_file {
  * a failure, too. */
 MUST rc policy_file_read(struct cli *c, enum source_kind kind, const char *path,
 			 struct policy_file *ret);
+/* The policy or roster in force, as the server gives it. */
+MUST rc policy_file_in_force(struct cli *c, enum source_kind kind, struct policy_file *ret);
 void policy_file_release(struct policy_file *f);
 AUTO_DEFINE(policy_file, struct policy_file, policy_file_release)
 

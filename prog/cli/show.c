@@ -213,6 +213,8 @@ rc cmd_explain(struct cli *c, const struct args *a)
 	if (a->word_count == 0)
 		return whatif(c, a);
 	TRY(wish_fetch(c, a->words[0], &w));
+	if (args_has(a, "at"))
+		return whatif_request(c, a, &w);
 	status = json_object_get(w.answer, "status");
 	TRY(rule_place(c, json_text(status, "rule"), place));
 	if (place[0] != '\0')

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/policy/calendar.h"
+#include "lib/policy/replay.h"
 #include "prog/cli/api.h"
 #include "prog/cli/policy.h"
 #include "prog/cli/zones.h"
@@ -22,33 +23,6 @@ static void world_release(struct world *w)
 }
 AUTO_DEFINE(world, struct world, world_release)
 
-/* The document in force, in the form that is signed. */
-static rc fetch(struct cli *c, enum source_kind kind, struct policy_file *ret)
-{
-	const struct api_call get = {.method = "GET", .exact = true};
-	const char *name = source_kind_name(kind);
-	AUTO(json) json_t *answer = NULL;
-	struct fault f = {0};
-	char *text;
-
-	TRY(api_json(c, &get, &answer, "/v1/%s", name));
-	text = json_dumps(json_object_get(answer, "document"),
-			  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-	if (text == NULL)
-		return cli_problem(c, RC_PEER, "", "the server's answer has no %s", name);
-	ret->path = name;
-	buf_init(&ret->canonical, DOCUMENT_BYTES_MAX);
-	buf_put_str(&ret->canonical, text);
-	free(text);
-	if (!rc_is_ok(buf_done(&ret->canonical)))
-		return cli_problem(c, RC_PEER, "", "the server's %s is too large", name);
-	if (kind == SOURCE_POLICY)
-		CLI_TRY(c, &f, policy_parse(buf_view(&ret->canonical), &ret->policy, &f));
-	else
-		CLI_TRY(c, &f, roster_parse(buf_view(&ret->canonical), &ret->roster, &f));
-	return OK;
-}
-
 static rc load(struct cli *c, const struct args *a, struct world *w)
 {
 	const char *policy = args_value(a, "policy");
@@ -62,8 +36,8 @@ static rc load(struct cli *c, const struct args *a, struct world *w)
 		return policy_file_read(c, SOURCE_ROSTER, roster, &w->roster);
 	}
 	TRY(cli_config(c));
-	TRY(fetch(c, SOURCE_POLICY, &w->policy));
-	TRY(fetch(c, SOURCE_ROSTER, &w->roster));
+	TRY(policy_file_in_force(c, SOURCE_POLICY, &w->policy));
+	TRY(policy_file_in_force(c, SOURCE_ROSTER, &w->roster));
 	d = digest_of(buf_view(&w->policy.canonical));
 	digest_hex(&d, w->digest);
 	return OK;
@@ -271,5 +245,88 @@ rc whatif(struct cli *c, const struct args *a)
 	answer = answer_json(&result.decision, at, where);
 	if (!cli_print_json(c, answer))
 		print_answer(c, &result.decision, at, where);
+	return OK;
+}
+
+/* ---- A request that there is ---------------------------------------------------------------*/
+
+/* What the status says of an approval that counts now. */
+static bool read_approval(const json_t *row, const struct digest *rule, struct replay_approval *ret)
+{
+	const char *channel = json_text(row, "channel");
+
+	*ret = (struct replay_approval){.bound = true, .rule = *rule};
+	ret->channel = strcmp(channel, "browser") == 0 ? SSHKEY_BROWSER : SSHKEY_CLI;
+	return json_is_true(json_object_get(row, "live")) &&
+	       rc_is_ok(name_parse(view_str(json_text(row, "person")), &ret->person)) &&
+	       rc_is_ok(time_parse(view_str(json_text(row, "given")), &ret->given)) &&
+	       rc_is_ok(time_parse(view_str(json_text(row, "expires")), &ret->expires));
+}
+
+/* Facts as they are now: who has approved, and whether the key is locked. What can only be counted
+ * or looked up is left to `open`: the reasons of the status that are not decided here. */
+static void read_facts(const json_t *status, struct replay_request *q, json_t *open)
+{
+	const json_t *row;
+	struct digest rule = {0};
+	size_t i;
+
+	rc_ignore(digest_parse(view_str(json_text(status, "rule_digest")), &rule), "then none");
+	json_array_foreach(json_object_get(status, "approvals"), i, row)
+	{
+		if (q->approval_count < QUORUM_PEOPLE_MAX &&
+		    read_approval(row, &rule, &q->approvals[q->approval_count]))
+			q->approval_count++;
+	}
+	json_array_foreach(json_object_get(status, "checks"), i, row)
+	{
+		const char *reason = json_text(row, "reason");
+
+		if (strcmp(json_text(row, "outcome"), "ok") == 0)
+			continue;
+		q->key_locked |= strcmp(reason, "key.locked") == 0;
+		if (strncmp(reason, "evidence.", 9) == 0 || strcmp(reason, "limit.rate") == 0)
+			(void)json_array_append_new(open, json_string(reason));
+	}
+}
+
+rc whatif_request(struct cli *c, const struct args *a, const struct wish *wish)
+{
+	const json_t *status = wish_status(wish);
+	struct replay_request q = {.request = &wish->request};
+	AUTO(world) struct world w = {0};
+	AUTO(json) json_t *open = json_array();
+	AUTO(json) json_t *answer = NULL;
+	struct replay_world decide = {.zones = &zones_system};
+	struct decision d;
+	char where[POLICY_PLACE];
+	char at[TIME_TEXT];
+	unix_time t;
+
+	if (strcmp(json_text(status, "state"), "open") != 0)
+		return cli_problem(c, RC_USAGE, "leave out --at",
+				   "the request is %s, and stays so whatever the time",
+				   json_text(status, "state"));
+	TRY(read_at(c, a, at));
+	if (!rc_is_ok(time_parse(view_str(at), &t)))
+		return cli_problem(c, RC_USAGE, "", "--at %s", at);
+	TRY(load(c, a, &w));
+	read_facts(status, &q, open);
+	decide.policy = w.policy.policy;
+	decide.roster = w.roster.roster;
+	if (!rc_is_ok(replay_decide(&decide, &q, t, &d)))
+		return cli_problem(c, RC_LIMIT, "", "more people than a decision can weigh");
+	TRY(place(c, a, &w, &d, where));
+	c->exit = exit_of(&d);
+	if (d.outcome == OUTCOME_ALLOW && json_array_size(open) > 0)
+		c->exit = EXIT_WAITING;
+	answer = answer_json(&d, at, where);
+	(void)json_object_set(answer, "not_decided", open);
+	if (cli_print_json(c, answer))
+		return OK;
+	print_answer(c, &d, at, where);
+	for (size_t i = 0; i < json_array_size(open); i++)
+		(void)printf("  now it waits for %s, which is not decided here\n",
+			     json_string_value(json_array_get(open, i)));
 	return OK;
 }

@@ -54,6 +54,7 @@ rc get_upload(struct call_ctx *c);
 rc patch_upload(struct call_ctx *c);
 rc post_request(struct call_ctx *c); /* pipeline.c */
 rc post_explain(struct call_ctx *c);
+rc get_history(struct call_ctx *c);  /* history.c */
 rc get_requests(struct call_ctx *c); /* requests.c */
 rc get_search(struct call_ctx *c);
 rc get_request(struct call_ctx *c);

@@ -101,6 +101,28 @@ static void searches_have_pages(void **state)
 		front_get(&s, "alice", front_path(&d, "/v1/search?digest=%s&limit=501")));
 }
 
+static void history_has_pages(void **state)
+{
+	size_t before;
+	char at[100], text[TIME_TEXT];
+
+	(void)state;
+	before = walk_pages("/v1/history?since=1970-01-01T00:00:00Z", 3);
+	sign_product("history", "one for the history");
+	assert_int_equal(walk_pages("/v1/history?since=1970-01-01T00:00:00Z", 1), before + 1);
+	answers(200, front_get(&s, "alice", "/v1/history?since=1970-01-01T00:00:00Z"));
+	assert_int_equal(front_number(&s, "requests"), before + 1);
+	assert_string_equal(front_text(&s, "requests.0.status.state"), "done");
+	assert_true(strlen(front_text(&s, "requests.0.statement")) > 100);
+	/* The younger ones alone. */
+	fx_ok(time_format(fx_now(&fx) + 60, text));
+	(void)snprintf(at, sizeof(at), "/v1/history?since=%s", text);
+	assert_int_equal(walk_pages(at, 3), 0);
+	answers(400, front_get(&s, "alice", "/v1/history"));
+	answers(400, front_get(&s, "alice", "/v1/history?since=yesterday"));
+	answers(400, front_get(&s, "alice", "/v1/history?since=1970-01-01T00:00:00Z&after=x"));
+}
+
 /* By the digest of what a format signs, too, where it is not the file's; and by nothing like it. */
 static void searches_by_content(void **state)
 {
@@ -312,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(searches_have_pages),
+		cmocka_unit_test(history_has_pages),
 		cmocka_unit_test(searches_by_content),
 		cmocka_unit_test(lists_by_product),
 		cmocka_unit_test(times_have_one_form),

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# What another policy would have made of what was asked for, and what becomes of a request at another time.
+source "$SRCDIR/tests/lib/world.sh"
+world_keys alice carol dave build-07
+world_start
+world_key
+echo "a release" >release.txt
+signed=$(submit "the release" release.txt)
+as alice approve "$signed" --yes >/dev/null
+as dave approve "$signed" --yes >/dev/null
+as dave show "$signed" --json | jq -e '.status.state == "done"' >/dev/null || die "not signed"
+waiting=$(submit "another" --new release.txt)
+as alice approve "$waiting" --yes >/dev/null
+
+# ---- explain --at
+at() { date -u -d "$1" +%FT%TZ; }
+code=0
+as carol explain "$waiting" --at "$(at '+1 hour')" --json >at.json || code=$?
+((code == 3)) || die "exit $code: $(<at.json)"
+jq -e '.outcome == "wait" and .rule == "release" and .not_decided == [] and
+	([.checks[] | select(.reason == "approve.quorum" and (.text | test("1 more of security; alice has approved")))] | length == 1)' at.json \
+	>/dev/null || die "$(<at.json)"
+ok "explain --at: who has approved now counts then"
+refused 4 time.deadline as carol explain "$waiting" --at "$(at '+300 days')"
+refused 3 approve.expired as carol explain "$waiting" --at "$(at '+73 hours')"
+refused 2 "the request is done" as carol explain "$signed" --at "$(at '+1 hour')"
+refused 2 "noon: like" as carol explain "$waiting" --at noon
+
+refused 0 "what would make it pass: greatseal approve, by the people named" as carol explain "$waiting"
+
+# ---- policy diff --replay
+jq -cS '.version = 2' policy.json >same.json
+as dave policy diff --replay 30d same.json >same.txt
+grep -qF "2 requests since" same.txt && grep -qF ": 0 would have another outcome, 0 another" same.txt || die "$(<same.txt)"
+ok "the same policy changes nothing"
+jq -cS '.version = 2 | .rules[0].formats = ["pe"]' policy.json >strict.json
+code=0
+as dave policy diff --replay 2w strict.json --json >strict.out || code=$?
+((code == 1)) || die "exit $code: $(<strict.out)"
+jq -e --arg s "$signed" --arg w "$waiting" '.decided == 2 and .outcomes == 2 and (.changed | length == 2) and
+	(.changed[] | select(.request == $s) | .logged == "signed" and .before.outcome == "allow" and .before.rule == "release" and
+		.after.outcome == "deny" and .after.reason == "rule.format") and
+	(.changed[] | select(.request == $w) | .logged == "open" and .before.reason == "approve.quorum" and .after.outcome == "deny")' strict.out \
+	>/dev/null || die "$(<strict.out)"
+refused 1 "deny  by rule release: rule.format, format cms" as dave policy diff --replay 12h strict.json
+jq -cS '.version = 2 | .rules[0].approve = ["1 of release"]' policy.json >loose.json
+refused 1 "1 would have another outcome, 1 another" as dave policy diff --replay 30d loose.json
+refused 1 "new allow by rule release" as dave policy diff --replay 30d loose.json
+# A roster without dave: his approval is none.
+jq -cS '.version = 2 | .people |= map(if .name == "alice" then .groups = ["release", "security"] else . end)' roster.json >people.json
+as dave policy diff --replay 30d same.json --roster people.json >people.txt || die "$(<people.txt)"
+jq -cS '.version = 2 | .people |= map(if .name == "dave" then .groups = ["engineers"] elif .name == "carol" then .groups = ["security"] else . end)' \
+	roster.json >people.json
+refused 1 "rule.requester, carol may not request" as dave policy diff --replay 30d same.json --roster people.json
+
+# ---- what is refused
+refused 2 "say how far back" as dave policy diff same.json
+refused 2 "30: like" as dave policy diff --replay 30 same.json
+refused 2 "d: like" as dave policy diff --replay d same.json
+jq -cS '.rules[0].approve = ["1 of nobody"]' same.json >broken.json
+refused 2 "nobody" as dave policy diff --replay 30d broken.json
+[[ $(as dave policy diff --replay 1s same.json --json | jq .decided) -le 2 ]] || die "since"
+echo "policy_replay: $checks checks"
