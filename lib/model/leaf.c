@@ -14,6 +14,7 @@ enum type {
 	INDEX,		 /* u64 from 0 */
 	NUMBER,		 /* u64 from 1 */
 	ACTION,
+	FLAG, /* true, or left out */
 };
 
 struct field {
@@ -54,7 +55,8 @@ static const struct form forms[] = {
 	[LEAF_WITHDRAWAL] = ACT("withdrawal"),
 	[LEAF_CANCEL] = ACT("cancel"),
 	[LEAF_AUTHORIZE] = {"authorize",
-			    {FIELD("approvals", DIGESTS, approvals), FIELD("count", NUMBER, count),
+			    {FIELD("approvals", DIGESTS, approvals),
+			     FIELD("break_glass", FLAG, break_glass), FIELD("count", NUMBER, count),
 			     FIELD("evidence", DIGEST_OPTIONAL, evidence),
 			     FIELD("items", DIGEST, items), FIELD("key", DIGEST, key),
 			     FIELD("kind", KIND, kind), FIELD("policy", DIGEST, policy),
@@ -159,6 +161,12 @@ static rc field_write(struct jcan_out *w, const struct field *field, const struc
 		TRY(action_check(l->action, f));
 		field_out_string(w, field->key, l->action);
 		return OK;
+	case FLAG:
+		if (*(const bool *)p) {
+			jcan_out_key(w, field->key);
+			jcan_out_bool(w, true);
+		}
+		return OK;
 	case END:
 		break;
 	}
@@ -219,6 +227,18 @@ static rc optional_read(struct jcan *j, const char *key, struct digest *ret)
 	return OK;
 }
 
+static rc flag_read(struct jcan *j, const char *key, bool *ret)
+{
+	size_t at = j->at;
+	bool found;
+
+	TRY(jcan_key_optional(j, key, &found));
+	if (!found)
+		return OK;
+	TRY(jcan_bool(j, ret));
+	return *ret ? OK : fault_set(j->fault, RC_NONCANON, at, "%s is true or left out", key);
+}
+
 static rc field_read(struct jcan *j, const struct field *field, struct leaf *l)
 {
 	void *p = (uint8_t *)l + field->at;
@@ -241,6 +261,8 @@ static rc field_read(struct jcan *j, const struct field *field, struct leaf *l)
 		return field_u64(j, field->key, 1, JCAN_NUMBER_MAX, (uint64_t *)p);
 	case ACTION:
 		return field_token(j, field->key, l->action, sizeof(l->action));
+	case FLAG:
+		return flag_read(j, field->key, (bool *)p);
 	case END:
 		break;
 	}

@@ -6,7 +6,8 @@
  * {"kind","request":ID,"signature":HEX,"statement":HEX,"time"} authorize
  * {"approvals":[HEX..],"count":N,"items":ROOT,"key":FINGERPRINT,"kind","policy":HEX,
  *             "request":ID,"roster":HEX,"rule":HEX,"time","use":N}
- *            with "evidence":ROOT if some counted
+ *            with "evidence":ROOT if some counted, "break_glass":true if its rule passed a closed
+ *            window or a freeze
  *  evidence
  * {"count":N,"evidence":TEXT,"kind","signature":HEX,"statement":HEX,"subjects":ROOT,"time"}
  *            evidence: "scan", "rebuild", "provenance"; subjects: leaf i is artifact digest i
@@ -64,6 +65,7 @@ struct leaf {
 	struct digest roster;
 	struct digest rule;
 	struct digest object; /* admin: document digest or key fingerprint; log: note */
+	bool break_glass;     /* authorize */
 	uint64_t authorize;   /* issue: index of the authorize leaf */
 	uint64_t count;
 	uint64_t use;

@@ -86,6 +86,7 @@ struct decision {
 	enum outcome outcome;
 	const struct rule *rule; /* the best rule; NULL if none names the key */
 	struct digest rule_digest;
+	bool break_glass;	/* the rule passed a closed window or a freeze by it */
 	struct refusal refusal; /* the first check whose outcome is the decision's; NONE on allow */
 	struct quorum_result quorum;
 	struct check checks[CHECKS_MAX];

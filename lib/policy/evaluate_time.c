@@ -71,11 +71,6 @@ void check_windows(const struct eval *c, const struct rule *rule, struct decisio
 
 	if (rule->window_count == 0)
 		return;
-	if (rule->break_glass) {
-		check_add(d, REASON_TIME_WINDOW, OUTCOME_ALLOW, "rule %s passes windows",
-			  rule->name.s);
-		return;
-	}
 	for (size_t i = 0; i < rule->window_count && !best.open; i++) {
 		const struct window *w = policy_window(c->policy, &rule->windows[i]);
 
@@ -86,6 +81,10 @@ void check_windows(const struct eval *c, const struct rule *rule, struct decisio
 		local_time_text(best.closes + best.offset, text);
 		check_add(d, REASON_TIME_WINDOW, OUTCOME_ALLOW, "window %.40s is open until %s %s",
 			  best.window->name.s, text, best.window->zone.s);
+	} else if (rule->break_glass) {
+		d->break_glass = true; /* also where nobody can tell */
+		check_add(d, REASON_TIME_WINDOW, OUTCOME_ALLOW,
+			  "outside its windows: rule %s breaks the glass", rule->name.s);
 	} else if (best.unreadable) {
 		check_add(d, REASON_TIME_ZONE, OUTCOME_DENY, "%s", best.fault);
 	} else if (best.comes) {
@@ -123,6 +122,7 @@ static void look_at_freeze(const struct eval *c, const struct rule *rule, const 
 	if (now < tzif_instant(&zone->tzif, z->from) || now >= end)
 		return;
 	if (rule->break_glass) {
+		d->break_glass = true;
 		check_add(d, REASON_TIME_FREEZE, OUTCOME_ALLOW, "rule %.40s passes freeze %.40s",
 			  rule->name.s, z->name.s);
 		return;

@@ -364,6 +364,12 @@ static rc check_decision(struct checker *k, struct fault *f)
 				 decision.refusal.text);
 	if (!digest_is_equal(&decision.rule_digest, &k->authorize.rule))
 		return fault_set(f, RC_MISMATCH, 0, "another rule was applied");
+	if (decision.break_glass != k->authorize.break_glass)
+		return fault_set(f, RC_MISMATCH, 0,
+				 decision.break_glass
+					 ? "the rule broke the glass, and the log does not say so"
+					 : "the log says that the glass was broken, and nothing "
+					   "was closed");
 	k->held = decision.rule != NULL && decision.rule->hold > 0;
 	return OK;
 }

@@ -32,6 +32,7 @@ static rc authorize_leaf(struct keeper *k, uint32_t use, struct leaf *leaf)
 			      .rule = d->decision.rule_digest,
 			      .count = d->request.count,
 			      .use = use,
+			      .break_glass = d->decision.break_glass,
 			      .approval_count = d->decision.counted_count};
 	memcpy(leaf->approvals, d->decision.counted,
 	       d->decision.counted_count * sizeof(leaf->approvals[0]));

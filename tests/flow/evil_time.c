@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/base64.h"
+#include "lib/model/leaf.h"
+#include "lib/tlog/proof_file.h"
 #include "tests/flow/evil.h"
 
 static const char *const two[] = {"erin", "frank", NULL};
@@ -248,6 +251,26 @@ static void frozen_until_the_end(void **state)
 	fx_check_result(&fx, &q);
 }
 
+/* The authorize entry of the use whose result came last. */
+static struct leaf authorized(void)
+{
+	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf bytes;
+	struct keeper_result m;
+	struct proof_file proof;
+	struct leaf leaf;
+
+	fx_ok(keeper_get_result(buf_view(&fx.body), &m));
+	buf_init(&frame, 4096);
+	buf_init(&bytes, LEAF_BYTES_MAX);
+	keeper_put_proof_request(&frame, ++fx.correlation, m.authorize_leaf, 0);
+	fx_check(fx_exchange(&fx, &frame) == KEEPER_R_PROOF);
+	fx_ok(proof_file_parse(buf_view(&fx.body), &proof, NULL));
+	fx_ok(base64_parse(BASE64_STD, proof.extra, &bytes, NULL));
+	fx_ok(leaf_parse(buf_view(&bytes), &leaf, NULL));
+	return leaf;
+}
+
 static void glass_passes_freezes_alone(void **state)
 {
 	unix_time now = whole_minute();
@@ -269,10 +292,18 @@ static void glass_passes_freezes_alone(void **state)
 	waits(REASON_APPROVE_QUORUM, fx_approve(&fx, "bob", &q, true));
 	assert_int_equal(fx_approve(&fx, "carol", &q, true), KEEPER_R_RESULT);
 	fx_check_result(&fx, &q);
+	assert_int_equal(fx_commit(&fx, &q, 1), KEEPER_R_RESULT); /* the same again */
+	assert_true(authorized().break_glass);			  /* everybody can see it */
 	/* The robot's rule is frozen too. */
 	struct fx_request n;
 	fx_request_new(&fx, "nightly", 1, &n);
 	waits(REASON_TIME_FREEZE, fx_submit(&fx, &n, true));
+	fx_request_release(&n);
+	/* Once the freeze has ended there is no glass to break. */
+	fx_clock(&fx, fx.clock + 901);
+	fx_request_new(&fx, "nightly", 1, &n);
+	assert_int_equal(fx_submit(&fx, &n, true), KEEPER_R_RESULT);
+	assert_false(authorized().break_glass);
 	fx_request_release(&n);
 }
 

@@ -458,6 +458,7 @@ static void glass_is_broken_with_a_ticket(void **state)
 		(void)snprintf(s.request.reason, sizeof(s.request.reason), "%s", good[i]);
 		expect(&s, OUTCOME_ALLOW, REASON_NONE, NULL);
 		assert_ptr_equal(s.d.rule, &s.policy->rules[1]);
+		assert_true(s.d.break_glass);
 	}
 	assert_string_equal(line_of(&s.d, REASON_TIME_FREEZE)->text,
 			    "rule glass passes freeze year-end");
@@ -475,6 +476,22 @@ static void glass_is_broken_with_a_ticket(void **state)
 	s.request.host = name_of("laptop");
 	expect(&s, OUTCOME_DENY, REASON_WHO_HOST, NULL);
 	s.request.host = name_of("build-07");
+	scene_release(&s);
+	/* Nothing is broken that is open; a closed window alone is. */
+	scene_init(&s, parsed(ORDINARY ",", ""), "2027-01-04T10:00:00Z");
+	approve(&s, 0, "alice");
+	approve(&s, 0, "bob");
+	(void)snprintf(s.request.reason, sizeof(s.request.reason), "INC-1");
+	expect(&s, OUTCOME_ALLOW, REASON_NONE, NULL);
+	assert_false(s.d.break_glass);
+	s.facts.now += 12 * HOUR;
+	for (size_t i = 0; i < 2; i++) {
+		s.approvals[i].given = s.facts.now;
+		s.approvals[i].expires = s.facts.now + 60;
+	}
+	expect(&s, OUTCOME_ALLOW, REASON_NONE, NULL);
+	assert_true(s.d.break_glass);
+	assert_non_null(strstr(line_of(&s.d, REASON_TIME_WINDOW)->text, "breaks the glass"));
 	scene_release(&s);
 	/* alone, so that its words are the refusal */
 	scene_init(&s, parsed(ORDINARY ",", ""), "2026-12-21T10:00:00Z");

@@ -326,6 +326,10 @@ static void leaves_are_strict(void **state)
 	buf_init(&out, LEAF_BYTES_MAX);
 	assert_rc(RC_UNKNOWN, with(leaf_echo, "leaf/log", "\"log\"", "\"lag\""));
 	assert_rc(RC_RANGE, with(leaf_echo, "leaf/request", "\"count\":2", "\"count\":0"));
+	assert_rc(RC_OK,
+		  with(leaf_echo, "leaf/authorize", "\"count\"", "\"break_glass\":true,\"count\""));
+	assert_rc(RC_NONCANON, with(leaf_echo, "leaf/authorize", "\"count\"",
+				    "\"break_glass\":false,\"count\""));
 	assert_rc(RC_RANGE, leaf_encode(&l, &out, &f)); /* count 0 */
 	l.kind = LEAF__COUNT;
 	assert_rc(RC_RANGE, leaf_encode(&l, &out, &f));
