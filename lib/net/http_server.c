@@ -2,8 +2,10 @@
  * our handler. Owns: struct http_exchange. Must not own: sockets and limits (http_listen.c). */
 #include "lib/net/http_server.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/net/http_internal.h"
 
@@ -42,6 +44,30 @@ const char *http_header(const struct http_exchange *x, const char *name)
 
 	(void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, find_header, &s);
 	return s.count > 1 ? "" : s.value;
+}
+
+size_t http_address(const struct http_exchange *x, uint8_t out[16])
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	if (info == NULL || info->client_addr == NULL)
+		return 0;
+	if (info->client_addr->sa_family == AF_INET) {
+		struct sockaddr_in a;
+
+		memcpy(&a, info->client_addr, sizeof(a));
+		memcpy(out, &a.sin_addr, 4);
+		return 4;
+	}
+	if (info->client_addr->sa_family == AF_INET6) {
+		struct sockaddr_in6 a;
+
+		memcpy(&a, info->client_addr, sizeof(a));
+		memcpy(out, &a.sin6_addr, 16);
+		return 16;
+	}
+	return 0;
 }
 
 struct view http_body(const struct http_exchange *x)

@@ -93,6 +93,9 @@ const char *http_method(const struct http_exchange *x);
 struct view http_raw_target(const struct http_exchange *x);
 /* Value of a request header, or NULL. A header that is given twice counts as malformed: "". */
 const char *http_header(const struct http_exchange *x, const char *name);
+/* The caller's network address, 4 or 16 bytes in network order, copied; 0: there is none, as on a
+ * unix socket. Behind a proxy it is the proxy's. */
+size_t http_address(const struct http_exchange *x, uint8_t out[16]);
 /* The collected body. */
 struct view http_body(const struct http_exchange *x);
 /* Content-Length, or UINT64_MAX if the body is chunked. */

@@ -1,5 +1,6 @@
 /* hosts - enrolment and renewal passed on to the keeper, and what it knows of hosts. */
 #include <string.h>
+#include <time.h>
 
 #include "lib/model/enrolment.h"
 #include "prog/server/routes.h"
@@ -44,6 +45,22 @@ static rc read_parts(struct call_ctx *c, enum keeper_type type, struct parts *p)
 	return OK;
 }
 
+/* Nobody has signed the call, and each costs the keeper a verification. */
+static rc check_rate(struct call_ctx *c)
+{
+	uint8_t address[16];
+	size_t len = http_address(c->exchange, address);
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	if (open_rate_take(&c->server->open_rate, view_of(address, len),
+			   (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000))
+		return OK;
+	return call_refuse(c, REASON_CALL_LIMIT,
+			   "more than %u enrolments and renewals from one address",
+			   OPEN_RATE_BURST);
+}
+
 static rc pass_on(struct call_ctx *c, enum keeper_type type)
 {
 	AUTO(parts) struct parts p = {0};
@@ -53,6 +70,7 @@ static rc pass_on(struct call_ctx *c, enum keeper_type type)
 	uint64_t id = keeper_client_id(c->server->keeper);
 	json_t *answer = NULL;
 
+	TRY(check_rate(c));
 	TRY(read_parts(c, type, &p));
 	m = (struct keeper_enrol){.statement = buf_view(&p.statement),
 				  .host_sig = buf_view(&p.host_sig),

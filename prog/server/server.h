@@ -18,6 +18,7 @@
 #include "lib/net/http_target.h"
 #include "lib/store/store.h"
 #include "prog/server/keeper_client.h"
+#include "prog/server/open_rate.h"
 
 struct conf {
 	char listen[128];
@@ -52,7 +53,8 @@ struct server {
 	struct keeper_client *keeper;
 	struct http_server *http;
 	struct tasks *tasks;
-	struct room *room; /* bytes kept in the data directory */
+	struct open_rate open_rate; /* of enrolments and renewals */
+	struct room *room;	    /* bytes kept in the data directory */
 	struct digest pin;
 	int data_fd;	      /* data directory */
 	int public_fd;	      /* the log's directory, or -1 until it is there */

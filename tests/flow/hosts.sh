@@ -120,4 +120,17 @@ line=$(as dave host add build-08 --json | jq -r .enrol)
 $line --state "$work/anew" >/dev/null
 as dave host show build-08 --json | jq -e '.state == "enrolled"' >/dev/null
 ok "forgotten, invited and enrolled anew"
+
+# ---- A flood of what nobody signs ----
+for ((i = 0; i < 130; i++)); do
+	echo "url = \"https://$address/v1/hosts/renew\""
+	echo 'output = "flood.out"'
+done >flood.conf
+curl -sk -X POST -H 'Content-Type: application/json' -d '{}' -D flood.headers -w '%{http_code}\n' -K flood.conf >flood.codes
+grep -q '^429$' flood.codes || die "no limit: $(sort flood.codes | uniq -c)"
+(($(grep -c '^400$' flood.codes) >= 100)) || die "a limit too early: $(sort flood.codes | uniq -c)"
+grep -qi '^retry-after: 1' flood.headers || die "no Retry-After: $(tail -20 flood.headers)"
+is_taken() { [[ $(curl -sk -o flood.out -w '%{http_code}' -X POST -H 'Content-Type: application/json' -d '{}' "https://$address/v1/hosts/renew") == 400 ]]; }
+until_true is_taken
+ok "one address has so many enrolments and renewals, and no more"
 echo "hosts: $checks checks passed"
