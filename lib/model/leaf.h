@@ -7,7 +7,7 @@
  * {"approvals":[HEX..],"count":N,"items":ROOT,"key":FINGERPRINT,"kind","policy":HEX,
  *             "request":ID,"roster":HEX,"rule":HEX,"time","use":N}
  *            with "evidence":ROOT if some counted, "break_glass":true if its rule passed a closed
- *            window or a freeze
+ *            window or a freeze, "grant":HEX if one was needed
  *  evidence
  * {"count":N,"evidence":TEXT,"kind","signature":HEX,"statement":HEX,"subjects":ROOT,"time"}
  *            evidence: "scan", "rebuild", "provenance"; subjects: leaf i is artifact digest i
@@ -60,6 +60,7 @@ struct leaf {
 	struct digest items;	  /* request, authorize; preapproval: digest of the set */
 	struct digest subjects;	  /* evidence: root */
 	struct digest evidence;	  /* authorize: root; zeros: none counted */
+	struct digest grant;	  /* authorize: statement that let the requester in; or zeros */
 	struct digest signatures; /* issue: root */
 	struct digest policy;
 	struct digest roster;

@@ -158,6 +158,14 @@
 	X(CHANGE_OBJECTION, "change.objection",                                                    \
 	  "the change does not wait for its time, or was stopped",                                 \
 	  "greatseal policy pending lists what waits")                                             \
+	/* access to a key for a while */                                                          \
+	X(ACCESS_OWNER, "access.owner",                                                            \
+	  "the owners of the key did not decide this, or it has none",                             \
+	  "ask the people whom keys[].owners of the policy names")                                 \
+	X(ACCESS_LIFE, "access.life", "the access would last too long, or has ended",              \
+	  "greatseal access request, for a time that the policy permits")                          \
+	X(ACCESS_REVOKED, "access.revoked", "the access was denied or revoked",                    \
+	  "greatseal access request, anew")                                                        \
 	/* the artifact (server and worker) */                                                     \
 	X(ARTIFACT_MISSING, "artifact.missing", "a file of the request is not uploaded",           \
 	  "upload it; greatseal submit does so")                                                   \

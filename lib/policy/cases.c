@@ -233,6 +233,21 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	return OK;
 }
 
+static rc granted_read(struct jcan *j, struct policy_case *c)
+{
+	struct view text;
+	size_t at;
+
+	TRY(jcan_key_optional(j, "granted", &c->granted));
+	if (!c->granted)
+		return OK;
+	at = j->at;
+	TRY(jcan_text(j, NAME_MAX_LEN, &text));
+	if (!view_is(text, "*") && !rc_is_ok(name_parse(text, &c->granted_host)))
+		return fault_set(j->fault, RC_SYNTAX, at, "granted is neither a host nor *");
+	return OK;
+}
+
 static rc case_read(struct jcan *j, struct policy_case *c)
 {
 	bool found;
@@ -243,6 +258,7 @@ static rc case_read(struct jcan *j, struct policy_case *c)
 	TRY(time_read(j, c));
 	TRY(because_read(j, c));
 	TRY(expect_read(j, c));
+	TRY(granted_read(j, c));
 	TRY(field_prose(j, "name", false, c->name, sizeof(c->name)));
 	TRY(request_read(j, c));
 	TRY(jcan_key_optional(j, "rule", &found));
@@ -347,6 +363,11 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 	struct request request = c->request;
 	struct request_item item = c->item;
 	unix_time given = c->at - (unix_time)c->approved_before;
+	const struct grant_fact grant = {.person = c->request.requester,
+					 .host = c->granted_host,
+					 .role = ACCESS_REQUESTER,
+					 .until = TIME_MAX,
+					 .statement = {{1}}};
 	struct facts facts = {.request = &request,
 			      .key_fingerprint = key,
 			      .key_known = true,
@@ -357,7 +378,9 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			      .host = host_of(c, w->roster),
 			      .now = c->at,
 			      .zones = w->zones,
-			      .without_rates = true};
+			      .without_rates = true,
+			      .grants = &grant,
+			      .grant_count = c->granted ? 1 : 0};
 
 	if (c->by_service && roster_service(w->roster, &request.requester) == NULL)
 		request.requester =
@@ -377,7 +400,9 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			.early = c->approvals[i].early};
 	facts.submitted = submitted(c, given);
 	count_uses(c, w->policy, &facts);
-	return evaluate(w->policy, w->roster, &facts, ret);
+	TRY(evaluate(w->policy, w->roster, &facts, ret));
+	ret->grant = NULL; /* it does not outlive this call */
+	return OK;
 }
 
 static bool gives_reason(const struct decision *d, enum reason reason)

@@ -2,7 +2,7 @@
  *
  * Canonical JSON document, compiled from tests.yaml:
  * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[APPROVAL..]?,"approved_before":SECONDS?,"at":TIME?,
- *   "because":REASON?,"expect":"allow"|"wait"|"deny","name":TEXT,"request":{"by":REQUESTER,
+ *   "because":REASON?,"expect":"allow"|"wait"|"deny","granted":"*"|NAME?,"name":TEXT,"request":{"by":REQUESTER,
  *   "class":CLASS?,"deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
  *   "no_upload":true?,"not_before":SECONDS?,"reason":TEXT?,"uses":N?},"rule":NAME?,"used":N?}..]}
  * APPROVAL is a person's NAME (on the command line, as with NAME:cli), NAME:early (there, before
@@ -43,6 +43,8 @@ struct policy_case {
 	uint64_t approved_before;
 	bool has_used;
 	uint64_t used; /* uses of the key so far, in the period of each of its rates */
+	bool granted;		  /* the requester has a grant for the key, from ... */
+	struct name granted_host; /* "": any */
 	enum outcome expect;
 	enum reason because; /* REASON_NONE: any */
 	struct name rule;    /* empty: any */

@@ -203,6 +203,18 @@ static rc rule_check(const struct context *c, const struct rule *rule)
 	return without_owners(c, rule, where);
 }
 
+static rc owners_check(const struct context *c, const struct key_policy *key)
+{
+	char where[NAME_MAX_LEN + 16] = "";
+	struct buf b;
+
+	if (key->owners.count == 0)
+		return OK;
+	buf_init_fixed(&b, where, sizeof(where) - 1);
+	buf_printf(&b, "owners of key %s", key->name.s);
+	return quorum_check(c, &key->owners, where);
+}
+
 static rc check_all(const struct context *c)
 {
 	TRY(quorum_check(c, &c->policy->admin, "admin"));
@@ -211,6 +223,8 @@ static rc check_all(const struct context *c)
 	TRY(recovery_check(c->policy, c->roster, c->fault));
 	for (size_t i = 0; i < c->policy->rule_count; i++)
 		TRY(rule_check(c, &c->policy->rules[i]));
+	for (size_t i = 0; i < c->policy->key_count; i++)
+		TRY(owners_check(c, &c->policy->keys[i]));
 	for (size_t i = 0; i < c->policy->tier_count; i++) {
 		char where[NAME_MAX_LEN + 8] = "tier ";
 

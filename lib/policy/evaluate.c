@@ -155,24 +155,90 @@ static bool matches(const struct subject_ref *list, size_t count, const struct p
 	return false;
 }
 
+/* The grant by which a person may ask for the key, if there is one; host: only one that names the
+ * host of the request. */
+static const struct grant_fact *grant_of(const struct eval *c, bool host)
+{
+	const struct facts *f = c->facts;
+
+	if (c->requester == NULL || c->requester->kind != PRINCIPAL_PERSON || c->key == NULL ||
+	    c->key->owners.count == 0)
+		return NULL;
+	for (size_t i = 0; i < f->grant_count; i++) {
+		const struct grant_fact *g = &f->grants[i];
+		bool named = g->host.s[0] != '\0';
+
+		if (g->role == ACCESS_REQUESTER && f->now < g->until &&
+		    name_is_equal(&g->person, &c->request->requester) &&
+		    (named ? name_is_equal(&g->host, &c->request->host) : !host))
+			return g;
+	}
+	return NULL;
+}
+
+/* Whether rule or grant lets the requester ask; *ret_grant if only a grant does. */
+static bool lets_requester(const struct eval *c, const struct rule *rule,
+			   const struct grant_fact **ret_grant)
+{
+	*ret_grant = NULL;
+	if (matches(rule->request, rule->request_count, c->requester))
+		return true;
+	*ret_grant = grant_of(c, false);
+	return *ret_grant != NULL;
+}
+
+static bool lets_host(const struct eval *c, const struct rule *rule,
+		      const struct grant_fact **ret_grant)
+{
+	*ret_grant = NULL;
+	if (matches(rule->from, rule->from_count, c->host))
+		return true;
+	*ret_grant = c->host != NULL ? grant_of(c, true) : NULL;
+	return *ret_grant != NULL;
+}
+
+static void say_grant(struct words *w, const struct grant_fact *g)
+{
+	char until[TIME_TEXT] = "?";
+	char hex[DIGEST_HEX];
+
+	rc_ignore(time_format(g->until, until), "a parsed time can be formatted");
+	digest_hex(&g->statement, hex);
+	say(w, " by grant %.*s until %s", ACCESS_ID_TEXT, hex, until);
+}
+
 static void check_requester(const struct eval *c, const struct rule *rule, struct decision *d)
 {
-	bool ok = matches(rule->request, rule->request_count, c->requester);
+	const struct grant_fact *g;
+	bool ok = lets_requester(c, rule, &g);
 	struct words w = {0};
 
-	say(&w, "%s %s; rule %s is for ", c->request->requester.s,
-	    ok ? "may request" : "may not request", rule->name.s);
+	say(&w, "%s %s", c->request->requester.s, ok ? "may request" : "may not request");
+	if (g != NULL) {
+		say_grant(&w, g);
+		d->grant = g;
+	}
+	say(&w, "; rule %s is for ", rule->name.s);
 	say_refs(&w, rule->request, rule->request_count);
+	if (!ok && c->key != NULL && c->key->owners.count > 0)
+		say(&w, "; or ask its owners: greatseal access request --key %s",
+		    c->request->key.s);
 	check_add(d, REASON_RULE_REQUESTER, deny_unless(ok), "%s", w.text);
 }
 
 static void check_host(const struct eval *c, const struct rule *rule, struct decision *d)
 {
-	bool ok = matches(rule->from, rule->from_count, c->host);
+	const struct grant_fact *g;
+	bool ok = lets_host(c, rule, &g);
 	struct words w = {0};
 
-	say(&w, "host %s is %s; rule %s is for ", c->request->host.s,
-	    ok ? "accepted" : "not accepted", rule->name.s);
+	say(&w, "host %s is %s", c->request->host.s, ok ? "accepted" : "not accepted");
+	if (g != NULL) {
+		say_grant(&w, g);
+		/* it names the host, and so does for both */
+		d->grant = g;
+	}
+	say(&w, "; rule %s is for ", rule->name.s);
 	say_refs(&w, rule->from, rule->from_count);
 	check_add(d, REASON_RULE_HOST, deny_unless(ok), "%s", w.text);
 }
@@ -393,8 +459,9 @@ static rc report_observed(const struct eval *c, const struct rule_ref *refs, siz
  * there is nothing better to report. */
 static bool is_hopeless(const struct eval *c, const struct rule *rule)
 {
-	if (!matches(rule->request, rule->request_count, c->requester) ||
-	    !matches(rule->from, rule->from_count, c->host))
+	const struct grant_fact *g;
+
+	if (!lets_requester(c, rule, &g) || !lets_host(c, rule, &g))
 		return true;
 	for (size_t i = 0; i < c->request->count; i++)
 		if (!has_format(rule->formats, rule->format_count, c->request->items[i].format))

@@ -5,6 +5,7 @@
 #define GS_POLICY_EVALUATE_H
 
 #include "lib/base/clock.h"
+#include "lib/model/access.h"
 #include "lib/model/act.h"
 #include "lib/model/reason.h"
 #include "lib/model/request.h"
@@ -36,6 +37,16 @@ struct rate_fact {
 struct host_fact {
 	bool known; /* else a rule that names classes refuses (P7) */
 	enum host_class klass;
+};
+
+/* A grant that was not revoked and whose owners still stand behind it (grant.h), of the requester
+ * for the key of the request. */
+struct grant_fact {
+	struct name person;
+	struct name host; /* "": from where the rules say */
+	enum access_role role;
+	unix_time until;
+	struct digest statement;
 };
 
 struct facts {
@@ -70,6 +81,8 @@ struct facts {
 	bool without_evidence;
 	/* As without_rates: holds are taken to have been kept. */
 	bool without_hold;
+	const struct grant_fact *grants;
+	size_t grant_count;
 };
 
 #define CHECKS_MAX 32u
@@ -94,6 +107,8 @@ struct decision {
 	/* statements of the live approvals that filled the quorum, for the authorize leaf */
 	struct digest counted[QUORUM_PEOPLE_MAX];
 	size_t counted_count;
+	/* that let the requester or the host in, where the rule itself does not; or NULL */
+	const struct grant_fact *grant;
 };
 
 /* Every rule that names the key is tried; the request is allowed if some rule passes in full. A
@@ -105,11 +120,12 @@ struct decision {
  * while now <= deadline; wait before not_before. The requester never fills a seat. Windows are open
  * from an opening (inclusive) for their length, freezes hold from <= now < to; both are passed by
  * break_glass rules. A hold begins when the approvals that count
- * now were first enough to fill the seats. Reasons it can give: who.person, who.host, host.class,
- * key.unknown, .fingerprint, .locked (wait), .retired, time.* (.deadline, .clock and .zone deny,
- * the others wait), limit.rate (wait), state.uses, rule.* but rule.params, approve.quorum,
- * .rule-changed, .expired, .synced. Never fails on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX
- * people hold a live approval. */
+ * now were first enough to fill the seats. A live grant of a key with owners stands in for
+ * rule.request, and if it names the host of the request, for rule.from; for nothing else. Reasons
+ * it can give: who.person, who.host, host.class, key.unknown, .fingerprint, .locked (wait),
+ * .retired, time.* (.deadline, .clock and .zone deny, the others wait), limit.rate (wait),
+ * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired, .synced. Never fails
+ * on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX people hold a live approval. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 		 struct decision *ret);
 

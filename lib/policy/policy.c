@@ -18,8 +18,10 @@ void policy_free(struct policy *p)
 		free(p->rules[i].approve.seats);
 		free(p->rules[i].windows);
 	}
-	for (size_t i = 0; i < p->key_count; i++)
+	for (size_t i = 0; i < p->key_count; i++) {
 		free(p->keys[i].formats);
+		free(p->keys[i].owners.seats);
+	}
 	for (size_t i = 0; i < p->tier_count; i++)
 		free(p->tiers[i].approve.seats);
 	for (size_t i = 0; i < p->freeze_count; i++)

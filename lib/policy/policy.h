@@ -3,7 +3,8 @@
  * Canonical JSON document (inside a policy statement, model/change.h):
  * {"admin":{"approve":[SEAT..]},"change":{"approve":[SEAT..],"delay":SECONDS?},
  *  "freezes":[{"from":LOCAL,"keys":[GLOB..],"name":NAME,"reason":TEXT?,"to":LOCAL,"zone":ZONE}..]?,
- *  "keys":[{"formats":[TEXT..]?,"name":NAME,"rate":[RATE..]?,"tier":NAME?}..]?,
+ *  "keys":[{"access_max_life":SECONDS?,"formats":[TEXT..]?,"name":NAME,"owners":[SEAT..]?,
+ *    "rate":[RATE..]?,"tier":NAME?}..]?,
  *  "recovery":{"delay":SECONDS,"keys":[KEY..],"need":N}?,
  *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"break_glass":true?,
  *    "classes":[CLASS..]?,"formats":[TEXT..],"from":[NAME..],"hold":SECONDS?,"keys":[NAME..],
@@ -18,7 +19,8 @@
  * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person), N 1..64, with " (cli)" or
  * " (browser)" behind it if only approvals signed there fill it. request entries: "group:NAME", a
  * person's NAME, "service:NAME" or "service:*". from: host names or "group:NAME". "?" marks
- * optional names: defaults 259200 s, none, 1209600 s, 1, false, "required". A rule has either a
+ * optional names: access_max_life 7776000 s where there are owners, and none without;
+ * the others: 259200 s, none, 1209600 s, 1, false, "required". A rule has either a
  * non-empty approve or unattended:true, never both and never neither (P7). Lists may be in any
  * order (approve keeps its own: it is the order in which seats are named as missing), are not empty
  * and free of duplicates; CLASS is a word of host_class_name(); hold demands approve, and is
@@ -49,6 +51,7 @@
 #define POLICY_LIST_MAX 256u
 #define POLICY_SEATS_MAX 64u /* clauses and also places in all */
 #define POLICY_FORMATS_MAX 32u
+#define ACCESS_LIFE_DEFAULT 7776000u /* 90 days */
 #define POLICY_SECONDS_MAX 31622400u /* lifetimes and deadlines: 366 days */
 
 /* "N of group" or "N of @person", perhaps "(cli)" or "(browser)". */
@@ -132,6 +135,8 @@ struct key_policy {
 	size_t format_count;
 	struct rate rates[POLICY_RATES_MAX];
 	size_t rate_count;
+	struct quorum_spec owners; /* who may let others ask for it for a while; none: nobody */
+	uint64_t access_max_life;  /* of what they grant; 0 without owners */
 	struct digest digest;
 };
 

@@ -135,25 +135,35 @@ rc rows_field(struct jcan *j, const struct rows_kind *kind, bool optional, void 
 	return OK;
 }
 
-rc seats_read(struct jcan *j, struct quorum_spec *ret)
+static rc seats_read_named(struct jcan *j, const char *key, struct quorum_spec *ret)
 {
 	size_t places = 0;
 
-	TRY(list_read(j, "approve", &list_seats, (void **)&ret->seats, &ret->count));
+	TRY(list_read(j, key, &list_seats, (void **)&ret->seats, &ret->count));
 	for (size_t i = 0; i < ret->count; i++)
 		places += ret->seats[i].count;
 	if (places > POLICY_SEATS_MAX)
-		return fault_set(j->fault, RC_LIMIT, j->at, "approve has %zu seats, at most %u",
+		return fault_set(j->fault, RC_LIMIT, j->at, "%s has %zu seats, at most %u", key,
 				 places, POLICY_SEATS_MAX);
 	return OK;
 }
 
-rc seats_field(struct jcan *j, struct quorum_spec *ret)
+rc seats_read(struct jcan *j, struct quorum_spec *ret)
+{
+	return seats_read_named(j, "approve", ret);
+}
+
+rc seats_field_named(struct jcan *j, const char *key, struct quorum_spec *ret)
 {
 	bool found;
 
-	TRY(jcan_key_optional(j, "approve", &found));
-	return found ? seats_read(j, ret) : OK;
+	TRY(jcan_key_optional(j, key, &found));
+	return found ? seats_read_named(j, key, ret) : OK;
+}
+
+rc seats_field(struct jcan *j, struct quorum_spec *ret)
+{
+	return seats_field_named(j, "approve", ret);
 }
 
 rc number_field(struct jcan *j, const char *key, uint64_t max, uint64_t fallback, uint64_t *ret)

@@ -79,15 +79,31 @@ static struct digest bytes_digest(const struct jcan *j, size_t start)
 	return digest_of(view_of(j->in.ptr + start, j->at - start));
 }
 
+/* Owners bring the longest life of what they grant; without them there is nothing to grant. */
+static rc owners_read(struct jcan *j, struct key_policy *k, size_t start)
+{
+	TRY(seats_field_named(j, "owners", &k->owners));
+	if (k->owners.count == 0 && k->access_max_life != 0)
+		return fault_set(j->fault, RC_RANGE, start,
+				 "key %s has access_max_life and no owners", k->name.s);
+	if (k->owners.count > 0 && k->access_max_life == 0)
+		k->access_max_life = ACCESS_LIFE_DEFAULT;
+	return OK;
+}
+
 static rc key_read(struct jcan *j, void *row)
 {
 	struct key_policy *k = (struct key_policy *)row;
 	size_t start = j->at;
+	size_t at;
 
 	TRY(jcan_object(j));
+	at = j->at;
+	TRY(number_field(j, "access_max_life", POLICY_SECONDS_MAX, 0, &k->access_max_life));
 	TRY(list_field_optional(j, "formats", &list_formats, (void **)&k->formats,
 				&k->format_count));
 	TRY(field_name(j, "name", &k->name));
+	TRY(owners_read(j, k, at));
 	TRY(rates_read(j, k));
 	TRY(jcan_key_optional(j, "tier", &k->has_tier));
 	if (k->has_tier)

@@ -52,6 +52,8 @@ MUST rc artifact_field(struct jcan *j, struct view *ret);
 MUST rc preapproved_field(struct jcan *j, uint64_t least, bool *ret_has, uint64_t *ret);
 /* "classes":[CLASS..] as a set of 1u << enum host_class; 0 if it is left out. */
 MUST rc classes_field(struct jcan *j, unsigned *ret);
+/* The same under another name. */
+MUST rc seats_field_named(struct jcan *j, const char *key, struct quorum_spec *ret);
 /* A field whose only value is true, and is left out otherwise. */
 MUST rc flag_field(struct jcan *j, const char *key, bool *ret);
 /* A field with one permitted word, or left out. */

@@ -296,6 +296,17 @@ static const struct source_field key_fields[] = {
 	 .max = POLICY_RATES_MAX,
 	 .word = &word_rate,
 	 .help = "how often it is used: 40 per 1h, 10 per 1d per requester"},
+	{.name = "owners",
+	 .type = SOURCE_TEXTS,
+	 .min = 1,
+	 .max = POLICY_SEATS_MAX,
+	 .word = &word_seat,
+	 .help = "the seats of those who let others ask for it for a while"},
+	{.name = "access_max_life",
+	 .type = SOURCE_SECONDS,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "for how long at most they do (default 90d)"},
 };
 static OBJECT(key, "a key");
 

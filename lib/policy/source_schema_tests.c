@@ -76,6 +76,10 @@ static const struct source_field one_case_fields[] = {
 	 .help = "the people who have approved, on the command line or as :early, :browser or "
 		 ":synced"},
 	SPAN_ROW("approved_before", 0, "how long before `at` they did (default 0)"),
+	{.name = "granted",
+	 .type = SOURCE_TEXT,
+	 .word = &word_granted,
+	 .help = "the requester has access for a while, from that host or (*) from any"},
 	{.name = "expect",
 	 .type = SOURCE_TEXT,
 	 .required = true,

@@ -308,6 +308,19 @@ static rc put_requester(struct view text, struct buf *out, struct fault *f)
 	return OK;
 }
 
+static rc put_granted(struct view text, struct buf *out, struct fault *f)
+{
+	if (!view_is(text, "*"))
+		return put_name(text, out, f);
+	buf_put_view(out, text);
+	return OK;
+}
+
+const struct source_word word_granted = {
+	.what = "the name of a host, or * for any",
+	.put = put_granted,
+	.pattern = "^(\\*|" NAME_PATTERN ")$",
+};
 const struct source_word word_name = {
 	.what = "a name like build-07 (a-z, 0-9, '.', '_', '-')",
 	.put = put_name,

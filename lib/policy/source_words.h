@@ -30,6 +30,7 @@ extern const struct source_word word_state;
 extern const struct source_word word_reason;
 extern const struct source_word word_approval;
 extern const struct source_word word_requester;
+extern const struct source_word word_granted;
 extern const struct source_word word_account;
 extern const struct source_word word_class;
 extern const struct source_word word_spiffe;
