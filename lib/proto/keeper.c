@@ -39,6 +39,7 @@ static const struct gate requests[] = {
 	[KEEPER_HOSTS] = {"hosts", 2 * (4 + KEEPER_STRING_MAX)},
 	[KEEPER_JWKS] = {"jwks", 4 + KEEPER_STRING_MAX + 4 + KEEPER_JWKS_MAX},
 	[KEEPER_PENDING] = {"pending", 4 + KEEPER_STRING_MAX},
+	[KEEPER_GRANTS] = {"grants", 2 * (4 + KEEPER_STRING_MAX) + 8},
 };
 
 static const struct gate replies[] = {

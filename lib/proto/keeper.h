@@ -54,6 +54,7 @@ enum keeper_type {
 	KEEPER_RENEW = 18,     /* struct keeper_enrol without token and attestation -> R_JSON */
 	KEEPER_HOSTS = 19,     /* {string name or empty, string after or empty} -> R_JSON */
 	KEEPER_JWKS = 20, /* on a socket of its own: struct keeper_jwks (keeper_jwks.h) -> R_JSON */
+	KEEPER_GRANTS = 21,    /* struct keeper_grants -> R_JSON */
 	KEEPER_PENDING = 24, /* {string "policy", "roster" or empty} -> R_JSON: what is accepted and
 				not in force yet */
 	/* replies */
@@ -111,6 +112,13 @@ struct keeper_commit {
 struct keeper_evidence {
 	struct digest artifact;
 	struct view name;
+};
+
+/* key and person may be empty: of all. from: leaf to begin with. */
+struct keeper_grants {
+	struct view key;
+	struct view person;
+	uint64_t from;
 };
 
 struct keeper_change {
@@ -227,6 +235,8 @@ MUST rc keeper_get_act(struct view body, struct keeper_act *ret);
 MUST rc keeper_get_commit(struct view body, struct keeper_commit *ret);
 MUST rc keeper_get_digest(struct view body, struct digest *ret);
 MUST rc keeper_get_evidence(struct view body, struct keeper_evidence *ret);
+void keeper_put_grants(struct buf *out, uint64_t correlation, const struct keeper_grants *m);
+MUST rc keeper_get_grants(struct view body, struct keeper_grants *ret);
 MUST rc keeper_get_change(struct view body, struct keeper_change *ret);
 MUST rc keeper_get_strings(struct view body, struct view *ret, size_t count);
 MUST rc keeper_get_enrol(struct view body, enum keeper_type type, struct keeper_enrol *ret);

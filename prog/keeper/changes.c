@@ -329,7 +329,8 @@ rc handle_change(struct call *c)
 	if (!rc_is_ok(r))
 		return malformed(c, r);
 	if (!is_document(ch.m.kind) && ch.m.kind != STATEMENT_KEYADMIN &&
-	    ch.m.kind != STATEMENT_HOSTADMIN && ch.m.kind != STATEMENT_OBJECTION)
+	    ch.m.kind != STATEMENT_HOSTADMIN && ch.m.kind != STATEMENT_OBJECTION &&
+	    ch.m.kind != STATEMENT_ACCESS)
 		return malformed(c, RC(RC_UNKNOWN));
 	ch.id = digest_of(ch.m.statement);
 	r = journal_statement_get(k->journal, &ch.id, &known, NULL, NULL, &k->round.fault);
@@ -350,6 +351,8 @@ rc handle_change(struct call *c)
 		return change_host(c, &ch);
 	if (ch.m.kind == STATEMENT_OBJECTION)
 		return waiting_object(c, &ch);
+	if (ch.m.kind == STATEMENT_ACCESS)
+		return change_access(c, &ch);
 	return change_document(c, &ch);
 }
 

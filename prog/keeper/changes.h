@@ -39,6 +39,9 @@ MUST rc change_reply(struct call *c, const struct change_answer *a);
 /* R_CHANGE that says which signatures are missing. */
 MUST rc change_missing(struct call *c, const struct change *ch, const struct quorum_result *q);
 
+/* ---- access.c -------------------------------------------------------------------------------*/
+MUST rc change_access(struct call *c, struct change *ch);
+
 /* ---- change_document.c ----------------------------------------------------------------------*/
 MUST rc change_document(struct call *c, struct change *ch);
 /* The same statement again, which the journal has: how it stands. */

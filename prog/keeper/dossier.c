@@ -287,6 +287,7 @@ rc dossier_decide(struct keeper *k)
 	collect_facts(k);
 	TRY(dossier_preapprovals(k));
 	TRY(dossier_evidence(k));
+	TRY(dossier_grants(k));
 	facts = (struct facts){.request = &d->request,
 			       .key_known = d->key != NULL,
 			       .approvals = d->facts,
@@ -294,6 +295,8 @@ rc dossier_decide(struct keeper *k)
 			       .evidence = d->evidence,
 			       .evidence_count = d->evidence_count,
 			       .submitted = d->row.submitted,
+			       .grants = d->grants,
+			       .grant_count = d->grant_count,
 			       .uses_spent = d->row.spent,
 			       .now = k->round.now,
 			       .zones = &k->zones};

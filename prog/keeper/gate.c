@@ -33,6 +33,7 @@ static const struct row rows[] = {
 	[KEEPER_RENEW] = {"renew", handle_renew, GATE_WRITES},
 	[KEEPER_HOSTS] = {"hosts", handle_hosts, 0},
 	[KEEPER_JWKS] = {"jwks", handle_jwks, GATE_WRITES | GATE_JWKS},
+	[KEEPER_GRANTS] = {"grants", handle_grants, 0},
 	[KEEPER_PENDING] = {"pending", handle_pending, 0},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -17,6 +17,7 @@
 #include "lib/base/fault.h"
 #include "lib/crypt/digest.h"
 #include "lib/crypt/sshkey.h"
+#include "lib/model/access.h"
 #include "lib/model/name.h"
 #include "lib/model/reason.h"
 #include "lib/model/request.h"
@@ -348,6 +349,36 @@ MUST rc journal_waiting_list(struct journal *j, struct journal_waiting *out, siz
 MUST rc journal_waiting_delete(struct journal *j, enum statement_kind document, struct fault *f);
 /* Whether the statement of this leaf has brought a document into force. */
 MUST rc journal_document_is_at(struct journal *j, uint64_t leaf, bool *ret, struct fault *f);
+/* ---- Access to keys for a while (journal_access.c)
+ * ---------------------------------------------------------------------------*/
+#define JOURNAL_GRANTS_LIVE 8u /* that one decision looks at: those that end last */
+struct journal_grant {
+	struct digest statement; /* that grants, or that was denied before anybody granted it */
+	struct name key;
+	struct name person;
+	struct name host; /* "": any */
+	enum access_role role;
+	bool granted; /* false: it was only denied, and never can be granted */
+	unix_time given;
+	unix_time until;
+	uint64_t leaf;		/* of the grant; of the denial if there is no grant */
+	unix_time ended;	/* when it was revoked or denied; 0: it was not */
+	struct digest ended_by; /* the statement that did */
+};
+/* Replaces the row of this statement, key and person. */
+MUST rc journal_grant_put(struct journal *j, const struct journal_grant *g, struct fault *f);
+/* By statement, key and person of ret; RC_NOTFOUND. */
+MUST rc journal_grant_get(struct journal *j, struct journal_grant *ret, struct fault *f);
+/* Granted, not ended and until > now, of the key to the person, for any host or this one; at most
+ * JOURNAL_GRANTS_LIVE. key, person and host are read from `of`. */
+MUST rc journal_grant_live(struct journal *j, const struct journal_grant *of, unix_time now,
+			   struct journal_grant out[JOURNAL_GRANTS_LIVE], size_t *ret_count,
+			   struct fault *f);
+/* All from leaf `from` on, in order of leaves, of that key and person unless those are "". Calls
+ * back for at most cap; a failure ends it. */
+MUST rc journal_grant_each(struct journal *j, const struct journal_grant *of, uint32_t cap,
+			   rc (*each)(void *ctx, const struct journal_grant *g), void *ctx,
+			   struct fault *f);
 
 /* fsck: SQLite's own integrity check. RC_CORRUPT. */
 MUST rc journal_check(struct journal *j, struct fault *f);

@@ -113,6 +113,20 @@
 	  "INSERT OR IGNORE INTO host_binding(host,key,leaf,statement) VALUES(?,?,?,?)")           \
 	X(HOST_KEY_GET, "SELECT leaf,statement FROM host_binding WHERE host=? AND key=?")          \
 	X(HOST_KEY_OWNER, "SELECT host FROM host_binding WHERE key=? ORDER BY leaf DESC LIMIT 1")  \
+	X(GRANT_PUT,                                                                               \
+	  "INSERT OR REPLACE INTO access(statement,key,person,host,role,granted,given,until,leaf," \
+	  "ended,ended_by) VALUES(?,?,?,?,?,?,?,?,?,?,?)")                                         \
+	X(GRANT_GET,                                                                               \
+	  "SELECT statement,key,person,host,role,granted,given,until,leaf,ended,ended_by"          \
+	  " FROM access WHERE statement=? AND key=? AND person=?")                                 \
+	X(GRANT_LIVE,                                                                              \
+	  "SELECT statement,key,person,host,role,granted,given,until,leaf,ended,ended_by"          \
+	  " FROM access WHERE key=? AND person=? AND granted=1 AND ended=0 AND until>?"            \
+	  " AND (host='' OR host=?) ORDER BY until DESC LIMIT ?")                                  \
+	X(GRANT_LIST,                                                                              \
+	  "SELECT statement,key,person,host,role,granted,given,until,leaf,ended,ended_by"          \
+	  " FROM access WHERE leaf>=?1 AND (?2='' OR key=?2) AND (?3='' OR person=?3)"             \
+	  " ORDER BY leaf LIMIT ?4")                                                               \
 	X(HOST_CA_PUT, "INSERT INTO host_ca(id,certificate) VALUES(1,?)")                          \
 	X(HOST_CA_GET, "SELECT certificate FROM host_ca WHERE id=1")                               \
 	X(WAITING_ADD,                                                                             \
@@ -148,6 +162,7 @@ extern const char journal_schema_evidence[];
 extern const char journal_schema_hosts[];
 extern const char journal_schema_issuers[];
 extern const char journal_schema_waiting[];
+extern const char journal_schema_access[];
 extern const char journal_pragmas[];
 extern const char *const journal_sql_text[SQL__COUNT];
 

@@ -115,6 +115,9 @@ struct dossier {
 	struct evidence_fact *evidence;
 	size_t evidence_count;
 	struct buf evidence_mem;
+	/* of the requester for the key (access.c) */
+	struct grant_fact grants[JOURNAL_GRANTS_LIVE];
+	size_t grant_count;
 	/* preapprovals among the facts (preapproval.c) */
 	struct {
 		uint64_t leaf;
@@ -187,6 +190,10 @@ void dossier_evidence_clear(struct dossier *d);
 /* Root of the statements that counted under the decision's rule (tlog/items.h), and remembers which
  * they were; zeros if there are none. Storage errors, RC_NOMEM. */
 MUST rc dossier_evidence_count(struct keeper *k, struct digest *ret);
+
+/* ---- access.c ------------------------------------------------------------------------------*/
+/* Loads the grants that let the requester ask for the key, weighed against policy and roster. */
+MUST rc dossier_grants(struct keeper *k);
 
 /* ---- preapproval.c -------------------------------------------------------------------------*/
 /* Adds the preapprovals of these very files to the facts. */

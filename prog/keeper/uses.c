@@ -36,6 +36,8 @@ static rc authorize_leaf(struct keeper *k, uint32_t use, struct leaf *leaf)
 			      .approval_count = d->decision.counted_count};
 	memcpy(leaf->approvals, d->decision.counted,
 	       d->decision.counted_count * sizeof(leaf->approvals[0]));
+	if (d->decision.grant != NULL)
+		leaf->grant = d->decision.grant->statement;
 	TRY(dossier_evidence_count(k, &leaf->evidence));
 	return dossier_items(d, &leaf->items);
 }

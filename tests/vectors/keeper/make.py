@@ -22,6 +22,8 @@ messages = {
     "6-result": digest(7) + u32(1000),
     "7-change-policy": u8(7) + string(b'{"p":1}') + strings(b"one", b"two"),
     "7-change-keyadmin": u8(9) + string(b'{"p":1}') + strings(),
+    "21-grants": string(b"release") + string(b"") + u64(48121),
+    "7-change-access": u8(18) + string(b'{"a":1}') + strings(b"one"),
     "8-keys": string(b""),
     "9-csr": string(b"release") + string(b"CN=Example"),
     "10-document": u8(8),
