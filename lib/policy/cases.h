@@ -42,7 +42,7 @@ struct policy_case {
 	size_t approval_count;
 	uint64_t approved_before;
 	bool has_used;
-	uint64_t used; /* uses of the key so far, in the period of each of its rates */
+	uint64_t used;		  /* uses of the key so far, in the period of each of its rates */
 	bool granted;		  /* the requester has a grant for the key, from ... */
 	struct name granted_host; /* "": any */
 	enum outcome expect;

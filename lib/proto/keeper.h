@@ -54,7 +54,7 @@ enum keeper_type {
 	KEEPER_RENEW = 18,     /* struct keeper_enrol without token and attestation -> R_JSON */
 	KEEPER_HOSTS = 19,     /* {string name or empty, string after or empty} -> R_JSON */
 	KEEPER_JWKS = 20, /* on a socket of its own: struct keeper_jwks (keeper_jwks.h) -> R_JSON */
-	KEEPER_GRANTS = 21,    /* struct keeper_grants -> R_JSON */
+	KEEPER_GRANTS = 21,  /* struct keeper_grants -> R_JSON */
 	KEEPER_PENDING = 24, /* {string "policy", "roster" or empty} -> R_JSON: what is accepted and
 				not in force yet */
 	/* replies */

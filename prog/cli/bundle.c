@@ -7,6 +7,7 @@
 #include "lib/crypt/spiffe.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/format/tbs.h"
+#include "lib/model/access.h"
 #include "lib/model/act.h"
 #include "lib/model/enrolment.h"
 #include "lib/tlog/proof_file.h"
@@ -24,6 +25,10 @@ static const struct {
 	}
 	FIELD("authorize_entry", authorize_entry, LEAF_BYTES_MAX, false),
 	FIELD("authorize_proof", authorize_proof, PROOF_FILE_MAX, false),
+	FIELD("grant", grant, ACCESS_BYTES_MAX, true),
+	FIELD("grant_entry", grant_entry, LEAF_BYTES_MAX, true),
+	FIELD("grant_proof", grant_proof, PROOF_FILE_MAX, true),
+	FIELD("grant_signatures", grant_sigs, CHANGE_SIGNATURES_MAX *(SSHSIG_BLOB_MAX + 4), true),
 	FIELD("host_enrolment", enrolment.bytes, ENROLMENT_BYTES_MAX, true),
 	FIELD("host_enrolment_entry", enrolment_entry, LEAF_BYTES_MAX, true),
 	FIELD("host_enrolment_proof", enrolment_proof, PROOF_FILE_MAX, true),

@@ -34,6 +34,12 @@ struct bundle {
 	struct signed_bytes enrolment;
 	struct buf enrolment_entry;
 	struct buf enrolment_proof;
+	/* Of a request that a grant of access let in: the statement, the raw signatures under it as
+	 * u32-length strings, and its entry. */
+	struct buf grant;
+	struct buf grant_sigs;
+	struct buf grant_entry;
+	struct buf grant_proof;
 	struct signed_bytes approvals[BUNDLE_APPROVALS_MAX];
 	size_t approval_count;
 	struct signed_bytes *evidence; /* that counted; an envelope of provenance has no sig */

@@ -16,6 +16,7 @@
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/bundle.h"
 #include "prog/cli/bundle_evidence.h"
+#include "prog/cli/bundle_grant.h"
 #include "prog/cli/zones.h"
 
 /* Approvers' keys may be of any channel and form here: the keeper judged that when it counted. */
@@ -32,6 +33,8 @@ struct checker {
 	struct digest request_id;
 	struct roster *roster;
 	struct policy *policy;
+	struct grant_fact grant;
+	bool has_grant;
 	struct host_fact host; /* set by check_requester */
 	bool held;	       /* the rule has a hold; set by check_decision */
 	struct bundle_evidence evidence;
@@ -333,6 +336,29 @@ static rc check_evidence(struct checker *k, struct fault *f)
 				    &k->evidence, f);
 }
 
+static bool is_named(const struct digest *d)
+{
+	static const struct digest none;
+
+	return !digest_is_equal(d, &none);
+}
+
+/* The grant that the authorisation names. */
+static rc check_access(struct checker *k, struct fault *f)
+{
+	const struct bundle_grant g = {.bundle = k->b,
+				       .log = k->log,
+				       .authorize = &k->authorize,
+				       .authorize_index = k->authorize_index,
+				       .policy = k->policy,
+				       .roster = k->roster,
+				       .request = &k->report->request};
+
+	TRY(bundle_grant_prove(&g, &k->grant, f));
+	k->has_grant = true;
+	return OK;
+}
+
 /* Decides again, with the facts of that moment. */
 static rc check_decision(struct checker *k, struct fault *f)
 {
@@ -356,6 +382,8 @@ static rc check_decision(struct checker *k, struct fault *f)
 	TRY(check_evidence(k, f));
 	facts.evidence = k->evidence.facts;
 	facts.evidence_count = k->evidence.count;
+	facts.grants = &k->grant;
+	facts.grant_count = k->has_grant ? 1 : 0;
 	for (size_t i = 0; i < k->b->approval_count; i++)
 		TRY(check_approval(k, i, &approvals[i], f));
 	TRY(evaluate(k->policy, k->roster, &facts, &decision));
@@ -422,6 +450,12 @@ static rc run_all(struct checker *k, struct fault *f)
 				 "enrolled; that it was not locked then is the keeper's word"
 			       : "signed by the requester and by the host",
 		f));
+	if (is_named(&k->authorize.grant))
+		TRY(run(k, "access", check_access,
+			"access was granted by the key's owners; that it was not revoked then is "
+			"the "
+			"keeper's word",
+			f));
 	r = check_decision(k, f);
 	(void)snprintf(good, sizeof(good), "the approvals fill the rule's quorum%s%s",
 		       evidence_words(k),

@@ -1,4 +1,5 @@
 /* commands - the table. A new command is a row here and a function in a file of its subject. */
+#include "prog/cli/access.h"
 #include "prog/cli/act.h"
 #include "prog/cli/cli.h"
 #include "prog/cli/document.h"
@@ -151,6 +152,19 @@ static const struct option host_add_options[] = {
 	 false},
 	{"lifetime", "SECONDS", "how long the invitation is open (default 600, at most 7 days)",
 	 false},
+	{0},
+};
+static const struct option access_request_options[] = {
+	{"key", "NAME", "the signing key", false},
+	{"for", "TIME", "for how long: 30d, 12h", false},
+	{"from", "HOST", "from this host alone (default: from where the key's rules say)", false},
+	{"role", "NAME", "requester (the one there is)", false},
+	{"message", "TEXT", "why (-m); the owners read it", false},
+	{0},
+};
+static const struct option access_list_options[] = {
+	{"key", "NAME", "of this key alone", false},
+	{"person", "NAME", "of this person alone", false},
 	{0},
 };
 static const struct option yes_option[] = {{"yes", NULL, "sign it", false}, {0}};
@@ -400,6 +414,19 @@ const struct command command_table[] = {
 	 1, cmd_host_forget},
 	{"host sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
+	{"access request", "", "Ask to be let in on a key for a while",
+	 "The key's owners (keys[].owners of the policy) read it and sign; then you may ask for\n"
+	 "signatures as those may whom the key's rules name. The seats to fill stay the same.",
+	 access_request_options, 0, 0, cmd_access_request},
+	{"access list", "", "Who may ask for which key for a while, and who has asked", "",
+	 access_list_options, 0, 0, cmd_access_list},
+	{"access show", "GRANT", "One of them", "", none, 1, 1, cmd_access_show},
+	{"access approve", "GRANT", "Read and sign it, as an owner of the key", "", yes_option, 1,
+	 1, cmd_change_sign},
+	{"access deny", "GRANT", "Say no to it, for good: one owner suffices", "", message_option,
+	 1, 1, cmd_access_deny},
+	{"access revoke", "GRANT", "End it: one owner, or the person, suffices", "", message_option,
+	 1, 1, cmd_access_revoke},
 	{"receipts", "", "What the log has acknowledged of your acts",
 	 "Approvals, denials, withdrawals and cancellations are answered with a log entry and its\n"
 	 "proof, which stay in $XDG_STATE_HOME/greatseal/receipts. --check exits with 5 if the "

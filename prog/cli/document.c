@@ -12,6 +12,7 @@
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
 #include "lib/tlog/proof_file.h"
+#include "prog/cli/access.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/change_show.h"
@@ -271,9 +272,9 @@ rc cmd_change_object(struct cli *c, const struct args *a)
 
 static rc kind_of(struct cli *c, const json_t *change, enum statement_kind *ret)
 {
-	static const enum statement_kind kinds[] = {STATEMENT_POLICY,	 STATEMENT_ROSTER,
-						    STATEMENT_KEYADMIN,	 STATEMENT_HOSTADMIN,
-						    STATEMENT_OBJECTION, STATEMENT_RECOVERY};
+	static const enum statement_kind kinds[] = {
+		STATEMENT_POLICY,    STATEMENT_ROSTER,	 STATEMENT_KEYADMIN, STATEMENT_HOSTADMIN,
+		STATEMENT_OBJECTION, STATEMENT_RECOVERY, STATEMENT_ACCESS};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(json_text(change, "kind"), name_of(kinds[i])) == 0) {
@@ -305,12 +306,19 @@ rc change_print(struct cli *c, enum statement_kind kind, struct view statement, 
 {
 	AUTO(buf) struct buf text = {0};
 	struct objection objection;
+	struct access_change access;
 	struct host_change host;
 	struct key_change key;
 	struct fault f = {0};
 
 	if (is_document(kind))
 		return change_show(c, kind, statement, ret_report);
+	if (kind == STATEMENT_ACCESS) {
+		CLI_TRY(c, &f, access_change_parse(statement, &access, &f));
+		if (!c->json)
+			access_print(c, &access);
+		return OK;
+	}
 	buf_init(&text, PRETTY_MAX);
 	if (kind == STATEMENT_OBJECTION)
 		CLI_TRY(c, &f, objection_parse(statement, &objection, &f));

@@ -9,6 +9,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
+#include "lib/crypt/sshsig.h"
 #include "lib/format/file.h"
 #include "lib/model/change.h"
 #include "lib/tlog/items.h"
@@ -195,6 +196,33 @@ static rc take_evidence(struct cli *c, const struct leaf *authorize, struct bund
 	return take_evidence_of(c, json_object_get(answer, "counted"), b);
 }
 
+/* The grant of access that let the request in, if one was needed. */
+static rc take_grant(struct cli *c, const struct leaf *authorize, struct bundle *b)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	static const struct digest none;
+	AUTO(json) json_t *answer = NULL;
+	const json_t *row;
+	char hex[DIGEST_HEX];
+	size_t i;
+
+	if (digest_is_equal(&authorize->grant, &none))
+		return OK;
+	digest_hex(&authorize->grant, hex);
+	TRY(api_json(c, &get, &answer, "/v1/statements/%s", hex));
+	TRY(json_get_base64(c, answer, "statement", &b->grant));
+	json_array_foreach(json_object_get(answer, "signatures"), i, row)
+	{
+		AUTO(buf) struct buf sig = {0};
+
+		buf_init(&sig, SSHSIG_BLOB_MAX);
+		TRY(json_base64(c, row, &sig));
+		buf_put_string(&b->grant_sigs, buf_view(&sig));
+	}
+	return logview_entry(c, (uint64_t)json_number(answer, "leaf"), &b->grant_entry,
+			     &b->grant_proof);
+}
+
 static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 {
 	struct fault f = {0};
@@ -207,6 +235,7 @@ static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 	CLI_TRY(c, &f, leaf_parse(buf_view(&b->authorize_entry), &authorize, &f));
 	TRY(take_approvals(c, &authorize, b));
 	TRY(take_evidence(c, &authorize, b));
+	TRY(take_grant(c, &authorize, b));
 	TRY(take_document(c, "policy", &authorize.policy, &b->policy));
 	return take_document(c, "roster", &authorize.roster, &b->roster);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/crypt/sshsig.h"
+#include "lib/model/access.h"
 #include "lib/model/change.h"
 #include "lib/model/hostadmin.h"
 #include "lib/model/objection.h"
@@ -12,9 +13,9 @@
 
 static rc kind_parse(const char *name, enum statement_kind *ret)
 {
-	static const enum statement_kind kinds[] = {STATEMENT_POLICY,	 STATEMENT_ROSTER,
-						    STATEMENT_KEYADMIN,	 STATEMENT_HOSTADMIN,
-						    STATEMENT_OBJECTION, STATEMENT_RECOVERY};
+	static const enum statement_kind kinds[] = {
+		STATEMENT_POLICY,    STATEMENT_ROSTER,	 STATEMENT_KEYADMIN, STATEMENT_HOSTADMIN,
+		STATEMENT_OBJECTION, STATEMENT_RECOVERY, STATEMENT_ACCESS};
 
 	for (size_t i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(statement_info(kinds[i])->name, name) == 0) {
@@ -175,6 +176,7 @@ static rc keep(struct call_ctx *c, struct store_change *row, const struct gather
 static unix_time expiry(enum statement_kind kind, struct view statement)
 {
 	struct document_change document = {0};
+	struct access_change access = {0};
 	struct host_change host = {0};
 	struct objection objection = {0};
 	struct key_change key = {0};
@@ -182,6 +184,9 @@ static unix_time expiry(enum statement_kind kind, struct view statement)
 	if (kind == STATEMENT_OBJECTION)
 		return rc_is_ok(objection_parse(statement, &objection, NULL)) ? objection.expires
 									      : 0;
+	if (kind == STATEMENT_ACCESS)
+		return rc_is_ok(access_change_parse(statement, &access, NULL)) ? access.expires : 0;
+
 	if (kind == STATEMENT_HOSTADMIN)
 		return rc_is_ok(host_change_parse(statement, &host, NULL)) ? host.expires : 0;
 	if (kind == STATEMENT_KEYADMIN)
@@ -248,6 +253,21 @@ static rc add_receipt(struct call_ctx *c, json_t *answer)
 	return json_object_set_new(answer, "receipt", receipt) == 0 ? OK : RC(RC_NOMEM);
 }
 
+/* What was denied waits for nobody any more. A list that says otherwise does no harm: the keeper
+ * refuses it. */
+static void close_denied(struct call_ctx *c, enum statement_kind kind, struct view statement,
+			 const json_t *answer)
+{
+	const char *state = json_string_value(json_object_get(answer, "state"));
+	struct store *s = c->server->store;
+	struct access_change a = {0};
+
+	if (kind == STATEMENT_ACCESS && state != NULL && strcmp(state, "done") == 0 &&
+	    rc_is_ok(access_change_parse(statement, &a, NULL)) && a.action == ACCESS_REVOKE)
+		rc_ignore(s->api->change_state(s, &a.grant, "denied", view_str("{}"), NULL),
+			  "nobody may have proposed it here");
+}
+
 /* Offers the keeper a change with the signatures of the body; its word is the answer. */
 static rc offer_body(struct call_ctx *c, enum statement_kind kind, struct view statement,
 		     const json_t *body)
@@ -278,6 +298,7 @@ static rc offer_body(struct call_ctx *c, enum statement_kind kind, struct view s
 	buf_release(&g.bytes);
 	roster_drop(c->server, roster);
 	TRY(r);
+	close_denied(c, kind, statement, answer);
 	TRY(add_receipt(c, answer));
 	return call_json(c, 200, json_incref(answer));
 }

@@ -31,6 +31,7 @@ const struct route route_table[] = {
 	{"GET", "v1/hosts/*", 0, 0, get_host},
 	{"POST", "v1/hosts/enrol", ROUTE_OPEN, SMALL, post_host_enrol},
 	{"POST", "v1/hosts/renew", ROUTE_OPEN, SMALL, post_host_renew},
+	{"GET", "v1/access", 0, 0, get_access},
 	{"POST", "v1/changes", 0, CHANGE_BODY_MAX, post_change},
 	{"GET", "v1/changes", 0, 0, get_changes},
 	{"GET", "v1/changes/*", 0, 0, get_change},

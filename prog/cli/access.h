@@ -1,0 +1,18 @@
+/* access - asking for a key for a while, and what its owners say to it. */
+#ifndef GS_CLI_ACCESS_H
+#define GS_CLI_ACCESS_H
+
+#include "lib/model/access.h"
+#include "prog/cli/cli.h"
+
+rc cmd_access_request(struct cli *c, const struct args *a);
+rc cmd_access_list(struct cli *c, const struct args *a);
+rc cmd_access_show(struct cli *c, const struct args *a);
+/* Of what is not granted yet, and of what is: the log says which it was. */
+rc cmd_access_deny(struct cli *c, const struct args *a);
+rc cmd_access_revoke(struct cli *c, const struct args *a);
+
+/* What the statement says, for people. */
+void access_print(const struct cli *c, const struct access_change *change);
+
+#endif
