@@ -86,8 +86,8 @@ static const char *const sql_text[] = {
 		" ORDER BY i.request DESC LIMIT ?5",
 	[SQL_REQUEST_DUE] =
 		"SELECT id FROM request WHERE state = 'open' AND sign = 1 AND not_before <= ?1"
-		" AND reason IN ('time.not-before', 'time.window', 'time.freeze', 'time.zone',"
-		" 'limit.rate', 'key.token', 'keeper.busy', 'ok')"
+		" AND reason IN ('time.not-before', 'time.window', 'time.freeze', 'time.hold',"
+		" 'time.zone', 'limit.rate', 'key.token', 'keeper.busy', 'ok')"
 		/* By lot: many that wait long for a window keep nobody else from being looked at.
 		 */
 		" ORDER BY random() LIMIT ?2",

@@ -313,8 +313,8 @@ static void status_and_versions(void **state)
 	static const struct {
 		const char *reason;
 		size_t due;
-	} rows[] = {{"time.window", 1},	   {"time.freeze", 1}, {"time.zone", 1}, {"limit.rate", 1},
-		    {"approve.quorum", 0}, {"key.locked", 0},  {"key.token", 1}};
+	} rows[] = {{"time.window", 1}, {"time.freeze", 1},    {"time.zone", 1},  {"time.hold", 1},
+		    {"limit.rate", 1},	{"approve.quorum", 0}, {"key.locked", 0}, {"key.token", 1}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		st.reason = rows[i].reason;
 		due = 0;
