@@ -1,6 +1,7 @@
 #include "lib/crypt/digest.h"
 
 #include <assert.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -63,6 +64,19 @@ struct digest digest_of_parts(const struct view *parts, size_t n)
 	EVP_MD_CTX_free(ctx);
 	assert(ok);
 	return d;
+}
+
+rc digest_mac(struct view key, struct view bytes, struct digest *ret)
+{
+	size_t len = 0;
+
+	if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key.ptr, key.len, bytes.ptr, bytes.len,
+		      ret->b, sizeof(ret->b), &len) == NULL ||
+	    len != sizeof(ret->b)) {
+		ERR_clear_error();
+		return RC(RC_CRYPTO);
+	}
+	return OK;
 }
 
 bool digest_is_equal(const struct digest *a, const struct digest *b)

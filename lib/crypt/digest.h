@@ -33,6 +33,8 @@ struct hash {
 struct digest digest_of(struct view bytes);
 /* SHA-256 over the concatenation of n views. */
 struct digest digest_of_parts(const struct view *parts, size_t n);
+/* HMAC with SHA-256 (RFC 2104). RC_CRYPTO. */
+MUST rc digest_mac(struct view key, struct view bytes, struct digest *ret);
 bool digest_is_equal(const struct digest *a, const struct digest *b);
 static inline struct view digest_view(const struct digest *d)
 {

@@ -26,12 +26,28 @@ rc host_action_parse(struct view name, enum host_action *ret)
 	return RC(RC_UNKNOWN);
 }
 
+static const struct digest none;
+
+/* Zeros would say that none is named, in other bytes. */
+static rc ek_read(struct jcan *j, struct host_change *c)
+{
+	bool found;
+
+	TRY(jcan_key_optional(j, "ek", &found));
+	if (!found)
+		return OK;
+	TRY(field_digest_value(j, &c->ek));
+	return digest_is_equal(&c->ek, &none) ? fault_set(j->fault, RC_RANGE, j->at, "ek is zeros")
+					      : OK;
+}
+
 static rc params_read(struct jcan *j, struct host_change *c)
 {
 	uint64_t lifetime;
 
 	TRY(jcan_object(j));
 	if (c->action == HOST_INVITE) {
+		TRY(ek_read(j, c));
 		TRY(field_u64(j, "lifetime", INVITE_MIN, INVITE_MAX, &lifetime));
 		c->lifetime = (uint32_t)lifetime;
 		TRY(field_digest(j, "token", &c->token));
@@ -91,6 +107,8 @@ static rc params_write(const struct host_change *c, struct buf *out)
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
 	if (c->action == HOST_INVITE) {
+		if (!digest_is_equal(&c->ek, &none))
+			field_out_digest(&w, "ek", &c->ek);
 		field_out_u64(&w, "lifetime", c->lifetime);
 		field_out_digest(&w, "token", &c->token);
 	} else {

@@ -2,9 +2,10 @@
  *
  * predicate {"action":A,"expires":T,"host":NAME,"nonce":HEX32,"origin":TEXT,"params":{...}},
  * subject name "params" with the SHA-256 of the params object's bytes
- *   invite  {"lifetime":SECONDS,"token":HEX}  the policy's admin quorum; token: SHA-256 of the
- *           public key blob that belongs to the token (host_token.h); the lifetime counts from the
- *           keeper's acceptance
+ *   invite  {"ek":HEX?,"lifetime":SECONDS,"token":HEX}  the policy's admin quorum; token: SHA-256
+ *           of the public key blob that belongs to the token (host_token.h); the lifetime counts
+ *           from the keeper's acceptance; ek: SHA-256 of the public area of the one TPM's
+ *           endorsement key that may enrol (its name without the first two bytes)
  *   lock    {"comment":TEXT}    one person of the roster suffices
  *   unlock  {"comment":TEXT}    the policy's unlock quorum
  *   forget  {"comment":TEXT}    the policy's admin quorum: the host's key is theirs no longer
@@ -34,6 +35,7 @@ struct host_change {
 	/* invite */
 	uint32_t lifetime;
 	struct digest token;
+	struct digest ek; /* zeros: none is named */
 	/* the others */
 	char comment[CHANGE_COMMENT_MAX + 1];
 };

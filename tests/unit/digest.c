@@ -144,12 +144,27 @@ static void hasher_streams(void **state)
 	hasher_free(NULL);
 }
 
+/* RFC 4231, test case 2. */
+static void test_mac(void **state)
+{
+	char hex[DIGEST_HEX];
+	struct digest d;
+
+	(void)state;
+	assert_int_equal(
+		RC_OK,
+		digest_mac(view_str("Jefe"), view_str("what do ya want for nothing?"), &d).code);
+	digest_hex(&d, hex);
+	assert_string_equal(hex,
+			    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(digest_text_round_trips), cmocka_unit_test(digest_refuses),
-		cmocka_unit_test(hash_text_round_trips),   cmocka_unit_test(hash_refuses),
-		cmocka_unit_test(hasher_streams),
+		cmocka_unit_test(test_mac),	  cmocka_unit_test(digest_text_round_trips),
+		cmocka_unit_test(digest_refuses), cmocka_unit_test(hash_text_round_trips),
+		cmocka_unit_test(hash_refuses),	  cmocka_unit_test(hasher_streams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,11 @@ static void test_hostadmin(void **state)
 		if (memcmp(b.ptr + i, ":60,", 4) == 0)
 			b.ptr[i + 2] = '1';
 	assert_rc(RC_MISMATCH, host_change_parse(buf_view(&b), &back, NULL));
+	c.ek.b[0] = 9;
+	buf_clear(&b);
+	assert_rc(RC_OK, host_change_encode(&c, &b, NULL));
+	assert_rc(RC_OK, host_change_parse(buf_view(&b), &back, NULL));
+	assert_memory_equal(c.ek.b, back.ek.b, DIGEST_SIZE);
 	assert_rc(RC_UNKNOWN, host_action_parse(view_str("adopt"), &action));
 	buf_release(&b);
 }
