@@ -65,6 +65,13 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 		keeper_put_jwks(out, c, &m);
 		break;
 	}
+	case KEEPER_CHALLENGE: {
+		struct keeper_challenge m;
+
+		TRY(keeper_get_challenge(body, &m));
+		keeper_put_challenge(out, c, &m);
+		break;
+	}
 	case KEEPER_CSR:
 	case KEEPER_HOSTS:
 		TRY(keeper_get_strings(body, s, 2));

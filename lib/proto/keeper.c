@@ -40,6 +40,9 @@ static const struct gate requests[] = {
 	[KEEPER_JWKS] = {"jwks", 4 + KEEPER_STRING_MAX + 4 + KEEPER_JWKS_MAX},
 	[KEEPER_PENDING] = {"pending", 4 + KEEPER_STRING_MAX},
 	[KEEPER_GRANTS] = {"grants", 2 * (4 + KEEPER_STRING_MAX) + 8},
+	[KEEPER_CHALLENGE] = {"challenge", 4 + NAME_MAX_LEN + DIGEST_SIZE +
+						   2 * (4 + 2 + TPM_PUBLIC_MAX) + 4 +
+						   EK_CERTIFICATE_MAX},
 };
 
 static const struct gate replies[] = {

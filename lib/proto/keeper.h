@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/crypt/digest.h"
+#include "lib/model/attestation.h"
 #include "lib/model/change.h"
 #include "lib/model/reason.h"
 #include "lib/model/request.h"
@@ -57,6 +58,7 @@ enum keeper_type {
 	KEEPER_GRANTS = 21,  /* struct keeper_grants -> R_JSON */
 	KEEPER_PENDING = 24, /* {string "policy", "roster" or empty} -> R_JSON: what is accepted and
 				not in force yet */
+	KEEPER_CHALLENGE = 23, /* struct keeper_challenge -> R_JSON; nothing is stored */
 	/* replies */
 	KEEPER_R_ERROR = 128, /* struct keeper_error */
 	KEEPER_R_HELLO = 129,
@@ -136,6 +138,15 @@ struct keeper_enrol {
 	struct view attestation; /* opaque; empty for class software */
 };
 
+/* What a TPM is to be asked, before its host enrols. Public areas are TPM2B_PUBLIC. */
+struct keeper_challenge {
+	struct view host;
+	struct digest key; /* of the host's SubjectPublicKeyInfo */
+	struct view ek;
+	struct view certificate; /* of the EK, DER; may be empty */
+	struct view ak;
+};
+
 struct keeper_error {
 	enum reason reason;
 	char text[REASON_TEXT]; /* the fault or refusal in words */
@@ -210,6 +221,7 @@ void keeper_put_change(struct buf *out, uint64_t correlation, const struct keepe
 void keeper_put_strings(struct buf *out, uint64_t correlation, enum keeper_type type,
 			const struct view *strings, size_t count); /* KEYS, CSR, CERTS, HOSTS,
 								      PENDING */
+void keeper_put_challenge(struct buf *out, uint64_t correlation, const struct keeper_challenge *m);
 void keeper_put_enrol(struct buf *out, uint64_t correlation, enum keeper_type type,
 		      const struct keeper_enrol *m); /* ENROL or RENEW */
 void keeper_put_document_request(struct buf *out, uint64_t correlation, enum statement_kind kind);
@@ -239,6 +251,7 @@ void keeper_put_grants(struct buf *out, uint64_t correlation, const struct keepe
 MUST rc keeper_get_grants(struct view body, struct keeper_grants *ret);
 MUST rc keeper_get_change(struct view body, struct keeper_change *ret);
 MUST rc keeper_get_strings(struct view body, struct view *ret, size_t count);
+MUST rc keeper_get_challenge(struct view body, struct keeper_challenge *ret);
 MUST rc keeper_get_enrol(struct view body, enum keeper_type type, struct keeper_enrol *ret);
 MUST rc keeper_get_document_request(struct view body, enum statement_kind *ret);
 MUST rc keeper_get_proof_request(struct view body, uint64_t *ret_index, uint64_t *ret_size);

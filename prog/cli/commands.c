@@ -150,6 +150,8 @@ static const struct option host_add_options[] = {
 	 "a group of the roster for it; proposes the roster with it; may be repeated", true},
 	{"class", "CLASS", "the least that it must prove: software (default), vtpm, tpm, attested",
 	 false},
+	{"ek", "HEX", "only the TPM with this endorsement key may enrol (greatseal-agent tpm)",
+	 false},
 	{"lifetime", "SECONDS", "how long the invitation is open (default 600, at most 7 days)",
 	 false},
 	{0},

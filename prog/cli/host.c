@@ -60,6 +60,8 @@ static void print_host(const struct cli *c, const json_t *host)
 		(void)printf("  %-16s %" JSON_INTEGER_FORMAT ", last %s\n", "renewals",
 			     json_number(host, "counter"), json_text(host, "renewed"));
 	print_line("invited until", json_text(host, "invited_until"));
+	print_line("for TPM with ek", json_text(host, "invited_ek"));
+	print_line("TPM's ek", json_text(host, "ek"));
 	print_line("key", json_text(host, "key"));
 	if (strcmp(state, "cloned") == 0)
 		(void)printf("  %sthis host has a copy somewhere: find it; then greatseal host "
@@ -214,6 +216,21 @@ static rc read_lifetime(struct cli *c, const char *text, uint32_t *ret)
 	return OK;
 }
 
+/* The digest, or the whole name as tools for TPMs print it: SHA-256's identifier and the digest. */
+static rc read_ek(struct cli *c, const char *text, struct digest *ret)
+{
+	struct view hex = text == NULL ? view_of("", 0) : view_str(text);
+
+	if (text == NULL)
+		return OK;
+	if (hex.len == 4 + DIGEST_HEX - 1 && memcmp(text, "000b", 4) == 0)
+		rc_ignore(view_skip(&hex, 4), "there are more");
+	if (!rc_is_ok(digest_parse(hex, ret)))
+		return cli_problem(c, RC_USAGE, "greatseal-agent tpm, on the host, shows it",
+				   "--ek %s: 64 lower-case hex digits", text);
+	return OK;
+}
+
 /* The line that the host's administrator pastes; the token in it is shown this once. */
 static rc put_line(struct cli *c, const struct name *host, const struct secret *seed,
 		   json_t *answer)
@@ -305,6 +322,7 @@ rc cmd_host_add(struct cli *c, const struct args *a)
 	buf_init(&statement, HOSTADMIN_BYTES_MAX);
 	TRY(begin(c, a, HOST_INVITE, &change));
 	TRY(read_lifetime(c, args_value(a, "lifetime"), &change.lifetime));
+	TRY(read_ek(c, args_value(a, "ek"), &change.ek));
 	if (c->config.server[0] == '\0')
 		return cli_problem(c, RC_USAGE, "greatseal init-client --server URL --pin PIN",
 				   "the configuration names no server and pin to enrol with");

@@ -34,6 +34,8 @@ struct conf {
 	struct conf_list tokens;
 	struct conf_list web_origins;
 	char zoneinfo[CONF_TEXT];
+	char tpm_roots[CONF_TEXT];
+	char vtpm_roots[CONF_TEXT];
 	struct conf_list read_paths;
 	struct conf_list write_paths;
 	bool self_sign;

@@ -199,18 +199,25 @@ static rc check_token(struct keeper *k, struct enrol *in, struct refusal *why)
 	return OK;
 }
 
-static rc check_class(struct enrol *in, struct refusal *why)
+static rc check_class(struct keeper *k, struct enrol *in, struct refusal *why)
 {
-	const struct class_claim claim = {
-		.enrolment = &in->e, .key = in->pub, .attestation = in->m.attestation};
+	const struct class_claim claim = {.enrolment = &in->e,
+					  .statement = &in->id,
+					  .key = in->pub,
+					  .attestation = in->m.attestation,
+					  .token = &in->row.token,
+					  .ek = &in->row.invite_ek,
+					  .desk = k->tpm,
+					  .now = k->round.now};
 	enum host_class klass;
 	struct fault f = {0};
+	struct digest ek;
 	rc r;
 
 	if (!rc_is_ok(host_class_parse(view_str(in->e.klass), &klass)))
 		return refuse(why, REASON_HOST_CLASS, "%s: there is no class %s", in->e.host.s,
 			      in->e.klass);
-	r = host_class_verify(klass, &claim, &f);
+	r = host_class_verify(klass, &claim, &ek, &f);
 	if (r.code == RC_NOMEM)
 		return r;
 	if (!rc_is_ok(r))
@@ -219,6 +226,7 @@ static rc check_class(struct enrol *in, struct refusal *why)
 		return refuse(why, REASON_HOST_CLASS, "%s: class %s, and the roster demands %s",
 			      in->e.host.s, in->e.klass, host_class_name(in->host->least));
 	in->row.klass = klass;
+	in->row.ek = ek;
 	return OK;
 }
 
@@ -255,7 +263,7 @@ rc handle_enrol(struct call *c)
 	if (again)
 		return await(c, &in.e.host);
 	TRY(check_token(k, &in, &c->why));
-	TRY(check_class(&in, &c->why));
+	TRY(check_class(k, &in, &c->why));
 	TRY(check_key_is_free(k, &in, &c->why));
 	blob = sshkey_blob(in.key);
 	if (blob.len > sizeof(in.row.key))
@@ -263,6 +271,7 @@ rc handle_enrol(struct call *c)
 	memcpy(in.row.key, blob.ptr, blob.len);
 	in.row.key_len = blob.len;
 	in.row.token = (struct digest){0};
+	in.row.invite_ek = (struct digest){0};
 	in.row.invite_end = 0;
 	in.row.enrolled = k->round.now;
 	TRY(await(c, &in.e.host));

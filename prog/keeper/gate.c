@@ -34,6 +34,7 @@ static const struct row rows[] = {
 	[KEEPER_HOSTS] = {"hosts", handle_hosts, 0},
 	[KEEPER_JWKS] = {"jwks", handle_jwks, GATE_WRITES | GATE_JWKS},
 	[KEEPER_GRANTS] = {"grants", handle_grants, 0},
+	[KEEPER_CHALLENGE] = {"challenge", handle_challenge, 0},
 	[KEEPER_PENDING] = {"pending", handle_pending, 0},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -72,6 +72,7 @@ static rc plan_invite(struct keeper *k, const struct host_change *c, struct jour
 			      row->lock == HOST_CLONED ? "forget it" : "unlock it");
 	/* A key that is bound stays so until another one enrols. */
 	row->token = c->token;
+	row->invite_ek = c->ek;
 	row->invite_end = k->round.now + c->lifetime;
 	return OK;
 }
@@ -195,6 +196,14 @@ rc hosts_prune(struct keeper *k, const struct roster *roster, struct refusal *wh
 
 /* ---- List -----------------------------------------------------------------------------------*/
 
+static void put_digest_unless_zero(struct jcan_out *w, const char *key, const struct digest *d)
+{
+	static const struct digest none;
+
+	if (!digest_is_equal(d, &none))
+		field_out_digest(w, key, d);
+}
+
 static void put_time_unless_zero(struct jcan_out *w, const char *key, unix_time t)
 {
 	if (t != 0)
@@ -227,14 +236,17 @@ static rc put_host(struct keeper *k, const struct principal *p, struct jcan_out 
 	if (h.key_len > 0)
 		field_out_string(w, "class", host_class_name(h.klass));
 	field_out_u64(w, "counter", h.counter);
+	put_digest_unless_zero(w, "ek", &h.ek);
 	put_time_unless_zero(w, "enrolled", h.enrolled);
 	jcan_out_key(w, "groups");
 	jcan_out_array(w);
 	for (size_t i = 0; i < p->group_count; i++)
 		jcan_out_string(w, p->groups[i].s);
 	jcan_out_array_end(w);
-	if (has_invitation(&h) && k->round.now < h.invite_end)
+	if (has_invitation(&h) && k->round.now < h.invite_end) {
+		put_digest_unless_zero(w, "invited_ek", &h.invite_ek);
 		field_out_time(w, "invited_until", h.invite_end);
+	}
 	if (h.key_len > 0) {
 		blob = digest_of(view_of(h.key, h.key_len));
 		sshkey_fingerprint_text(&blob, fingerprint);

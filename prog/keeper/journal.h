@@ -295,13 +295,15 @@ struct journal_host {
 	struct digest token;		   /* of the open invitation; zeros: there is none */
 	unix_time invite_end;
 	enum host_class klass;
-	uint64_t counter;    /* of the last renewal; 0: of the enrolment */
-	struct digest last;  /* the statement with that counter */
-	uint64_t leaf;	     /* that recorded it */
-	unix_time enrolled;  /* when the key was bound */
-	unix_time renewed;   /* when `last` was accepted */
-	unix_time until;     /* the certificate's end */
-	enum host_lock lock; /* by a person, or by the keeper for a clone */
+	uint64_t counter;	 /* of the last renewal; 0: of the enrolment */
+	struct digest last;	 /* the statement with that counter */
+	uint64_t leaf;		 /* that recorded it */
+	unix_time enrolled;	 /* when the key was bound */
+	unix_time renewed;	 /* when `last` was accepted */
+	unix_time until;	 /* the certificate's end */
+	enum host_lock lock;	 /* by a person, or by the keeper for a clone */
+	struct digest invite_ek; /* the endorsement key that the open invitation names, or zeros */
+	struct digest ek;	 /* of the TPM that keeps the key; zeros: none, or nobody knows */
 };
 /* Replaces. RC_CORRUPT: another host has this key. */
 MUST rc journal_host_put(struct journal *j, const struct journal_host *h, struct fault *f);

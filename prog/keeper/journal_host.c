@@ -8,7 +8,9 @@ const char journal_schema_hosts[] =
 	"CREATE TABLE host(name TEXT PRIMARY KEY, key BLOB NOT NULL, token BLOB NOT NULL,"
 	" invite_end INTEGER NOT NULL, class INTEGER NOT NULL, counter INTEGER NOT NULL,"
 	" last BLOB NOT NULL, leaf INTEGER NOT NULL, enrolled INTEGER NOT NULL,"
-	" renewed INTEGER NOT NULL, until INTEGER NOT NULL, lock INTEGER NOT NULL) STRICT,"
+	" renewed INTEGER NOT NULL, until INTEGER NOT NULL, lock INTEGER NOT NULL, invite_ek BLOB "
+	"NOT NULL,"
+	" ek BLOB NOT NULL) STRICT,"
 	" WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX host_key ON host(key) WHERE length(key)>0;"
 	/* every key that a host ever had, by the digest of its blob, and what bound it first */
@@ -45,6 +47,8 @@ rc journal_host_put(struct journal *j, const struct journal_host *h, struct faul
 	(void)sqlite3_bind_int64(s, 10, h->renewed);
 	(void)sqlite3_bind_int64(s, 11, h->until);
 	bind_u64(s, 12, h->lock);
+	bind_digest(s, 13, &h->invite_ek);
+	bind_digest(s, 14, &h->ek);
 	return journal_run(j, SQL_HOST_PUT, f);
 }
 
@@ -71,7 +75,8 @@ static rc host_columns(sqlite3_stmt *s, struct journal_host *h, struct fault *f)
 	h->renewed = sqlite3_column_int64(s, 9);
 	h->until = sqlite3_column_int64(s, 10);
 	h->lock = (enum host_lock)lock;
-	return OK;
+	TRY(column_digest(s, 12, &h->invite_ek, f));
+	return column_digest(s, 13, &h->ek, f);
 }
 
 static rc host_row(struct journal *j, enum journal_sql id, struct journal_host *ret,

@@ -95,18 +95,21 @@
 	  "UPDATE preapproval SET withdrawn=1 WHERE leaf=? AND person=? AND withdrawn=0")          \
 	X(HOST_PUT,                                                                                \
 	  "INSERT INTO host(name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,"   \
-	  "until,lock) VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(name) DO UPDATE SET"            \
+	  "until,lock,invite_ek,ek) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"                           \
+	  " ON CONFLICT(name) DO UPDATE SET"                                                       \
 	  " key=excluded.key,token=excluded.token,invite_end=excluded.invite_end,"                 \
 	  "class=excluded.class,counter=excluded.counter,last=excluded.last,leaf=excluded.leaf,"   \
 	  "enrolled=excluded.enrolled,renewed=excluded.renewed,until=excluded.until,"              \
-	  "lock=excluded.lock")                                                                    \
+	  "lock=excluded.lock,invite_ek=excluded.invite_ek,ek=excluded.ek")                        \
 	X(HOST_GET, "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,"   \
-		    "until,lock FROM host WHERE name=?")                                           \
+		    "until,lock,invite_ek,ek FROM host WHERE name=?")                              \
 	X(HOST_BY_KEY,                                                                             \
-	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock"   \
+	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock,"  \
+	  "invite_ek,ek"                                                                           \
 	  " FROM host WHERE key=? AND length(key)>0")                                              \
 	X(HOST_AFTER,                                                                              \
-	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock"   \
+	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock,"  \
+	  "invite_ek,ek"                                                                           \
 	  " FROM host WHERE name>? ORDER BY name LIMIT 1")                                         \
 	X(HOST_DELETE, "DELETE FROM host WHERE name=?")                                            \
 	X(HOST_KEY_ADD,                                                                            \

@@ -133,6 +133,7 @@ struct keeper {
 	int64_t behind_ms; /* monotonic: since when public/ is behind; 0: it is not */
 	struct keyring *keyring;
 	struct host_ca *host_ca;
+	struct tpm_desk *tpm; /* NULL: no TPM is judged */
 	struct pool *pool;
 	struct policy *policy;
 	struct roster *roster;

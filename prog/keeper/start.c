@@ -6,6 +6,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "prog/keeper/host_ca.h"
+#include "prog/keeper/tpm_desk.h"
 
 #define LOCK_FILE "keeper.lock"
 
@@ -70,6 +71,8 @@ rc parts_open(const struct conf *c, const struct unlock *u, struct parts *p, str
 	TRY(journal_open(path, false, &p->journal, f));
 	for (size_t i = 0; i < u->count; i++)
 		TRY(open_token(u, p, i, f));
+	TRY(tpm_desk_new(c->tpm_roots, c->vtpm_roots, &p->desk, f));
+	p->keeper.tpm = p->desk;
 	/* A policy without windows and freezes needs no zones. */
 	if (!rc_is_ok(dir_open(c->zoneinfo, &p->zone_fd, f)))
 		log_warn("zoneinfo %s: %s; what depends on a time zone is refused", c->zoneinfo,
@@ -255,6 +258,9 @@ void parts_release(struct parts *p)
 	ledger_close(&k->ledger);
 	host_ca_free(k->host_ca);
 	k->host_ca = NULL;
+	tpm_desk_free(p->desk);
+	p->desk = NULL;
+	k->tpm = NULL;
 	token_session_free(p->log_session);
 	p->log_session = NULL;
 	for (size_t i = 0; i < p->token_count; i++)

@@ -33,6 +33,7 @@ struct parts {
 	struct journal *journal;
 	struct token_session *log_session; /* the log's key */
 	int zone_fd;			   /* the directory of time zones, or -1 */
+	struct tpm_desk *desk;
 	struct keeper keeper;
 	bool loaded;
 };

@@ -83,6 +83,50 @@ static rc pass_on(struct call_ctx *c, enum keeper_type type)
 	return call_json(c, 200, answer);
 }
 
+/* {"host","key":HEX,"ek":base64,"certificate":base64?,"ak":base64} */
+static rc read_challenge(struct call_ctx *c, const json_t *body, struct parts *p,
+			 struct keeper_challenge *ret)
+{
+	const char *host = json_string_value(json_object_get(body, "host"));
+	const char *key = json_string_value(json_object_get(body, "key"));
+
+	buf_init(&p->statement, 2 + TPM_PUBLIC_MAX);
+	buf_init(&p->host_sig, EK_CERTIFICATE_MAX);
+	buf_init(&p->token_sig, 2 + TPM_PUBLIC_MAX);
+	if (host == NULL || strlen(host) > NAME_MAX_LEN || key == NULL ||
+	    !rc_is_ok(digest_parse(view_str(key), &ret->key)))
+		return call_refuse(c, REASON_CALL_FORM, "host or key is missing");
+	TRY(call_bytes(c, body, "ek", &p->statement));
+	if (json_object_get(body, "certificate") != NULL)
+		TRY(call_bytes(c, body, "certificate", &p->host_sig));
+	TRY(call_bytes(c, body, "ak", &p->token_sig));
+	ret->host = view_str(host);
+	ret->ek = buf_view(&p->statement);
+	ret->certificate = buf_view(&p->host_sig);
+	ret->ak = buf_view(&p->token_sig);
+	return OK;
+}
+
+rc post_host_challenge(struct call_ctx *c)
+{
+	AUTO(parts) struct parts p = {0};
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	AUTO(buf) struct buf frame = {0};
+	AUTO(json) json_t *body = NULL;
+	uint64_t id = keeper_client_id(c->server->keeper);
+	struct keeper_challenge m = {0};
+	json_t *answer = NULL;
+
+	TRY(check_rate(c));
+	TRY(call_body(c, &body));
+	TRY(read_challenge(c, body, &p, &m));
+	buf_init(&frame, KEEPER_FRAME_MAX);
+	keeper_put_challenge(&frame, id, &m);
+	TRY(call_keeper(c, id, &frame, KEEPER_R_JSON, KEEPER_R_JSON, &reply));
+	TRY(call_parse(c, buf_view(&reply.body), &answer));
+	return call_json(c, 200, answer);
+}
+
 rc post_host_enrol(struct call_ctx *c)
 {
 	return pass_on(c, KEEPER_ENROL);

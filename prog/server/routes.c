@@ -29,6 +29,7 @@ const struct route route_table[] = {
 	{"GET", "v1/hosts", 0, 0, get_hosts},
 	{"GET", "v1/hosts/ca", ROUTE_OPEN, 0, get_host_ca},
 	{"GET", "v1/hosts/*", 0, 0, get_host},
+	{"POST", "v1/hosts/challenge", ROUTE_OPEN, SMALL, post_host_challenge},
 	{"POST", "v1/hosts/enrol", ROUTE_OPEN, SMALL, post_host_enrol},
 	{"POST", "v1/hosts/renew", ROUTE_OPEN, SMALL, post_host_renew},
 	{"GET", "v1/access", 0, 0, get_access},

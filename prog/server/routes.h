@@ -40,6 +40,7 @@ rc get_access(struct call_ctx *c); /* access.c */
 rc get_hosts(struct call_ctx *c);  /* hosts.c */
 rc get_host(struct call_ctx *c);
 rc get_host_ca(struct call_ctx *c);
+rc post_host_challenge(struct call_ctx *c);
 rc post_host_enrol(struct call_ctx *c);
 rc post_host_renew(struct call_ctx *c);
 rc post_recovery(struct call_ctx *c);
