@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "lib/crypt/provider.h"
+
 #define CHAIN_MAX 8
 
 struct tls_identity {
@@ -18,6 +20,8 @@ struct tls_identity {
 	X509 *chain[CHAIN_MAX];
 	int count;
 	EVP_PKEY *key;
+	struct provider *provider; /* of a key that is elsewhere, or NULL */
+	struct provider_key *outside;
 };
 
 void tls_identity_free(struct tls_identity *t)
@@ -27,6 +31,8 @@ void tls_identity_free(struct tls_identity *t)
 	for (int i = 0; i < t->count; i++)
 		X509_free(t->chain[i]);
 	EVP_PKEY_free(t->key);
+	provider_key_free(t->outside);
+	provider_free(t->provider);
 	free(t);
 }
 
@@ -51,6 +57,15 @@ static rc read_chain(struct tls_identity *t, struct view pem, struct fault *f)
 	return t->count > 0 ? OK : fault_set(f, RC_SYNTAX, 0, "tls: no certificate in PEM form");
 }
 
+static rc check_pair(const struct tls_identity *t, struct fault *f)
+{
+	int same = X509_check_private_key(t->chain[0], t->key);
+
+	ERR_clear_error();
+	return same == 1 ? OK
+			 : fault_set(f, RC_MISMATCH, 0, "tls: the certificate is of another key");
+}
+
 static rc read_key(struct tls_identity *t, struct view der, struct fault *f)
 {
 	const unsigned char *at = der.ptr;
@@ -59,10 +74,39 @@ static rc read_key(struct tls_identity *t, struct view der, struct fault *f)
 	ERR_clear_error();
 	if (t->key == NULL || at != der.ptr + der.len)
 		return fault_set(f, RC_SYNTAX, 0, "tls: the private key cannot be read");
-	if (X509_check_private_key(t->chain[0], t->key) != 1) {
-		ERR_clear_error();
-		return fault_set(f, RC_MISMATCH, 0, "tls: the certificate is of another key");
+	return check_pair(t, f);
+}
+
+static rc take_outside(struct tls_identity *t, const struct pkey *pub, const struct signer *s,
+		       struct fault *f)
+{
+	TRY(provider_new(&t->provider, f));
+	TRY(provider_key_new(t->provider, pub, s, &t->outside, f));
+	t->key = provider_key_evp(t->outside);
+	if (EVP_PKEY_up_ref(t->key) != 1) {
+		t->key = NULL;
+		return RC(RC_CRYPTO);
 	}
+	return check_pair(t, f);
+}
+
+rc tls_identity_new_external(struct view chain_pem, const struct pkey *pub, const struct signer *s,
+			     struct tls_identity **ret, struct fault *f)
+{
+	struct tls_identity *t = (struct tls_identity *)calloc(1, sizeof(*t));
+	rc r;
+
+	if (t == NULL)
+		return RC(RC_NOMEM);
+	atomic_init(&t->owners, 1);
+	r = read_chain(t, chain_pem, f);
+	if (rc_is_ok(r))
+		r = take_outside(t, pub, s, f);
+	if (!rc_is_ok(r)) {
+		tls_identity_free(t);
+		return r;
+	}
+	*ret = t;
 	return OK;
 }
 

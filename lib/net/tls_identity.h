@@ -16,6 +16,13 @@ struct tls_identity;
  * leaf's key; RC_CRYPTO, RC_NOMEM. */
 MUST rc tls_identity_new(struct view chain_pem, struct view key, struct tls_identity **ret,
 			 struct fault *f);
+/* The same with a private key that is elsewhere: pub, copied, and what signs with it, whose ctx
+ * must outlive every owner. Nothing is signed yet. */
+struct pkey;
+struct signer;
+MUST rc tls_identity_new_external(struct view chain_pem, const struct pkey *pub,
+				  const struct signer *s, struct tls_identity **ret,
+				  struct fault *f);
 /* Another owner of the same. */
 struct tls_identity *tls_identity_share(struct tls_identity *t);
 /* Accepts NULL; the last owner frees. */

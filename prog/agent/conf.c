@@ -47,6 +47,8 @@ static const struct {
 	TEXT_ROW("host", host, "", "this host's name in the roster"),
 	TEXT_ROW("origin", origin, "", "the log's origin that requests must name"),
 	TEXT_ROW("key-file", key_file, "", "the host's SSH key, where the roster holds it"),
+	TEXT_ROW("tpm-device", tpm, "device:/dev/tpmrm0",
+		 "the TPM: device:PATH, or swtpm:path=SOCKET"),
 	TEXT_ROW("allow-users", allow_users, "", "names or numbers; empty: who can connect"),
 	TEXT_ROW("allow-groups", allow_groups, "", "likewise"),
 	NUMBER_ROW("connections", connections, 4, 16384, "512", "connections in all"),

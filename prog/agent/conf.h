@@ -25,6 +25,7 @@ struct conf {
 	char host[NAME_MAX_LEN + 1];
 	char origin[ORIGIN_MAX + 1];
 	char key_file[PATH_MAX];
+	char tpm[512]; /* device:PATH or swtpm:CONFIGURATION */
 	char allow_users[1024];
 	char allow_groups[1024];
 	uint64_t connections;

@@ -10,6 +10,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
 #include "lib/model/host_token.h"
+#include "prog/agent/attest.h"
 #include "prog/agent/host_api.h"
 #include "prog/agent/renewal.h"
 
@@ -25,6 +26,9 @@ static rc check_order(const struct enrol_order *o, struct fault *f)
 		return fault_set(f, RC_USAGE, 0, "the server's address is too long");
 	if (!rc_is_ok(hash_parse(view_str(o->pin), &pin)) || pin.alg != HASH_SHA256)
 		return fault_set(f, RC_USAGE, 0, "--pin must be sha256: and 64 hex digits");
+	if (o->tpm != NULL && strcmp(o->tpm, "auto") != 0 && strcmp(o->tpm, "require") != 0 &&
+	    strcmp(o->tpm, "none") != 0)
+		return fault_set(f, RC_USAGE, 0, "--tpm auto, require or none");
 	if (o->token != NULL && o->token_file != NULL)
 		return fault_set(f, RC_USAGE, 0, "--token or --token-file, not both");
 	return OK;
@@ -71,21 +75,27 @@ static rc read_token(const struct enrol_order *o, struct name *ret_host, struct 
 	return OK;
 }
 
+static rc connect_pinned(const struct enrol_order *o, struct https_client **ret, struct fault *f)
+{
+	struct https_client_spec spec = {.base_url = o->server, .has_pin = true};
+	struct hash pin;
+
+	TRY(hash_parse(view_str(o->pin), &pin));
+	memcpy(spec.pin.b, pin.b, DIGEST_SIZE);
+	return https_client_new(&spec, ret, f);
+}
+
 /* The origin of the server's log, over the pinned connection. */
 static rc fetch_origin(const struct enrol_order *o, char out[ORIGIN_MAX + 1], struct fault *f)
 {
-	struct https_client_spec spec = {.base_url = o->server, .has_pin = true};
 	const struct https_request q = {.method = "GET", .target = "/v1/info"};
 	AUTO(https_answer) struct https_answer a = {0};
 	AUTO(json) json_t *root = NULL;
 	struct https_client *c = NULL;
 	const char *origin;
-	struct hash pin;
 	rc r;
 
-	TRY(hash_parse(view_str(o->pin), &pin));
-	memcpy(spec.pin.b, pin.b, DIGEST_SIZE);
-	TRY(https_client_new(&spec, &c, f));
+	TRY(connect_pinned(o, &c, f));
 	r = https_call(c, &q, &a, f);
 	https_client_free(c);
 	TRY(r);
@@ -99,24 +109,60 @@ static rc fetch_origin(const struct enrol_order *o, char out[ORIGIN_MAX + 1], st
 }
 
 /* The key of an earlier try, or a new one. */
-static rc take_key(int dirfd, struct host_key **ret, struct fault *f)
+static rc take_key(const struct conf *c, const struct enrol_order *o, int dirfd,
+		   struct host_key **ret, struct fault *f)
 {
-	rc r = host_key_open(dirfd, ret, f);
+	bool require = o->tpm != NULL && strcmp(o->tpm, "require") == 0;
+	bool none = o->tpm != NULL && strcmp(o->tpm, "none") == 0;
+	rc r = host_key_open(dirfd, c->tpm, ret, f);
 
-	return r.code == RC_NOTFOUND ? host_key_create(dirfd, ret, f) : r;
+	if (r.code == RC_NOTFOUND && !none)
+		r = host_key_create_tpm(dirfd, c->tpm, ret, f);
+	if (r.code == RC_NOTFOUND && !require)
+		r = host_key_create(dirfd, ret, f);
+	TRY(r);
+	if ((require && host_key_chip(*ret) == NULL) || (none && host_key_chip(*ret) != NULL)) {
+		host_key_free(*ret);
+		*ret = NULL;
+		return fault_set(
+			f, RC_STATE, 0,
+			"an earlier try has left a key that is %s: --again makes a new one",
+			none ? "in the TPM" : "not in a TPM");
+	}
+	return OK;
+}
+
+/* A key in the TPM shows that it is there. */
+static rc prove(const struct enrol_order *o, const struct name *host, const struct host_key *key,
+		struct attest *a, struct fault *f)
+{
+	struct https_client *c = NULL;
+	rc r;
+
+	TRY(connect_pinned(o, &c, f));
+	r = attest_begin(a, c, host, key, f);
+	https_client_free(c);
+	return r;
 }
 
 static rc write_order(const struct enrol_order *o, int dirfd, const struct host_key *key,
 		      struct state *s, struct pending *p, struct fault *f)
 {
 	AUTO(secret) struct secret seed = {0};
-	const struct host_api_ask ask = {.host = &s->who.host,
-					 .origin = s->who.origin,
-					 .time = clock_now(&clock_system),
-					 .token = &seed};
+	AUTO(attest) struct attest proof;
+	struct host_api_ask ask = {.host = &s->who.host,
+				   .origin = s->who.origin,
+				   .time = clock_now(&clock_system),
+				   .token = &seed};
 
+	attest_init(&proof);
 	TRY(read_token(o, &s->who.host, &seed, f));
 	TRY(fetch_origin(o, s->who.origin, f));
+	if (host_key_chip(key) != NULL) {
+		TRY(prove(o, &s->who.host, key, &proof, f));
+		ask.klass = proof.klass;
+		ask.proof = &proof;
+	}
 	(void)snprintf(p->server, sizeof(p->server), "%s", o->server);
 	(void)snprintf(p->pin, sizeof(p->pin), "%s", o->pin);
 	(void)snprintf(p->target, sizeof(p->target), "%s", HOST_API_ENROL);
@@ -144,7 +190,8 @@ static void say(const struct state *s)
 		     (unsigned long long)s->counter);
 }
 
-static const char *const own_files[][2] = {{"host.key", "host.key.old"},
+static const char *const own_files[][2] = {{HOST_KEY_FILE, "host.key.old"},
+					   {HOST_KEY_TPM_FILE, "host.tpm.old"},
 					   {"state.json", "state.json.old"}};
 
 /* A new invitation means a new key: the old one may be what was copied. */
@@ -196,7 +243,7 @@ rc cmd_enrol(const struct conf *c, const struct enrol_order *o, struct fault *f)
 		TRY(r);
 	if (!rc_is_ok(https_setup()))
 		return fault_set(f, RC_NOMEM, 0, "libcurl cannot be set up");
-	TRY(take_key(dirfd, &key, f));
+	TRY(take_key(c, o, dirfd, &key, f));
 	r = r.code == RC_NOTFOUND ? write_order(o, dirfd, key, &s, &p, f) : resume(&p, &s, f);
 	(void)snprintf(s.who.server, sizeof(s.who.server), "%s", p.server);
 	if (rc_is_ok(r))
@@ -244,7 +291,7 @@ static rc renew_here(const struct conf *c, struct fault *f)
 	state_init(&s);
 	TRY(state_dir(c->state, &dirfd, &lock, f));
 	TRY(state_load(dirfd, &s, f));
-	TRY(host_key_open(dirfd, &key, f));
+	TRY(host_key_open(dirfd, c->tpm, &key, f));
 	r = renewal_do(dirfd, key, clock_now(&clock_system), &s, f);
 	host_key_free(key);
 	if (rc_is_ok(r))
@@ -333,5 +380,32 @@ rc cmd_status(const struct conf *c, bool json, struct fault *f)
 	} else {
 		print_status(o);
 	}
+	return OK;
+}
+
+/* ---- The TPM ---- */
+
+rc cmd_tpm(const struct conf *c, bool json, struct fault *f)
+{
+	AUTO(chip_identity) struct chip_identity i;
+	struct chip *chip = NULL;
+	struct tpm_public ek;
+	char hex[2 * TPM_NAME + 1];
+	rc r;
+
+	chip_identity_init(&i);
+	TRY(chip_new(c->tpm, &chip, f));
+	r = chip_identify(chip, &i, f);
+	chip_free(chip);
+	TRY(r);
+	TRY(tpm_public_parse(buf_view(&i.ek), TPM_ENDORSEMENT, &ek, f));
+	digest_hex((const struct digest *)(const void *)(ek.name + TPM_NAME - DIGEST_SIZE), hex);
+	if (json) {
+		(void)printf("{\"certificate\":%s,\"ek\":\"%s\"}\n",
+			     i.certificate.len > 0 ? "true" : "false", hex);
+		return OK;
+	}
+	(void)printf("%-16s %s\n%-16s %s\n", "ek", hex, "certificate",
+		     i.certificate.len > 0 ? "yes" : "no: the invitation must name the ek (--ek)");
 	return OK;
 }

@@ -9,6 +9,7 @@
 #include "lib/model/enrolment.h"
 #include "lib/model/field.h"
 #include "lib/model/host_token.h"
+#include "prog/agent/attest.h"
 
 static rc statement(const struct host_api_ask *ask, const struct host_key *key, struct buf *out,
 		    struct fault *f)
@@ -18,7 +19,8 @@ static rc statement(const struct host_api_ask *ask, const struct host_key *key, 
 
 	if (pub == NULL)
 		return fault_set(f, RC_UNSUPPORTED, 0, "this key cannot be enrolled");
-	(void)snprintf(e.klass, sizeof(e.klass), "%s", host_key_class(key));
+	(void)snprintf(e.klass, sizeof(e.klass), "%s",
+		       ask->klass != NULL ? ask->klass : host_key_class(key));
 	(void)snprintf(e.origin, sizeof(e.origin), "%s", ask->origin);
 	e.key = *pkey_fingerprint(pub);
 	if (!rc_is_ok(rng_fill(&rng_system, e.nonce, sizeof(e.nonce))))
@@ -32,18 +34,26 @@ rc host_api_body(const struct host_api_ask *ask, const struct host_key *key, str
 	AUTO(buf) struct buf bytes = {0};
 	AUTO(buf) struct buf sig = {0};
 	AUTO(buf) struct buf token_sig = {0};
+	AUTO(buf) struct buf attestation = {0};
 	struct jcan_out w;
 
 	buf_init(&bytes, ENROLMENT_BYTES_MAX);
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	buf_init(&token_sig, SSHSIG_BLOB_MAX);
+	buf_init(&attestation, ATTESTATION_BYTES_MAX);
 	TRY(statement(ask, key, &bytes, f));
 	TRY(host_key_sshsig(key, statement_info(STATEMENT_ENROLMENT)->ns, buf_view(&bytes), &sig,
 			    f));
 	if (ask->token != NULL)
 		TRY(host_token_sign(ask->token, buf_view(&bytes), &token_sig, f));
+	if (ask->proof != NULL)
+		TRY(attest_statement(ask->proof, key, buf_view(&bytes), &attestation, f));
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
+	if (ask->proof != NULL) {
+		jcan_out_key(&w, "attestation");
+		jcan_out_base64(&w, buf_view(&attestation));
+	}
 	jcan_out_key(&w, "signature");
 	jcan_out_base64(&w, buf_view(&sig));
 	jcan_out_key(&w, "statement");

@@ -1,11 +1,12 @@
 /* host_api - enrolment and renewal as the server takes them: the exact JSON, in this file alone.
  *
- * POST /v1/hosts/enrol {"signature":BASE64,"statement":BASE64,"token_signature":BASE64}
- * POST /v1/hosts/renew {"signature":BASE64,"statement":BASE64}
- * statement: lib/model/enrolment.h. signature: SSHSIG by the host key, which it carries;
- * token_signature: the same by the token's key, which is never sent (lib/model/host_token.h).
- * Answer of both: {"ca":PEM,"certificate":PEM,"class":TEXT,"counter":N,"host":NAME}; the same body
- * again is answered the same. Owns: those bytes. */
+ * POST /v1/hosts/enrol
+ * {"attestation":BASE64?,"signature":BASE64,"statement":BASE64,"token_signature":BASE64} POST
+ * /v1/hosts/renew {"signature":BASE64,"statement":BASE64} statement: lib/model/enrolment.h.
+ * signature: SSHSIG by the host key, which it carries; token_signature: the same by the token's
+ * key, which is never sent (lib/model/host_token.h). Answer of both:
+ * {"ca":PEM,"certificate":PEM,"class":TEXT,"counter":N,"host":NAME}; the same body again is
+ * answered the same. Owns: those bytes. */
 #ifndef GS_AGENT_HOST_API_H
 #define GS_AGENT_HOST_API_H
 
@@ -21,6 +22,8 @@ struct host_api_ask {
 	uint64_t counter;
 	unix_time time;
 	const struct secret *token; /* its seed; NULL: a renewal */
+	const char *klass;	    /* that is claimed; NULL: the key's own */
+	const struct attest *proof; /* of it, or NULL */
 };
 
 /* Appends the body of the call. */

@@ -13,6 +13,7 @@
 #include "lib/crypt/pkey_soft.h"
 #include "lib/crypt/sshpriv.h"
 #include "lib/crypt/sshsig.h"
+#include "prog/agent/chip.h"
 
 /* The last 65 bytes of a P-256 SubjectPublicKeyInfo are its point (RFC 5480 2.2). */
 #define P256_POINT 65
@@ -22,6 +23,8 @@ struct host_key_kind {
 	const char *klass; /* host.class of the policy; "": nothing is claimed */
 	rc (*sshsig)(const struct host_key *k, const char *ns, struct view message, struct buf *out,
 		     struct fault *f);
+	rc (*raw)(const struct host_key *k, const struct digest *d, struct buf *der,
+		  struct fault *f); /* of P-256 keys: over a digest */
 	rc (*identity)(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
 		       struct fault *f);
 };
@@ -32,6 +35,9 @@ struct host_key {
 	struct sshkey *own_ssh; /* soft: made from the public key */
 	struct sshpriv *imported;
 	struct pkey_soft *soft;
+	struct chip *chip; /* tpm */
+	struct pkey *chip_public;
+	struct view tpm_public;
 };
 
 void host_key_free(struct host_key *k)
@@ -41,6 +47,8 @@ void host_key_free(struct host_key *k)
 	sshkey_free(k->own_ssh);
 	sshpriv_free(k->imported);
 	pkey_soft_free(k->soft);
+	pkey_destroy(k->chip_public);
+	chip_free(k->chip);
 	free(k);
 }
 
@@ -54,14 +62,29 @@ static rc imported_sshsig(const struct host_key *k, const char *ns, struct view 
 
 /* ---- Our own P-256 key ---- */
 
-static rc soft_sshsig(const struct host_key *k, const char *ns, struct view message,
-		      struct buf *out, struct fault *f)
+static rc soft_raw(const struct host_key *k, const struct digest *d, struct buf *der,
+		   struct fault *f)
 {
 	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *ctx = NULL;
+	const struct sign_input in = {
+		.scheme = SIGN_ECDSA, .hash = HASH_SHA256, .input = digest_view(d)};
+
+	TRY(pkey_soft_ctx_new(k->soft, &ctx, f));
+	return pkey_soft_sign(ctx, &in, der, f);
+}
+
+static rc tpm_raw(const struct host_key *k, const struct digest *d, struct buf *der,
+		  struct fault *f)
+{
+	return chip_sign(k->chip, d, der, f);
+}
+
+static rc p256_sshsig(const struct host_key *k, const char *ns, struct view message,
+		      struct buf *out, struct fault *f)
+{
 	uint8_t tbs_bytes[SSHSIG_TBS_MAX];
 	uint8_t der_bytes[PKEY_SIGNATURE_MAX];
 	uint8_t sig_bytes[PKEY_SIGNATURE_MAX];
-	struct sign_input in = {.scheme = SIGN_ECDSA, .hash = HASH_SHA256};
 	struct digest d;
 	struct buf tbs;
 	struct buf der;
@@ -73,9 +96,7 @@ static rc soft_sshsig(const struct host_key *k, const char *ns, struct view mess
 	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
 	TRY(buf_done(&tbs));
 	d = digest_of(buf_view(&tbs));
-	in.input = digest_view(&d);
-	TRY(pkey_soft_ctx_new(k->soft, &ctx, f));
-	TRY(pkey_soft_sign(ctx, &in, &der, f));
+	TRY(k->kind->raw(k, &d, &der, f));
 	TRY(sshsig_put_signature(k->ssh, buf_view(&der), &sig, f));
 	sshsig_wrap(k->ssh, ns, HASH_SHA512, buf_view(&sig), out);
 	return buf_done(out);
@@ -90,9 +111,30 @@ static rc soft_identity(const struct host_key *k, struct view chain_pem, struct 
 	return tls_identity_new(chain_pem, secret_view(&der), ret, f);
 }
 
+static rc tpm_signer(void *ctx, enum sign_scheme scheme, enum hash_alg alg, struct view input,
+		     struct buf *out, struct fault *f)
+{
+	struct digest d;
+
+	if (scheme != SIGN_ECDSA || alg != HASH_SHA256 || input.len != sizeof(d.b))
+		return fault_set(f, RC_UNSUPPORTED, 0, "the TPM's key signs with SHA-256 alone");
+	memcpy(d.b, input.ptr, sizeof(d.b));
+	return chip_sign((struct chip *)ctx, &d, out, f);
+}
+
+static rc tpm_identity(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
+		       struct fault *f)
+{
+	const struct signer s = {.sign = tpm_signer, .ctx = k->chip};
+
+	return tls_identity_new_external(chain_pem, k->chip_public, &s, ret, f);
+}
+
+static const struct host_key_kind kind_tpm = {
+	.klass = "software", .sshsig = p256_sshsig, .raw = tpm_raw, .identity = tpm_identity};
 static const struct host_key_kind kind_imported = {.klass = "", .sshsig = imported_sshsig};
 static const struct host_key_kind kind_soft = {
-	.klass = "software", .sshsig = soft_sshsig, .identity = soft_identity};
+	.klass = "software", .sshsig = p256_sshsig, .raw = soft_raw, .identity = soft_identity};
 
 /* The public half as "ecdsa-sha2-nistp256" (RFC 5656 3.1). */
 static rc public_to_ssh(const struct pkey *pub, struct sshkey **ret, struct fault *f)
@@ -172,11 +214,55 @@ rc host_key_import(const char *path, struct host_key **ret, struct fault *f)
 	return OK;
 }
 
-rc host_key_open(int dirfd, struct host_key **ret, struct fault *f)
+static rc chip_to_public(struct host_key *k, struct fault *f)
+{
+	struct tpm_public p;
+	uint8_t mem[128];
+	struct buf spki;
+
+	TRY(tpm_public_parse(k->tpm_public, TPM_IDENTITY, &p, f));
+	buf_init_fixed(&spki, mem, sizeof(mem));
+	TRY(tpm_public_spki(&p, &spki));
+	TRY(pkey_from_spki(buf_view(&spki), &k->chip_public, f));
+	return public_to_ssh(k->chip_public, &k->own_ssh, f);
+}
+
+static rc open_tpm(struct view blob, const char *tpm, struct host_key **ret, struct fault *f)
+{
+	struct host_key *k = (struct host_key *)calloc(1, sizeof(*k));
+	rc r;
+
+	if (k == NULL)
+		return RC(RC_NOMEM);
+	k->kind = &kind_tpm;
+	r = chip_new(tpm, &k->chip, f);
+	if (rc_is_ok(r))
+		r = chip_key_use(k->chip, blob, &k->tpm_public, f);
+	if (rc_is_ok(r))
+		r = chip_to_public(k, f);
+	k->ssh = k->own_ssh;
+	if (!rc_is_ok(r)) {
+		host_key_free(k);
+		return r;
+	}
+	*ret = k;
+	return OK;
+}
+
+static bool is_there(int dirfd, const char *name)
+{
+	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+rc host_key_open(int dirfd, const char *tpm, struct host_key **ret, struct fault *f)
 {
 	AUTO(secret) struct secret der = {0};
 	struct pkey_soft *soft = NULL;
 
+	if (is_there(dirfd, HOST_KEY_TPM_FILE)) {
+		TRY(read_private(dirfd, HOST_KEY_TPM_FILE, CHIP_BLOB_MAX, &der, f));
+		return open_tpm(secret_view(&der), tpm, ret, f);
+	}
 	TRY(read_private(dirfd, HOST_KEY_FILE, 4096, &der, f));
 	if (!rc_is_ok(pkey_soft_import(secret_view(&der), &soft, f)))
 		return fault_set(f, RC_CORRUPT, 0, "the host key %s cannot be read", HOST_KEY_FILE);
@@ -190,12 +276,32 @@ rc host_key_create(int dirfd, struct host_key **ret, struct fault *f)
 	AUTO(pkey_soft) struct pkey_soft *soft = NULL;
 	AUTO(secret) struct secret der = {0};
 
-	if (faccessat(dirfd, HOST_KEY_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (is_there(dirfd, HOST_KEY_FILE) || is_there(dirfd, HOST_KEY_TPM_FILE))
 		return fault_set(f, RC_EXISTS, 0, "there is a host key already");
 	TRY(pkey_soft_generate(KEY_P256, &soft, f));
 	TRY(pkey_soft_export(soft, &der, f));
 	TRY(file_replace(&spec, secret_view(&der), f));
-	return host_key_open(dirfd, ret, f);
+	return host_key_open(dirfd, "", ret, f);
+}
+
+rc host_key_create_tpm(int dirfd, const char *tpm, struct host_key **ret, struct fault *f)
+{
+	const struct file_spec spec = {
+		.dirfd = dirfd, .name = HOST_KEY_TPM_FILE, .mode = 0600, .durable = true};
+	struct chip *chip = NULL;
+	uint8_t mem[CHIP_BLOB_MAX];
+	struct buf blob;
+	rc r;
+
+	if (is_there(dirfd, HOST_KEY_FILE) || is_there(dirfd, HOST_KEY_TPM_FILE))
+		return fault_set(f, RC_EXISTS, 0, "there is a host key already");
+	buf_init_fixed(&blob, mem, sizeof(mem));
+	TRY(chip_new(tpm, &chip, f));
+	r = chip_key_make(chip, &blob, f);
+	chip_free(chip);
+	TRY(r);
+	TRY(file_replace(&spec, buf_view(&blob), f));
+	return host_key_open(dirfd, tpm, ret, f);
 }
 
 /* ---- Use ---- */
@@ -207,7 +313,19 @@ const struct sshkey *host_key_ssh(const struct host_key *k)
 
 const struct pkey *host_key_public(const struct host_key *k)
 {
+	if (k->chip_public != NULL)
+		return k->chip_public;
 	return k->soft == NULL ? NULL : pkey_soft_public(k->soft);
+}
+
+struct chip *host_key_chip(const struct host_key *k)
+{
+	return k->chip;
+}
+
+struct view host_key_tpm_public(const struct host_key *k)
+{
+	return k->tpm_public;
 }
 
 const char *host_key_class(const struct host_key *k)

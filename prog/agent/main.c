@@ -33,8 +33,8 @@ static int usage(FILE *out, int code)
 		out,
 		"usage: greatseal-agent run|-t [--user] [--config FILE] [--SETTING VALUE ...]\n"
 		"       greatseal-agent enrol URL --pin sha256:HEX --token TOKEN|- [--name NAME] "
-		"[--again]\n"
-		"       greatseal-agent renew | status [--json]\n"
+		"[--tpm auto|require|none] [--again]\n"
+		"       greatseal-agent renew | status [--json] | tpm [--json]\n"
 		"       greatseal-agent --help | --version\n");
 	return code;
 }
@@ -96,7 +96,7 @@ static rc become_enrolled(struct agent *a, struct fault *f)
 		return fault_set(f, RC_USAGE, 0,
 				 "this host is not enrolled, and there is no key-file");
 	TRY(r);
-	TRY(host_key_open(a->dirfd, &a->key, f));
+	TRY(host_key_open(a->dirfd, a->conf.tpm, &a->key, f));
 	TRY(host_key_identity(a->key, buf_view(&s.certificate), &a->first, f));
 	a->who = s.who;
 	atomic_store(&a->expires, s.not_after);
@@ -165,6 +165,9 @@ static rc lock_in(const struct agent *a, struct fault *f)
 	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
 		if (access(readable[i], R_OK) == 0)
 			paths[n++] = (struct sandbox_path){.path = readable[i]};
+	/* A TPM that comes back is opened again. */
+	if (host_key_chip(a->key) != NULL && strncmp(a->conf.tpm, "device:", 7) == 0)
+		paths[n++] = (struct sandbox_path){.path = a->conf.tpm + 7, .write = true};
 	/* Name service modules are loaded when a name is looked up. */
 	for (size_t i = 0; i < sizeof(loader) / sizeof(loader[0]); i++)
 		if (access(loader[i], F_OK) == 0)
@@ -285,6 +288,7 @@ static bool own_option(struct enrol_order *o, int argc, char **argv, int *i)
 		const char **to;
 	} own[] = {{"--pin", &o->pin},
 		   {"--name", &o->name},
+		   {"--tpm", &o->tpm},
 		   {"--token", &o->token},
 		   {"--token-file", &o->token_file}};
 
@@ -330,6 +334,8 @@ static rc verb(int argc, char **argv, struct fault *f)
 	TRY(read_settings(n, rest, &c, f));
 	if (enrol)
 		return cmd_enrol(&c, &o, f);
+	if (strcmp(argv[1], "tpm") == 0)
+		return cmd_tpm(&c, json, f);
 	return strcmp(argv[1], "renew") == 0 ? cmd_renew(&c, f) : cmd_status(&c, json, f);
 }
 
@@ -346,10 +352,12 @@ static int cmd_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* Its library speaks for itself otherwise; we say what failed. */
+	(void)setenv("TSS2_LOG", "all+none", 0);
 	if (argc < 2)
 		return usage(stderr, 2);
 	if (strcmp(argv[1], "enrol") == 0 || strcmp(argv[1], "renew") == 0 ||
-	    strcmp(argv[1], "status") == 0)
+	    strcmp(argv[1], "status") == 0 || strcmp(argv[1], "tpm") == 0)
 		return cmd_verb(argc, argv);
 	if (strcmp(argv[1], "run") == 0)
 		return cmd_run(argc, argv, false);

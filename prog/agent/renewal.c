@@ -70,6 +70,7 @@ static rc write_pending(int dirfd, const struct host_key *key, unix_time now, co
 	const struct host_api_ask ask = {.host = &s->who.host,
 					 .origin = s->who.origin,
 					 .counter = s->counter + 1,
+					 .klass = s->who.klass,
 					 .time = now};
 	char hex[DIGEST_HEX];
 

@@ -93,12 +93,12 @@ static void keys_are_private_and_durable(void **state)
 	int fd;
 
 	(void)state;
-	assert_rc(RC_NOTFOUND, host_key_open(dir, &a, NULL));
+	assert_rc(RC_NOTFOUND, host_key_open(dir, "device:none", &a, NULL));
 	assert_rc(RC_OK, host_key_create(dir, &a, NULL));
 	assert_rc(RC_EXISTS, host_key_create(dir, &b, NULL));
 	assert_int_equal(fstatat(dir, HOST_KEY_FILE, &st, 0), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_rc(RC_OK, host_key_open(dir, &b, NULL));
+	assert_rc(RC_OK, host_key_open(dir, "device:none", &b, NULL));
 	assert_true(digest_is_equal(sshkey_fingerprint(host_key_ssh(a)),
 				    sshkey_fingerprint(host_key_ssh(b))));
 	assert_non_null(host_key_public(a));
@@ -106,12 +106,12 @@ static void keys_are_private_and_durable(void **state)
 	host_key_free(b);
 	b = NULL;
 	assert_int_equal(fchmodat(dir, HOST_KEY_FILE, 0644, 0), 0);
-	assert_rc(RC_DENIED, host_key_open(dir, &b, NULL));
+	assert_rc(RC_DENIED, host_key_open(dir, "device:none", &b, NULL));
 	assert_int_equal(fchmodat(dir, HOST_KEY_FILE, 0600, 0), 0);
 	fd = openat(dir, HOST_KEY_FILE, O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "x", 1, 0), 1);
 	(void)close(fd);
-	assert_rc(RC_CORRUPT, host_key_open(dir, &b, NULL));
+	assert_rc(RC_CORRUPT, host_key_open(dir, "device:none", &b, NULL));
 	host_key_free(a);
 	drop_dir(path, dir);
 }
