@@ -7,7 +7,8 @@
  * {"approvals":[HEX..],"count":N,"items":ROOT,"key":FINGERPRINT,"kind","policy":HEX,
  *             "request":ID,"roster":HEX,"rule":HEX,"time","use":N}
  *            with "evidence":ROOT if some counted, "break_glass":true if its rule passed a closed
- *            window or a freeze, "grant":HEX if one was needed
+ *            window or a freeze, "grant":HEX if one was needed, "token":HEX if the requester showed
+ *            one
  *  evidence
  * {"count":N,"evidence":TEXT,"kind","signature":HEX,"statement":HEX,"subjects":ROOT,"time"}
  *            evidence: "scan", "rebuild", "provenance"; subjects: leaf i is artifact digest i
@@ -61,6 +62,7 @@ struct leaf {
 	struct digest subjects;	  /* evidence: root */
 	struct digest evidence;	  /* authorize: root; zeros: none counted */
 	struct digest grant;	  /* authorize: statement that let the requester in; or zeros */
+	struct digest token;	  /* authorize: SHA-256 of the record (token.h); zeros: none */
 	struct digest signatures; /* issue: root */
 	struct digest policy;
 	struct digest roster;

@@ -56,7 +56,8 @@
 	X(HOST_CLASS, "host.class", "the host's key is not kept as well as is demanded",           \
 	  "enrol with a TPM, or ask for another class in the roster or the policy")                \
 	/* tokens of CI jobs */                                                                    \
-	X(TOKEN_ISSUER, "token.issuer", "the token's issuer is not one that the roster names",     \
+	X(TOKEN_ISSUER, "token.issuer",                                                            \
+	  "the token is not of an issuer that the roster names for it",                            \
 	  "see services[].oidc in the roster")                                                     \
 	X(TOKEN_KEYS, "token.keys", "there are no keys of the issuer that count",                  \
 	  "is greatseal-jwksd running, and does it reach the issuer?")                             \
@@ -194,6 +195,19 @@
 	X(EVIDENCE_SIGNER, "evidence.signer",                                                      \
 	  "no host, service or builder of the roster has signed this evidence so",                 \
 	  "sign it with the key that the roster lists for this name")                              \
+	/* tokens of services */                                                                   \
+	X(TOKEN_FORM, "token.form", "the token is not one that is taken",                          \
+	  "see the text: compact JWT, RS256, ES256 or EdDSA, with kid, iss, aud, exp")             \
+	X(TOKEN_SIGNATURE, "token.signature", "the token's signature does not verify",             \
+	  "get the token from the issuer that the roster names")                                   \
+	X(TOKEN_AUDIENCE, "token.audience", "the token is for somebody else",                      \
+	  "ask the issuer for a token with the audience in the text")                              \
+	X(TOKEN_TIME, "token.time", "the token has ended, or has not begun",                       \
+	  "get a new token just before the request; check the clocks")                             \
+	X(TOKEN_REPLAY, "token.replay", "the token was used for another request",                  \
+	  "get a new token for each request, or bind: audience")                                   \
+	X(TOKEN_MATCH, "token.match", "the token's claims are not those of the service",           \
+	  "run the job that the roster describes, or ask for a roster change")                     \
 	/* access to the server */                                                                 \
 	X(CALL_AUTH, "call.auth", "the call is not signed by a key of the roster",                 \
 	  "greatseal init-client")                                                                 \

@@ -210,10 +210,13 @@ static rc names_check(const struct request *r, struct fault *f)
 static rc request_read(struct jcan *j, struct view bytes, struct request *r, struct fault *f)
 {
 	uint64_t uses;
+	bool has_host;
 
 	TRY(envelope_begin(j, STATEMENT_REQUEST, bytes, f));
 	TRY(field_time(j, "deadline", &r->deadline));
-	TRY(field_name(j, "host", &r->host));
+	TRY(jcan_key_optional(j, "host", &has_host));
+	if (has_host)
+		TRY(field_name_value(j, &r->host));
 	TRY(items_read(j, r));
 	TRY(field_name(j, "key", &r->key));
 	TRY(field_digest(j, "key_fingerprint", &r->key_fingerprint));
@@ -283,7 +286,8 @@ static void request_write(struct jcan_out *w, const struct request *r, const cha
 {
 	envelope_out_begin(w, out);
 	field_out_time(w, "deadline", r->deadline);
-	field_out_string(w, "host", r->host.s);
+	if (r->host.s[0] != '\0')
+		field_out_string(w, "host", r->host.s);
 	jcan_out_key(w, "items");
 	jcan_out_array(w);
 	for (size_t i = 0; i < r->count; i++)

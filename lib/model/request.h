@@ -1,7 +1,7 @@
 /* request - what a requester asks to have signed: the statement's fields and its exact bytes.
  *
  * {"_type":"https://in-toto.io/Statement/v1","predicate":{
- *   "deadline":T,"host":NAME,"items":[{"content":"sha256:HEX","format":"pe","params":{...},
+ *   "deadline":T,"host":NAME?,"items":[{"content":"sha256:HEX","format":"pe","params":{...},
  *   "product":NAME,"size":N},...],"key":NAME,"key_fingerprint":HEX,"nonce":HEX32,"not_before":T,
  *   "origin":TEXT,"reason":TEXT,"requester":NAME,"upload":true|false,"uses":N},
  *  "predicateType":"urn:greatseal:request:v1",
@@ -40,7 +40,7 @@ struct request {
 	struct name key;
 	struct digest key_fingerprint;
 	struct name requester;
-	struct name host;
+	struct name host; /* "": a service asks by a token that is for this request alone */
 	unix_time not_before;
 	unix_time deadline;
 	uint32_t uses;

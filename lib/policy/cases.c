@@ -74,6 +74,21 @@ static rc by_read(struct jcan *j, struct policy_case *c)
 	return rc_is_ok(r) ? OK : fault_set(j->fault, r.code, at, "by is a name or service:NAME");
 }
 
+static rc from_read(struct jcan *j, struct policy_case *c)
+{
+	struct subject_ref from;
+	size_t at;
+	struct view text;
+
+	TRY(jcan_key(j, "from"));
+	at = j->at;
+	TRY(jcan_text(j, NAME_MAX_LEN + 8, &text));
+	if (!rc_is_ok(subject_ref_parse(text, &from)) || from.is_group || from.is_service)
+		return fault_set(j->fault, RC_SYNTAX, at, "from is a host or issuer:NAME");
+	*(from.is_issuer ? &c->job : &c->request.host) = from.name;
+	return OK;
+}
+
 static rc approvals_read(struct jcan *j, struct policy_case *c)
 {
 	bool more;
@@ -207,7 +222,7 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	TRY(class_read(j, c));
 	TRY(number_read(j, "deadline", POLICY_SECONDS_MAX, CASE_DEADLINE, &deadline));
 	TRY(field_token(j, "format", c->item.format, sizeof(c->item.format)));
-	TRY(field_name(j, "from", &q->host));
+	TRY(from_read(j, c));
 	TRY(field_name(j, "key", &q->key));
 	TRY(key_state_read(j, c));
 	TRY(jcan_key_optional(j, "no_upload", &found));
@@ -363,6 +378,7 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 	struct request request = c->request;
 	struct request_item item = c->item;
 	unix_time given = c->at - (unix_time)c->approved_before;
+	const struct principal *service;
 	const struct grant_fact grant = {.person = c->request.requester,
 					 .host = c->granted_host,
 					 .role = ACCESS_REQUESTER,
@@ -385,6 +401,10 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 	if (c->by_service && roster_service(w->roster, &request.requester) == NULL)
 		request.requester =
 			(struct name){0}; /* nobody: a person of that name is not meant */
+	service = roster_service(w->roster, &request.requester);
+	if (c->job.s[0] != '\0' && (service == NULL || service->oidc == NULL ||
+				    !name_is_equal(&service->oidc->name, &c->job)))
+		request.requester = (struct name){0}; /* nobody: this issuer has no such job */
 	request.key_fingerprint = key;
 	request.items = &item;
 	request.count = 1;

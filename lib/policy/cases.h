@@ -36,6 +36,7 @@ struct policy_case {
 	struct request request;
 	bool key_locked;
 	bool key_retired;
+	struct name job; /* the issuer of a job that no host vouches for; empty: there is one */
 	struct host_fact host; /* unknown: as the roster demands at least */
 	bool by_service;       /* the requester is a service, whatever else has that name */
 	struct case_approval approvals[CASE_APPROVALS_MAX];

@@ -33,13 +33,29 @@ static const char *ref_prefix(const struct subject_ref *s)
 {
 	if (s->is_service)
 		return "service:";
+	if (s->is_issuer)
+		return "issuer:";
 	return s->is_group ? "group:" : "";
+}
+
+/* Whether a service of this issuer asks by tokens that are for one request alone. */
+static bool issuer_exists(const struct roster *r, const struct name *n)
+{
+	for (size_t i = 0; i < r->service_count; i++) {
+		const struct oidc *o = r->services[i].oidc;
+
+		if (o != NULL && o->bind_audience && name_is_equal(&o->name, n))
+			return true;
+	}
+	return false;
 }
 
 static const char *ref_what(const struct subject_ref *s, bool is_host)
 {
 	if (s->is_service)
 		return "service";
+	if (s->is_issuer)
+		return "service with this issuer and bind: audience";
 	if (is_host)
 		return s->is_group ? "hosts" : "host";
 	return s->is_group ? "people" : "person";
@@ -59,6 +75,8 @@ static rc refs_exist(const struct context *c, const struct rule *rule, bool is_h
 		else if (list[i].is_service)
 			found = n->s[0] == '\0' ? c->roster->service_count > 0
 						: roster_service(c->roster, n) != NULL;
+		else if (list[i].is_issuer)
+			found = issuer_exists(c->roster, n);
 		else
 			found = (is_host ? roster_host(c->roster, n)
 					 : roster_person(c->roster, n)) != NULL;

@@ -80,6 +80,8 @@ static const char *ref_word(const struct subject_ref *s)
 {
 	if (s->is_service)
 		return s->name.s[0] == '\0' ? "any service" : "service ";
+	if (s->is_issuer)
+		return "jobs of ";
 	return s->is_group ? "group " : "";
 }
 
@@ -91,12 +93,25 @@ static void say_refs(struct words *w, const struct subject_ref *list, size_t cou
 
 /* ---- Checks that are the same for every rule ------------------------------------------------*/
 
+/* A job that no host vouches for: its issuer does, in a token that is for this request alone. That
+ * there was such a token the keeper has seen to. */
+static bool is_job(const struct eval *c)
+{
+	return c->request->host.s[0] == '\0' && c->requester != NULL &&
+	       c->requester->oidc != NULL && c->requester->oidc->bind_audience;
+}
+
 static void check_who(const struct eval *c, struct decision *d)
 {
 	if (c->requester == NULL)
 		check_add(d, REASON_WHO_PERSON, OUTCOME_DENY,
 			  "the roster has no person or service %s", c->request->requester.s);
-	if (c->host == NULL)
+	if (is_job(c))
+		return;
+	if (c->request->host.s[0] == '\0')
+		check_add(d, REASON_WHO_HOST, OUTCOME_DENY,
+			  "without a host, only a service may ask, by a token for this request");
+	else if (c->host == NULL)
 		check_add(d, REASON_WHO_HOST, OUTCOME_DENY, "the roster has no host %s",
 			  c->request->host.s);
 }
@@ -187,11 +202,22 @@ static bool lets_requester(const struct eval *c, const struct rule *rule,
 	return *ret_grant != NULL;
 }
 
+static bool from_accepts(const struct eval *c, const struct rule *rule)
+{
+	if (!is_job(c))
+		return matches(rule->from, rule->from_count, c->host);
+	for (size_t i = 0; i < rule->from_count; i++)
+		if (rule->from[i].is_issuer &&
+		    name_is_equal(&rule->from[i].name, &c->requester->oidc->name))
+			return true;
+	return false;
+}
+
 static bool lets_host(const struct eval *c, const struct rule *rule,
 		      const struct grant_fact **ret_grant)
 {
 	*ret_grant = NULL;
-	if (matches(rule->from, rule->from_count, c->host))
+	if (from_accepts(c, rule))
 		return true;
 	*ret_grant = c->host != NULL ? grant_of(c, true) : NULL;
 	return *ret_grant != NULL;
@@ -232,7 +258,9 @@ static void check_host(const struct eval *c, const struct rule *rule, struct dec
 	bool ok = lets_host(c, rule, &g);
 	struct words w = {0};
 
-	say(&w, "host %s is %s", c->request->host.s, ok ? "accepted" : "not accepted");
+	say(&w, "%s %s is %s", is_job(c) ? "a job of" : "host",
+	    is_job(c) ? c->requester->oidc->name.s : c->request->host.s,
+	    ok ? "accepted" : "not accepted");
 	if (g != NULL) {
 		say_grant(&w, g);
 		/* it names the host, and so does for both */

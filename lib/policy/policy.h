@@ -67,10 +67,12 @@ struct quorum_spec {
 	size_t count;
 };
 
-/* A name that stands for a person or host, for a group of them, or for a service ("": any). */
+/* A name that stands for a person or host, for a group of them, for a service ("": any), or, in
+ * from, for the jobs of a token issuer (oidc.name), wherever it runs them. */
 struct subject_ref {
 	bool is_group;
 	bool is_service;
+	bool is_issuer;
 	struct name name;
 };
 

@@ -21,7 +21,7 @@ static struct view ref_part(const struct roster *r, bool is_host, const struct s
 {
 	if (s->is_group)
 		return group_part(r, is_host, &s->name);
-	if (s->is_service && s->name.s[0] == '\0')
+	if (s->is_issuer || (s->is_service && s->name.s[0] == '\0'))
 		return digest_view(&r->services_digest);
 	if (s->is_service)
 		return principal_part(roster_service(r, &s->name));

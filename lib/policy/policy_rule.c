@@ -120,6 +120,9 @@ static rc rule_read(struct jcan *j, void *row)
 	for (size_t i = 0; i < r->from_count; i++)
 		if (r->from[i].is_service)
 			return fault_set(j->fault, RC_SYNTAX, j->at, "from names a service");
+	for (size_t i = 0; i < r->request_count; i++)
+		if (r->request[i].is_issuer)
+			return fault_set(j->fault, RC_SYNTAX, j->at, "request names an issuer");
 	TRY(jcan_object_end(j));
 	r->json = view_of(j->in.ptr + start, j->at - start);
 	r->json_digest = digest_of(r->json);

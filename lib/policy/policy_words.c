@@ -74,7 +74,8 @@ rc subject_ref_parse(struct view text, struct subject_ref *ret)
 	if (rc_is_ok(view_until(&rest, ':', &kind))) {
 		s.is_group = view_is(kind, "group");
 		s.is_service = view_is(kind, "service");
-		if (!s.is_group && !s.is_service)
+		s.is_issuer = view_is(kind, "issuer");
+		if (!s.is_group && !s.is_service && !s.is_issuer)
 			return RC(RC_SYNTAX);
 		text = rest;
 	}
@@ -89,7 +90,7 @@ bool subject_ref_matches(const struct subject_ref *s, const struct principal *p)
 	if (s->is_service)
 		return p->kind == PRINCIPAL_SERVICE &&
 		       (s->name.s[0] == '\0' || name_is_equal(&s->name, &p->name));
-	if (p->kind == PRINCIPAL_SERVICE)
+	if (p->kind == PRINCIPAL_SERVICE || s->is_issuer)
 		return false;
 	return s->is_group ? principal_is_member(p, &s->name) : name_is_equal(&s->name, &p->name);
 }
@@ -115,7 +116,7 @@ static bool same_ref(const void *a, const void *b)
 	const struct subject_ref *y = (const struct subject_ref *)b;
 
 	return x->is_group == y->is_group && x->is_service == y->is_service &&
-	       name_is_equal(&x->name, &y->name);
+	       x->is_issuer == y->is_issuer && name_is_equal(&x->name, &y->name);
 }
 
 static rc parse_seat(struct view text, void *out)

@@ -327,9 +327,9 @@ const struct source_word word_name = {
 	.pattern = "^" NAME_PATTERN "$",
 };
 const struct source_word word_ref = {
-	.what = "a name, group:NAME, or service:NAME for who asks",
+	.what = "a name, group:NAME, service:NAME for who asks, issuer:NAME for from",
 	.put = put_ref,
-	.pattern = "^((group:|service:)?" NAME_PATTERN "|service:\\*)$",
+	.pattern = "^((group:|service:|issuer:)?" NAME_PATTERN "|service:\\*)$",
 };
 const struct source_word word_seat = {
 	.what = "seats: \"N of GROUP\" with N from 1 to 64, or \"1 of @PERSON\", perhaps with \" "

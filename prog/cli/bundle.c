@@ -10,6 +10,7 @@
 #include "lib/model/access.h"
 #include "lib/model/act.h"
 #include "lib/model/enrolment.h"
+#include "lib/model/token.h"
 #include "lib/tlog/proof_file.h"
 
 /* Every byte string of a bundle: JSON name, where it lies, and its maximum. */
@@ -19,6 +20,8 @@ static const struct {
 	size_t max;
 	bool optional;
 } fields[] = {
+/* A signature, or the record of a token. */
+#define REQUESTER_MAX (SSHSIG_BLOB_MAX > TOKEN_RECORD_MAX ? SSHSIG_BLOB_MAX : TOKEN_RECORD_MAX)
 #define FIELD(n, member, m, opt)                                                                   \
 	{                                                                                          \
 		n, offsetof(struct bundle, member), m, opt                                         \
@@ -38,7 +41,7 @@ static const struct {
 	FIELD("issue_proof", issue_proof, PROOF_FILE_MAX, false),
 	FIELD("policy", policy, DOCUMENT_BYTES_MAX, true),
 	FIELD("request", request.bytes, REQUEST_BYTES_MAX, false),
-	FIELD("requester_signature", request.sig, SSHSIG_BLOB_MAX, false),
+	FIELD("requester_signature", request.sig, REQUESTER_MAX, false),
 	FIELD("roster", roster, DOCUMENT_BYTES_MAX, true),
 	FIELD("signature", signature, PKEY_SIGNATURE_MAX, false),
 };

@@ -11,6 +11,7 @@
 #include "lib/model/roster.h"
 #include "lib/model/statement.h"
 #include "lib/model/svid.h"
+#include "lib/model/token.h"
 #include "lib/policy/evaluate.h"
 #include "lib/tlog/items.h"
 #include "lib/tlog/proof_file.h"
@@ -38,6 +39,7 @@ struct checker {
 	struct host_fact host; /* set by check_requester */
 	bool held;	       /* the rule has a hold; set by check_decision */
 	struct bundle_evidence evidence;
+	struct token_record token; /* of a service that showed one */
 };
 
 /* Notes how a check went. */
@@ -232,6 +234,27 @@ static rc check_host(struct checker *k, const struct principal *host, struct fau
 	return sshsig_verify(key, ns, bytes, sig, &any_form, NULL, f);
 }
 
+static bool has_token(const struct checker *k)
+{
+	return token_record_is_like(buf_view(&k->b->request.sig));
+}
+
+/* The keeper verified a token and kept a record of it, which is the one of the log entry: it is
+ * about this request, and what the roster demands of the service's tokens. */
+static rc check_token(struct checker *k, const struct principal *service, struct fault *f)
+{
+	struct view record = buf_view(&k->b->request.sig);
+	struct digest digest = digest_of(record);
+
+	if (!digest_is_equal(&digest, &k->authorize.token))
+		return fault_set(f, RC_MISMATCH, 0,
+				 "the token's record is not the one that the log records");
+	TRY(token_record_parse(record, &k->token, f));
+	if (!digest_is_equal(&k->token.request, &k->request_id))
+		return fault_set(f, RC_MISMATCH, 0, "the token's record is of another request");
+	return token_record_fits(&k->token, service, f);
+}
+
 static rc check_requester(struct checker *k, struct fault *f)
 {
 	const struct request *r = &k->report->request;
@@ -239,12 +262,20 @@ static rc check_requester(struct checker *k, struct fault *f)
 	const struct principal *host = roster_host(k->roster, &r->host);
 	struct view bytes = buf_view(&k->b->request.bytes);
 
-	if (requester == NULL || host == NULL)
+	if (requester == NULL || (host == NULL && r->host.s[0] != '\0'))
 		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s or no host %s",
 				 r->requester.s, r->host.s);
-	TRY(verify_by(requester, statement_info(STATEMENT_REQUEST)->ns, bytes,
-		      buf_view(&k->b->request.sig), NULL, f));
-	return check_host(k, host, f);
+	if (has_token(k))
+		TRY(check_token(k, requester, f));
+	else
+		TRY(verify_by(requester, statement_info(STATEMENT_REQUEST)->ns, bytes,
+			      buf_view(&k->b->request.sig), NULL, f));
+	if (host != NULL)
+		return check_host(k, host, f);
+	/* Only a token that was for this request stands for a host. */
+	if (!has_token(k) || !requester->oidc->bind_audience || k->b->host_sig.len > 0)
+		return fault_set(f, RC_MISMATCH, 0, "no host has signed the request");
+	return OK;
 }
 
 static bool is_counted(const struct checker *k, const struct digest *statement)
@@ -376,6 +407,7 @@ static rc check_decision(struct checker *k, struct fault *f)
 		.without_rates = true, /* only the keeper's journal can count */
 		.without_evidence = k->b->evidence_count == 0,
 		.without_hold = true, /* when approvals were given is in the journal */
+		.actor = k->token.actor,
 	};
 	struct decision decision;
 
@@ -418,6 +450,22 @@ static bool is_enrolled(const struct checker *k)
 	return host != NULL && host->enrol;
 }
 
+/* What the check of the requester proves, and what it takes on the keeper's word. */
+static const char *requester_words(const struct checker *k)
+{
+	if (has_token(k))
+		return k->report->request.host.s[0] == '\0'
+			       ? "asked for by the service; that the issuer's token was good is "
+				 "the "
+				 "keeper's word, its record is in the log"
+			       : "asked for by the service and signed by the host; that the "
+				 "issuer's "
+				 "token was good is the keeper's word, its record is in the log";
+	return is_enrolled(k) ? "signed by the requester, and by the host with the key that it "
+				"enrolled; that it was not locked then is the keeper's word"
+			      : "signed by the requester and by the host";
+}
+
 static const char *evidence_words(const struct checker *k)
 {
 	static const struct digest none;
@@ -445,11 +493,7 @@ static rc run_all(struct checker *k, struct fault *f)
 		f));
 	TRY(run(k, "documents", check_documents, "policy and roster are those that were in force",
 		f));
-	TRY(run(k, "requester", check_requester,
-		is_enrolled(k) ? "signed by the requester, and by the host with the key that it "
-				 "enrolled; that it was not locked then is the keeper's word"
-			       : "signed by the requester and by the host",
-		f));
+	TRY(run(k, "requester", check_requester, requester_words(k), f));
 	if (is_named(&k->authorize.grant))
 		TRY(run(k, "access", check_access,
 			"access was granted by the key's owners; that it was not revoked then is "

@@ -8,6 +8,7 @@
 #include "lib/tlog/items.h"
 #include "prog/keeper/host_proof.h"
 #include "prog/keeper/hosts.h"
+#include "prog/keeper/oidc.h"
 
 void dossier_clear(struct dossier *d)
 {
@@ -45,16 +46,29 @@ static bool host_is_enrolled(const struct keeper *k)
 	return p != NULL && p->enrol;
 }
 
-static bool signers_stay(const struct keeper *k, struct view sigs)
+/* The same of a requester, who may have shown a token instead. */
+static bool requester_stays(struct keeper *k, struct view *sigs)
+{
+	const struct principal *p = roster_requester(k->roster, &k->dossier.request.requester);
+	struct view rest = *sigs;
+	struct view sig;
+
+	if (!rc_is_ok(view_string(&rest, KEEPER_SIG_MAX, &sig)) || !token_record_is_like(sig))
+		return signer_stays(p, sigs);
+	*sigs = rest;
+	return p != NULL && token_stays(k, p, sig);
+}
+
+static bool signers_stay(struct keeper *k, struct view sigs)
 {
 	const struct request *q = &k->dossier.request;
 
 	struct view proof;
 
 	/* The order in which store_request() wrote them. */
-	return signer_stays(roster_requester(k->roster, &q->requester), &sigs) &&
-	       rc_is_ok(view_string(&sigs, KEEPER_SIG_MAX, &proof)) &&
-	       host_proof_stays(k, roster_host(k->roster, &q->host), proof);
+	return requester_stays(k, &sigs) && rc_is_ok(view_string(&sigs, KEEPER_SIG_MAX, &proof)) &&
+	       (q->host.s[0] == '\0' ||
+		host_proof_stays(k, roster_host(k->roster, &q->host), proof));
 }
 
 /* The key that the host signed with, as the journal has it beside the request. */
@@ -158,7 +172,7 @@ bool dossier_is_behind(const struct keeper *k, const struct principal *person)
 {
 	const struct principal *service = roster_service(k->roster, &k->dossier.request.requester);
 
-	return service != NULL && roster_is_behind(service, person, "");
+	return service != NULL && roster_is_behind(service, person, k->dossier.token.actor);
 }
 
 /* Approvals are weighed against the roster in force, not that of the day they were given: a person
@@ -299,7 +313,8 @@ rc dossier_decide(struct keeper *k)
 			       .grant_count = d->grant_count,
 			       .uses_spent = d->row.spent,
 			       .now = k->round.now,
-			       .zones = &k->zones};
+			       .zones = &k->zones,
+			       .actor = d->token.actor};
 	TRY(collect_rates(k, &facts));
 	if (d->key != NULL) {
 		facts.key_fingerprint = *key_fingerprint(d->key);

@@ -382,6 +382,17 @@ MUST rc journal_grant_each(struct journal *j, const struct journal_grant *of, ui
 			   rc (*each)(void *ctx, const struct journal_grant *g), void *ctx,
 			   struct fault *f);
 
+/* ---- Tokens of services that are used up (journal_token.c)
+ * ---------------------------------------------------------------------------*/
+/* RC_CORRUPT: it is there already. */
+MUST rc journal_token_add(struct journal *j, const struct digest *id, const struct digest *request,
+			  unix_time expires, struct fault *f);
+/* The request that it was used for. RC_NOTFOUND. */
+MUST rc journal_token_get(struct journal *j, const struct digest *id, struct digest *ret_request,
+			  struct fault *f);
+/* Forgets those that ended before. */
+MUST rc journal_token_purge(struct journal *j, unix_time before, struct fault *f);
+
 /* fsck: SQLite's own integrity check. RC_CORRUPT. */
 MUST rc journal_check(struct journal *j, struct fault *f);
 

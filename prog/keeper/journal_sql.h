@@ -139,6 +139,9 @@
 	  "SELECT document,kind,version,leaf,statement,digest,given,due FROM waiting"              \
 	  " ORDER BY document")                                                                    \
 	X(WAITING_DELETE, "DELETE FROM waiting WHERE document=?")                                  \
+	X(TOKEN_ADD, "INSERT INTO token(id,request,expires) VALUES(?,?,?)")                        \
+	X(TOKEN_GET, "SELECT request FROM token WHERE id=?")                                       \
+	X(TOKEN_PURGE, "DELETE FROM token WHERE expires<?")                                        \
 	X(DOCUMENT_AT, "SELECT digest FROM document WHERE leaf=?")                                 \
 	X(ISSUER_PUT,                                                                              \
 	  "INSERT OR REPLACE INTO issuer(issuer,digest,leaf,confirmed,paced) VALUES(?,?,?,?,?)")   \
@@ -166,6 +169,7 @@ extern const char journal_schema_hosts[];
 extern const char journal_schema_issuers[];
 extern const char journal_schema_waiting[];
 extern const char journal_schema_access[];
+extern const char journal_schema_tokens[];
 extern const char journal_pragmas[];
 extern const char *const journal_sql_text[SQL__COUNT];
 

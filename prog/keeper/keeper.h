@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/act.h"
+#include "lib/model/token.h"
 #include "lib/policy/evaluate.h"
 #include "lib/proto/keeper.h"
 #include "prog/keeper/journal.h"
@@ -124,6 +125,17 @@ struct dossier {
 		struct digest statement;
 	} early[PREAPPROVALS_MAX];
 	size_t early_count;
+	/* of a service that asks by a token (oidc.c); zeros if it signs */
+	struct {
+		struct digest record; /* SHA-256 of the record, for the authorize leaf */
+		char actor[ROSTER_TEXT_MAX + 1];
+		/* of one that has just come */
+		uint8_t mem[TOKEN_RECORD_MAX];
+		size_t len;
+		bool spend; /* it is not bound, and so used up by this request */
+		struct digest once;
+		unix_time expires;
+	} token;
 };
 
 struct keeper {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "prog/keeper/oidc.h"
+
 /* A dossier for a statement that the journal does not hold (yet). */
 static rc read_submission(struct call *c, struct view statement, const struct digest *id)
 {
@@ -36,7 +38,8 @@ static rc store_request(struct keeper *k, const struct keeper_submit *m, struct 
 	AUTO(buf) struct buf sigs = {0};
 
 	buf_init(&sigs, JOURNAL_SIGS_MAX);
-	sigs_put(&sigs, m->requester_sig);
+	/* Of a token its record is kept, never the token. */
+	sigs_put(&sigs, d->token.len > 0 ? view_of(d->token.mem, d->token.len) : m->requester_sig);
 	sigs_put(&sigs, m->host_sig);
 	TRY(buf_done(&sigs));
 	TRY(dossier_items(d, &leaf.items));
@@ -44,6 +47,7 @@ static rc store_request(struct keeper *k, const struct keeper_submit *m, struct 
 	st.leaf = d->row.leaf;
 	TRY(journal_statement_add(k->journal, &st, m->statement, buf_view(&sigs), f));
 	TRY(journal_request_add(k->journal, &d->row, f));
+	TRY(token_spend(k, f));
 	d->known = true;
 	return OK;
 }

@@ -39,6 +39,7 @@ static rc authorize_leaf(struct keeper *k, uint32_t use, struct leaf *leaf)
 	if (d->decision.grant != NULL)
 		leaf->grant = d->decision.grant->statement;
 	TRY(dossier_evidence_count(k, &leaf->evidence));
+	leaf->token = d->token.record;
 	return dossier_items(d, &leaf->items);
 }
 _Static_assert(QUORUM_PEOPLE_MAX <= LEAF_APPROVALS_MAX, "every counted approval fits the leaf");

@@ -1,6 +1,8 @@
 /* Signatures and everything about a new request that policy does not say. */
 #include "prog/keeper/keeper.h"
 #include "prog/keeper/host_proof.h"
+#include "lib/crypt/jwt.h"
+#include "prog/keeper/oidc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +95,28 @@ rc verify_by(const struct keeper *k, const struct principal *p, enum statement_k
 	return OK;
 }
 
+static rc verify_requester(struct keeper *k, const struct principal *p, struct hashed *statement,
+			   struct view sig, struct refusal *why)
+{
+	if (p->kind == PRINCIPAL_SERVICE && jwt_is_like(sig))
+		return token_verify(k, p, sig, why);
+	return verify_by(k, p, STATEMENT_REQUEST, statement, sig, REASON_SIG_REQUESTER, NULL, why);
+}
+
+/* A job on a machine that nobody has enrolled: its issuer says where it runs, in a token that was
+ * made for this very request. */
+static rc verify_hostless(const struct keeper *k, const struct principal *p,
+			  const struct keeper_submit *m, struct refusal *why)
+{
+	if (k->dossier.token.len == 0 || !p->oidc->bind_audience)
+		return refuse(
+			why, REASON_WHO_HOST,
+			"without a host, only a service may ask, by a token for this request");
+	if (m->host_sig.len != 0)
+		return refuse(why, REASON_SIG_HOST, "there is a signature and no host");
+	return OK;
+}
+
 static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct refusal *why)
 {
 	const struct request *q = &k->dossier.request;
@@ -102,10 +126,11 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 
 	if (requester == NULL)
 		return refuse(why, REASON_WHO_PERSON, "%s is not in the roster", q->requester.s);
+	TRY(verify_requester(k, requester, &statement, m->requester_sig, why));
+	if (q->host.s[0] == '\0')
+		return verify_hostless(k, requester, m, why);
 	if (host == NULL)
 		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
-	TRY(verify_by(k, requester, STATEMENT_REQUEST, &statement, m->requester_sig,
-		      REASON_SIG_REQUESTER, NULL, why));
 	return host_proof_verify(
 		k,
 		&(struct host_said){host, STATEMENT_HOST, &statement, m->host_sig, REASON_SIG_HOST},

@@ -5,6 +5,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
+#include "lib/crypt/jwt.h"
 #include "lib/format/tbs.h"
 #include "prog/server/claims.h"
 #include "prog/server/routes.h"
@@ -283,7 +284,7 @@ rc project_request(struct call_ctx *c, const struct stage1_request *s, struct pr
 		.items = (uint32_t)r->count,
 		.uses = r->uses,
 		.statement = buf_view(&s->statement),
-		.requester_sig = buf_view(&s->requester_sig),
+		.requester_sig = p->record.len > 0 ? p->record : buf_view(&s->requester_sig),
 		.host_sig = buf_view(&s->host_sig),
 		.state = "open",
 		.missing = view_str("[]"),
@@ -379,9 +380,14 @@ rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage
 	const struct stage1_request *s = in->in->in->in;
 	struct projection p = {.notes = {.rows = in->in->notes,
 					 .count = in->in->notes == NULL ? 0 : s->request.count}};
+	AUTO(buf) struct buf record = {0};
 	struct fault f = {0};
 
 	buf_init(&ret->status, STATUS_MAX);
+	/* A token is passed on and never stored: readers of the store could use it elsewhere. */
+	if (jwt_is_like(buf_view(&s->requester_sig)))
+		TRY(request_record(c, &s->id, &record));
+	p.record = buf_view(&record);
 	if (in->reply.type == KEEPER_R_RESULT && s->request.uses == 1 && !s->request.upload)
 		TRY(done_status(s, &ret->status));
 	p.done = buf_view(&ret->status);

@@ -68,7 +68,8 @@ MUST rc stage6_release(struct call_ctx *c, const struct stage5_projected *in);
 struct projection {
 	struct store_notes notes;
 	struct view done;
-	bool is_new; /* set by the call */
+	struct view record; /* what the keeper keeps of a token instead of a signature; or empty */
+	bool is_new;	    /* set by the call */
 };
 MUST rc project_request(struct call_ctx *c, const struct stage1_request *s, struct projection *p,
 			struct fault *f);
@@ -76,6 +77,8 @@ MUST rc project_request(struct call_ctx *c, const struct stage1_request *s, stru
 MUST rc request_stored(struct call_ctx *c, const struct digest *id, struct stage1_request *ret);
 /* Whether the store has it. */
 bool request_is_stored(struct call_ctx *c, const struct digest *id);
+/* What the keeper keeps as the requester's signature, appended to out. Refuses like call_keeper. */
+MUST rc request_record(struct call_ctx *c, const struct digest *id, struct buf *out);
 /* Makes sure the store has a request that the keeper knows (recover.c), without reports. Refuses
  * with state.unknown. */
 MUST rc request_known(struct call_ctx *c, const struct digest *id);

@@ -76,6 +76,16 @@ static rc fetch(struct call_ctx *c, const struct digest *id, struct stage1_reque
 	return OK;
 }
 
+rc request_record(struct call_ctx *c, const struct digest *id, struct buf *out)
+{
+	AUTO(stage1) struct stage1_request kept = {0};
+
+	TRY(fetch(c, id, &kept));
+	buf_init(out, KEEPER_SIG_MAX);
+	buf_put_view(out, buf_view(&kept.requester_sig));
+	return buf_done(out);
+}
+
 static rc show(struct call_ctx *c, const struct digest *id, struct keeper_reply *ret)
 {
 	AUTO(buf) struct buf frame = {0};

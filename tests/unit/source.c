@@ -330,7 +330,8 @@ static void values_have_the_form_that_the_schema_says(void **state)
 		{SOURCE_POLICY, "2 of release-managers", "2 of @alice", RC_RANGE,
 		 "14:15: expected seats"},
 		{SOURCE_POLICY, "group:developers", "groups:developers", RC_SYNTAX,
-		 "12:15: expected a name, group:NAME, or service:NAME for who asks for `request`"},
+		 "12:15: expected a name, group:NAME, service:NAME for who asks, issuer:NAME for "
+		 "from for `request`"},
 		{SOURCE_POLICY, "version: 7\n", "", RC_NOTFOUND, "1:1: a policy has no `version`"},
 		{SOURCE_POLICY, "    keys: [release, other]\n", "", RC_NOTFOUND,
 		 "9:5: a rule has no `keys`"},

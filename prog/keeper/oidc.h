@@ -1,0 +1,21 @@
+/* oidc - services that ask by a token of their issuer instead of a signature.
+ *
+ * Owns: what makes a token good for a request, tokens that were used, what is remembered of one.
+ * Must not own: reading tokens (lib/crypt/jwt.h), where key sets come from. */
+#ifndef GS_KEEPER_OIDC_H
+#define GS_KEEPER_OIDC_H
+
+#include "lib/model/token.h"
+#include "prog/keeper/keeper.h"
+
+/* The dossier's request is of this service, which has oidc, and this is its token: verified in
+ * whole, and its record put into the dossier. RC_DENIED token.*; storage errors, RC_NOMEM. */
+MUST rc token_verify(struct keeper *k, const struct principal *service, struct view token,
+		     struct refusal *why);
+/* With the request, in the same transaction: a token that is not bound is used up. */
+MUST rc token_spend(struct keeper *k, struct fault *f);
+/* Reads the record that stands for the requester's signature of a request from the journal, and
+ * whether it would still be enough under the roster in force. */
+bool token_stays(struct keeper *k, const struct principal *service, struct view record);
+
+#endif
