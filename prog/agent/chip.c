@@ -391,7 +391,7 @@ static rc put_ecdsa(const TPMT_SIGNATURE *s, struct buf *out)
 
 static rc sign_loaded(struct chip *c, const struct digest *d, struct buf *out, struct fault *f)
 {
-	const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL}; /* the key's own */
+	const TPMT_SIG_SCHEME own = {.scheme = TPM2_ALG_NULL}; /* the key's */
 	const TPMT_TK_HASHCHECK ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
 	TPM2B_DIGEST hash = {.size = DIGEST_SIZE};
 	TPMT_SIGNATURE *sig = NULL;
@@ -399,7 +399,7 @@ static rc sign_loaded(struct chip *c, const struct digest *d, struct buf *out, s
 
 	memcpy(hash.buffer, d->b, DIGEST_SIZE);
 	ASK(c, "signing",
-	    Esys_Sign(c->esys, c->key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &hash, &scheme,
+	    Esys_Sign(c->esys, c->key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &hash, &own,
 		      &ticket, &sig),
 	    f);
 	r = sig->sigAlg == TPM2_ALG_ECDSA ? put_ecdsa(sig, out) : RC(RC_UNSUPPORTED);
@@ -632,7 +632,7 @@ rc chip_activate(struct chip *c, struct view credential, struct view seed,
 static rc certify(struct chip *c, const struct digest *words, struct buf *attest,
 		  struct buf *signature, struct fault *f)
 {
-	const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL};
+	const TPMT_SIG_SCHEME own = {.scheme = TPM2_ALG_NULL};
 	TPM2B_DATA data = {.size = DIGEST_SIZE};
 	TPM2B_ATTEST *made = NULL;
 	TPMT_SIGNATURE *sig = NULL;
@@ -645,7 +645,7 @@ static rc certify(struct chip *c, const struct digest *words, struct buf *attest
 	memcpy(data.buffer, words->b, DIGEST_SIZE);
 	ASK(c, "certifying the key",
 	    Esys_Certify(c->esys, c->key, c->ak, ESYS_TR_PASSWORD, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-			 &data, &scheme, &made, &sig),
+			 &data, &own, &made, &sig),
 	    f);
 	buf_put(attest, made->attestationData, made->size);
 	if (Tss2_MU_TPMT_SIGNATURE_Marshal(sig, mem, sizeof(mem), &n) != TSS2_RC_SUCCESS)
