@@ -126,11 +126,11 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 
 	if (requester == NULL)
 		return refuse(why, REASON_WHO_PERSON, "%s is not in the roster", q->requester.s);
-	TRY(verify_requester(k, requester, &statement, m->requester_sig, why));
-	if (q->host.s[0] == '\0')
-		return verify_hostless(k, requester, m, why);
-	if (host == NULL)
+	if (host == NULL && q->host.s[0] != '\0')
 		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
+	TRY(verify_requester(k, requester, &statement, m->requester_sig, why));
+	if (host == NULL)
+		return verify_hostless(k, requester, m, why);
 	return host_proof_verify(
 		k,
 		&(struct host_said){host, STATEMENT_HOST, &statement, m->host_sig, REASON_SIG_HOST},
