@@ -12,7 +12,7 @@ struct token {
 	void *impl;
 	struct name name;
 	unsigned parallel;
-	bool verify_all;
+	enum token_verify verify;
 };
 
 struct token_session {
@@ -50,7 +50,7 @@ rc token_open(const struct token_spec *spec, const struct secret *secret, struct
 		return RC(RC_NOMEM);
 	t->ops = spec->ops;
 	t->name = spec->name;
-	t->verify_all = spec->verify_all;
+	t->verify = spec->verify;
 	t->parallel = spec->parallel;
 	if (t->parallel == 0)
 		t->parallel = spec->ops->parallel != 0 ? spec->ops->parallel : cores();
@@ -200,12 +200,11 @@ static rc check_input(const struct token_session *s, const struct sign_input *in
 	return OK;
 }
 
-/* RSA is always verified: it costs a fiftieth of signing, and one faulty CRT signature gives the
- * key away (Boneh, DeMillo, Lipton 1997). */
 static rc check_signature(const struct token_session *s, const struct sign_input *in,
 			  struct view signature, struct fault *f)
 {
-	if (!s->token->verify_all && in->scheme != SIGN_RSA_PKCS1)
+	if (s->token->verify == TOKEN_VERIFY_NONE ||
+	    (s->token->verify == TOKEN_VERIFY_RSA && in->scheme != SIGN_RSA_PKCS1))
 		return OK;
 	if (rc_is_ok(pkey_check_verify(s->check, in, signature, f)))
 		return OK;

@@ -36,15 +36,22 @@
  * systemd's LoadCredential= (used through HKDF), or an HSM's PIN. */
 enum token_unlock { TOKEN_PASSPHRASE = 1, TOKEN_CREDENTIAL, TOKEN_PIN };
 
+/* An RSA signature with a fault in one half gives the key away (Boneh, DeMillo, Lipton 1997).
+ * libcrypto, which makes those of file tokens, holds each against the public key before it hands
+ * it over (its rsa_ossl.c, mod_exp), so the keeper need not do so again; what a module does is not
+ * known, so a pkcs11 token has no TOKEN_VERIFY_NONE. */
+enum token_verify { TOKEN_VERIFY_NONE, TOKEN_VERIFY_RSA, TOKEN_VERIFY_ALL };
+
 struct token_ops;
 
 /* One configured token. Text form, in the keeper's configuration and on `init`:
- *   file:NAME[,passphrase=PATH|,credential=PATH][,path=PATH][,parallel=N][,verify=rsa|all][,scrypt=N]
+ *   file:NAME[,passphrase=PATH|,credential=PATH][,path=PATH][,parallel=N][,verify=none|rsa|all]
+ *     [,scrypt=N]
  *   pkcs11:NAME,module=PATH,label=TEXT,pin=PATH[,parallel=N][,verify=rsa|all]
  * PATH "-" for a secret is standard input. Without passphrase= or credential= a file token takes
  * its passphrase from standard input. parallel is the number of calls in flight (default: file 0,
  * which means one a core; pkcs11 4). verify: which new signatures are checked with the public key
- * before they leave (default: file rsa, pkcs11 all). scrypt is log2 of N, 10..22 (default 17). */
+ * before they leave (default: file none, pkcs11 all). scrypt is log2 of N, 10..22 (default 17). */
 struct token_spec {
 	const struct token_ops *ops;
 	struct name name;
@@ -54,7 +61,7 @@ struct token_spec {
 	enum token_unlock unlock;
 	unsigned parallel;
 	unsigned scrypt_log2;
-	bool verify_all;
+	enum token_verify verify;
 };
 
 /* dir is where file tokens lie (path = dir/NAME.token unless path= says otherwise).
@@ -155,8 +162,8 @@ struct signer token_session_signer(struct token_session *s);
  * What each row must do; contracts as above. `t` and `s` are the variant's own objects. */
 struct token_ops {
 	const char *kind;
-	unsigned parallel; /* default; 0 = one a core */
-	bool verify_all;   /* default */
+	unsigned parallel;	  /* default; 0 = one a core */
+	enum token_verify verify; /* default */
 	rc (*make)(const struct token_spec *spec, const struct secret *secret, struct fault *f);
 	rc (*open)(const struct token_spec *spec, const struct secret *secret, void **ret,
 		   struct fault *f);

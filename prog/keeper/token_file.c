@@ -557,6 +557,7 @@ const struct token_ops token_file_ops = {
 	.open = file_open,
 	.close = file_close,
 	.is_ready = file_is_ready,
+	.verify = TOKEN_VERIFY_NONE,
 	.probe = file_probe,
 	.create_key = file_create_key,
 	.find_key = file_find_key,

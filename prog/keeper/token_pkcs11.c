@@ -571,7 +571,7 @@ static bool p11_is_ready(const void *p)
 const struct token_ops token_pkcs11_ops = {
 	.kind = "pkcs11",
 	.parallel = 4,
-	.verify_all = true,
+	.verify = TOKEN_VERIFY_ALL,
 	.open = p11_open,
 	.close = p11_close,
 	.is_ready = p11_is_ready,

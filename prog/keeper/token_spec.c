@@ -87,9 +87,15 @@ static rc set_scrypt(struct token_spec *s, struct view v, struct fault *f)
 
 static rc set_verify(struct token_spec *s, struct view v, struct fault *f)
 {
-	if (!view_is(v, "rsa") && !view_is(v, "all"))
-		return fault_set(f, RC_USAGE, 0, "token: verify is \"rsa\" or \"all\"");
-	s->verify_all = view_is(v, "all");
+	if (view_is(v, "all"))
+		s->verify = TOKEN_VERIFY_ALL;
+	else if (view_is(v, "rsa"))
+		s->verify = TOKEN_VERIFY_RSA;
+	else if (view_is(v, "none") && s->ops == &token_file_ops)
+		s->verify = TOKEN_VERIFY_NONE;
+	else
+		return fault_set(f, RC_USAGE, 0, "token: verify is %s\"rsa\" or \"all\"",
+				 s->ops == &token_file_ops ? "\"none\", " : "");
 	return OK;
 }
 
@@ -148,7 +154,7 @@ static rc set_kind(struct token_spec *s, struct view kind, struct fault *f)
 	if (s->ops == NULL)
 		return fault_set(f, RC_USAGE, 0,
 				 "token: begins with \"file:NAME\" or \"pkcs11:NAME\"");
-	s->verify_all = s->ops->verify_all;
+	s->verify = s->ops->verify;
 	s->scrypt_log2 = SCRYPT_LOG2_DEFAULT;
 	return OK;
 }

@@ -475,7 +475,8 @@ static void spec_is_strict(void **state)
 		"file:main,passphrase=/a,credential=/b",
 		"file:main,credential=-",
 		"file:main,label=x",
-		"file:main,verify=none",
+		"file:main,verify=some",
+		"pkcs11:hsm,module=/a,pin=/p,label=b,verify=none",
 		"file:main,parallel=0",
 		"file:main,parallel=257",
 		"file:main,what",
@@ -503,13 +504,15 @@ static void spec_is_strict(void **state)
 	assert_string_equal(s.path, "/m.so");
 	assert_string_equal(s.label, "A b");
 	assert_int_equal(s.parallel, 30);
-	assert_true(s.verify_all);
+	assert_int_equal(s.verify, TOKEN_VERIFY_ALL);
 	assert_rc(RC_UNSUPPORTED, token_make(&s, &pass, NULL));
 	assert_rc(RC_OK, token_spec_parse(view_str("file:a"), "/d", &s, NULL));
 	assert_string_equal(s.path, "/d/a.token");
 	assert_string_equal(s.secret_path, "-");
 	assert_int_equal(s.scrypt_log2, 17);
-	assert_false(s.verify_all);
+	assert_int_equal(s.verify, TOKEN_VERIFY_NONE);
+	assert_rc(RC_OK, token_spec_parse(view_str("file:a,verify=rsa"), "/d", &s, NULL));
+	assert_int_equal(s.verify, TOKEN_VERIFY_RSA);
 }
 
 static void put_file(const char *name, const char *bytes, size_t n, unsigned mode, char *path)
