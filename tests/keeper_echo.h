@@ -4,6 +4,7 @@
 #define GS_TESTS_KEEPER_ECHO_H
 
 #include "lib/proto/keeper.h"
+#include "lib/proto/keeper_caller.h"
 #include "lib/proto/keeper_jwks.h"
 
 #define ECHO(type, get, put)                                                                       \
@@ -70,6 +71,13 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 
 		TRY(keeper_get_challenge(body, &m));
 		keeper_put_challenge(out, c, &m);
+		break;
+	}
+	case KEEPER_CALLER: {
+		struct keeper_caller m;
+
+		TRY(keeper_get_caller(body, &m));
+		keeper_put_caller(out, c, &m);
 		break;
 	}
 	case KEEPER_CSR:

@@ -1,6 +1,7 @@
 #include "lib/model/token.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/codec/hex.h"
 #include "lib/model/field.h"
@@ -11,6 +12,21 @@ void token_audience(const char *origin, const struct digest *request, char out[T
 
 	digest_hex(request, hex);
 	(void)snprintf(out, TOKEN_AUDIENCE_MAX, "https://%s/request/sha256:%s", origin, hex);
+}
+
+void token_call_audience(const char *origin, char out[TOKEN_AUDIENCE_MAX])
+{
+	(void)snprintf(out, TOKEN_AUDIENCE_MAX, "https://%s/api", origin);
+}
+
+bool token_audience_is_bound(const char *origin, const char *audience)
+{
+	char own[TOKEN_AUDIENCE_MAX];
+	int n = snprintf(own, sizeof(own), "https://%s/request/", origin);
+	char calls[TOKEN_AUDIENCE_MAX];
+
+	token_call_audience(origin, calls);
+	return strcmp(audience, calls) == 0 || strncmp(audience, own, (size_t)n) == 0;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------*/

@@ -34,6 +34,11 @@ struct token_record {
 
 /* "https://ORIGIN/request/sha256:HEX": whom a token that is bound to a request is for. */
 void token_audience(const char *origin, const struct digest *request, char out[TOKEN_AUDIENCE_MAX]);
+/* "https://ORIGIN/api": whom a token is for by which a service of bind: audience calls the server.
+ */
+void token_call_audience(const char *origin, char out[TOKEN_AUDIENCE_MAX]);
+/* Whether an audience is of the form of these two, which the origin has for bound tokens alone. */
+bool token_audience_is_bound(const char *origin, const char *audience);
 
 /* Whether bytes that stand for a requester's signature are a record. */
 static inline bool token_record_is_like(struct view bytes)

@@ -43,6 +43,7 @@ static const struct gate requests[] = {
 	[KEEPER_CHALLENGE] = {"challenge", 4 + NAME_MAX_LEN + DIGEST_SIZE +
 						   2 * (4 + 2 + TPM_PUBLIC_MAX) + 4 +
 						   EK_CERTIFICATE_MAX},
+	[KEEPER_CALLER] = {"caller", 4 + NAME_MAX_LEN + SIG_STRING},
 };
 
 static const struct gate replies[] = {

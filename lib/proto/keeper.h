@@ -59,6 +59,8 @@ enum keeper_type {
 	KEEPER_PENDING = 24, /* {string "policy", "roster" or empty} -> R_JSON: what is accepted and
 				not in force yet */
 	KEEPER_CHALLENGE = 23, /* struct keeper_challenge -> R_JSON; nothing is stored */
+	KEEPER_CALLER = 25,    /* struct keeper_caller (keeper_caller.h) -> R_JSON; nothing is
+				  stored or spent */
 	/* replies */
 	KEEPER_R_ERROR = 128, /* struct keeper_error */
 	KEEPER_R_HELLO = 129,

@@ -42,6 +42,7 @@ MUST rc handle_jwks(struct call *c);
 MUST rc handle_pending(struct call *c);
 MUST rc handle_grants(struct call *c);
 MUST rc handle_challenge(struct call *c);
+MUST rc handle_caller(struct call *c);
 
 /* The decision on the dossier is taken: answers with the result of a use if one is wanted and there
  * is (or will be) one, else with the status. A use that is spent is not spent again by a message

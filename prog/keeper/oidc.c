@@ -48,16 +48,24 @@ static rc signature_check(const struct jwt *t, const struct jwks *keys, struct r
 		      f.text);
 }
 
-static rc audience_check(const struct keeper *k, const struct oidc *o, const struct jwt *t,
-			 struct refusal *why)
+/* request NULL: for calls. What binds a token to one thing is no audience for everything: a token
+ * for calls would else be one of another service for requests. */
+static rc audience_check(const struct keeper *k, const struct oidc *o, const struct digest *request,
+			 const struct jwt *t, struct refusal *why)
 {
-	const struct dossier *d = &k->dossier;
+	const char *origin = k->ledger.id.origin;
 	char bound[TOKEN_AUDIENCE_MAX];
 	const char *want = o->audience;
 
 	if (o->bind_audience) {
-		token_audience(d->request.origin, &d->row.digest, bound);
+		if (request == NULL)
+			token_call_audience(origin, bound);
+		else
+			token_audience(origin, request, bound);
 		want = bound;
+	} else if (token_audience_is_bound(origin, o->audience)) {
+		return refuse(why, REASON_TOKEN_AUDIENCE,
+			      "the roster's audience is one of those that bind: audience is for");
 	}
 	return jwt_is_for(t, want) ? OK
 				   : refuse(why, REASON_TOKEN_AUDIENCE, "it is not for %s", want);
@@ -136,8 +144,9 @@ static rc remember(struct keeper *k, const struct principal *service, const stru
 	return OK;
 }
 
-static rc judge(struct keeper *k, const struct principal *service, const struct jwt *t,
-		struct token_record *rec, struct refusal *why)
+/* All that a token must be, for a request or (NULL) for calls. */
+static rc judge(struct keeper *k, const struct principal *service, const struct digest *request,
+		const struct jwt *t, struct digest *ret_jwks, struct refusal *why)
 {
 	AUTO(jwks) struct jwks *keys = NULL;
 	const struct oidc *o = service->oidc;
@@ -146,14 +155,27 @@ static rc judge(struct keeper *k, const struct principal *service, const struct 
 	if (strcmp(jwt_issuer(t), o->issuer) != 0)
 		return refuse(why, REASON_TOKEN_ISSUER, "%s has tokens of %s, not of %s",
 			      service->name.s, o->issuer, jwt_issuer(t));
-	TRY(keys_of(k, service, &keys, &rec->jwks, why));
+	TRY(keys_of(k, service, &keys, ret_jwks, why));
 	TRY(signature_check(t, keys, why));
-	TRY(audience_check(k, o, t, why));
+	TRY(audience_check(k, o, request, t, why));
 	if (!rc_is_ok(jwt_check_time(t, log_now(k), &f)))
 		return refuse(why, REASON_TOKEN_TIME, "%s", f.text);
-	TRY(claims_check(o, t, why));
-	TRY(replay_check(k, o, t, why));
-	return remember(k, service, t, rec, why);
+	return claims_check(o, t, why);
+}
+
+static rc take_apart(const struct principal *service, struct view token, struct jwt **ret,
+		     struct refusal *why)
+{
+	struct fault f = {0};
+	rc r;
+
+	if (service->oidc == NULL)
+		return refuse(why, REASON_TOKEN_ISSUER, "%s signs with its keys and has no tokens",
+			      service->name.s);
+	r = jwt_parse(token, ret, &f);
+	if (rc_is_ok(r) || r.code == RC_NOMEM)
+		return r;
+	return refuse(why, REASON_TOKEN_FORM, "%s", f.text);
 }
 
 rc token_verify(struct keeper *k, const struct principal *service, struct view token,
@@ -161,18 +183,23 @@ rc token_verify(struct keeper *k, const struct principal *service, struct view t
 {
 	struct token_record rec = {.token = digest_of(token)};
 	AUTO(jwt) struct jwt *t = NULL;
-	struct fault f = {0};
-	rc r;
 
-	if (service->oidc == NULL)
-		return refuse(why, REASON_TOKEN_ISSUER, "%s signs with its keys and has no tokens",
-			      service->name.s);
-	r = jwt_parse(token, &t, &f);
-	if (r.code == RC_NOMEM)
-		return r;
-	if (!rc_is_ok(r))
-		return refuse(why, REASON_TOKEN_FORM, "%s", f.text);
-	return judge(k, service, t, &rec, why);
+	TRY(take_apart(service, token, &t, why));
+	TRY(judge(k, service, &k->dossier.row.digest, t, &rec.jwks, why));
+	TRY(replay_check(k, service->oidc, t, why));
+	return remember(k, service, t, &rec, why);
+}
+
+rc token_verify_caller(struct keeper *k, const struct principal *service, struct view token,
+		       unix_time *ret_expires, struct refusal *why)
+{
+	AUTO(jwt) struct jwt *t = NULL;
+	struct digest jwks;
+
+	TRY(take_apart(service, token, &t, why));
+	TRY(judge(k, service, NULL, t, &jwks, why));
+	*ret_expires = jwt_expires(t);
+	return OK;
 }
 
 rc token_spend(struct keeper *k, struct fault *f)

@@ -12,6 +12,11 @@
  * whole, and its record put into the dossier. RC_DENIED token.*; storage errors, RC_NOMEM. */
 MUST rc token_verify(struct keeper *k, const struct principal *service, struct view token,
 		     struct refusal *why);
+/* The token is this service's, for calls: with bind: audience, token_call_audience; else the
+ * roster's. Nothing is remembered, and the token is not used up. RC_DENIED token.*; storage errors,
+ * RC_NOMEM. */
+MUST rc token_verify_caller(struct keeper *k, const struct principal *service, struct view token,
+			    unix_time *ret_expires, struct refusal *why);
 /* With the request, in the same transaction: a token that is not bound is used up. */
 MUST rc token_spend(struct keeper *k, struct fault *f);
 /* Reads the record that stands for the requester's signature of a request from the journal, and

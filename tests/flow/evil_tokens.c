@@ -7,6 +7,7 @@
 #include "lib/codec/jcan.h"
 #include "lib/crypt/jwt.h"
 #include "lib/model/token.h"
+#include "lib/proto/keeper_caller.h"
 #include "tests/support/token_maker.h"
 
 #define ISSUER "https://ids.test"
@@ -81,6 +82,8 @@ static void put_services(bool strict, struct buf *out)
 		{"ci", "actor", NULL, ISSUER, &set},
 		{"ci-host", NULL, "https://keeper.test", ISSUER, &set},
 		{"ci-other", NULL, NULL, "https://other.test", &others},
+		{"ci-lax", NULL, "https://keeper.test/api", ISSUER, &set},
+		{"ci-lost", NULL, "https://keeper.test/request/sha256:any", ISSUER, &set},
 		{"ci-keyless", NULL, NULL, "https://keyless.test", NULL},
 	};
 	struct jcan_out w;
@@ -461,6 +464,102 @@ static void tokens_are_weighed_by_the_roster_in_force(void **state)
 	waits(REASON_APPROVE_QUORUM, fx_show(&fx, &q));
 }
 
+/* ---- Calls to the server -------------------------------------------------------------------*/
+
+static enum keeper_type call_by(const char *service, struct view token)
+{
+	const struct keeper_caller m = {.service = view_str(service), .token = token};
+	AUTO(buf) struct buf frame;
+
+	buf_init(&frame, KEEPER_FRAME_MAX);
+	keeper_put_caller(&frame, ++fx.correlation, &m);
+	return fx_exchange(&fx, &frame);
+}
+
+static enum keeper_type call(const char *service, const struct token *t)
+{
+	AUTO(buf) struct buf token;
+
+	make(t, &token);
+	return call_by(service, buf_view(&token));
+}
+
+/* The keeper says whose token it is, as often as it is asked. */
+static void a_call_shows_whose_token_it_is(void **state)
+{
+	struct digest digest = digest_of(buf_view(&fx.roster));
+	char expected[512];
+	char roster[DIGEST_HEX];
+	char expires[TIME_TEXT];
+
+	(void)state;
+	good.audience = "https://keeper.test/api";
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(KEEPER_R_JSON, call("ci", &good));
+	digest_hex(&digest, roster);
+	fx_ok(time_format(fx_now(&fx) + 300, expires));
+	(void)snprintf(expected, sizeof(expected),
+		       "{\"expires\":\"%s\",\"roster\":\"%s\",\"service\":\"ci\"}", expires,
+		       roster);
+	assert_int_equal(strlen(expected), fx.body.len);
+	assert_memory_equal(expected, fx.body.ptr, fx.body.len);
+	/* What is not bound serves for both; a call does not use it up. */
+	ask("ci-host", "build1");
+	good.audience = "https://keeper.test";
+	good.claims = GOOD ",\"jti\":\"calls\"";
+	assert_int_equal(KEEPER_R_JSON, call("ci-host", &good));
+	waits(REASON_APPROVE_QUORUM, send(&good));
+	assert_int_equal(KEEPER_R_JSON, call("ci-host", &good));
+}
+
+/* A token for a request calls nobody, and one for calls asks for nothing, in any service's name. */
+static void calls_and_requests_have_tokens_of_their_own(void **state)
+{
+	(void)state;
+	refused(REASON_TOKEN_AUDIENCE, call("ci", &good));
+	good.audience = "https://keeper.test/api";
+	refused(REASON_TOKEN_AUDIENCE, send(&good));
+	/* even where a roster was made that says so */
+	good.claims = GOOD ",\"jti\":\"lax\"";
+	ask("ci-lax", "build1");
+	refused(REASON_TOKEN_AUDIENCE, send(&good));
+	refused(REASON_TOKEN_AUDIENCE, call("ci-lax", &good));
+	ask("ci-lost", "build1");
+	good.audience = "https://keeper.test/request/sha256:any";
+	refused(REASON_TOKEN_AUDIENCE, send(&good));
+}
+
+static void callers_are_held_against_the_roster(void **state)
+{
+	AUTO(buf) struct buf token;
+
+	(void)state;
+	good.audience = "https://keeper.test/api";
+	make(&good, &token);
+	refused(REASON_TOKEN_ISSUER, call("ci-other", &good));
+	refused(REASON_TOKEN_AUDIENCE, call("ci-host", &good));
+	refused(REASON_WHO_PERSON, call("alice", &good));
+	refused(REASON_WHO_PERSON, call("NOBODY!", &good));
+	refused(REASON_TOKEN_FORM, call_by("ci", view_str("eyJ")));
+	token.ptr[token.len - 5] ^= 1;
+	refused(REASON_TOKEN_SIGNATURE, call_by("ci", buf_view(&token)));
+	good.key = other;
+	refused(REASON_TOKEN_SIGNATURE, call("ci", &good));
+	good.key = issuer;
+	good.age = 331;
+	refused(REASON_TOKEN_TIME, call("ci", &good));
+	good.age = 0;
+	good.claims = ",\"repository_id\":1235,\"ref_protected\":true";
+	refused(REASON_TOKEN_MATCH, call("ci", &good));
+	good.claims = ",\"repository_id\":1234,\"ref_protected\":false";
+	refused(REASON_TOKEN_MATCH, call("ci", &good));
+	good.claims = GOOD;
+	take_roster(true);
+	refused(REASON_TOKEN_MATCH, call("ci", &good));
+	take_roster(false);
+	assert_int_equal(KEEPER_R_JSON, call("ci", &good));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +573,9 @@ int main(void)
 		T(hosts_are_left_out_by_bound_jobs_alone),
 		T(actors_do_not_approve_their_own_jobs),
 		T(tokens_are_weighed_by_the_roster_in_force),
+		T(a_call_shows_whose_token_it_is),
+		T(calls_and_requests_have_tokens_of_their_own),
+		T(callers_are_held_against_the_roster),
 	};
 
 	(void)fresh;

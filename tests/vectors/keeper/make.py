@@ -36,6 +36,7 @@ messages = {
     "15-evidence": digest(9) + string("caf\u00e9.deb".encode()),
     "16-counted": digest(9),
     "20-jwks": string(b"https://issuer.example") + string(b'{"keys":[]}'),
+    "25-caller": string(b"ci-release") + string(b"eyJ.e30.AA"),
     "128-r-error": string(b"who.self") + string(b"carol asked for it herself"),
     "129-r-hello": u16(1) + string(b"keeper.example") + string(b"keeper.example+0123abcd+AAAA") + u64(3) + u64(4)
     + digest(1) + digest(2) + u64(48121) + u64(NOW),
