@@ -8,7 +8,7 @@
 #include "prog/agent/prober.h"
 
 /* Request headers that reach the server. Greatseal-Claims, which is ours to make, is not one. */
-static const char *const passed[] = {"Authorization"};
+static const char *const passed[] = {"Authorization", "Greatseal-Service"};
 #define PASSED (sizeof(passed) / sizeof(passed[0]))
 
 struct relay {

@@ -10,6 +10,7 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/model/call.h"
 #include "lib/model/change.h"
+#include "prog/server/bearer.h"
 
 #define ROSTER_SECONDS 2   /* how long a copy is used before the keeper is asked again */
 #define NONCES_MAX 262144u /* in one generation; then calls wait for the next */
@@ -391,6 +392,8 @@ rc auth_check(struct call_ctx *c, struct nonces *n, bool upload)
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	if (header == NULL)
 		return call_refuse(c, REASON_CALL_AUTH, "the call is not signed");
+	if (bearer_is_like(header))
+		return bearer_check(c, header);
 	if (!rc_is_ok(call_header_parse(view_str(header), &call, &sig, &f)))
 		return call_refuse(c, REASON_CALL_AUTH, "Authorization: %s", f.text);
 	call.method = view_str(c->method);
@@ -424,8 +427,8 @@ rc auth_body(struct call_ctx *c, bool upload)
 {
 	struct digest body;
 
-	if (upload)
-		return OK; /* the path names the digest of the whole */
+	if (upload || c->is_bearer)
+		return OK; /* the path names the digest of the whole; a token covers no body */
 	body = digest_of(c->body);
 	if (!digest_is_equal(&c->signed_body, &body))
 		return call_refuse(c, REASON_CALL_AUTH, "the signature is over another body");

@@ -1,4 +1,5 @@
-/* auth - who calls: the signature over each call, by a key of the roster, fresh and once only.
+/* auth - who calls: the signature over each call, by a key of the roster, fresh and once only; or a
+ * service's token (bearer.h).
  *
  * Owns: the roster's copy, the memory of nonces (it survives restarts; where it may not
  * have, across a loss of power, older calls are refused). Must not own: what a person
@@ -17,7 +18,8 @@ void nonces_end(struct nonces *n);
 void nonces_free(struct nonces *n);
 
 /* Fills c->person and c->signed_body from the headers alone. Refuses with call.auth, call.time,
- * call.replay, keeper.unavailable. Upload routes are signed without a body digest. */
+ * call.replay, keeper.unavailable, and as bearer_check. Upload routes are signed without a body
+ * digest. */
 MUST rc auth_check(struct call_ctx *c, struct nonces *n, bool upload);
 /* The body is the one that was signed. Refuses with call.auth. */
 MUST rc auth_body(struct call_ctx *c, bool upload);

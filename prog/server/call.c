@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/base/num.h"
 #include "lib/codec/base64.h"
@@ -140,4 +141,23 @@ rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, enum ke
 	if (ret->type == KEEPER_R_ERROR && rc_is_ok(keeper_get_error(buf_view(&ret->body), &error)))
 		return call_refuse(c, error.reason, "%s", error.text);
 	return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper answered something unexpected");
+}
+
+bool call_rate_take(struct call_ctx *c)
+{
+	uint8_t address[16];
+	size_t len = http_address(c->exchange, address);
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return open_rate_take(&c->server->open_rate, view_of(address, len),
+			      (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+void call_rate_give(struct call_ctx *c)
+{
+	uint8_t address[16];
+	size_t len = http_address(c->exchange, address);
+
+	open_rate_give(&c->server->open_rate, view_of(address, len));
 }

@@ -1,6 +1,5 @@
 /* hosts - enrolment and renewal passed on to the keeper, and what it knows of hosts. */
 #include <string.h>
-#include <time.h>
 
 #include "lib/model/enrolment.h"
 #include "prog/server/routes.h"
@@ -48,13 +47,7 @@ static rc read_parts(struct call_ctx *c, enum keeper_type type, struct parts *p)
 /* Nobody has signed the call, and each costs the keeper a verification. */
 static rc check_rate(struct call_ctx *c)
 {
-	uint8_t address[16];
-	size_t len = http_address(c->exchange, address);
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	if (open_rate_take(&c->server->open_rate, view_of(address, len),
-			   (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000))
+	if (call_rate_take(c))
 		return OK;
 	return call_refuse(c, REASON_CALL_LIMIT,
 			   "more than %u enrolments and renewals from one address",

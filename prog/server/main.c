@@ -320,6 +320,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 	raise_files();
 	(void)pthread_mutex_init(&s.lock, NULL);
 	open_rate_init(&s.open_rate);
+	bearers_init(&s.bearers);
 	r = sandbox_harden(&f);
 	if (rc_is_ok(r))
 		r = dir_open(s.conf.data, &s.data_fd, &f);

@@ -60,3 +60,16 @@ bool open_rate_take(struct open_rate *r, struct view address, int64_t now_ms)
 	(void)pthread_mutex_unlock(&r->lock);
 	return ok;
 }
+
+void open_rate_give(struct open_rate *r, struct view address)
+{
+	uint8_t key[OPEN_RATE_KEY];
+
+	key_of(address, key);
+	(void)pthread_mutex_lock(&r->lock);
+	/* Its row may have made room meanwhile; then there is nothing to be taken back. */
+	for (size_t i = 0; i < r->count; i++)
+		if (memcmp(r->rows[i].key, key, OPEN_RATE_KEY) == 0)
+			r->rows[i].debt_until -= OPEN_RATE_MS;
+	(void)pthread_mutex_unlock(&r->lock);
+}

@@ -33,5 +33,7 @@ void open_rate_release(struct open_rate *r);
 /* Counts a call from the address (4 or 16 bytes, network order; others are one address together).
  * false: too many. */
 bool open_rate_take(struct open_rate *r, struct view address, int64_t now_ms);
+/* Takes back a call that was counted: it turned out to be one that does not count. */
+void open_rate_give(struct open_rate *r, struct view address);
 
 #endif

@@ -17,6 +17,7 @@
 #include "lib/net/http_server.h"
 #include "lib/net/http_target.h"
 #include "lib/store/store.h"
+#include "prog/server/bearers.h"
 #include "prog/server/keeper_client.h"
 #include "prog/server/open_rate.h"
 
@@ -53,8 +54,9 @@ struct server {
 	struct keeper_client *keeper;
 	struct http_server *http;
 	struct tasks *tasks;
-	struct open_rate open_rate; /* of enrolments and renewals */
-	struct room *room;	    /* bytes kept in the data directory */
+	struct open_rate open_rate; /* of enrolments, renewals and tokens that are not good */
+	struct bearers bearers;
+	struct room *room; /* bytes kept in the data directory */
 	struct digest pin;
 	int data_fd;	      /* data directory */
 	int public_fd;	      /* the log's directory, or -1 until it is there */
@@ -90,6 +92,7 @@ struct call_ctx {
 	bool parked;		   /* the answer comes later */
 	struct digest waits_for;   /* the request whose change unparks it */
 	struct digest signed_body; /* the digest that the call's signature covers */
+	bool is_bearer;		   /* by a token, which covers no body */
 	bool headers_only;	   /* the body has not been read yet */
 	bool wants_slow;	   /* to be run again where slow calls run */
 	bool in_slow;
@@ -110,6 +113,11 @@ MUST rc call_digest(struct call_ctx *c, size_t segment, struct digest *ret);
 /* Decimal query parameter, or the fallback. Refuses with call.form. */
 MUST rc call_number(struct call_ctx *c, const char *name, uint64_t max, uint64_t fallback,
 		    uint64_t *ret);
+
+/* Counts a call that nobody has signed for its address (open_rate.h); false: too many. */
+bool call_rate_take(struct call_ctx *c);
+/* It was one by somebody who is known after all. */
+void call_rate_give(struct call_ctx *c);
 
 /* Sends a frame to the keeper. Refuses with keeper.unavailable, or with the reason in an R_ERROR;
  * the answer is of type want or want2. */

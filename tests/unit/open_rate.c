@@ -34,6 +34,9 @@ static void one_address(void **state)
 	assert_int_equal(taken(a, 6000, 10), 1);
 	assert_int_equal(taken(a, 9000, 10), 3);
 	assert_int_equal(taken(a, 1000000, 1000), OPEN_RATE_BURST);
+	open_rate_give(&rate, view_of(mapped, 16));
+	open_rate_give(&rate, view_of("\x7f\0\0\1", 4));
+	assert_int_equal(taken(a, 1000000, 10), 1);
 	assert_int_equal(taken(view_of("", 0), 5000, 1000), OPEN_RATE_BURST);
 	open_rate_release(&rate);
 }
