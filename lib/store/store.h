@@ -31,7 +31,7 @@ struct store_request {
 	uint64_t seq; /* order of arrival; chosen by the store */
 	unix_time created;
 	struct name requester;
-	struct name host;
+	struct name host; /* empty: none */
 	struct name key;
 	unix_time not_before;
 	unix_time deadline;

@@ -268,7 +268,8 @@ static rc read_request(sqlite3_stmt *st, struct store_request *r)
 	r->seq = column_u64(st, 1);
 	r->created = (unix_time)column_u64(st, 2);
 	TRY(column_name(st, 3, &r->requester));
-	TRY(column_name(st, 4, &r->host));
+	if (sqlite3_column_bytes(st, 4) > 0) /* none: a job that a token vouches for */
+		TRY(column_name(st, 4, &r->host));
 	TRY(column_name(st, 5, &r->key));
 	r->not_before = (unix_time)column_u64(st, 6);
 	r->deadline = (unix_time)column_u64(st, 7);

@@ -6,13 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/crypt/jwt.h"
 #include "lib/model/call.h"
 #include "lib/model/statement.h"
 #include "lib/net/https_client.h"
 #include "prog/cli/encode.h"
+#include "prog/cli/job.h"
 #include "prog/cli/shown.h"
 
 #define WAIT_PATIENCE 120
+#define AUTHORIZATION_MAX (16 + JWT_BYTES_MAX + 1) /* a call's signature is smaller */
+_Static_assert(AUTHORIZATION_MAX > CALL_HEADER_MAX + 64, "holds both kinds");
 
 struct api {
 	struct https_client *client;
@@ -67,8 +71,20 @@ struct outgoing {
 	bool upload; /* the body is named by the path, not signed again */
 };
 
+/* "Authorization: Bearer TOKEN": the same for every call. */
+static rc show_token(struct cli *c, struct buf *out)
+{
+	struct view token;
+
+	TRY(job_call_token(c, &token));
+	buf_put_str(out, "Authorization: Bearer ");
+	buf_put_view(out, token);
+	(void)buf_cstr(out);
+	return rc_is_ok(buf_done(out)) ? OK : cli_problem(c, RC_USAGE, "", "the token is too long");
+}
+
 /* "Authorization: Greatseal ..." for the call. */
-static rc authorize(struct cli *c, const struct api *a, const struct outgoing *o, struct buf *out)
+static rc sign_call(struct cli *c, const struct api *a, const struct outgoing *o, struct buf *out)
 {
 	struct call call = {
 		.method = view_str(o->method),
@@ -162,20 +178,47 @@ static rc server_problem(struct cli *c, const struct https_answer *answer)
 	return RC(code);
 }
 
+/* Who calls, as headers of the call. */
+struct credentials {
+	struct secret mem;
+	char service[sizeof("Greatseal-Service: ") + NAME_MAX_LEN];
+};
+
+static void credentials_release(struct credentials *k)
+{
+	secret_release(&k->mem);
+}
+AUTO_DEFINE(credentials, struct credentials, credentials_release)
+
+static rc authorize(struct cli *c, const struct api *a, const struct outgoing *o,
+		    struct credentials *k, struct https_request *q)
+{
+	struct fault f = {0};
+	struct buf line;
+
+	CLI_TRY(c, &f, secret_new(&k->mem, AUTHORIZATION_MAX));
+	buf_init_fixed(&line, k->mem.ptr, k->mem.len);
+	TRY(job_asks(c) ? show_token(c, &line) : sign_call(c, a, o, &line));
+	q->headers[0] = (const char *)k->mem.ptr;
+	(void)snprintf(k->service, sizeof(k->service), "Greatseal-Service: %s", c->config.person.s);
+	if (job_asks(c))
+		q->headers[1] = k->service;
+	return OK;
+}
+
 /* Sends one call; q has the body and sink already. */
 static rc send(struct cli *c, struct api *a, const struct outgoing *o, struct https_request *q,
 	       struct https_answer *answer)
 {
-	AUTO(buf) struct buf header = {0};
+	AUTO(credentials) struct credentials k = {0};
 	struct fault f = {0};
 	size_t headers = 0;
 	rc r;
 
-	buf_init(&header, CALL_HEADER_MAX + 64);
-	if (!o->open) {
-		TRY(authorize(c, a, o, &header));
-		q->headers[headers++] = (const char *)header.ptr;
-	}
+	if (!o->open)
+		TRY(authorize(c, a, o, &k, q));
+	while (q->headers[headers] != NULL)
+		headers++;
 	if (o->body.len > 0)
 		q->headers[headers++] = "Content-Type: application/json";
 	q->method = o->method;
@@ -243,6 +286,7 @@ rc api_json(struct cli *c, const struct api_call *call, json_t **ret, const char
 	}
 	q.body = o.body;
 	r = send(c, a, &o, &q, &answer);
+	secret_wipe(body, o.body.len); /* a token may be in it */
 	free(body);
 	TRY(r);
 	return parse_json(c, &answer, call->exact, ret);

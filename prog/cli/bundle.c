@@ -36,7 +36,7 @@ static const struct {
 	FIELD("host_enrolment_entry", enrolment_entry, LEAF_BYTES_MAX, true),
 	FIELD("host_enrolment_proof", enrolment_proof, PROOF_FILE_MAX, true),
 	FIELD("host_enrolment_signature", enrolment.sig, SSHSIG_BLOB_MAX, true),
-	FIELD("host_signature", host_sig, SVID_PROOF_MAX, false),
+	FIELD("host_signature", host_sig, SVID_PROOF_MAX, true),
 	FIELD("issue_entry", issue_entry, LEAF_BYTES_MAX, false),
 	FIELD("issue_proof", issue_proof, PROOF_FILE_MAX, false),
 	FIELD("policy", policy, DOCUMENT_BYTES_MAX, true),

@@ -9,6 +9,7 @@
 #include "lib/net/svidsigner.h"
 #include "prog/cli/api.h"
 #include "prog/cli/config.h"
+#include "prog/cli/job.h"
 #include "prog/cli/shown.h"
 
 extern char **environ;
@@ -46,6 +47,9 @@ rc cli_config(struct cli *c)
 				   "there is no client configuration at %s", c->config.path);
 	if (!rc_is_ok(r))
 		return cli_fault(c, r, &f);
+	TRY(job_options(c, c->args, &c->config));
+	if (!rc_is_ok(config_check(&c->config, &f)))
+		return cli_problem(c, RC_USAGE, "", "%s", f.text);
 	c->config_loaded = true;
 	return OK;
 }
@@ -96,6 +100,10 @@ rc cli_person_key(struct cli *c, struct sshsigner **ret)
 	rc r;
 
 	TRY(cli_config(c));
+	if (job_asks(c))
+		return cli_problem(c, RC_USAGE, "use a configuration with a key",
+				   "%s asks by tokens, and this must be signed by a key",
+				   c->config.person.s);
 	if (c->person_key == NULL) {
 		r = cli_open_key(c->config.key, &c->person_key, &f);
 		if (!rc_is_ok(r))
@@ -152,9 +160,11 @@ rc cli_host_sign(struct cli *c, enum statement_kind kind, struct view statement,
 void cli_release(struct cli *c)
 {
 	api_close(c->api);
+	job_free(c->job);
 	sshsigner_free(c->person_key);
 	sshsigner_free(c->host_key);
 	c->api = NULL;
+	c->job = NULL;
 	c->person_key = NULL;
 	c->host_key = NULL;
 }

@@ -41,12 +41,16 @@ struct config {
 	char key[PATH_MAX];
 	struct name host; /* empty s: none */
 	char host_key[PATH_MAX];
-	char svid_dir[PATH_MAX]; /* of a host with a SPIFFE ID, instead of host_key */
+	char svid_dir[PATH_MAX];   /* of a host with a SPIFFE ID, instead of host_key */
+	char oidc[16];		   /* "github": asks by tokens that its runner gives; see job.h */
+	char oidc_ca[PATH_MAX];	   /* PEM roots for the token service; empty: the system's */
+	char token_file[PATH_MAX]; /* or by one that the job has in a file */
 	char origin[ORIGIN_MAX + 1];
 	char vkey[512];
 };
 
 struct api;
+struct job;
 struct https_progress;
 
 struct cli {
@@ -57,6 +61,7 @@ struct cli {
 	struct config config;
 	bool config_loaded;
 	struct api *api;
+	struct job *job;		    /* its tokens, once they are wanted */
 	const struct https_progress *watch; /* looks on during calls, or NULL; see wait.h */
 	struct sshsigner *person_key;
 	struct sshsigner *host_key;

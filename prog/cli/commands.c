@@ -23,6 +23,10 @@
 
 const struct option global_options[] = {
 	{"config", "FILE", "the client configuration", false},
+	{"service", "NAME", "who asks, in a CI job: a service of the roster", false},
+	{"oidc", "github", "by tokens of this CI system, in place of a key", false},
+	{"oidc-ca", "FILE", "PEM roots for its token service (default: the system's)", false},
+	{"token-file", "FILE", "or by the token in this file", false},
 	{"json", NULL, "one JSON value on standard output", false},
 	{"quiet", NULL, "no talk on standard error", false},
 	{"help", NULL, "this text", false},
@@ -264,7 +268,9 @@ static const struct option help_options[] = {{"man", NULL, "greatseal(1) for man
 const struct command command_table[] = {
 	{"init-client", "", "Write the client configuration",
 	 "Connects to the server over the pinned key, learns the log's origin and key, and writes\n"
-	 "the configuration. Later commands refuse a server or log that is not the same.",
+	 "the configuration. Later commands refuse a server or log that is not the same. "
+	 "--service,\n"
+	 "--oidc, --oidc-ca and --token-file are kept in it, for the commands of a CI job.",
 	 init_options, 0, 0, cmd_init_client},
 	{"submit", "FILE...", "Ask for signatures",
 	 "Hashes the files, signs the request with your key and this machine's, uploads, and "
@@ -275,7 +281,8 @@ const struct command command_table[] = {
 	 "As submit --wait. Survives restarts of the server. Exit code 3 says that it is not "
 	 "signed\n"
 	 "yet: the time of --timeout is over, SIGINT or SIGTERM came, or --no-wait. The request\n"
-	 "stands, and the same command run again joins it.",
+	 "stands, and the same command run again joins it. A CI job asks with --oidc or\n"
+	 "--token-file as --service; with a token for the request alone it needs no host.",
 	 sign_options, 1, -1, cmd_sign},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
 	{"search", "FILE | SHA256", "Requests in which a file occurs",

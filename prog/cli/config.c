@@ -25,11 +25,14 @@ static const struct {
 	FIELD("host", host.s, false),
 	FIELD("host_key", host_key, false),
 	FIELD("key", key, false),
+	FIELD("oidc", oidc, false),
+	FIELD("oidc_ca", oidc_ca, false),
 	FIELD("origin", origin, true),
 	FIELD("person", person.s, true),
 	FIELD("pin", pin, true),
 	FIELD("server", server, true),
 	FIELD("svid_dir", svid_dir, false),
+	FIELD("token_file", token_file, false),
 	FIELD("vkey", vkey, true),
 };
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))

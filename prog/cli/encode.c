@@ -12,7 +12,7 @@ rc json_put_base64(struct cli *c, json_t *object, const char *name, struct view 
 	base64_put(BASE64_STD, bytes, &text);
 	if (!rc_is_ok(buf_done(&text)))
 		return cli_problem(c, RC_NOMEM, "", "no memory");
-	value = json_stringn((const char *)text.ptr, text.len);
+	value = json_stringn(text.len == 0 ? "" : (const char *)text.ptr, text.len);
 	failed = name != NULL ? json_object_set_new(object, name, value)
 			      : json_array_append_new(object, value);
 	return failed != 0 ? cli_problem(c, RC_NOMEM, "", "no memory") : OK;

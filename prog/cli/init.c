@@ -12,6 +12,7 @@
 #include "lib/net/tls.h"
 #include "prog/cli/api.h"
 #include "prog/cli/config.h"
+#include "prog/cli/job.h"
 
 static rc copy(struct cli *c, const char *option, const char *value, char *out, size_t cap)
 {
@@ -131,12 +132,15 @@ static rc from_options(struct cli *c, const struct args *a)
 	TRY(copy_path(c, "svid-dir", args_value(a, "svid-dir"), g->svid_dir));
 	TRY(copy_path(c, "client-cert", args_value(a, "client-cert"), g->client_cert));
 	TRY(copy_path(c, "client-key", args_value(a, "client-key"), g->client_key));
+	TRY(job_options(c, a, g));
+	TRY(copy_path(c, "token-file", args_value(a, "token-file"), g->token_file));
+	TRY(copy_path(c, "oidc-ca", args_value(a, "oidc-ca"), g->oidc_ca));
 	if (g->agent[0] != '\0')
 		TRY(ask_agent(c));
 	if (g->server[0] == '\0' || g->pin[0] == '\0' || g->person.s[0] == '\0')
 		return cli_problem(c, RC_USAGE,
 				   "ask the server's administrator for address and pin",
-				   "--server, --pin and --person are needed");
+				   "--server, --pin and --person (or --service) are needed");
 	if (g->host_key[0] != '\0' && g->svid_dir[0] != '\0')
 		return cli_problem(c, RC_USAGE, "",
 				   "the roster knows a host by its key or by its SPIFFE ID: either "

@@ -12,6 +12,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
 #include "lib/codec/base64.h"
+#include "lib/crypt/jwt.h"
 #include "lib/crypt/spiffe.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/statement.h"
@@ -20,9 +21,12 @@
 #include "prog/cli/encode.h"
 #include "prog/cli/fetch.h"
 #include "prog/cli/files.h"
+#include "prog/cli/job.h"
 #include "prog/cli/wait.h"
 
 #define DEADLINE_DEFAULT (7 * 86400)
+#define PROOF_MAX JWT_BYTES_MAX
+_Static_assert(PROOF_MAX >= SSHSIG_BLOB_MAX, "holds a signature, or a token");
 
 struct batch {
 	struct local_file *files;
@@ -162,10 +166,17 @@ static rc encode_request(struct cli *c, const struct batch *b, struct request *r
 	return rc_is_ok(result) ? OK : cli_fault(c, result, &f);
 }
 
-static rc sign_twice(struct cli *c, struct view statement, struct buf *requester, struct buf *host)
+/* By who asks and where they are; a job may be where no host is known. */
+static rc prove(struct cli *c, struct view statement, struct buf *requester, struct buf *host)
 {
+	struct digest id = digest_of(statement);
 	struct sshsigner *person_key;
 
+	if (job_asks(c)) {
+		if (c->config.host.s[0] != '\0')
+			TRY(cli_host_sign(c, STATEMENT_HOST, statement, host));
+		return job_request_token(c, &id, requester);
+	}
 	TRY(cli_person_key(c, &person_key));
 	TRY(cli_host_sign(c, STATEMENT_HOST, statement, host));
 	return cli_sign(c, person_key, statement_info(STATEMENT_REQUEST)->ns, statement, requester);
@@ -266,14 +277,17 @@ static rc find_pending(struct cli *c, struct view statement, char out[DIGEST_HEX
 
 static rc send_request(struct cli *c, struct view statement, json_t **ret)
 {
-	AUTO(buf) struct buf requester = {0};
+	AUTO(secret) struct secret mem = {0};
 	AUTO(buf) struct buf host = {0};
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body};
+	struct buf requester;
+	struct fault f = {0};
 
-	buf_init(&requester, SSHSIG_BLOB_MAX);
+	CLI_TRY(c, &f, secret_new(&mem, PROOF_MAX));
+	buf_init_fixed(&requester, mem.ptr, mem.len);
 	buf_init(&host, SVID_PROOF_MAX);
-	TRY(sign_twice(c, statement, &requester, &host));
+	TRY(prove(c, statement, &requester, &host));
 	TRY(json_put_base64(c, body, "statement", statement));
 	TRY(json_put_base64(c, body, "requester_signature", buf_view(&requester)));
 	TRY(json_put_base64(c, body, "host_signature", buf_view(&host)));
@@ -294,7 +308,7 @@ static rc make_wish(struct cli *c, const struct args *a, const struct batch *b,
 	(void)snprintf(wish->origin, sizeof(wish->origin), "%s", c->config.origin);
 	wish->requester = c->config.person;
 	wish->host = c->config.host;
-	if (wish->host.s[0] == '\0') {
+	if (wish->host.s[0] == '\0' && !job_asks(c)) {
 		struct sshsigner *ignored;
 
 		return cli_host_key(c, &ignored);

@@ -5,9 +5,11 @@
 #include <time.h>
 
 #include "lib/base/num.h"
+#include "lib/model/reason.h"
 #include "lib/net/https_client.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/job.h"
 
 #define POLL_SECONDS 25
 #define RETRY_MAX_SECONDS 8
@@ -99,6 +101,13 @@ static bool is_away(rc r)
 	return r.code == RC_PEER || r.code == RC_BUSY || r.code == RC_IO;
 }
 
+/* A job's own, and there is no newer one: as if the time were over. */
+static bool token_has_ended(const struct cli *c, rc r)
+{
+	return r.code == RC_DENIED && job_asks(c) &&
+	       strcmp(c->problem.code, reason_id(REASON_TOKEN_TIME)) == 0;
+}
+
 /* One long poll. */
 static rc poll_once(struct cli *c, const char *request, uint64_t seconds, json_int_t *version,
 		    json_t **status)
@@ -142,6 +151,10 @@ static rc follow(struct cli *c, struct watch *w, uint64_t timeout, json_t **stat
 			now = clock_now(&clock_system);
 			continue;
 		}
+		if (token_has_ended(c, r)) {
+			cli_say(c, "%s", c->problem.text);
+			break;
+		}
 		TRY(r);
 		retry = 1;
 		/* One more look when the time is over: what the deadline does to it, no event
@@ -181,7 +194,8 @@ void wait_say(const struct cli *c, const char *request, enum wait_end end)
 	cli_say(c,
 		"%s: the request stands\n"
 		"  to go on:        run the same command again; it joins the request\n"
-		"  when it is done: greatseal fetch %.16s\n"
-		"  to take it back: greatseal cancel %.16s",
-		why[end], request, request);
+		"  when it is done: greatseal fetch %.16s",
+		why[end], request);
+	if (!job_asks(c)) /* a cancellation is signed by a key */
+		cli_say(c, "  to take it back: greatseal cancel %.16s", request);
 }

@@ -106,7 +106,8 @@ void wish_print(const struct cli *c, const struct wish *w, bool all)
 	(void)printf("request     %s\n  compare     %s%s%s\n", w->id, cli_bold(c), code,
 		     cli_plain(c));
 	(void)printf("  key         %s (%.16s)\n", r->key.s, fingerprint);
-	(void)printf("  requester   %s\n  from host   %s\n", r->requester.s, r->host.s);
+	(void)printf("  requester   %s\n  from host   %s\n", r->requester.s,
+		     r->host.s[0] != '\0' ? r->host.s : "none: a job, by a token for this request");
 	(void)printf("  log         %s\n", r->origin);
 	print_time("not before", r->not_before);
 	print_time("deadline", r->deadline);

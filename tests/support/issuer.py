@@ -2,9 +2,10 @@
 """An OpenID issuer for tests: issuer.py DIR, which has cert.pem, key.pem (TLS) and signer.pem (RSA).
 
 Prints https://127.0.0.1:PORT, which is the issuer. DIR/mode says how it behaves now: good, huge, slow,
-redirect, html, duplicate, twice, plain, other, gone. DIR/set.json, if there, is the key set in place of
+redirect, html, duplicate, twice, plain, other, gone, away (no tokens), empty (an answer without one). DIR/set.json, if there, is the key set in place of
 signer's own. GET /token?audience=A with "Authorization: bearer secret" gives a token as GitHub's runner
-service does: DIR/claims.json, and A as aud. Ends with its standard input.
+service does: DIR/claims.json, and A as aud; DIR/asked has a line for each: audience and token. Ends with its
+standard input.
 """
 import base64
 import hashlib
@@ -84,8 +85,13 @@ class Issuer(http.server.BaseHTTPRequestHandler):
         if at.path == "/token":
             if self.headers.get("Authorization", "").lower() != "bearer secret":
                 return self.say(401, "no")
+            if mode in ("away", "empty"):
+                return self.say(503 if mode == "away" else 200, "{}")
             audience = urllib.parse.parse_qs(at.query).get("audience", ["https://github.com/acme"])[0]
-            return self.say(200, json.dumps({"count": 1, "value": token(audience)}))
+            value = token(audience)
+            with open(os.path.join(where, "asked"), "a") as f:
+                f.write(f"{audience} {value}\n")
+            return self.say(200, json.dumps({"count": 1, "value": value}))
         if mode == "gone":
             return self.say(503, "later")
         if mode == "redirect":
