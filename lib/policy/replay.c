@@ -58,9 +58,35 @@ static struct host_fact host_of(const struct replaying *r)
 				  .klass = host->enrol ? host->least : HOST_SOFTWARE};
 }
 
+/* Those of the requester for the key that hold at that time. */
+static rc weigh_grants(const struct replaying *r, unix_time at,
+		       struct grant_fact facts[REPLAY_GRANTS_LIVE], size_t *ret_count)
+{
+	const struct request *q = r->q->request;
+
+	for (size_t i = 0; i < r->w->grant_count && *ret_count < REPLAY_GRANTS_LIVE; i++) {
+		const struct replay_grant *g = &r->w->grants[i];
+		const struct grant grant = {.change = &g->change,
+					    .statement = g->statement,
+					    .given = g->given,
+					    .voters = g->voters,
+					    .voter_count = g->voter_count};
+		enum reason why;
+
+		if (!name_is_equal(&g->change.key, &q->key) ||
+		    !name_is_equal(&g->change.person, &q->requester) ||
+		    (g->ended != 0 && at >= g->ended))
+			continue;
+		TRY(grant_weigh(r->w->policy, r->w->roster, &grant, at, &why, &facts[*ret_count]));
+		*ret_count += why == REASON_NONE;
+	}
+	return OK;
+}
+
 static rc decide(const struct replaying *r, unix_time at, struct decision *ret)
 {
 	const struct replay_request *q = r->q;
+	struct grant_fact grants[REPLAY_GRANTS_LIVE];
 	struct facts facts = {.request = q->request,
 			      .key_fingerprint = q->request->key_fingerprint,
 			      .key_known = true,
@@ -71,8 +97,10 @@ static rc decide(const struct replaying *r, unix_time at, struct decision *ret)
 			      .now = at,
 			      .zones = r->w->zones,
 			      .without_rates = true,
-			      .without_evidence = true};
+			      .without_evidence = true,
+			      .grants = grants};
 
+	TRY(weigh_grants(r, at, grants, &facts.grant_count));
 	for (size_t i = 0; i < q->approval_count && r->rule_count > 0; i++) {
 		const struct replay_approval *a = &q->approvals[i];
 
@@ -82,7 +110,9 @@ static rc decide(const struct replaying *r, unix_time at, struct decision *ret)
 			r->approvals[facts.approval_count++] =
 				fact_of(a, a->bound ? &a->rule : &r->digests[k]);
 	}
-	return evaluate(r->w->policy, r->w->roster, &facts, ret);
+	TRY(evaluate(r->w->policy, r->w->roster, &facts, ret));
+	ret->grant = NULL; /* the facts do not outlive this call */
+	return OK;
 }
 
 rc replay_decide(const struct replay_world *w, const struct replay_request *q, unix_time at,

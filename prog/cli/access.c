@@ -142,8 +142,7 @@ static bool is_wanted(const json_t *row, const char *key, const char *person)
 	       (person[0] == '\0' || strcmp(json_text(row, "person"), person) == 0);
 }
 
-/* All that is granted, ended and pending, of that key and person unless those are "". */
-static rc collect(struct cli *c, const char *key, const char *person, json_t *all)
+rc access_collect(struct cli *c, const char *key, const char *person, json_t *all)
 {
 	const struct api_call get = {.method = "GET"};
 	json_int_t from = 0;
@@ -182,7 +181,7 @@ rc cmd_access_list(struct cli *c, const struct args *a)
 		TRY(take_name(c, "key", args_value(a, "key"), &key));
 	if (args_value(a, "person") != NULL)
 		TRY(take_name(c, "person", args_value(a, "person"), &person));
-	TRY(collect(c, key.s, person.s, all));
+	TRY(access_collect(c, key.s, person.s, all));
 	if (cli_print_json(c, value))
 		return OK;
 	json_array_foreach(all, i, row) print_row(c, row);
@@ -211,7 +210,7 @@ static rc find(struct cli *c, const char *id, json_t **ret, struct access_change
 	if (strlen(id) < 8 || strlen(id) > 64 || strspn(id, "0123456789abcdef") != strlen(id))
 		return cli_problem(c, RC_USAGE, "greatseal access list",
 				   "%s: access is named by 8 to 64 hex digits", id);
-	TRY(collect(c, "", "", all));
+	TRY(access_collect(c, "", "", all));
 	json_array_foreach(all, i, row) if (strncmp(json_text(row, "grant"), id, strlen(id)) == 0)
 	{
 		/* pending and denied is denied */

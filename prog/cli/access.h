@@ -12,6 +12,9 @@ rc cmd_access_show(struct cli *c, const struct args *a);
 rc cmd_access_deny(struct cli *c, const struct args *a);
 rc cmd_access_revoke(struct cli *c, const struct args *a);
 
+/* Appends the rows of all that is granted, ended and pending, of that key and person unless those
+ * are "". */
+MUST rc access_collect(struct cli *c, const char *key, const char *person, json_t *all);
 /* What the statement says, for people. */
 void access_print(const struct cli *c, const struct access_change *change);
 

@@ -7,6 +7,7 @@
 #include "lib/codec/base64.h"
 #include "prog/cli/api.h"
 #include "prog/cli/policy_file.h"
+#include "prog/cli/replay_grants.h"
 #include "prog/cli/zones.h"
 
 #define ROWS_MAX 1000000u /* of one replay: a server that never ends is given up */
@@ -100,6 +101,7 @@ struct replaying {
 	json_t *changed;
 	json_int_t decided;
 	json_int_t outcomes;
+	bool cut;
 };
 
 static rc replay_row(const struct replay_pair *p, const struct logged *l, struct replaying *r)
@@ -139,6 +141,9 @@ static rc replay_page(struct cli *c, const struct replay_pair *p, const json_t *
 	{
 		AUTO(logged) struct logged l = {0};
 
+		r->cut = p->most > 0 && r->decided >= (json_int_t)p->most;
+		if (r->cut)
+			return OK;
 		if (!rc_is_ok(read_row(row, &l)))
 			return cli_problem(c, RC_PEER, "",
 					   "the server's history: a row that is no request");
@@ -169,16 +174,22 @@ static rc next_page(struct cli *c, const json_t *page, uint64_t *cursor)
 	return OK;
 }
 
-rc replay_run(struct cli *c, const struct replay_pair *p, json_t **ret)
+rc replay_run(struct cli *c, const struct replay_pair *pair, json_t **ret)
 {
 	const struct api_call get = {.method = "GET", .exact = true};
+	AUTO(replay_grants) struct replay_grants granted_before = {0};
+	AUTO(replay_grants) struct replay_grants granted_after = {0};
 	AUTO(json) json_t *changed = json_array();
 	struct replaying r = {.changed = changed};
+	struct replay_pair copy = *pair;
+	const struct replay_pair *p = &copy;
 	char since[TIME_TEXT];
 	uint64_t cursor = 0;
 
 	if (!rc_is_ok(time_format(p->since, since)))
 		return cli_problem(c, RC_USAGE, "", "a time from 1970 to 9999");
+	TRY(replay_grants_load(c, "", "", p->since, &copy.before, &granted_before));
+	TRY(replay_grants_load(c, "", "", p->since, &copy.after, &granted_after));
 	do {
 		AUTO(json) json_t *page = NULL;
 
@@ -186,9 +197,10 @@ rc replay_run(struct cli *c, const struct replay_pair *p, json_t **ret)
 			     (unsigned long long)cursor));
 		TRY(replay_page(c, p, page, &r));
 		TRY(next_page(c, page, &cursor));
-	} while (cursor != 0);
-	*ret = json_pack("{s:O,s:I,s:I,s:s}", "changed", changed, "decided", r.decided, "outcomes",
-			 r.outcomes, "since", since);
+		r.cut |= cursor != 0 && p->most > 0 && r.decided >= (json_int_t)p->most;
+	} while (cursor != 0 && !r.cut);
+	*ret = json_pack("{s:O,s:b,s:I,s:I,s:s}", "changed", changed, "cut", r.cut, "decided",
+			 r.decided, "outcomes", r.outcomes, "since", since);
 	return *ret != NULL ? OK : cli_problem(c, RC_NOMEM, "", "no memory");
 }
 
@@ -208,29 +220,34 @@ static void print_verdict(const struct cli *c, const char *name, const json_t *v
 	(void)putchar('\n');
 }
 
-void replay_print(const struct cli *c, const json_t *replayed)
+void replay_print(const struct cli *c, const json_t *replayed, size_t rows)
 {
+	const json_t *changed = json_object_get(replayed, "changed");
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(replayed, "changed"), i, row)
+	json_array_foreach(changed, i, row)
 	{
+		if (rows > 0 && i == rows) {
+			(void)printf("... and %zu more, which --json shows\n",
+				     json_array_size(changed) - i);
+			break;
+		}
 		(void)printf("%s%.16s%s %s asks for %s, %s; %s\n", cli_bold(c),
 			     json_text(row, "request"), cli_plain(c), json_text(row, "requester"),
 			     json_text(row, "key"), json_text(row, "at"), json_text(row, "logged"));
 		print_verdict(c, "now", json_object_get(row, "before"));
 		print_verdict(c, "new", json_object_get(row, "after"));
 	}
-	(void)printf("%" JSON_INTEGER_FORMAT " requests since %s: %" JSON_INTEGER_FORMAT
+	(void)printf("%s%" JSON_INTEGER_FORMAT " requests since %s: %" JSON_INTEGER_FORMAT
 		     " would have another outcome, %zu another outcome, reason or rule\n",
+		     json_is_true(json_object_get(replayed, "cut")) ? "the newest " : "",
 		     json_number(replayed, "decided"), json_text(replayed, "since"),
-		     json_number(replayed, "outcomes"),
-		     json_array_size(json_object_get(replayed, "changed")));
+		     json_number(replayed, "outcomes"), json_array_size(changed));
 	(void)printf("Rates and evidence are taken as kept, approvals as given under each rule.\n");
 }
 
-/* "30d" back from now. */
-static rc read_since(struct cli *c, const char *text, unix_time *ret)
+rc replay_since(struct cli *c, const char *text, unix_time *ret)
 {
 	static const struct {
 		char unit;
@@ -265,7 +282,7 @@ rc cmd_policy_diff(struct cli *c, const struct args *a)
 
 	if (span == NULL)
 		return cli_problem(c, RC_USAGE, "", "say how far back: --replay 30d");
-	TRY(read_since(c, span, &p.since));
+	TRY(replay_since(c, span, &p.since));
 	TRY(policy_file_read(c, SOURCE_POLICY, a->words[0], &after));
 	if (roster != NULL)
 		TRY(policy_file_read(c, SOURCE_ROSTER, roster, &new_people));
@@ -282,6 +299,6 @@ rc cmd_policy_diff(struct cli *c, const struct args *a)
 	TRY(replay_run(c, &p, &replayed));
 	c->exit = json_number(replayed, "outcomes") > 0 ? EXIT_ERROR : EXIT_DONE;
 	if (!cli_print_json(c, replayed))
-		replay_print(c, replayed);
+		replay_print(c, replayed, 0);
 	return OK;
 }

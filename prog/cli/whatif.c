@@ -7,6 +7,7 @@
 #include "lib/policy/replay.h"
 #include "prog/cli/api.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/replay_grants.h"
 #include "prog/cli/zones.h"
 
 /* What decides. */
@@ -293,6 +294,7 @@ static void read_facts(const json_t *status, struct replay_request *q, json_t *o
 rc whatif_request(struct cli *c, const struct args *a, const struct wish *wish)
 {
 	const json_t *status = wish_status(wish);
+	AUTO(replay_grants) struct replay_grants granted = {0};
 	struct replay_request q = {.request = &wish->request};
 	AUTO(world) struct world w = {0};
 	AUTO(json) json_t *open = json_array();
@@ -314,6 +316,8 @@ rc whatif_request(struct cli *c, const struct args *a, const struct wish *wish)
 	read_facts(status, &q, open);
 	decide.policy = w.policy.policy;
 	decide.roster = w.roster.roster;
+	TRY(replay_grants_load(c, wish->request.key.s, wish->request.requester.s, t, &decide,
+			       &granted));
 	if (!rc_is_ok(replay_decide(&decide, &q, t, &d)))
 		return cli_problem(c, RC_LIMIT, "", "more people than a decision can weigh");
 	TRY(place(c, a, &w, &d, where));

@@ -1,7 +1,15 @@
 #!/usr/bin/env bash
 # What another policy would have made of what was asked for, and what becomes of a request at another time.
 source "$SRCDIR/tests/lib/world.sh"
-world_keys alice carol dave build-07
+eval "plain_$(declare -f world_documents)"
+world_documents() {
+	plain_world_documents
+	jq -cS --arg e "$(public erin)" '.people += [{name: "erin", groups: [], keys: [$e]}]' roster.json | tr -d '\n' >roster2.json
+	mv roster2.json roster.json
+	jq -cS '.keys = [{name: "release", owners: ["1 of release", "1 of security"]}]' policy.json | tr -d '\n' >policy2.json
+	mv policy2.json policy.json
+}
+world_keys alice carol carol2 dave erin build-07
 world_start
 world_key
 echo "a release" >release.txt
@@ -60,4 +68,36 @@ refused 2 "d: like" as dave policy diff --replay d same.json
 jq -cS '.rules[0].approve = ["1 of nobody"]' same.json >broken.json
 refused 2 "nobody" as dave policy diff --replay 30d broken.json
 [[ $(as dave policy diff --replay 1s same.json --json | jq .decided) -le 2 ]] || die "since"
+
+# ---- somebody who asked under a grant of access
+as erin init-client --server "https://$address" --pin "$pin" --person erin --key "$work/erin" \
+	--host build-07 --host-key "$work/build-07" >/dev/null
+grant=$(as erin access request --key release --for 30d -m "carol is away" --json | jq -r .id || true)
+as alice access approve "${grant:0:16}" --yes >/dev/null || true
+as dave access approve "${grant:0:16}" --yes >/dev/null
+let_in=$(as erin submit --key release -m "carol is away" release.txt --json --quiet | jq -r .request)
+as alice approve "$let_in" --yes >/dev/null
+code=0
+as erin explain "$let_in" --at "$(at '+1 hour')" >at.txt || code=$?
+((code == 3)) && grep -q "by grant ${grant:0:16}" at.txt || die "exit $code: $(<at.txt)"
+refused 4 rule.requester as erin explain "$let_in" --at "$(at '+31 days')"
+as dave approve "$let_in" --yes >/dev/null
+as dave policy diff --replay 30d same.json >same.txt || die "$(<same.txt)"
+grep -qF "3 requests since" same.txt && grep -qF ": 0 would have another outcome, 0 another" same.txt || die "$(<same.txt)"
+ok "a request under a grant is decided as it was"
+# said of her request alone
+hers() { jq -e --arg r "$let_in" "[.changed[] | select(.request == \$r)] | $1" "$2" >/dev/null || die "$(<"$2")"; }
+jq -cS '.version = 2 | del(.keys[0].owners)' policy.json >unowned.json
+as dave policy diff --replay 30d unowned.json --json >grants.out && die "no other outcome"
+hers 'length == 1 and .[0].logged == "signed" and .[0].before.outcome == "allow" and .[0].after.reason == "rule.requester"' grants.out
+jq -cS '.version = 2 | .keys[0].owners = ["1 of @carol"]' policy.json >owned.json
+as dave policy diff --replay 30d owned.json --json >grants.out && die "no other outcome"
+hers 'length == 1 and .[0].after.reason == "rule.requester"' grants.out
+# dave has another key: his yes to the grant counts no more in the new world.
+jq -cS --arg s "$(public carol2)" '.version = 2 | .people |= map(if .name == "dave" then .keys = [$s] else . end)' roster.json >people.json
+as dave policy diff --replay 30d same.json --roster people.json --json >grants.out && die "no other outcome"
+hers 'length == 1 and .[0].after.reason == "rule.requester"' grants.out
+as alice access revoke "${grant:0:16}" -m "carol is back" >/dev/null
+as dave policy diff --replay 30d same.json >same.txt || die "$(<same.txt)"
+ok "with its owners, its life and its signers in the new world; and as of then, when it has ended since"
 echo "policy_replay: $checks checks"

@@ -130,6 +130,59 @@ static void bound_approvals_are_for_their_rule(void **state)
 	scene_release(&s);
 }
 
+/* bob, a release manager of whom no rule says that he asks, was let in by alice and dave. */
+static void grants_hold_while_their_owners_do(void **state)
+{
+	struct voter voters[] = {{name_of("bob"), 1}, {name_of("alice"), 1}, {name_of("dave"), 1}};
+	struct replay_grant grants[2] = {{.change = {.action = ACCESS_GRANT,
+						     .key = name_of("release-2026"),
+						     .person = name_of("erin"),
+						     .until = NOW + 30 * DAY},
+					  .given = NOW - DAY},
+					 {.change = {.action = ACCESS_GRANT,
+						     .key = name_of("release-2026"),
+						     .person = name_of("bob"),
+						     .until = NOW + 250},
+					  .given = NOW - DAY,
+					  .voters = voters,
+					  .voter_count = 3}};
+	AUTO(buf) struct buf owned;
+	SCENE;
+
+	policy_free(s.policy);
+	s.policy = NULL;
+	replaced(
+		"policy.json", "\"rules\":[",
+		"\"keys\":[{\"name\":\"release-2026\",\"owners\":[\"1 of release-managers\",\"1 of "
+		"security\"]}],\"rules\":[",
+		&owned);
+	assert_rc(RC_OK, policy_parse(buf_view(&owned), &s.policy, NULL));
+	s.w.policy = s.policy;
+	s.request.requester = name_of("bob");
+	MOMENT(OUTCOME_DENY, NOW + 300);
+	assert_int_equal(s.d.refusal.reason, REASON_RULE_REQUESTER);
+	s.w.grants = grants;
+	s.w.grant_count = 2;
+	assert_rc(RC_OK, replay_decide(&s.w, &s.q, NOW, &s.d));
+	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
+	assert_null(s.d.grant);
+	/* It was over before enough people had approved. */
+	MOMENT(OUTCOME_DENY, NOW + 300);
+	grants[1].change.until = NOW + DAY;
+	MOMENT(OUTCOME_WAIT, NOW + 300); /* his own approval is none */
+	assert_int_equal(s.d.refusal.reason, REASON_APPROVE_QUORUM);
+	grants[1].ended = NOW + 300;
+	MOMENT(OUTCOME_DENY, NOW + 300);
+	grants[1].ended = NOW + 301;
+	MOMENT(OUTCOME_WAIT, NOW + 300);
+	grants[1].given = NOW + 301;
+	MOMENT(OUTCOME_DENY, NOW + 300);
+	grants[1].given = NOW;
+	grants[1].voter_count = 2; /* a world in which dave has another key */
+	MOMENT(OUTCOME_DENY, NOW + 300);
+	scene_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +190,7 @@ int main(void)
 		cmocka_unit_test(what_is_never_allowed_is_seen_at_its_last_moment),
 		cmocka_unit_test(later_approvals_are_not_there_yet),
 		cmocka_unit_test(bound_approvals_are_for_their_rule),
+		cmocka_unit_test(grants_hold_while_their_owners_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,26 @@
+/* replay_grants - who was let in on keys for a while, for requests that are decided again.
+ *
+ * As the server tells of them (GET /v1/access and the statements), as with the rest of its history;
+ * whose signatures they bear is looked up in the world's own roster. */
+#ifndef GS_CLI_REPLAY_GRANTS_H
+#define GS_CLI_REPLAY_GRANTS_H
+
+#include "lib/policy/replay.h"
+#include "prog/cli/cli.h"
+
+#define REPLAY_GRANTS_MAX 4096u /* in one replay */
+
+struct replay_grants {
+	struct replay_grant *list;
+	size_t count;
+};
+void replay_grants_release(struct replay_grants *g);
+AUTO_DEFINE(replay_grants, struct replay_grants, replay_grants_release)
+
+/* Fetches those that held at or after that time into ret, which w->grants then borrows. Asks nobody
+ * where the policy of w names no owners of any key: no grant counts then. key and person may be "":
+ * any. RC_PEER, RC_LIMIT, RC_NOMEM. ret is to be released after a failure, too. */
+MUST rc replay_grants_load(struct cli *c, const char *key, const char *person, unix_time since,
+			   struct replay_world *w, struct replay_grants *ret);
+
+#endif
