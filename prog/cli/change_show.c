@@ -10,10 +10,14 @@
 #include "prog/cli/document.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/replay.h"
 #include "prog/cli/zones.h"
 
 #define PRETTY_MAX ((size_t)32 << 20) /* a document with its white space */
 #define OPEN_MAX 500		      /* requests of the server's list that are looked at */
+#define REPLAY_SPAN "30d"	      /* of the history; --replay says another */
+#define REPLAY_MAX 10000u	      /* requests of it, the newest */
+#define REPLAY_ROWS 20u		      /* that are printed */
 
 /* The two documents in force, and what they would be. */
 struct world {
@@ -271,6 +275,46 @@ static rc report_requests(struct cli *c, struct comparison *x)
 	return OK;
 }
 
+/* ---- Decisions that were taken ---------------------------------------------------------------*/
+
+/* What cannot be read hides nothing else of the change, but it is said. */
+static rc report_replay(struct cli *c, struct comparison *x)
+{
+	const char *span = args_value(c->args, "replay");
+	struct replay_pair p = {
+		.before = {.policy = x->is.policy, .roster = x->is.roster, .zones = &zones_system},
+		.after = {.policy = x->would_be.policy,
+			  .roster = x->would_be.roster,
+			  .zones = &zones_system},
+		.most = REPLAY_MAX};
+	const struct problem before = c->problem;
+	json_t *replayed = NULL;
+
+	TRY(replay_since(c, span != NULL ? span : REPLAY_SPAN, &p.since));
+	if (!rc_is_ok(replay_run(c, &p, &replayed))) {
+		replayed = json_pack("{s:s}", "error", c->problem.text);
+		c->problem = before;
+	}
+	return json_object_set_new(x->report, "replay", replayed) == 0
+		       ? OK
+		       : cli_problem(c, RC_NOMEM, "", "no memory");
+}
+
+static void print_replay(const struct cli *c, const json_t *replayed)
+{
+	const char *error = json_text(replayed, "error");
+
+	if (error[0] != '\0') {
+		(void)printf(
+			"%sdecisions that would change: unknown%s, the server's history cannot "
+			"be read: %s\n",
+			cli_red(c), cli_plain(c), error);
+		return;
+	}
+	(void)printf("decisions that would change:\n");
+	replay_print(c, replayed, REPLAY_ROWS);
+}
+
 /* ---- Tests ----------------------------------------------------------------------------------*/
 
 static rc report_tests(struct cli *c, struct comparison *x, size_t *ret_failed)
@@ -351,6 +395,7 @@ static void print_report(const struct cli *c, const struct comparison *x, size_t
 		     json_is_true(json_object_get(x->report, "more")) ? " (and there are more)"
 								      : "",
 		     json_number(x->report, "open"), i);
+	print_replay(c, json_object_get(x->report, "replay"));
 	json_array_foreach(tests, i, row) if (!json_is_true(json_object_get(row, "passed")))(void)
 		printf("%sFAIL%s  %s: %s\n", cli_red(c), cli_plain(c), json_text(row, "name"),
 		       json_text(row, "text"));
@@ -377,6 +422,7 @@ rc change_show(struct cli *c, enum statement_kind kind, struct view statement, j
 	(void)json_object_set_new(x.report, "quorum", quorums(x.is.policy));
 	(void)json_object_set_new(x.report, "quorum_then", quorums(x.would_be.policy));
 	TRY(report_requests(c, &x));
+	TRY(report_replay(c, &x));
 	TRY(report_tests(c, &x, &failed));
 	if (!c->json)
 		print_report(c, &x, failed);

@@ -1,9 +1,9 @@
 /* change_show - what a proposed policy or roster would change, before anybody signs it.
  *
  * Everything is computed here: from the document inside the statement that is to be signed, and
- * from the one in force, whose digest that statement names. The server's word is taken for two
- * things alone, and they are called so: the other document in force, and which requests are open.
- */
+ * from the one in force, whose digest that statement names. The server's word is taken for three
+ * things alone, and they are called so: the other document in force, which requests are open, and
+ * what was asked for before. */
 #ifndef GS_CLI_CHANGE_SHOW_H
 #define GS_CLI_CHANGE_SHOW_H
 

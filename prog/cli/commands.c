@@ -212,6 +212,10 @@ static const struct option recover_options[] = {
 	 false},
 	{0},
 };
+static const struct option show_change_options[] = {
+	{"replay", "SPAN", "decide the requests since then again: 12h, 2w (default 30d)", false},
+	{0},
+};
 static const struct option replay_options[] = {
 	{"replay", "SPAN", "the requests since then: 30d, 12h, 2w", false},
 	{"roster", "FILE", "and with this roster instead of the one in force", false},
@@ -353,10 +357,12 @@ const struct command command_table[] = {
 	{"policy pending", "", "Changes that wait for signatures, or to come into force", "", none,
 	 0, 0, cmd_change_list},
 	{"policy show-change", "CHANGE", "What a proposed policy or roster would change",
-	 "Lines, rules, quorums, approvals that become void, and the tests that travel with it: "
-	 "all\n"
-	 "computed here from the statement that is to be signed.",
-	 none, 1, 1, cmd_change_show},
+	 "Lines, rules, quorums, approvals that become void, decisions that were taken and would "
+	 "be\n"
+	 "others, and the tests that travel with it: all computed here from the statement that is "
+	 "to\n"
+	 "be signed.",
+	 show_change_options, 1, 1, cmd_change_show},
 	{"policy object", "CHANGE", "Stop a policy or roster that is not in force yet",
 	 "One person of the quorum change suffices; against a recovery, it takes all of it.",
 	 message_option, 1, 1, cmd_change_object},

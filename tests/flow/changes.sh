@@ -40,12 +40,19 @@ pending_is '.changes == [] and .waiting == []'
 head -c 4096 /dev/urandom >tool.bin
 request=$(submit three tool.bin --format cms)
 as alice approve "$request" --yes >/dev/null
-next_policy 3 ".change.delay = 3600 | .recovery = $(recovery) | .rules[0].max_uses = 2"
+next_policy 3 ".change.delay = 3600 | .recovery = $(recovery) | .rules[0].formats = [\"pe\"]"
 as alice policy propose policy3.json --json >change.json 2>/dev/null || true
 as dave policy show-change "$(id_of change.json)" >report.log
 grep -q "rules that change: release" report.log || die "$(cat report.log)"
 grep -q "1 approval(s) of request ${request:0:16}, rule release" report.log || die "$(cat report.log)"
 grep -q "no tests travel with it" report.log || die "$(cat report.log)"
+grep -q "decisions that would change:" report.log && grep -qE "^1 requests since .*: 1 would have another outcome, 1 another" report.log &&
+	grep -q "^${request:0:16} carol asks for release, .*; open" report.log &&
+	grep -q "now wait  by rule release: approve.quorum" report.log && grep -q "new deny  by rule release: rule.format" report.log || die "$(cat report.log)"
+as dave policy show-change "$(id_of change.json)" --replay 2w --json | jq -e --arg r "$request" '.replay | .decided == 1 and .outcomes == 1 and
+	.cut == false and .changed[0].request == $r' >/dev/null || die "no replay in JSON"
+refused 2 "30: like" as dave policy show-change "$(id_of change.json)" --replay 30
+ok "decisions that it would change are shown before it is signed"
 as dave policy sign "$(id_of change.json)" --yes --json >accepted.json 2>/dev/null || true
 jq -e '.state == "accepted" and .reason == "change.delay" and (.due | length) == 20' accepted.json >/dev/null || die "$(cat accepted.json)"
 pending_is '.changes == [] and (.waiting | length) == 1 and .waiting[0].version == 3 and .waiting[0].kind == "policy"'

@@ -23,6 +23,8 @@ def lies(mode, method, path, headers, body):
         return 200, json.dumps({"status": {"state": "closed", "reason": "state.denied"}}).encode()
     if mode == "unknown" and request:
         return 404, b'{"error":{"code":"state.unknown","remedy":"","text":"no such request"}}'
+    if mode == "no-history" and path.startswith("/v1/history"):
+        return 404, b'{"error":{"code":"call.unknown","remedy":"","text":"there is no such thing"}}'
     if mode == "small" and path == "/v1/log/checkpoint":
         return 200, open("old-checkpoint", "rb").read()
     status, answer = real(method, path, headers, body)
@@ -170,4 +172,15 @@ request=$(fresh "no room")
 XDG_STATE_HOME=/proc/nowhere as alice deny "$request" --yes >denied.txt 2>&1 || (($? == 4))
 grep -q 'the receipt is not kept' denied.txt && grep -q 'recorded in the log at' denied.txt || die "$(<denied.txt)"
 ok "without a place for receipts the act is recorded all the same"
+
+# It shows a change, and nothing of what was asked for.
+jq -cS '.version = 2 | .rules[0].max_uses = 2' policy.json | tr -d '\n' >policy2.json
+change=$(as dave policy propose policy2.json --json --quiet | jq -r .id || true)
+as alice policy show-change "$change" | grep -qE '^[0-9]+ requests since .*: 0 would have' || die "nothing was decided again"
+echo no-history >mode
+as alice policy show-change "$change" >report.txt || die "$(<report.txt)"
+grep -q "decisions that would change: unknown, the server's history cannot be read: there is no such thing" report.txt || die "$(<report.txt)"
+as alice policy show-change "$change" --json | jq -e '.replay | keys == ["error"]' >/dev/null || die "no error in JSON"
+echo honest >mode
+ok "a history that is held back is no reason to see less of a change, and is said"
 echo "receipts: $checks checks"
