@@ -14,7 +14,6 @@ static const char *document_name(enum statement_kind kind)
 
 static rc document_read(struct jcan *j, struct document_change *c)
 {
-	struct digest subject;
 	bool has_tests;
 	size_t tests;
 	size_t at;
@@ -32,12 +31,7 @@ static rc document_read(struct jcan *j, struct document_change *c)
 		return fault_set(j->fault, RC_SYNTAX, tests, "tests is not an object");
 	if (has_tests)
 		TRY(jcan_raw(j, &c->tests));
-	TRY(envelope_end(j, c->kind, document_name(c->kind), &subject));
-	c->digest = digest_of(c->document);
-	if (!digest_is_equal(&c->digest, &subject))
-		return fault_set(j->fault, RC_MISMATCH, at,
-				 "the subject is not the digest of the document");
-	return OK;
+	return envelope_end_over(j, c->kind, document_name(c->kind), c->document, &c->digest);
 }
 
 static bool is_document(enum statement_kind kind)
@@ -215,8 +209,6 @@ static rc params_read(struct jcan *j, struct key_change *c)
 
 static rc key_change_read(struct jcan *j, struct key_change *c)
 {
-	struct digest subject;
-	struct digest params;
 	struct view text;
 	size_t at;
 
@@ -232,12 +224,8 @@ static rc key_change_read(struct jcan *j, struct key_change *c)
 	TRY(jcan_key(j, "params"));
 	at = j->at;
 	TRY(params_read(j, c));
-	params = digest_of(view_of(j->in.ptr + at, j->at - at));
-	TRY(envelope_end(j, STATEMENT_KEYADMIN, "params", &subject));
-	if (!digest_is_equal(&params, &subject))
-		return fault_set(j->fault, RC_MISMATCH, at,
-				 "the subject is not the digest of the params");
-	return OK;
+	return envelope_end_over(j, STATEMENT_KEYADMIN, "params",
+				 view_of(j->in.ptr + at, j->at - at), NULL);
 }
 
 rc key_change_parse(struct view bytes, struct key_change *ret, struct fault *f)

@@ -221,6 +221,21 @@ rc envelope_end(struct jcan *j, enum statement_kind kind, const char *name,
 	return jcan_end(j);
 }
 
+rc envelope_end_over(struct jcan *j, enum statement_kind kind, const char *name, struct view bytes,
+		     struct digest *ret_subject)
+{
+	const struct digest digest = digest_of(bytes);
+	struct digest subject;
+
+	TRY(envelope_end(j, kind, name, &subject));
+	if (!digest_is_equal(&digest, &subject))
+		return fault_set(j->fault, RC_MISMATCH, (uint64_t)(bytes.ptr - j->in.ptr),
+				 "the subject is not the digest of the %s", name);
+	if (ret_subject != NULL)
+		*ret_subject = digest;
+	return OK;
+}
+
 /* ---- Writers --------------------------------------------------------------------------------*/
 
 void field_out_digest(struct jcan_out *w, const char *key, const struct digest *d)

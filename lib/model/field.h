@@ -45,6 +45,10 @@ MUST rc envelope_middle(struct jcan *j, enum statement_kind kind);
 /* Reads envelope_middle and a subject of one digest with this name, to the end of the bytes. */
 MUST rc envelope_end(struct jcan *j, enum statement_kind kind, const char *name,
 		     struct digest *ret_subject);
+/* The same; RC_MISMATCH if that digest is not the one of these bytes of the statement. ret_subject
+ * may be NULL. */
+MUST rc envelope_end_over(struct jcan *j, enum statement_kind kind, const char *name,
+			  struct view bytes, struct digest *ret_subject);
 
 /* ---- Writers; failures are sticky in the buf ------------------------------------------------*/
 void field_out_digest(struct jcan_out *w, const char *key, const struct digest *d);
