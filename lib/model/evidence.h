@@ -26,6 +26,7 @@
 #define EVIDENCE_DATABASE_MAX 255
 #define EVIDENCE_SOURCE_MAX 511
 #define EVIDENCE_VERSION_MAX 127
+#define EVIDENCE_SKEW 300 /* seconds by which a maker's clock may be ahead of the keeper's */
 
 enum scan_verdict { SCAN_CLEAN, SCAN_INFECTED, SCAN_SUSPICIOUS, SCAN_UNKNOWN, SCAN__COUNT };
 const char *scan_verdict_name(enum scan_verdict v);

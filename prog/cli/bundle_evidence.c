@@ -96,7 +96,7 @@ static rc verify_svid(struct reader *r, enum statement_kind kind, const struct p
 	unix_time when;
 
 	TRY(svid_proof_parse(buf_view(&s->sig), &p, r->f));
-	TRY(svid_moment(&p, r->space->given + 300, &when, r->f));
+	TRY(svid_moment(&p, r->space->given + EVIDENCE_SKEW, &when, r->f));
 	TRY(roster_svid_key(r->roster, host, &p, when, &key, r->f));
 	return sshsig_verify(key, statement_info(kind)->ns, buf_view(&s->bytes), p.sig, &any_form,
 			     NULL, r->f);

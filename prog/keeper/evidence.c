@@ -32,9 +32,6 @@ struct incoming {
 	bool superseded; /* nothing of it is newer than what is known */
 };
 
-/* Clocks of scanners and builders may be ahead of ours, by this much. */
-#define CLOCK_SKEW 300
-
 /* ---- Who may say it -------------------------------------------------------------------------*/
 
 static const struct principal *owner_of(const struct roster *r, const struct digest *fingerprint)
@@ -130,7 +127,7 @@ static rc verify_statement(struct keeper *k, struct incoming *in, struct refusal
 	r = evidence_parse(in->m->kind, in->m->statement, in->e, &f);
 	if (!rc_is_ok(r))
 		return refuse_form(why, r, &f);
-	if (in->e->given > k->round.now + CLOCK_SKEW)
+	if (in->e->given > k->round.now + EVIDENCE_SKEW)
 		return refuse(why, REASON_FORM_TIME, "the %s is of the future",
 			      statement_info(in->m->kind)->name);
 	in->given = in->e->given;
