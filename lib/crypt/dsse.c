@@ -5,6 +5,7 @@
 
 #include "lib/codec/base64.h"
 #include "lib/codec/jcan.h"
+#include "lib/codec/json_depth.h"
 #include "lib/crypt/ossl.h"
 #include "lib/crypt/sshkey_int.h"
 
@@ -114,6 +115,7 @@ rc dsse_parse(struct view bytes, struct dsse *ret, struct fault *f)
 	if (bytes.len > DSSE_BYTES_MAX)
 		return fault_set(f, RC_LIMIT, 0, "dsse: %zu bytes, at most %u", bytes.len,
 				 DSSE_BYTES_MAX);
+	TRY(json_depth_check("dsse", bytes, DSSE_DEPTH_MAX, f));
 	root = json_loadb((const char *)bytes.ptr, bytes.len, JSON_REJECT_DUPLICATES, &error);
 	if (root == NULL)
 		return fault_set(f,

@@ -21,6 +21,7 @@
 #define DSSE_KEYID_MAX 127	/* printable ASCII */
 #define DSSE_SIGNATURE_MAX 1024 /* RSA-8192 */
 #define DSSE_SIGNATURES_MAX 8u
+#define DSSE_DEPTH_MAX 16u /* objects and arrays inside each other; those that we read: 3 */
 
 struct dsse_signature {
 	char keyid[DSSE_KEYID_MAX + 1]; /* "" if there is none */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/codec/base64.h"
+#include "lib/codec/json_depth.h"
 
 const char *jose_alg_name(enum jose_alg alg)
 {
@@ -11,30 +12,6 @@ const char *jose_alg_name(enum jose_alg alg)
 	_Static_assert(sizeof(names) / sizeof(names[0]) == JOSE_ALGS, "a name for each");
 
 	return names[alg];
-}
-
-/* Before the parser, which recurses, sees it: how deep brackets go that are not inside a text. */
-static rc depth_check(const char *what, struct view bytes, struct fault *f)
-{
-	size_t depth = 0;
-	bool text = false;
-
-	for (size_t i = 0; i < bytes.len; i++) {
-		uint8_t c = bytes.ptr[i];
-
-		if (text && c == '\\')
-			i++;
-		else if (c == '"')
-			text = !text;
-		else if (!text && (c == '{' || c == '['))
-			depth++;
-		else if (!text && (c == '}' || c == ']') && depth > 0)
-			depth--;
-		if (depth > JOSE_DEPTH_MAX)
-			return fault_set(f, RC_LIMIT, i, "%s: nested deeper than %u", what,
-					 JOSE_DEPTH_MAX);
-	}
-	return OK;
 }
 
 static enum rc_code code_of(enum json_error_code e)
@@ -52,7 +29,7 @@ rc jose_object(const char *what, struct view bytes, size_t max, json_t **ret, st
 	if (bytes.len > max)
 		return fault_set(f, RC_LIMIT, 0, "%s: %zu bytes, at most %zu", what, bytes.len,
 				 max);
-	TRY(depth_check(what, bytes, f));
+	TRY(json_depth_check(what, bytes, JOSE_DEPTH_MAX, f));
 	root = json_loadb((const char *)bytes.ptr, bytes.len, JSON_REJECT_DUPLICATES, &e);
 	if (root == NULL)
 		return fault_set(f, code_of(json_error_code(&e)), (uint64_t)e.position, "%s: %s",

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "lib/codec/json_depth.h"
 #include "lib/model/field.h"
 
 void provenance_release(struct provenance *p)
@@ -146,6 +147,7 @@ rc provenance_parse(struct view payload, struct provenance *ret, struct fault *f
 	if (payload.len > PROVENANCE_BYTES_MAX)
 		return fault_set(f, RC_LIMIT, 0, "provenance: %zu bytes, at most %u", payload.len,
 				 PROVENANCE_BYTES_MAX);
+	TRY(json_depth_check("provenance", payload, PROVENANCE_DEPTH_MAX, f));
 	root = json_loadb((const char *)payload.ptr, payload.len, JSON_REJECT_DUPLICATES, &error);
 	if (root == NULL)
 		return fault_set(f,

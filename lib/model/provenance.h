@@ -25,6 +25,7 @@
 #define PROVENANCE_BUILD_TYPE "urn:greatseal:attested-build:v1"
 #define PROVENANCE_BYTES_MAX (128u << 10) /* DSSE_PAYLOAD_MAX */
 #define PROVENANCE_SUBJECTS_MAX 1024u
+#define PROVENANCE_DEPTH_MAX 64u /* objects and arrays inside each other */
 #define PROVENANCE_URI_MAX 511
 
 struct provenance {

@@ -108,7 +108,40 @@ static void envelopes_are_bounded(void **state)
 	buf_clear(&b);
 	for (int i = 0; i < 100000; i++)
 		buf_put_u8(&b, '[');
-	assert_int_equal(RC_SYNTAX, parsed(buf_cstr(&b)));
+	assert_int_equal(RC_LIMIT, parsed(buf_cstr(&b)));
+}
+
+/* A member that nobody reads, as deep as this; brackets in texts are none. */
+static void nesting_is_bounded(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (unsigned depth = 0; depth <= DSSE_DEPTH_MAX + 1; depth++) {
+		bool deep = depth + 1 > DSSE_DEPTH_MAX;
+
+		for (int quoted = 0; quoted <= 1; quoted++) {
+			buf_clear(&b);
+			buf_printf(&b, "{\"x\":%s", quoted ? "\"\\\"" : "");
+			for (unsigned i = 0; i < depth; i++)
+				buf_put_str(&b, "[");
+			if (!quoted && depth == 0)
+				buf_put_str(&b, "0");
+			for (unsigned i = 0; i < depth; i++)
+				buf_put_str(&b, "]");
+			buf_printf(&b, "%s,\"payload\":\"\",\"payloadType\":\"t\"," SIG "}",
+				   quoted ? "\"" : "");
+			assert_int_equal(deep && !quoted ? RC_LIMIT : RC_OK, parsed(buf_cstr(&b)));
+		}
+	}
+	/* Closing what was never opened opens no way down. */
+	buf_clear(&b);
+	for (unsigned i = 0; i < 100; i++)
+		buf_put_str(&b, "]");
+	for (unsigned i = 0; i < 100; i++)
+		buf_put_str(&b, "[");
+	assert_int_equal(RC_LIMIT, parsed(buf_cstr(&b)));
 }
 
 /* Made with ssh-keygen for this test alone. */
@@ -222,6 +255,7 @@ int main(void)
 		cmocka_unit_test(pae_is_the_specified_one),
 		cmocka_unit_test(envelopes_are_strict),
 		cmocka_unit_test(envelopes_are_bounded),
+		cmocka_unit_test(nesting_is_bounded),
 		cmocka_unit_test(signatures_verify),
 		cmocka_unit_test(another_key_is_not_enough),
 		cmocka_unit_test(what_is_written_is_read),

@@ -195,6 +195,26 @@ static enum rc_code provenance_code(const char *text, struct provenance *p)
 	return provenance_parse(view_str(text), p, NULL).code;
 }
 
+/* What nobody reads is not followed however deep it goes; RUN and SUBJECT are read. */
+static void provenance_is_not_followed_down(void **state)
+{
+	(void)state;
+	for (unsigned depth = PROVENANCE_DEPTH_MAX - 1; depth <= PROVENANCE_DEPTH_MAX; depth++) {
+		AUTO(provenance) struct provenance p = {0};
+		AUTO(buf) struct buf b = {0};
+
+		buf_init(&b, 4096);
+		buf_put_str(&b, HEAD SUBJECT "\"predicate\":{" RUN "},\"x\":");
+		for (unsigned i = 0; i < depth; i++)
+			buf_put_str(&b, "[");
+		for (unsigned i = 0; i < depth; i++)
+			buf_put_str(&b, "]");
+		buf_put_str(&b, "}");
+		assert_int_equal(depth + 1 > PROVENANCE_DEPTH_MAX ? RC_LIMIT : RC_OK,
+				 provenance_code(buf_cstr(&b), &p));
+	}
+}
+
 static void provenance_is_strict(void **state)
 {
 	static const struct {
@@ -303,9 +323,13 @@ static void ours_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(evidence_is_strict),	 cmocka_unit_test(the_largest_fits),
-		cmocka_unit_test(preapprovals_are_sets), cmocka_unit_test(preapprovals_are_strict),
-		cmocka_unit_test(provenance_is_strict),	 cmocka_unit_test(the_source_is_one),
+		cmocka_unit_test(evidence_is_strict),
+		cmocka_unit_test(the_largest_fits),
+		cmocka_unit_test(preapprovals_are_sets),
+		cmocka_unit_test(preapprovals_are_strict),
+		cmocka_unit_test(provenance_is_strict),
+		cmocka_unit_test(provenance_is_not_followed_down),
+		cmocka_unit_test(the_source_is_one),
 		cmocka_unit_test(ours_is_read),
 	};
 
