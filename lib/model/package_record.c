@@ -1,0 +1,114 @@
+#include "lib/model/package_record.h"
+
+#include "lib/model/field.h"
+
+enum shape { SHAPE_NAME, SHAPE_VERSION, SHAPE_ARCHITECTURE };
+
+/* Beside [a-z0-9]; a version may also have upper case. */
+static const char *const more[] = {
+	[SHAPE_NAME] = "+.-", [SHAPE_VERSION] = "+.:~-", [SHAPE_ARCHITECTURE] = "-"};
+
+static bool is_shaped(struct view v, enum shape shape)
+{
+	for (size_t i = 0; i < v.len; i++) {
+		char c = (char)v.ptr[i];
+		bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			     (shape == SHAPE_VERSION && c >= 'A' && c <= 'Z');
+
+		if (!alnum && (i == 0 || c == '\0' || strchr(more[shape], c) == NULL))
+			return false;
+	}
+	return v.len > 0;
+}
+
+static rc text_read(struct jcan *j, const char *key, enum shape shape,
+		    char out[PACKAGE_TEXT_MAX + 1])
+{
+	struct view v;
+	size_t at;
+
+	TRY(jcan_key(j, key));
+	at = j->at;
+	TRY(jcan_text(j, PACKAGE_TEXT_MAX, &v));
+	if (!is_shaped(v, shape))
+		return fault_set(j->fault, RC_SYNTAX, at, "%s is not one (Debian policy 5.6)", key);
+	memcpy(out, v.ptr, v.len);
+	return OK;
+}
+
+static rc header_read(struct jcan *j, struct package_record_header *h)
+{
+	TRY(jcan_object(j));
+	TRY(text_read(j, "architecture", SHAPE_ARCHITECTURE, h->architecture));
+	TRY(field_digest(j, "archive", &h->archive));
+	TRY(field_literal(j, "kind", "deb"));
+	TRY(text_read(j, "name", SHAPE_NAME, h->name));
+	TRY(text_read(j, "version", SHAPE_VERSION, h->version));
+	TRY(jcan_object_end(j));
+	return jcan_end(j);
+}
+
+static rc header_parse(struct view bytes, struct package_record_header *ret, struct fault *f)
+{
+	struct jcan j;
+
+	memset(ret, 0, sizeof(*ret));
+	jcan_init(&j, bytes, f);
+	return header_read(&j, ret);
+}
+
+static rc open_record(struct view bytes, struct package_record *ret, struct fault *f)
+{
+	struct view header;
+
+	TRY(contents_open(bytes, PACKAGE_RECORD_MAGIC, &header, &ret->contents, f));
+	for (size_t i = 0; i < ret->contents.count; i++)
+		if (ret->contents.classes[i] == LIST_REVOKED)
+			return fault_set(f, RC_DENIED, 0, "record %zu revokes; only a list does",
+					 i);
+	return header_parse(header, &ret->header, f);
+}
+
+rc package_record_open(struct view bytes, struct package_record *ret, struct fault *f)
+{
+	struct package_record p;
+	rc r = open_record(bytes, &p, f);
+
+	if (!rc_is_ok(r))
+		return fault_wrap(f, r, "package record");
+	*ret = p;
+	return OK;
+}
+
+static rc write_record(const struct package_record_header *h, struct content *records, size_t count,
+		       struct buf *out, struct fault *f)
+{
+	AUTO(buf) struct buf header;
+	struct package_record_header check;
+	struct jcan_out w;
+
+	buf_init(&header, CONTENTS_HEADER_MAX);
+	jcan_out_init(&w, &header);
+	jcan_out_object(&w);
+	field_out_string(&w, "architecture", h->architecture);
+	field_out_digest(&w, "archive", &h->archive);
+	field_out_string(&w, "kind", "deb");
+	field_out_string(&w, "name", h->name);
+	field_out_string(&w, "version", h->version);
+	jcan_out_object_end(&w);
+	if (!rc_is_ok(jcan_out_done(&w)))
+		return fault_set(f, jcan_out_done(&w).code, 0, "%s", rc_name(jcan_out_done(&w)));
+	TRY(header_parse(buf_view(&header), &check, f));
+	for (size_t i = 0; i < count; i++)
+		if (records[i].classes == LIST_REVOKED)
+			return fault_set(f, RC_DENIED, 0, "a record that revokes");
+	return contents_write(PACKAGE_RECORD_MAGIC, buf_view(&header), records, count, out, f);
+}
+
+rc package_record_encode(const struct package_record_header *h, struct content *records,
+			 size_t count, struct buf *out, struct fault *f)
+{
+	rc r = write_record(h, records, count, out, f);
+
+	return rc_is_ok(r) ? OK : fault_wrap(f, r, "package record");
+}
