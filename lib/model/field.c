@@ -49,19 +49,23 @@ rc field_hex(struct jcan *j, const char *key, uint8_t *out, size_t n)
 	return jcan_hex(j, out, n);
 }
 
-rc field_time(struct jcan *j, const char *key, unix_time *ret)
+rc field_time_value(struct jcan *j, const char *key, unix_time *ret)
 {
+	size_t at = j->at;
 	struct view text;
-	size_t at;
 	rc r;
 
-	TRY(jcan_key(j, key));
-	at = j->at;
 	TRY(jcan_text(j, TIME_TEXT - 1, &text));
 	r = time_parse(text, ret);
 	return rc_is_ok(r) ? OK
 			   : refuse_field(j, at, r.code, key,
 					  "is not a time like 2026-11-23T09:00:00Z");
+}
+
+rc field_time(struct jcan *j, const char *key, unix_time *ret)
+{
+	TRY(jcan_key(j, key));
+	return field_time_value(j, key, ret);
 }
 
 rc field_u64(struct jcan *j, const char *key, uint64_t min, uint64_t max, uint64_t *ret)

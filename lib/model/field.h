@@ -19,6 +19,8 @@ MUST rc field_name(struct jcan *j, const char *key, struct name *ret);
 MUST rc field_digest_value(struct jcan *j, struct digest *ret);
 MUST rc field_digest(struct jcan *j, const char *key, struct digest *ret);
 MUST rc field_hex(struct jcan *j, const char *key, uint8_t *out, size_t n);
+/* The value alone, of a key that was read; key is for the words of a refusal. */
+MUST rc field_time_value(struct jcan *j, const char *key, unix_time *ret);
 MUST rc field_time(struct jcan *j, const char *key, unix_time *ret);
 MUST rc field_u64(struct jcan *j, const char *key, uint64_t min, uint64_t max, uint64_t *ret);
 MUST rc field_literal(struct jcan *j, const char *key, const char *expected);

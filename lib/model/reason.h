@@ -125,6 +125,8 @@
 	X(TIME_HOLD, "time.hold",                                                                  \
 	  "the approvals are complete, and the rule holds them for a while",                       \
 	  "wait; it is signed then, unless somebody withdraws, denies or locks the key")           \
+	X(TIME_RELEASE, "time.release", "the signature is held until the time of its release",     \
+	  "wait; it is given out then, unless somebody denies, cancels or locks the key")          \
 	X(LIMIT_RATE, "limit.rate", "the key has been used as often as its rate permits",          \
 	  "wait; it is signed when the rate permits it")                                           \
 	X(LIMIT_PREAPPROVAL, "limit.preapproval",                                                  \
@@ -250,8 +252,8 @@ const char *reason_remedy(enum reason r);
 MUST rc reason_parse(struct view id, enum reason *ret);
 
 /* Reasons that time or people can mend: approve.quorum, time.not-before, time.window, time.freeze,
- * limit.rate, key.token, key.locked, host.locked, keeper.busy, evidence.scan, .provenance,
- * .rebuild. */
+ * time.hold, time.release, limit.rate, key.token, key.locked, host.locked, keeper.busy,
+ * evidence.scan, .provenance, .rebuild. */
 bool reason_is_wait(enum reason r);
 
 /* A reason with the words for this one case ("carol asked for it herself"). */

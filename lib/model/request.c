@@ -211,6 +211,7 @@ static rc request_read(struct jcan *j, struct view bytes, struct request *r, str
 {
 	uint64_t uses;
 	bool has_host;
+	bool has_release;
 
 	TRY(envelope_begin(j, STATEMENT_REQUEST, bytes, f));
 	TRY(field_time(j, "deadline", &r->deadline));
@@ -224,6 +225,9 @@ static rc request_read(struct jcan *j, struct view bytes, struct request *r, str
 	TRY(field_time(j, "not_before", &r->not_before));
 	TRY(field_token(j, "origin", r->origin, sizeof(r->origin)));
 	TRY(field_prose(j, "reason", true, r->reason, sizeof(r->reason)));
+	TRY(jcan_key_optional(j, "release", &has_release));
+	if (has_release)
+		TRY(field_time_value(j, "release", &r->release));
 	TRY(field_name(j, "requester", &r->requester));
 	TRY(jcan_key(j, "upload"));
 	TRY(jcan_bool(j, &r->upload));
@@ -235,6 +239,10 @@ static rc request_read(struct jcan *j, struct view bytes, struct request *r, str
 	TRY(jcan_end(j));
 	if (r->not_before > r->deadline)
 		return fault_set(f, RC_EXPIRED, 0, "not_before is after the deadline");
+	if (has_release &&
+	    (r->release == 0 || r->release < r->not_before || r->release > r->deadline))
+		return fault_set(f, RC_EXPIRED, 0,
+				 "release is not between not_before and the deadline");
 	return names_check(r, f);
 }
 
@@ -299,6 +307,8 @@ static void request_write(struct jcan_out *w, const struct request *r, const cha
 	field_out_time(w, "not_before", r->not_before);
 	field_out_string(w, "origin", r->origin);
 	field_out_string(w, "reason", r->reason);
+	if (r->release != 0)
+		field_out_time(w, "release", r->release);
 	field_out_string(w, "requester", r->requester.s);
 	jcan_out_key(w, "upload");
 	jcan_out_bool(w, r->upload);

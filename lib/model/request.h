@@ -3,7 +3,7 @@
  * {"_type":"https://in-toto.io/Statement/v1","predicate":{
  *   "deadline":T,"host":NAME?,"items":[{"content":"sha256:HEX","format":"pe","params":{...},
  *   "product":NAME,"size":N},...],"key":NAME,"key_fingerprint":HEX,"nonce":HEX32,"not_before":T,
- *   "origin":TEXT,"reason":TEXT,"requester":NAME,"upload":true|false,"uses":N},
+ *   "origin":TEXT,"reason":TEXT,"release":T?,"requester":NAME,"upload":true|false,"uses":N},
  *  "predicateType":"urn:greatseal:request:v1",
  *  "subject":[{"digest":{"sha256":HEX},"name":TEXT},...]}
  * subject and items have the same length and order. Request id = SHA-256 of these bytes.
@@ -43,6 +43,7 @@ struct request {
 	struct name host; /* "": a service asks by a token that is for this request alone */
 	unix_time not_before;
 	unix_time deadline;
+	unix_time release; /* signed as soon as it may be, and held until then; 0: not held */
 	uint32_t uses;
 	bool upload;
 	uint8_t nonce[REQUEST_NONCE];
@@ -56,7 +57,8 @@ struct digest request_id(struct view bytes);
 
 /* Reads a canonical request. ret->items is allocated (at most 3 MiB; request_release frees it) and
  * borrows from bytes. Refuses: form (as jcan.h), counts and sizes over the maxima above (RC_LIMIT),
- * no item, a number outside its range or uses 0 (RC_RANGE), not_before > deadline (RC_EXPIRED), a
+ * no item, a number outside its range or uses 0 (RC_RANGE), not_before > deadline or a release that
+ * is not between the two (RC_EXPIRED), a
  * name, format, origin or text of another shape (RC_SYNTAX), items and subject that differ in
  * number, or a statement of another kind (RC_MISMATCH), two items with the same name
  * (RC_DUPLICATE), RC_NOMEM. format: [a-z0-9][a-z0-9.-]*; origin the same; reason: prose_check of

@@ -400,6 +400,7 @@ static rc evaluate_rule(const struct eval *c, const struct rule *rule, struct de
 	/* Last, so that a request which still lacks people says so before it says "not yet". */
 	check_time(c, d);
 	check_hold(c, rule, d);
+	check_release(c, false, d);
 	check_windows(c, rule, d);
 	check_freezes(c, rule, d);
 	check_rates(c, d);
@@ -425,7 +426,7 @@ static void no_rule(const struct eval *c, struct decision *d)
 	}
 }
 
-static void give_reason(struct decision *d)
+void decision_reason(struct decision *d)
 {
 	for (size_t i = 0; d->outcome != OUTCOME_ALLOW && i < d->check_count; i++)
 		if (d->checks[i].outcome == d->outcome) {
@@ -472,7 +473,7 @@ static rc report_observed(const struct eval *c, const struct rule_ref *refs, siz
 		if (!refs[i].rule->observe)
 			continue;
 		TRY(evaluate_rule(c, refs[i].rule, &try));
-		give_reason(&try);
+		decision_reason(&try);
 		check_add(d, REASON_RULE_OBSERVE, OUTCOME_ALLOW,
 			  "rule %.40s, on trial, would say %s%s%s%s%s", refs[i].rule->name.s,
 			  try.outcome == OUTCOME_ALLOW ? "allow" : outcome_word(try.outcome),
@@ -535,7 +536,7 @@ static rc evaluate_all(const struct eval *c, struct decision *ret)
 		only_observed(c, ret);
 	else if (!found)
 		no_rule(c, ret);
-	give_reason(ret);
+	decision_reason(ret);
 	return report_observed(c, refs, count, ret);
 }
 

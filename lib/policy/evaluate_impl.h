@@ -52,6 +52,13 @@ enum reason approval_flaw(const struct eval *c, const struct rule *rule,
 /* evaluate_hold.c: after check_approvals. */
 void check_hold(const struct eval *c, const struct rule *rule, struct decision *d);
 
+/* evaluate_release.c: the line about the request's release; made: it is signed, and waits for it.
+ */
+void check_release(const struct eval *c, bool made, struct decision *d);
+
+/* The first check whose outcome is the decision's becomes its refusal. */
+void decision_reason(struct decision *d);
+
 /* evaluate_artifact.c */
 void check_artifacts(const struct eval *c, const struct rule *rule, struct decision *d);
 

@@ -2,6 +2,7 @@
 #include "prog/keeper/evidence.h"
 #include "prog/keeper/gate.h"
 #include "prog/keeper/preapproval.h"
+#include "prog/keeper/release.h"
 
 #include <string.h>
 
@@ -161,6 +162,8 @@ static rc check_state(const struct dossier *d, enum statement_kind kind, struct 
 	case STATE_OPEN:
 		break;
 	case STATE_COMMITTED:
+		if (release_is_held(d) && acts[kind].closes != REASON_NONE)
+			break;
 		return refuse(why, REASON_STATE_COMMITTED, "%s", "");
 	case STATE_DONE:
 		return refuse(why,

@@ -9,6 +9,7 @@
 #include "prog/keeper/host_proof.h"
 #include "prog/keeper/hosts.h"
 #include "prog/keeper/oidc.h"
+#include "prog/keeper/release.h"
 
 void dossier_clear(struct dossier *d)
 {
@@ -153,7 +154,7 @@ static enum request_state state_of(const struct journal_request *r, unix_time no
 {
 	if (r->closed != REASON_NONE)
 		return STATE_CLOSED;
-	if (r->spent > r->done)
+	if (r->spent > r->done || (r->spent > 0 && !r->released)) /* or held: release.h */
 		return STATE_COMMITTED;
 	if (r->done == r->uses)
 		return STATE_DONE;
@@ -324,7 +325,7 @@ rc dossier_decide(struct keeper *k)
 	TRY(dossier_host(k, &facts.host, &host));
 	TRY(evaluate(k->policy, k->roster, &facts, &d->decision));
 	apply_state(k, &host);
-	return OK;
+	return d->state == STATE_COMMITTED && release_is_held(d) ? release_decide(k) : OK;
 }
 
 /* ---- Status JSON (docs/api.md, "status") ---------------------------------------------------*/
@@ -492,6 +493,8 @@ static rc status_json(const struct keeper *k, struct buf *out)
 	put_time(&w, "not_before", d->request.not_before);
 	put_text(&w, "outcome", outcome_text(dec->outcome));
 	put_text(&w, "reason", reason_id(dec->refusal.reason));
+	if (d->request.release != 0)
+		put_time(&w, "release", d->request.release);
 	put_text(&w, "remedy", reason_remedy(dec->refusal.reason));
 	put_hex(&w, "request", &d->row.digest);
 	put_text(&w, "requester", d->request.requester.s);
@@ -502,7 +505,8 @@ static rc status_json(const struct keeper *k, struct buf *out)
 	put_text(&w, "state", state_text(d->state));
 	put_text(&w, "text", text);
 	put_u64(&w, "uses", d->row.uses);
-	put_u64(&w, "uses_done", d->row.done);
+	/* those that may be fetched */
+	put_u64(&w, "uses_done", d->row.released ? d->row.done : 0);
 	put_u64(&w, "uses_spent", d->row.spent);
 	jcan_out_object_end(&w);
 	return jcan_out_done(&w);

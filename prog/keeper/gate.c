@@ -50,8 +50,7 @@ rc malformed(struct call *c, rc r)
 	return RC(RC_PEER);
 }
 
-/* What every writing message needs: a clock that is not behind the log, and the last round out. */
-static rc check_writable(struct keeper *k, struct refusal *why)
+rc gate_writable(struct keeper *k, struct refusal *why)
 {
 	if (k->ledger.lagging)
 		return refuse(why, REASON_KEEPER_STORAGE, "the log cannot be published");
@@ -114,7 +113,7 @@ bool gate_handle(struct keeper *k, const struct reply_to *to, const struct keepe
 		return false;
 	}
 	if ((row->flags & GATE_WRITES) != 0)
-		r = check_writable(k, &c.why);
+		r = gate_writable(k, &c.why);
 	if (rc_is_ok(r))
 		r = row->handle(&c);
 	switch ((int)r.code) {

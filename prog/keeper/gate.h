@@ -17,6 +17,10 @@ bool gate_handle(struct keeper *k, const struct reply_to *to, const struct keepe
  * whoever would else keep room for their bodies. */
 bool gate_admits(enum keeper_door door, enum keeper_type type);
 
+/* What every message that writes needs: a clock that is not behind the log, the last round out, and
+ * no document that is due and could not be written. RC_DENIED. */
+MUST rc gate_writable(struct keeper *k, struct refusal *why);
+
 /* Handlers. RC_OK: answered. RC_DENIED, RC_WAIT: call->why says it. RC_PEER: malformed body.
  * Anything else: the journal failed. */
 MUST rc handle_hello(struct call *c);

@@ -120,6 +120,7 @@ struct journal_request {
 	uint32_t done;	/* issue leaves */
 	unix_time submitted;
 	unix_time deadline;
+	bool released;	    /* what is signed may leave; for ever (uses.c) */
 	enum reason closed; /* REASON_NONE, REASON_STATE_DENIED or REASON_STATE_CANCELLED */
 };
 MUST rc journal_request_add(struct journal *j, const struct journal_request *r, struct fault *f);
@@ -128,7 +129,7 @@ MUST rc journal_request_get(struct journal *j, const struct digest *digest,
 			    struct journal_request *ret, struct fault *f);
 MUST rc journal_request_at(struct journal *j, uint64_t leaf, struct journal_request *ret,
 			   struct fault *f);
-/* Writes spent, done and closed. */
+/* Writes spent, done, closed and released. */
 MUST rc journal_request_set(struct journal *j, const struct journal_request *r, struct fault *f);
 
 /* ---- Acts

@@ -96,6 +96,7 @@ rc journal_request_add(struct journal *j, const struct journal_request *r, struc
 	(void)sqlite3_bind_int64(s, 6, r->deadline);
 	bind_reason(s, 7, r->closed);
 	(void)sqlite3_bind_int64(s, 8, r->submitted);
+	bind_u64(s, 9, r->released ? 1 : 0);
 	return journal_run(j, SQL_REQUEST_ADD, f);
 }
 
@@ -114,6 +115,7 @@ static rc request_columns(struct journal *j, enum journal_sql id, struct journal
 	q.done = (uint32_t)column_u64(s, 4);
 	q.deadline = sqlite3_column_int64(s, 5);
 	q.submitted = sqlite3_column_int64(s, 7);
+	q.released = column_u64(s, 8) != 0;
 	if (rc_is_ok(r) && !rc_is_ok(reason_parse(column_view(s, 6), &q.closed)))
 		r = fault_set(f, RC_CORRUPT, 0, "journal: reason of a closed request");
 	journal_done(j, id);
@@ -146,7 +148,8 @@ rc journal_request_set(struct journal *j, const struct journal_request *r, struc
 	bind_u64(s, 1, r->spent);
 	bind_u64(s, 2, r->done);
 	bind_reason(s, 3, r->closed);
-	bind_u64(s, 4, r->leaf);
+	bind_u64(s, 4, r->released ? 1 : 0);
+	bind_u64(s, 5, r->leaf);
 	return journal_run(j, SQL_REQUEST_SET, f);
 }
 

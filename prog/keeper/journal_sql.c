@@ -24,7 +24,7 @@ const char journal_schema[] =
 	"CREATE TABLE request(leaf INTEGER PRIMARY KEY, digest BLOB NOT NULL,"
 	" uses INTEGER NOT NULL, spent INTEGER NOT NULL CHECK(spent>=0 AND spent<=uses),"
 	" done INTEGER NOT NULL CHECK(done>=0 AND done<=spent), deadline INTEGER NOT NULL,"
-	" closed TEXT NOT NULL, submitted INTEGER NOT NULL) STRICT;"
+	" closed TEXT NOT NULL, submitted INTEGER NOT NULL, released INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE act(leaf INTEGER PRIMARY KEY, request INTEGER NOT NULL,"
 	" kind INTEGER NOT NULL, digest BLOB NOT NULL, person TEXT NOT NULL,"
 	" signer BLOB NOT NULL, rule BLOB NOT NULL, given INTEGER NOT NULL,"

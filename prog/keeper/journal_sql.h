@@ -28,15 +28,16 @@
 	X(STATEMENT_GET,                                                                           \
 	  "SELECT leaf,digest,kind,sigs,body FROM statement WHERE prefix=? AND digest=?")          \
 	X(REQUEST_ADD,                                                                             \
-	  "INSERT INTO request(leaf,digest,uses,spent,done,deadline,closed,submitted)"             \
-	  " VALUES(?,?,?,?,?,?,?,?)")                                                              \
+	  "INSERT INTO request(leaf,digest,uses,spent,done,deadline,closed,submitted,released)"    \
+	  " VALUES(?,?,?,?,?,?,?,?,?)")                                                            \
 	X(REQUEST_GET,                                                                             \
-	  "SELECT r.leaf,r.digest,r.uses,r.spent,r.done,r.deadline,r.closed,r.submitted FROM "     \
-	  "statement s"                                                                            \
+	  "SELECT r.leaf,r.digest,r.uses,r.spent,r.done,r.deadline,r.closed,r.submitted,"          \
+	  "r.released FROM statement s"                                                            \
 	  " JOIN request r ON r.leaf=s.leaf WHERE s.prefix=? AND s.digest=?")                      \
-	X(REQUEST_AT, "SELECT leaf,digest,uses,spent,done,deadline,closed,submitted FROM request " \
-		      "WHERE leaf=?")                                                              \
-	X(REQUEST_SET, "UPDATE request SET spent=?,done=?,closed=? WHERE leaf=?")                  \
+	X(REQUEST_AT,                                                                              \
+	  "SELECT leaf,digest,uses,spent,done,deadline,closed,submitted,released FROM request"     \
+	  " WHERE leaf=?")                                                                         \
+	X(REQUEST_SET, "UPDATE request SET spent=?,done=?,closed=?,released=? WHERE leaf=?")       \
 	X(ACT_ADD,                                                                                 \
 	  "INSERT INTO act(leaf,request,kind,digest,person,signer,rule,given,expires,withdrawn,"   \
 	  "channel,synced) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")                                       \

@@ -255,8 +255,10 @@ MUST rc verify_submission(struct keeper *k, const struct keeper_submit *m, bool 
 /* Commits the next use of the dossier, whose decision is allow: authorize leaf, use row, job.
  * Refuses with RC_WAIT keeper.busy. */
 MUST rc use_commit(struct keeper *k, struct refusal *why);
-/* Answers with R_RESULT when the use is done and published. RC_WAIT keeper.busy. */
-MUST rc use_await(struct call *c, uint64_t request, uint32_t use, struct refusal *why);
+/* Answers with R_RESULT when the use of the dossier's request, on which a decision was made, is
+ * done and published; with R_STATUS (leaf as there) if it is held and cannot be released now.
+ * RC_WAIT keeper.busy. */
+MUST rc use_await(struct call *c, uint32_t use, uint64_t leaf, struct refusal *why);
 /* Jobs the pool has finished: issue leaves, results. Storage errors only. */
 MUST rc uses_finish(struct keeper *k, struct fault *f);
 /* Loads uses an earlier process left. */

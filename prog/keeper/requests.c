@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "prog/keeper/oidc.h"
+#include "prog/keeper/release.h"
 
 /* A dossier for a statement that the journal does not hold (yet). */
 static rc read_submission(struct call *c, struct view statement, const struct digest *id)
@@ -58,18 +59,27 @@ rc conclude(struct call *c, bool sign, uint64_t leaf)
 	rc r;
 
 	if (sign && d->row.spent > 0)
-		return use_await(c, d->row.leaf, d->row.spent, &c->why);
+		return use_await(c, d->row.spent, leaf, &c->why);
 	if (sign && d->state == STATE_OPEN && d->decision.outcome == OUTCOME_ALLOW) {
 		r = use_commit(c->k, &c->why);
 		if (rc_is_ok(r))
-			return use_await(c, d->row.leaf, d->row.spent, &c->why);
+			return use_await(c, d->row.spent, leaf, &c->why);
 		/* What came with this message is stored all the same: it waits, like for people. */
 		if (r.code != RC_WAIT)
 			return r;
 		d->decision.outcome = OUTCOME_WAIT;
 		d->decision.refusal = c->why;
 	}
+	TRY(release_try(c->k));
 	return dossier_status(c, leaf);
+}
+
+/* A use that was committed before: only what is held needs a decision. */
+static rc await_old(struct call *c, uint32_t use)
+{
+	if (release_is_held(&c->k->dossier))
+		TRY(dossier_decide(c->k));
+	return use_await(c, use, UINT64_MAX, &c->why);
 }
 
 rc handle_submit(struct call *c)
@@ -134,7 +144,7 @@ rc handle_commit(struct call *c)
 	if (m.use == 0 || m.use > d->row.uses)
 		return refuse(&c->why, REASON_STATE_USES, "use %u of %u", m.use, d->row.uses);
 	if (m.use <= d->row.spent)
-		return use_await(c, d->row.leaf, m.use, &c->why);
+		return await_old(c, m.use);
 	if (m.use != d->row.spent + 1)
 		return refuse(&c->why, REASON_STATE_USES, "use %u comes before use %u",
 			      d->row.spent + 1, m.use);
@@ -144,7 +154,7 @@ rc handle_commit(struct call *c)
 		return dossier_status(c, UINT64_MAX);
 	}
 	TRY(use_commit(k, &c->why));
-	return use_await(c, d->row.leaf, m.use, &c->why);
+	return use_await(c, m.use, UINT64_MAX, &c->why);
 }
 
 rc handle_show(struct call *c)
@@ -156,6 +166,7 @@ rc handle_show(struct call *c)
 		return malformed(c, r);
 	TRY(dossier_load(c->k, &id, &c->why));
 	TRY(dossier_decide(c->k));
+	TRY(release_try(c->k));
 	return dossier_status(c, UINT64_MAX);
 }
 
@@ -169,5 +180,5 @@ rc handle_result(struct call *c)
 	TRY(dossier_load(c->k, &m.request, &c->why));
 	if (m.use == 0 || m.use > c->k->dossier.row.spent)
 		return refuse(&c->why, REASON_STATE_USES, "use %u has not been committed", m.use);
-	return use_await(c, c->k->dossier.row.leaf, m.use, &c->why);
+	return await_old(c, m.use);
 }

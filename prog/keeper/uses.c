@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "prog/keeper/release.h"
 
 /* ---- Commit --------------------------------------------------------------------------------*/
 
@@ -64,6 +65,7 @@ rc use_commit(struct keeper *k, struct refusal *why)
 			    &k->round.fault));
 	TRY(preapprovals_spend(k));
 	row.spent = use.use;
+	row.released = row.released || release_is_due(k);
 	TRY(journal_request_set(k->journal, &row, &k->round.fault));
 	/* The items move into the job; the rest of the dossier is still good for a status. */
 	size_t count = d->request.count;
@@ -73,14 +75,23 @@ rc use_commit(struct keeper *k, struct refusal *why)
 	k->round.jobs[k->round.job_count++] = job;
 	d->row = row;
 	d->state = STATE_COMMITTED;
-	return OK;
+	return release_is_held(d) ? release_decide(k) : OK;
 }
 
-rc use_await(struct call *c, uint64_t request, uint32_t use, struct refusal *why)
+/* The one way to a result: whoever waits here is served by use_result(), and nobody else is. What
+ * is held gets no waiter, so that no job that ends, in this process or after a crash, gives it out.
+ */
+rc use_await(struct call *c, uint32_t use, uint64_t leaf, struct refusal *why)
 {
 	struct keeper *k = c->k;
+	const uint64_t request = k->dossier.row.leaf;
 	struct journal_use row;
 
+	if (release_is_held(&k->dossier)) {
+		TRY(release_try(k));
+		if (release_is_held(&k->dossier))
+			return dossier_status(c, leaf);
+	}
 	if (k->waiter_count == WAITERS_MAX)
 		return refuse(why, REASON_KEEPER_BUSY, "%u results are being waited for",
 			      WAITERS_MAX);
@@ -142,6 +153,8 @@ static rc result_fill(struct keeper *k, const struct waiter *w, struct keeper_re
 	TRY(journal_request_at(k->journal, w->request, &row, f));
 	TRY(journal_use_get(k->journal, w->request, w->use, &use, f));
 	/* Never ahead of the checkpoint that the guard holds (P4, P5). */
+	if (!row.released)
+		return fault_set(f, RC_STATE, 0, "use %u is held", w->use);
 	if (!use.done || use.issue >= guard_mark(k->ledger.guard)->head.size)
 		return fault_set(f, RC_STATE, 0, "use %u is not under a checkpoint", w->use);
 	TRY(journal_result_get(k->journal, use.issue, &mem[0], f));

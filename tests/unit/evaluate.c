@@ -308,6 +308,37 @@ static void time_and_uses_are_checked(void **state)
 	scene_release(&s);
 }
 
+/* A release is no check before the signature, and the first one after it. */
+static void releases_are_waited_for_when_signed(void **state)
+{
+	SCENE;
+	s.request.release = NOW + 60;
+	expect(&s, OUTCOME_ALLOW, REASON_NONE, NULL);
+	evaluate_release(s.policy, &s.facts, false, &s.d);
+	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
+	assert_int_equal(s.d.refusal.reason, REASON_TIME_RELEASE);
+	assert_int_equal(s.d.check_count, 1);
+	assert_int_equal(s.d.checks[0].passes, NOW + 60);
+	assert_non_null(s.d.rule);
+	s.facts.now = NOW + 59;
+	s.facts.approval_count = 0; /* what let it be signed does not count again */
+	evaluate_release(s.policy, &s.facts, false, &s.d);
+	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
+	s.facts.now = NOW + 60;
+	evaluate_release(s.policy, &s.facts, false, &s.d);
+	assert_int_equal(s.d.outcome, OUTCOME_ALLOW);
+	assert_int_equal(s.d.refusal.reason, REASON_NONE);
+	s.facts.key_locked = true;
+	evaluate_release(s.policy, &s.facts, true, &s.d);
+	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
+	assert_int_equal(s.d.refusal.reason, REASON_KEY_LOCKED);
+	s.facts.key_locked = false;
+	s.facts.key_known = false;
+	evaluate_release(s.policy, &s.facts, false, &s.d);
+	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
+	scene_release(&s);
+}
+
 /* P7, also for a struct that no document can make, and for a group that lost its last member. */
 static void nobody_is_not_enough(void **state)
 {
@@ -410,6 +441,7 @@ int main(void)
 		cmocka_unit_test(who_and_where_are_checked),
 		cmocka_unit_test(terms_are_checked),
 		cmocka_unit_test(time_and_uses_are_checked),
+		cmocka_unit_test(releases_are_waited_for_when_signed),
 		cmocka_unit_test(nobody_is_not_enough),
 		cmocka_unit_test(the_best_rule_is_reported),
 		cmocka_unit_test(approvals_are_many),

@@ -289,6 +289,7 @@ static void rows_come_back(void **state)
 	assert_rc(RC_OK, journal_request_get(j, &st.digest, &r, NULL));
 	assert_int_equal(r.spent, 1);
 	assert_int_equal(r.closed, REASON_NONE);
+	assert_false(r.released);
 	assert_rc(RC_NOTFOUND, journal_request_get(j, &a.digest, &r, NULL));
 	assert_rc(RC_OK, journal_act_list(j, 0, acts, 2, &count, NULL));
 	assert_int_equal(count, 1);
@@ -310,6 +311,7 @@ static void rows_come_back(void **state)
 	assert_rc(RC_CORRUPT, journal_result_add(j, &u, view_str("another"), NULL));
 	assert_rc(RC_OK, journal_act_withdraw(j, 1, NULL));
 	r.closed = REASON_STATE_DENIED;
+	r.released = true;
 	assert_rc(RC_OK, journal_request_set(j, &r, NULL));
 	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
 	buf_clear(&body);
@@ -318,6 +320,7 @@ static void rows_come_back(void **state)
 	assert_rc(RC_NOTFOUND, journal_result_get(j, 4, &body, NULL));
 	assert_rc(RC_OK, journal_request_at(j, 0, &r, NULL));
 	assert_int_equal(r.closed, REASON_STATE_DENIED);
+	assert_true(r.released);
 	assert_rc(RC_NOTFOUND, journal_use_pending(j, 0, &got, NULL));
 	assert_rc(RC_OK, journal_check(j, NULL));
 }

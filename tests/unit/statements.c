@@ -100,7 +100,7 @@ static void round_trips(const char *target, echo_fn *echo, size_t expected)
 static void requests_round_trip(void **state)
 {
 	(void)state;
-	round_trips("request", request_echo, 2);
+	round_trips("request", request_echo, 3);
 }
 
 static void acts_round_trip(void **state)
@@ -179,6 +179,33 @@ static void requests_are_strict(void **state)
 		       ",\"subject\":[{\"digest\":{\"sha256\":\"00000000000000000000000000"
 		       "00000000000000000000000000000000000000\"},\"name\":\"b\"},{"));
 	assert_rc(RC_TRAILING, with(request_echo, ONE, "gz\"}]}", "gz\"}]}\n"));
+}
+
+/* Between not_before and deadline, and given or not there. */
+static void releases_are_in_time(void **state)
+{
+	static const char held[] = "request/held";
+	static const char release[] = "\"release\":\"2026-11-26T09:00:00Z\",";
+	static const struct {
+		const char *text;
+		enum rc_code code;
+	} cases[] = {
+		{"", RC_OK},
+		{"\"release\":\"2026-11-23T09:00:00Z\",", RC_OK},
+		{"\"release\":\"2026-11-23T08:59:59Z\",", RC_EXPIRED},
+		{"\"release\":\"2026-11-26T09:00:01Z\",", RC_EXPIRED},
+		{"\"release\":\"1970-01-01T00:00:00Z\",", RC_EXPIRED},
+		{"\"release\":\"2026-11-26\",", RC_TRUNCATED},
+		{"\"release\":0,", RC_SYNTAX},
+		{"\"release\":null,", RC_SYNTAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_rc(cases[i].code, with(request_echo, held, release, cases[i].text));
+	assert_rc(RC_DUPLICATE, with(request_echo, held, release,
+				     "\"release\":\"2026-11-26T09:00:00Z\","
+				     "\"release\":\"2026-11-26T09:00:00Z\","));
 }
 
 static void names_of_files_are_plain(void **state)
@@ -545,6 +572,7 @@ int main(void)
 		cmocka_unit_test(evidence_round_trips),
 		cmocka_unit_test(leaves_round_trip),
 		cmocka_unit_test(requests_are_strict),
+		cmocka_unit_test(releases_are_in_time),
 		cmocka_unit_test(names_of_files_are_plain),
 		cmocka_unit_test(acts_are_strict),
 		cmocka_unit_test(the_longest_act_fits),

@@ -84,6 +84,7 @@ static rc add_use(struct fill *s, struct journal_request *row, struct journal_us
 	TRY(ledger_append(&s->k->ledger, &leaf, &use->authorize, f));
 	TRY(journal_use_add(s->k->journal, use, &s->request.key, &s->request.requester, f));
 	row->spent = 1;
+	row->released = true;
 	return journal_request_set(s->k->journal, row, f);
 }
 

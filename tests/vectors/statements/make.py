@@ -84,6 +84,7 @@ files = {
     "request/one": request(["acme-2.4.0.tar.gz"]),
     "request/several": request(["b.exe", "a.exe", "caf\u00e9 \U0001f600.msi", 'q"uo\\te'], uses=3, upload=False,
                                reason="first line\nsecond\tline \u00e9"),
+    "request/held": request(["acme-2.4.0.tar.gz"], release=LATER),
     "act/approval": statement("approval", {**act, "approver": "alice", "checkpoint": {"root": h("r"), "size": 48121},
                               "decision": "approve", "evidence": [h("report"), h("diff")], "expires": LATER,
                               "rule": h("rule")}, one("request", REQUEST)),
