@@ -95,10 +95,13 @@ void answer_print_status(const struct cli *c, const json_t *status)
 	else if (strcmp(state, "closed") == 0)
 		(void)printf("  %sclosed%s: %s (%s)\n", cli_red(c), cli_plain(c),
 			     json_text(status, "text"), json_text(status, "reason"));
+	else if (answer_is_held(status))
+		(void)printf("  %ssigned, not given out%s: %s (%s)\n", mark(c, outcome),
+			     cli_plain(c), json_text(status, "text"), json_text(status, "reason"));
 	else
 		(void)printf("  %s%s%s\n", cli_green(c), state, cli_plain(c));
 	print_approvals(c, status);
-	if (!open)
+	if (!open && !answer_is_held(status))
 		return; /* nobody is missed any more */
 	json_array_foreach(json_object_get(status, "missing"), i, seat)(void)
 		printf("  missing: %s\n", json_is_string(seat) ? json_string_value(seat) : "?");
@@ -119,6 +122,13 @@ enum exit_code answer_exit(const json_t *status)
 	if (strcmp(state, "open") == 0 && strcmp(json_text(status, "outcome"), "deny") == 0)
 		return EXIT_DENIED;
 	return EXIT_WAITING;
+}
+
+bool answer_is_held(const json_t *status)
+{
+	/* In every other committed state the signatures are being made. */
+	return strcmp(json_text(status, "state"), "committed") == 0 &&
+	       strcmp(json_text(status, "reason"), "state.committed") != 0;
 }
 
 bool answer_is_final(const json_t *status)

@@ -14,7 +14,9 @@ void answer_print_checks(const struct cli *c, const json_t *status);
 /* EXIT_DONE when done or signed at least once, EXIT_WAITING when open and waiting, EXIT_DENIED when
  * denied or closed. */
 enum exit_code answer_exit(const json_t *status);
-/* Whether there is nothing to wait for: signed at least once, or closed. */
+/* Whether it is signed and held until its release. */
+bool answer_is_held(const json_t *status);
+/* Whether there is nothing to wait for: signed at least once (and out), or closed. */
 bool answer_is_final(const json_t *status);
 
 /* "3f9a 1c04 77de 5b20": the first 16 hex digits, to compare between people by eye. */

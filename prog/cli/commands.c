@@ -60,6 +60,7 @@ static const struct option init_options[] = {
 		{"uses", "N", "how often it may be signed (default 1)", false},                    \
 		{"not-before", "TIME", "earliest time, or 90m, 12h, 7d from now", false},          \
 		{"deadline", "TIME", "latest time (default 7d)", false},                           \
+		{"release-at", "TIME", "sign when permitted, give out not before this", false},    \
 		{"no-upload", NULL, "send digests only, where policy permits", false},             \
 		{"new", NULL, "do not join a request that asks for the same", false},              \
 		{"timeout", "TIME", "longest wait: 30m, 2h (default: the deadline)", false},       \

@@ -16,6 +16,7 @@
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/api.h"
 #include "prog/cli/bundle.h"
+#include "prog/cli/answer.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/logview.h"
 #include "prog/cli/wish.h"
@@ -252,12 +253,13 @@ static rc order_use(struct cli *c, const struct wish *w, uint32_t use)
 	if (use > w->request.uses)
 		return cli_problem(c, RC_USAGE, "", "--use %u: the request is for %u", use,
 				   w->request.uses);
-	if ((json_int_t)use <= json_number(status, "uses_spent"))
+	if ((json_int_t)use <= json_number(status, "uses_spent") && !answer_is_held(status))
 		return OK;
 	if (!closed && strcmp(json_text(status, "outcome"), "allow") == 0)
 		return api_json(c, &post, &answer, "/v1/requests/%s/sign", w->id);
-	(void)cli_problem(c, RC_WAIT, json_text(status, "remedy"),
-			  "request %.16s is not signed: %s", w->id, json_text(status, "text"));
+	(void)cli_problem(c, RC_WAIT, json_text(status, "remedy"), "request %.16s is not %s: %s",
+			  w->id, answer_is_held(status) ? "given out" : "signed",
+			  json_text(status, "text"));
 	(void)snprintf(c->problem.code, sizeof(c->problem.code), "%s", json_text(status, "reason"));
 	return RC(closed || strcmp(json_text(status, "outcome"), "deny") == 0 ? RC_DENIED
 									      : RC_WAIT);

@@ -31,6 +31,8 @@ static void print_row(const struct cli *c, const json_t *row)
 	if (json_number(row, "items") > 1)
 		(void)printf(" and %" JSON_INTEGER_FORMAT " more", json_number(row, "items") - 1);
 	(void)putchar('\n');
+	if (answer_is_held(row))
+		(void)printf("                  %s\n", json_text(row, "text"));
 	if (open)
 		(void)printf("                  %s, until %s\n", json_text(row, "text"),
 			     json_text(row, "deadline"));

@@ -113,6 +113,7 @@ static rc fill_terms(struct cli *c, const struct args *a, struct request *r)
 	const char *uses = args_value(a, "uses");
 	const char *not_before = args_value(a, "not-before");
 	const char *deadline = args_value(a, "deadline");
+	const char *release = args_value(a, "release-at");
 	const char *reason = args_value(a, "message");
 	uint64_t n = 1;
 
@@ -125,6 +126,10 @@ static rc fill_terms(struct cli *c, const struct args *a, struct request *r)
 	r->deadline = now + DEADLINE_DEFAULT;
 	if (not_before != NULL)
 		TRY(submit_time(c, "not-before", not_before, now, &r->not_before));
+	if (release != NULL)
+		TRY(submit_time(c, "release-at", release, now, &r->release));
+	if (r->deadline < r->release)
+		r->deadline = r->release;
 	if (deadline != NULL)
 		TRY(submit_time(c, "deadline", deadline, now, &r->deadline));
 	if (reason != NULL && strlen(reason) > REQUEST_REASON_MAX)
@@ -212,7 +217,7 @@ static bool is_same_wish(const struct request *old, const struct request *wish)
 	if (!name_is_equal(&old->key, &wish->key) || !name_is_equal(&old->host, &wish->host) ||
 	    !name_is_equal(&old->requester, &wish->requester) || old->uses != wish->uses ||
 	    old->upload != wish->upload || old->count != wish->count ||
-	    strcmp(old->reason, wish->reason) != 0 ||
+	    (old->release != 0) != (wish->release != 0) || strcmp(old->reason, wish->reason) != 0 ||
 	    !digest_is_equal(&old->key_fingerprint, &wish->key_fingerprint))
 		return false;
 	for (size_t i = 0; i < old->count; i++)

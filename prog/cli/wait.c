@@ -11,6 +11,7 @@
 #include "prog/cli/api.h"
 #include "prog/cli/job.h"
 
+#define REASON_ID 64
 #define POLL_SECONDS 25
 #define RETRY_MAX_SECONDS 8
 #define TIMEOUT_MAX (366 * 86400)
@@ -128,6 +129,17 @@ static rc poll_once(struct cli *c, const char *request, uint64_t seconds, json_i
 	return OK;
 }
 
+/* Nobody is waited for any more, only the time: once, until something else holds it. */
+static void say_held(const struct cli *c, const json_t *status, char said[REASON_ID])
+{
+	const char *reason = json_text(status, "reason");
+
+	if (!answer_is_held(status) || strcmp(said, reason) == 0)
+		return;
+	(void)snprintf(said, REASON_ID, "%s", reason);
+	cli_say(c, "%s (%s)", json_text(status, "text"), reason);
+}
+
 static rc follow(struct cli *c, struct watch *w, uint64_t timeout, json_t **status)
 {
 	unix_time now = clock_now(&clock_system);
@@ -135,8 +147,10 @@ static rc follow(struct cli *c, struct watch *w, uint64_t timeout, json_t **stat
 	json_int_t version = 0;
 	unsigned retry = 1;
 	char request[DIGEST_HEX];
+	char said[REASON_ID] = "";
 
 	(void)snprintf(request, sizeof(request), "%s", json_text(*status, "request"));
+	say_held(c, *status, said);
 	while (!watch_signal(w, 0)) {
 		bool last = end != 0 && now >= end;
 		rc r = poll_once(c, request, poll_seconds(end, now), &version, status);
@@ -157,6 +171,7 @@ static rc follow(struct cli *c, struct watch *w, uint64_t timeout, json_t **stat
 		}
 		TRY(r);
 		retry = 1;
+		say_held(c, *status, said);
 		/* One more look when the time is over: what the deadline does to it, no event
 		 * tells. */
 		if (answer_is_final(*status) || last)

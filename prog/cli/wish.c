@@ -111,6 +111,10 @@ void wish_print(const struct cli *c, const struct wish *w, bool all)
 	(void)printf("  log         %s\n", r->origin);
 	print_time("not before", r->not_before);
 	print_time("deadline", r->deadline);
+	if (r->release != 0) {
+		print_time("release", r->release);
+		(void)printf("              signed when that is permitted, given out not before\n");
+	}
 	if (r->uses != 1)
 		(void)printf("  uses        %u\n", r->uses);
 	if (!r->upload)

@@ -224,10 +224,15 @@ static rc result_fetch(struct call_ctx *c, const struct digest *request, uint32_
 	const struct keeper_commit m = {.request = *request, .use = use};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	AUTO(buf) struct buf frame = {0};
+	struct keeper_status status;
 
 	buf_init(&frame, 128);
 	keeper_put_commit(&frame, id, KEEPER_RESULT, &m);
-	TRY(call_keeper(c, id, &frame, KEEPER_R_RESULT, KEEPER_R_RESULT, reply));
+	TRY(call_keeper(c, id, &frame, KEEPER_R_STATUS, KEEPER_R_RESULT, reply));
+	if (reply->type == KEEPER_R_STATUS) {
+		TRY(keeper_get_status(buf_view(&reply->body), &status));
+		return call_refuse(c, status.reason, "%s", "");
+	}
 	return keeper_get_result(buf_view(&reply->body), ret);
 }
 

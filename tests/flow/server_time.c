@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/front_checks.h"
 
@@ -17,7 +18,7 @@ static int group_setup(void **state)
 	(void)state;
 	fx_start(&fx);
 	fx_make_key(&fx, "nightly", "ecdsa-p256");
-	front_start(&s, &fx);
+	front_start_with(&s, &fx, &(struct front_options){.clock = true});
 	return 0;
 }
 
@@ -87,10 +88,116 @@ static void rate_passes_by_itself(void **state)
 		fx_request_release(&q[i]);
 }
 
+static void forget_store(void)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	char path[400];
+
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/greatseald.db%s", s.data, ends[i]);
+		(void)unlink(path);
+	}
+}
+
+static unsigned result_of(const struct fx_request *q)
+{
+	return front_get(&s, "robot", front_path(&q->id, "/v1/requests/%s/result?use=1"));
+}
+
+/* Signed at once and held: nothing is to be had before, and then the server sees by itself that it
+ * is out. */
+static void released(void **state)
+{
+	struct fx_request q;
+	char text[TIME_TEXT];
+
+	(void)state;
+	fx_request_new(&fx, "nightly", 1, &q);
+	q.r.release = fx_now(&fx) + 600;
+	fx_request_encode(&q);
+	fx_ok(time_format(q.r.release, text));
+	answers(200, front_submit(&s, "/v1/requests", &q, true));
+	assert_string_equal(front_text(&s, "status.reason"), "time.release");
+	assert_string_equal(front_text(&s, "status.state"), "committed");
+	assert_string_equal(front_text(&s, "status.release"), text);
+	assert_int_equal(front_number(&s, "status.uses_spent"), 1);
+	assert_int_equal(front_number(&s, "status.uses_done"), 0);
+	refuses(403, REASON_TIME_RELEASE, result_of(&q));
+	refuses(403, REASON_TIME_RELEASE,
+		front_get(&s, "robot", front_path(&q.id, "/v1/requests/%s/items/0/signed?use=1")));
+	answers(200, front_get(&s, "robot", "/v1/requests?state=committed"));
+	assert_string_equal(front_text(&s, "requests.0.release"), text);
+	/* Also a server that has forgotten everything. */
+	front_stop(&s);
+	forget_store();
+	front_run(&s);
+	answers(200, front_get(&s, "robot", front_path(&q.id, "/v1/requests/%s")));
+	assert_string_equal(front_text(&s, "status.reason"), "time.release");
+	fx_clock(&fx, fx.clock + 601);
+	until_done(&q);
+	answers(200, result_of(&q));
+	fx_request_release(&q);
+}
+
+/* A "no" while it is held. */
+static void never_released(void **state)
+{
+	struct fx_request q;
+
+	(void)state;
+	fx_request_new(&fx, "nightly", 1, &q);
+	q.r.release = fx_now(&fx) + 600;
+	fx_request_encode(&q);
+	answers(200, front_submit(&s, "/v1/requests", &q, true));
+	answers(200, front_act(&s, STATEMENT_CANCELLATION, "robot", &q));
+	assert_string_equal(front_text(&s, "status.state"), "closed");
+	assert_true(front_number(&s, "receipt.leaf") > 0);
+	fx_clock(&fx, fx.clock + 601);
+	refuses(409, REASON_STATE_CANCELLED, result_of(&q));
+	fx_request_release(&q);
+}
+
+/* A rule's hold is over: the last approver is long gone, and it is signed all the same. */
+static void signed_after_the_hold(void **state)
+{
+	static const char *const two[] = {"erin", "frank", NULL};
+	static const char rule[] =
+		",{\"approve\":[\"2 of security\"],\"formats\":[\"cms\"],\"from\":[\"build1\"],"
+		"\"hold\":600,\"keys\":[\"held\"],\"name\":\"held\",\"request\":[\"robot\"],"
+		"\"upload\":\"optional\"}";
+	struct digest previous = digest_of(buf_view(&fx.policy));
+	AUTO(buf) struct buf doc;
+	struct fx_request q;
+
+	(void)state;
+	buf_init(&doc, DOCUMENT_BYTES_MAX);
+	fx_policy_doc(&fx, fx.policy_version + 1, rule, &doc);
+	(void)fx_change_document(&fx, STATEMENT_POLICY, buf_view(&doc), &previous, two);
+	assert_int_equal(fx.header.type, KEEPER_R_CHANGE);
+	fx.policy_version++;
+	buf_clear(&fx.policy);
+	buf_put_view(&fx.policy, buf_view(&doc));
+	fx_make_key(&fx, "held", "ecdsa-p256");
+	fx_request_new(&fx, "held", 1, &q);
+	fx_ok(name_parse(view_str("robot"), &q.r.requester));
+	fx_request_encode(&q);
+	answers(200, front_submit(&s, "/v1/requests", &q, true));
+	answers(200, front_act(&s, STATEMENT_APPROVAL, "bob", &q));
+	answers(200, front_act(&s, STATEMENT_APPROVAL, "carol", &q));
+	assert_string_equal(front_text(&s, "status.reason"), "time.hold");
+	fx_clock(&fx, fx.clock + 601);
+	until_done(&q);
+	answers(200, result_of(&q));
+	fx_request_release(&q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scheduled),
+		cmocka_unit_test(released),
+		cmocka_unit_test(never_released),
+		cmocka_unit_test(signed_after_the_hold),
 		cmocka_unit_test(rate_passes_by_itself),
 	};
 

@@ -279,6 +279,41 @@ static void notes_and_search(void **state)
 	assert_int_equal(seen.count, 0);
 }
 
+/* What is held is looked at from its release on, until it is out; nobody has to wish for it. */
+static void held_requests_are_due_at_their_release(void **state)
+{
+	struct store *s = ((struct box *)*state)->s;
+	struct digest id = digest_n(1);
+	struct store_status st = {
+		.state = "committed", .missing = view_str("[]"), .approvers = view_str("[]")};
+	struct store_version version = {0};
+	size_t due;
+	static const char held_status[] = "{\"release\":\"2026-11-26T09:00:00Z\"}";
+	static const struct {
+		const char *status;
+		const char *reason;
+		unix_time now;
+		size_t due;
+	} held[] = {
+		{held_status, "time.release", 1795683599, 0},
+		{held_status, "time.release", 1795683600, 1},
+		{held_status, "key.locked", 1795683600, 1},
+		{held_status, "time.freeze", 1795683600, 1},
+		{held_status, "state.committed", 1795683600, 0},
+		{"{}", "time.release", 1795683600, 0},
+	};
+
+	put(s, 1, "alice", "p1");
+	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+		st.reason = held[i].reason;
+		st.status = view_str(held[i].status);
+		due = 0;
+		assert_rc(RC_OK, s->api->request_status(s, &id, &st, &version, NULL));
+		assert_rc(RC_OK, s->api->request_due(s, held[i].now, 10, count_digest, &due, NULL));
+		assert_int_equal(due, held[i].due);
+	}
+}
+
 static void status_and_versions(void **state)
 {
 	struct store *s = ((struct box *)*state)->s;
@@ -630,6 +665,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(requests_and_lists, setup, teardown),
 		cmocka_unit_test_setup_teardown(notes_and_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(status_and_versions, setup, teardown),
+		cmocka_unit_test_setup_teardown(held_requests_are_due_at_their_release, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(products_certificates, setup, teardown),
 		cmocka_unit_test_setup_teardown(uploads, setup, teardown),
 		cmocka_unit_test_setup_teardown(needed_files, setup, teardown),
