@@ -46,6 +46,7 @@ static const struct option init_options[] = {
 	{"agent", "PATH", "socket of greatseal-agent: it knows server, pin and host", false},
 	{"client-cert", "FILE", "PEM certificate (and chain) for mutual TLS", false},
 	{"client-key", "FILE", "its PEM key; without it in the same file", false},
+	{"replace", NULL, "although the file trusts another log, or cannot be read", false},
 	{0},
 };
 
@@ -273,9 +274,9 @@ static const struct option help_options[] = {{"man", NULL, "greatseal(1) for man
 const struct command command_table[] = {
 	{"init-client", "", "Write the client configuration",
 	 "Connects to the server over the pinned key, learns the log's origin and key, and writes\n"
-	 "the configuration. Later commands refuse a server or log that is not the same. "
-	 "--service,\n"
-	 "--oidc, --oidc-ca and --token-file are kept in it, for the commands of a CI job.",
+	 "the configuration. Later commands refuse a server or log that is not the same; so does\n"
+	 "this one, if the file is there already, unless --replace says so. --service, --oidc,\n"
+	 "--oidc-ca and --token-file are kept in it, for the commands of a CI job.",
 	 init_options, 0, 0, cmd_init_client},
 	{"submit", "FILE...", "Ask for signatures",
 	 "Hashes the files, signs the request with your key and this machine's, uploads, and "

@@ -187,6 +187,36 @@ static rc try_key(struct cli *c, const char *option, const char *path)
 	return rc_is_ok(r) ? r : cli_problem(c, RC_STATE, "", "--%s: %s", option, f.text);
 }
 
+/* A configuration that is there names the log that was trusted so far: another one in its place is
+ * what an attacker would want, so it takes a word of the user. */
+static rc keep_trust(struct cli *c, const struct args *a)
+{
+	struct config *before;
+	struct fault f = {0};
+	rc r;
+
+	if (args_has(a, "replace"))
+		return OK;
+	before = calloc(1, sizeof(*before));
+	if (before == NULL)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	memcpy(before->path, c->config.path, sizeof(before->path));
+	r = config_load(before, &f);
+	if (r.code == RC_NOTFOUND)
+		r = OK;
+	else if (!rc_is_ok(r))
+		r = cli_problem(c, RC_STATE, "--replace writes it anew, --config takes another",
+				"%s", f.text);
+	else if (strcmp(before->vkey, c->config.vkey) != 0)
+		r = cli_problem(c, RC_STATE,
+				"--config FILE for a second server; --replace if this log is to be "
+				"trusted from now on instead",
+				"%s trusts another log, %s, whose key is %s", c->config.path,
+				before->origin, before->vkey);
+	free(before);
+	return r;
+}
+
 rc cmd_init_client(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *done = NULL;
@@ -200,6 +230,7 @@ rc cmd_init_client(struct cli *c, const struct args *a)
 	TRY(try_key(c, "host-key", c->config.host_key));
 	CLI_TRY(c, &f, api_open(&c->config, &c->api, &f));
 	TRY(learn(c));
+	TRY(keep_trust(c, a));
 	CLI_TRY(c, &f, config_save(&c->config, &f));
 	done = json_pack("{s:s,s:s,s:s,s:s}", "config", c->config.path, "origin", c->config.origin,
 			 "person", c->config.person.s, "vkey", c->config.vkey);

@@ -73,7 +73,7 @@ for ((i = 0; i < 600; i++)); do
 done
 [[ -n $address ]] || die "not ready"
 client() { # name, person, key
-	as "$1" init-client --server "https://$address" --pin "$pin" --person "$2" --key "$3" --host build-07 --host-key "$work/build-07"
+	as "$1" init-client --server "https://$address" --pin "$pin" --person "$2" --key "$3" --host build-07 --host-key "$work/build-07" "${@:4}"
 }
 for who in alice carol dave; do client "$who" "$who" "$work/$who" >/dev/null; done
 for key in release nightly; do
@@ -85,6 +85,18 @@ ok "keeper, server, clients, keys"
 # ---- Keys of people ----
 refused 1 "No such file" client x alice "$work/nothing"
 [[ ! -e x.json ]] || die "a configuration that cannot work was written"
+# The log that was trusted so far is not forgotten by accident; the same server again is no accident.
+jq '.origin = "other.example" | .vkey = "other.example+5ad713af+ARfwCuHSgrdNj9ua4PTs4yI2uqExHlTCwkt2owb3k1mI"' alice.json >x.json
+cp x.json before.json
+refused 1 "trusts another log, other.example" client x alice "$work/alice"
+cmp -s x.json before.json || die "the configuration was written over"
+client x alice "$work/alice" --replace >/dev/null && cmp -s x.json alice.json || die "--replace did not write it anew"
+echo '{' >x.json
+refused 1 "x.json:" client x alice "$work/alice"
+client x alice "$work/alice" --replace >/dev/null
+client x alice "$work/alice" >/dev/null
+rm x.json x.json.checkpoint 2>/dev/null || true
+ok "init-client keeps the log that is trusted"
 cp alice loose && chmod 640 loose
 refused 1 "lets others at the private key" client x alice "$work/loose"
 cp alice.json loose.json && jq --arg k "$work/loose" '.key = $k' alice.json >loose.json && chmod 600 loose.json
