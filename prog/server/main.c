@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -338,6 +339,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 
 int main(int argc, char **argv)
 {
+	(void)umask(0077); /* SQLite makes its files as the mask permits */
 	if (argc < 2)
 		return usage(stderr, 2);
 	if (strcmp(argv[1], "init") == 0)

@@ -240,6 +240,9 @@ ok "a locked key signs nothing"
 as carol log fsck >/dev/null
 "$SRCDIR/tests/interop/tlogcheck/run" "$work/keeper/public" "$vkey" >/dev/null
 ok "Go's sumdb/tlog and note accept the log"
+open=$(find "$work/server" -perm /077)
+[[ -z $open ]] || die "others may read what the server keeps: $open"
+ok "what the server keeps is its own"
 kill -TERM "$keeper" && wait "$keeper"
 greatseal-keeper fsck --state "$work/keeper" --guard "$work/guard" --token "$token" >fsck.log 2>&1 || die "fsck: $(cat fsck.log)"
 ok "the log and the journal are whole"
