@@ -2,9 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/num.h"
 #include "lib/model/field.h"
+
+#define CASE_FILE_JSON (6u * ITEM_NAME_MAX + 2) /* each byte escaped, and two quotes */
 
 void cases_release(struct cases *c)
 {
@@ -209,6 +212,46 @@ static rc class_read(struct jcan *j, struct policy_case *c)
 	return OK;
 }
 
+static rc actor_read(struct jcan *j, struct policy_case *c)
+{
+	struct view text;
+	bool found;
+
+	TRY(jcan_key_optional(j, "actor", &found));
+	if (!found)
+		return OK;
+	TRY(jcan_text(j, sizeof(c->actor) - 1, &text));
+	memcpy(c->actor, text.ptr, text.len);
+	return text.len > 0 ? OK : fault_set(j->fault, RC_SYNTAX, j->at, "actor is empty");
+}
+
+static rc product_read(struct jcan *j, struct policy_case *c)
+{
+	bool found;
+
+	TRY(jcan_key_optional(j, "product", &found));
+	return found ? field_name_value(j, &c->item.product) : OK;
+}
+
+/* As a request's, or none. */
+static rc file_read_name(struct jcan *j, struct policy_case *c)
+{
+	struct request_item item = {0};
+	char name[ITEM_NAME_MAX + 1];
+	bool found;
+	size_t at;
+
+	TRY(jcan_key_optional(j, "file", &found));
+	if (!found)
+		return OK;
+	at = j->at;
+	TRY(jcan_raw(j, &item.name_json));
+	if (!rc_is_ok(request_item_name(&item, name)))
+		return fault_set(j->fault, RC_SYNTAX, at, "file is no plain file name");
+	memcpy(c->file, name, sizeof(c->file));
+	return OK;
+}
+
 static rc request_read(struct jcan *j, struct policy_case *c)
 {
 	struct request *q = &c->request;
@@ -218,9 +261,11 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 
 	TRY(jcan_key(j, "request"));
 	TRY(jcan_object(j));
+	TRY(actor_read(j, c));
 	TRY(by_read(j, c));
 	TRY(class_read(j, c));
 	TRY(number_read(j, "deadline", POLICY_SECONDS_MAX, CASE_DEADLINE, &deadline));
+	TRY(file_read_name(j, c));
 	TRY(field_token(j, "format", c->item.format, sizeof(c->item.format)));
 	TRY(from_read(j, c));
 	TRY(field_name(j, "key", &q->key));
@@ -229,11 +274,13 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	if (found)
 		TRY(jcan_bool(j, &digests_only));
 	TRY(number_read(j, "not_before", POLICY_SECONDS_MAX, 0, &not_before));
+	TRY(product_read(j, c));
 	TRY(jcan_key_optional(j, "reason", &found));
 	if (found)
 		TRY(jcan_string(j, q->reason, sizeof(q->reason), NULL));
 	if (!rc_is_ok(prose_check(view_str(q->reason), false)))
 		return fault_set(j->fault, RC_SYNTAX, j->at, "reason is one line of plain text");
+	TRY(number_read(j, "size", JCAN_NUMBER_MAX, 0, &c->item.size));
 	TRY(number_read(j, "uses", REQUEST_USES_MAX, 1, &uses));
 	TRY(jcan_object_end(j));
 	if (not_before > deadline || uses == 0)
@@ -275,10 +322,13 @@ static rc case_read(struct jcan *j, struct policy_case *c)
 	TRY(expect_read(j, c));
 	TRY(granted_read(j, c));
 	TRY(field_prose(j, "name", false, c->name, sizeof(c->name)));
+	TRY(case_provenance_read(j, &c->said));
+	TRY(case_rebuilds_read(j, &c->said));
 	TRY(request_read(j, c));
 	TRY(jcan_key_optional(j, "rule", &found));
 	if (found)
 		TRY(field_name_value(j, &c->rule));
+	TRY(case_scans_read(j, &c->said));
 	TRY(jcan_key_optional(j, "used", &c->has_used));
 	if (c->has_used)
 		TRY(jcan_u64(j, POLICY_RATE_COUNT_MAX, &c->used));
@@ -369,16 +419,63 @@ static void count_uses(const struct policy_case *c, const struct policy *p, stru
 					   .passes = c->at + (unix_time)key->rates[i].period};
 }
 
+/* Nobody, where the roster has no such service, or the issuer no such job: a person of that name is
+ * not meant. */
+static struct name requester_of(const struct policy_case *c, const struct roster *r)
+{
+	const struct principal *service = roster_service(r, &c->request.requester);
+
+	if (c->by_service && service == NULL)
+		return (struct name){0};
+	if (c->job.s[0] != '\0' && (service == NULL || service->oidc == NULL ||
+				    !name_is_equal(&service->oidc->name, &c->job)))
+		return (struct name){0};
+	return c->request.requester;
+}
+
+/* The file, with its name as a statement has it. */
+static rc item_of(const struct policy_case *c, struct buf *name, struct request_item *ret)
+{
+	struct jcan_out w;
+
+	*ret = c->item;
+	ret->sha256 = (struct digest){{2}}; /* any: no test is about it */
+	if (c->file[0] == '\0')
+		return OK;
+	jcan_out_init(&w, name);
+	jcan_out_string(&w, c->file);
+	ret->name_json = buf_view(name);
+	return jcan_out_done(&w);
+}
+
+static size_t approvals_of(const struct policy_case *c, const struct digest *rule,
+			   struct approval_fact out[CASE_APPROVALS_MAX])
+{
+	unix_time given = c->at - (unix_time)c->approved_before;
+
+	for (size_t i = 0; i < c->approval_count; i++)
+		out[i] = (struct approval_fact){.person = c->approvals[i].person,
+						.rule = *rule,
+						.statement = {{(uint8_t)(i + 1)}},
+						.given = given < 0 ? 0 : given,
+						.expires = TIME_MAX,
+						.channel = c->approvals[i].channel,
+						.synced = c->approvals[i].synced,
+						.early = c->approvals[i].early};
+	return c->approval_count;
+}
+
 /* The decision when everybody approved under this rule; NULL: nobody approved. */
 static rc decide(const struct policy_case *c, const struct case_world *w, const struct rule *rule,
 		 struct decision *ret)
 {
 	static const struct digest key = {{1}}; /* any: no test is about it */
 	struct approval_fact approvals[CASE_APPROVALS_MAX];
+	struct evidence_fact said[CASE_FACTS_MAX];
+	uint8_t name_bytes[CASE_FILE_JSON];
 	struct request request = c->request;
-	struct request_item item = c->item;
-	unix_time given = c->at - (unix_time)c->approved_before;
-	const struct principal *service;
+	struct request_item item;
+	struct buf name;
 	const struct grant_fact grant = {.person = c->request.requester,
 					 .host = c->granted_host,
 					 .role = ACCESS_REQUESTER,
@@ -390,35 +487,29 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			      .key_locked = c->key_locked,
 			      .key_retired = c->key_retired,
 			      .approvals = approvals,
-			      .approval_count = rule == NULL ? 0 : c->approval_count,
 			      .host = host_of(c, w->roster),
+			      .actor = c->actor[0] != '\0' ? c->actor : NULL,
 			      .now = c->at,
 			      .zones = w->zones,
 			      .without_rates = true,
+			      .evidence = said,
 			      .grants = &grant,
 			      .grant_count = c->granted ? 1 : 0};
 
-	if (c->by_service && roster_service(w->roster, &request.requester) == NULL)
-		request.requester =
-			(struct name){0}; /* nobody: a person of that name is not meant */
-	service = roster_service(w->roster, &request.requester);
-	if (c->job.s[0] != '\0' && (service == NULL || service->oidc == NULL ||
-				    !name_is_equal(&service->oidc->name, &c->job)))
-		request.requester = (struct name){0}; /* nobody: this issuer has no such job */
+	buf_init_fixed(&name, name_bytes, sizeof(name_bytes));
+	TRY(item_of(c, &name, &item));
+	request.requester = requester_of(c, w->roster);
 	request.key_fingerprint = key;
 	request.items = &item;
 	request.count = 1;
-	for (size_t i = 0; i < facts.approval_count; i++)
-		approvals[i] = (struct approval_fact){
-			.person = c->approvals[i].person,
-			.rule = policy_rule_digest(w->policy, rule, w->roster, &request.key, &key),
-			.statement = {{(uint8_t)(i + 1)}},
-			.given = given < 0 ? 0 : given,
-			.expires = TIME_MAX,
-			.channel = c->approvals[i].channel,
-			.synced = c->approvals[i].synced,
-			.early = c->approvals[i].early};
-	facts.submitted = submitted(c, given);
+	if (rule != NULL) {
+		struct digest bound =
+			policy_rule_digest(w->policy, rule, w->roster, &request.key, &key);
+
+		facts.approval_count = approvals_of(c, &bound, approvals);
+	}
+	facts.evidence_count = case_evidence_facts(&c->said, &item.sha256, c->at, said);
+	facts.submitted = submitted(c, c->at - (unix_time)c->approved_before);
 	count_uses(c, w->policy, &facts);
 	TRY(evaluate(w->policy, w->roster, &facts, ret));
 	ret->grant = NULL; /* it does not outlive this call */

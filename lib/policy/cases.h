@@ -2,9 +2,13 @@
  *
  * Canonical JSON document, compiled from tests.yaml:
  * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[APPROVAL..]?,"approved_before":SECONDS?,"at":TIME?,
- *   "because":REASON?,"expect":"allow"|"wait"|"deny","granted":"*"|NAME?,"name":TEXT,"request":{"by":REQUESTER,
- *   "class":CLASS?,"deadline":SECONDS?,"format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,
- *   "no_upload":true?,"not_before":SECONDS?,"reason":TEXT?,"uses":N?},"rule":NAME?,"used":N?}..]}
+ *   "because":REASON?,"expect":"allow"|"wait"|"deny","granted":"*"|NAME?,"name":TEXT,"provenance":[LINE..]?,
+ *   "rebuilds":[NAME..]?,"request":{"actor":TEXT?,"by":REQUESTER,"class":CLASS?,"deadline":SECONDS?,"file":TEXT?,
+ *   "format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,"no_upload":true?,
+ *   "not_before":SECONDS?,"product":NAME?,"reason":TEXT?,"size":BYTES?,"uses":N?},"rule":NAME?,"scans":[LINE..]?,
+ *   "used":N?}..]}
+ * provenance, rebuilds, scans: case_evidence.h. What is not said is not there: a rule that demands
+ * it waits. actor: what the job's token says of who is behind it.
  * APPROVAL is a person's NAME (on the command line, as with NAME:cli), NAME:early (there, before
  * the request), NAME:browser (with a passkey) or NAME:synced (with one that may be on several
  * devices). REQUESTER is a person's or service's NAME, or service:NAME, which is no person even if
@@ -14,6 +18,7 @@
 #ifndef GS_POLICY_CASES_H
 #define GS_POLICY_CASES_H
 
+#include "lib/policy/case_evidence.h"
 #include "lib/policy/evaluate.h"
 
 #define CASES_MAX 1000u
@@ -32,8 +37,11 @@ struct case_approval {
 struct policy_case {
 	char name[CASE_NAME_MAX + 1];
 	unix_time at;
+	char file[ITEM_NAME_MAX + 1]; /* "": it has none, so no rule that names files is for it */
 	struct request_item item;
 	struct request request;
+	struct case_evidence said; /* of that file */
+	char actor[ROSTER_TEXT_MAX + 1];
 	bool key_locked;
 	bool key_retired;
 	struct name job; /* the issuer of a job that no host vouches for; empty: there is one */

@@ -316,6 +316,65 @@ static rc put_granted(struct view text, struct buf *out, struct fault *f)
 	return OK;
 }
 
+static rc put_scan(struct view text, struct buf *out, struct fault *f)
+{
+	struct case_scan s;
+
+	(void)f;
+	TRY(case_scan_parse(text, &s));
+	buf_put_view(out, text);
+	return OK;
+}
+
+/* What is behind " by ": of one machine the newest word counts. */
+static struct view by_identity(struct view text)
+{
+	struct view word = text;
+
+	rc_ignore(view_until(&text, ' ', &word), "put_scan or put_provenance has read it");
+	rc_ignore(view_until(&text, ' ', &word), "so has it this");
+	return rc_is_ok(view_until(&text, ' ', &word)) ? word : text;
+}
+
+static rc put_provenance(struct view text, struct buf *out, struct fault *f)
+{
+	struct case_provenance p;
+
+	(void)f;
+	TRY(case_provenance_parse(text, &p));
+	buf_put_view(out, text);
+	return OK;
+}
+
+static rc put_file(struct view text, struct buf *out, struct fault *f)
+{
+	(void)f;
+	if (text.len == 0 || memchr(text.ptr, '/', text.len) != NULL || view_is(text, ".") ||
+	    view_is(text, ".."))
+		return RC(RC_SYNTAX);
+	if (text.len > ITEM_NAME_MAX)
+		return RC(RC_LIMIT);
+	TRY(prose_check(text, false));
+	buf_put_view(out, text);
+	return OK;
+}
+
+const struct source_word word_scan = {
+	.what = "\"VERDICT by NAME\", perhaps with \" AGE ago\": clean by scan-01 2h ago",
+	.put = put_scan,
+	.identity = by_identity,
+	.pattern = "^(clean|infected|suspicious|unknown) by " NAME_PATTERN "( [0-9]+[smhdw] ago)?$",
+};
+const struct source_word word_provenance = {
+	.what = "\"BUILDER by NAME\", perhaps with \" from SOURCE\"",
+	.put = put_provenance,
+	.identity = by_identity,
+	.pattern = "^[!-~]{1,255} by " NAME_PATTERN "( from [!-~]{1,255})?$",
+};
+const struct source_word word_file = {
+	.what = "a file's name without a path",
+	.put = put_file,
+};
 const struct source_word word_granted = {
 	.what = "the name of a host, or * for any",
 	.put = put_granted,

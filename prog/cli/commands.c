@@ -189,6 +189,19 @@ static const struct option explain_options[] = {
 	{"class", "CLASS", "from a host that keeps its key so: software, vtpm, tpm, attested",
 	 false},
 	{"no-upload", NULL, "and sent digests only", false},
+	{"file", "NAME", "a file of this name", false},
+	{"product", "NAME", "a version of this product", false},
+	{"size", "BYTES", "of this size", false},
+	{"scan", "LINE", "and a scanner had said 'clean by scan-01 2h ago'", true},
+	{"provenance", "LINE", "and a build service 'BUILDER by ci from SOURCE'", true},
+	{"rebuilt-by", "NAMES", "and these builders had got the same file: builder-a,builder-b",
+	 false},
+	{"granted", "HOST", "and the owners had let them in from this host, or (*) from any",
+	 false},
+	{"actor", "ACCOUNT", "and the job's token named this person", false},
+	{"uses", "N", "to be signed so often (default 1)", false},
+	{"used", "N", "after so many uses of the key (default: its rates are kept)", false},
+	{"deadline", "TIME", "open for so long: 12h, 7d (the default)", false},
 	{"policy", "FILE", "by this policy and --roster instead of those in force", false},
 	{"roster", "FILE", "by this roster and --policy", false},
 	{0},
@@ -300,7 +313,9 @@ const struct command command_table[] = {
 	 "One line per check: outcome, reason, evidence. With --at a request that there is is "
 	 "decided\n"
 	 "for that time, with who has approved now. With --who nobody has to ask: it is\n"
-	 "decided here, by the policy in force or by files, and counted uses are taken as kept.",
+	 "decided here, by the policy in force or by files; what machines say of the file is what "
+	 "the\n"
+	 "options say, and nothing else.",
 	 explain_options, 0, 1, cmd_explain},
 	{"inspect", "REQUEST | --local FILE", "What is in the files",
 	 "The server's inspection report, or a fresh one made here.", inspect_options, 1, 1,

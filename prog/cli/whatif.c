@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/num.h"
 #include "lib/policy/calendar.h"
 #include "lib/policy/replay.h"
 #include "prog/cli/api.h"
 #include "prog/cli/policy.h"
 #include "prog/cli/replay_grants.h"
+#include "prog/cli/wait.h"
 #include "prog/cli/zones.h"
 
 /* What decides. */
@@ -94,42 +96,99 @@ static bool put(json_t *object, const char *field, const char *value)
 	return value == NULL || json_object_set_new(object, field, json_string(value)) == 0;
 }
 
-/* As a test without expectation: what a test may say, a question may ask. NULL: not UTF-8. */
-static json_t *question(const struct args *a, const char *at)
+/* A repeatable option as a list; without one nothing is put. False: not UTF-8. */
+static bool put_list(json_t *object, const char *field, const struct args *a, const char *option)
+{
+	json_t *list = json_array();
+	const char *value;
+	bool good = true;
+
+	for (size_t i = 0; (value = args_nth(a, option, i)) != NULL; i++)
+		good &= json_array_append_new(list, json_string(value)) == 0;
+	if (json_array_size(list) > 0 || !good)
+		return json_object_set_new(object, field, list) == 0 && good;
+	json_decref(list);
+	return true;
+}
+
+/* A number; RC_USAGE. */
+static rc put_number(struct cli *c, json_t *object, const struct args *a, const char *field)
+{
+	const char *text = args_value(a, field);
+	uint64_t n;
+
+	if (text == NULL)
+		return OK;
+	if (!rc_is_ok(num_parse_u64(text, strlen(text), JCAN_NUMBER_MAX, &n)))
+		return cli_problem(c, RC_USAGE, "", "--%s %s: a number", field, text);
+	(void)json_object_set_new(object, field, json_integer((json_int_t)n));
+	return OK;
+}
+
+static rc put_deadline(struct cli *c, json_t *request, const struct args *a)
+{
+	const char *text = args_value(a, "deadline");
+	uint64_t seconds;
+
+	if (text == NULL)
+		return OK;
+	TRY(wait_time(c, "deadline", text, &seconds));
+	(void)json_object_set_new(request, "deadline", json_integer((json_int_t)seconds));
+	return OK;
+}
+
+/* What a test calls as the option. */
+static const char *const same_names[] = {"actor", "class", "file", "from", "key", "product"};
+
+static rc question_request(struct cli *c, const struct args *a, json_t *request)
 {
 	const char *format = args_value(a, "format");
-	json_t *request = json_object();
-	json_t *test = json_object();
-	bool good = put(request, "by", args_value(a, "who"));
+	bool good = put(request, "by", args_value(a, "who")) &&
+		    put(request, "format", format == NULL ? "cms" : format) &&
+		    put(request, "reason", args_value(a, "message"));
 
-	good &= put(request, "class", args_value(a, "class"));
-	good &= put(request, "format", format == NULL ? "cms" : format);
-	good &= put(request, "from", args_value(a, "from"));
-	good &= put(request, "key", args_value(a, "key"));
-	good &= put(request, "reason", args_value(a, "message"));
+	for (size_t i = 0; i < sizeof(same_names) / sizeof(same_names[0]); i++)
+		good &= put(request, same_names[i], args_value(a, same_names[i]));
+	if (!good)
+		return cli_problem(c, RC_USAGE, "", "the question is not plain text (UTF-8)");
 	if (args_has(a, "no-upload"))
 		(void)json_object_set_new(request, "no_upload", json_true());
-	(void)json_object_set_new(test, "approvals", names_list(args_value(a, "approved-by")));
-	good &= put(test, "at", at) && put(test, "expect", "allow") && put(test, "name", "what if");
+	TRY(put_deadline(c, request, a));
+	TRY(put_number(c, request, a, "size"));
+	return put_number(c, request, a, "uses");
+}
+
+/* As a test without expectation: what a test may say, a question may ask. */
+static rc question(struct cli *c, const struct args *a, const char *at, json_t *test)
+{
+	json_t *request = json_object();
+
 	(void)json_object_set_new(test, "request", request);
-	if (!good) {
-		json_decref(test);
-		return NULL;
-	}
-	return json_pack("{s:s,s:s,s:[o]}", "policy", "-", "roster", "-", "tests", test);
+	TRY(question_request(c, a, request));
+	(void)json_object_set_new(test, "approvals", names_list(args_value(a, "approved-by")));
+	if (args_value(a, "rebuilt-by") != NULL)
+		(void)json_object_set_new(test, "rebuilds",
+					  names_list(args_value(a, "rebuilt-by")));
+	TRY(put_number(c, test, a, "used"));
+	if (!put_list(test, "scans", a, "scan") || !put_list(test, "provenance", a, "provenance") ||
+	    !put(test, "granted", args_value(a, "granted")) || !put(test, "at", at) ||
+	    !put(test, "expect", "allow") || !put(test, "name", "what if"))
+		return cli_problem(c, RC_USAGE, "", "the question is not plain text (UTF-8)");
+	return OK;
 }
 
 static rc ask(struct cli *c, const struct args *a, struct cases *ret, char at[TIME_TEXT])
 {
+	AUTO(json) json_t *test = json_object();
 	AUTO(json) json_t *doc = NULL;
 	struct fault f = {0};
 	char *text;
 	rc r;
 
 	TRY(read_at(c, a, at));
-	doc = question(a, at);
-	text = doc == NULL ? NULL
-			   : json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	TRY(question(c, a, at, test));
+	doc = json_pack("{s:s,s:s,s:[O]}", "policy", "-", "roster", "-", "tests", test);
+	text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	if (text == NULL)
 		return cli_problem(c, RC_USAGE, "", "the question is not plain text (UTF-8)");
 	r = cases_parse(view_str(text), ret, &f);

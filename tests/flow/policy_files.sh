@@ -156,6 +156,61 @@ expect 0 'approved by alice, bob and dave' "${what[@]}" carol --at '2026-11-24 1
 expect 4 'the roster has no person or service mallory' "${what[@]}" mallory
 expect 4 'the roster has no host laptop' greatseal explain --policy policy.yaml --roster roster.yaml --who carol --key linux-release --from laptop
 json 3 '.outcome == "wait" and .rule == "release" and (.checks[] | select(.reason == "approve.quorum") | .remedy != "")' "${what[@]}" carol --at '2026-11-24 10:00'
+# What a test may say, a question may ask.
+cat >demands.yaml <<'YAML'
+version: 1
+change: {approve: [1 of security]}
+admin: {approve: [1 of security]}
+unlock: {approve: [1 of security]}
+keys: [{name: linux-release, owners: [1 of security], rate: [3 per 1d]}]
+rules:
+  - name: release
+    keys: [linux-release]
+    formats: [cms]
+    request: [group:developers]
+    from: [build-01]
+    approve: [1 of security]
+    max_uses: 2
+    max_deadline: 2d
+    artifact:
+      names: ["acme-*.deb"]
+      products: [acme]
+      max_size: 1000
+      scan: {by: [build-02], max_age: 24h}
+      provenance: {by: [ci], builder: ["https://ci.example/*"], source: ["git+https://git.example/acme"]}
+      rebuild: {agree: 2, of: [builder-a, builder-b, builder-c]}
+YAML
+# asked CODE TEXT WHO [OPTION VALUE]...: all that the rule demands, but for these.
+asked() {
+	local want=$1 text=$2 who=$3 name options=()
+	local -A said=([file]=acme-2.deb [product]=acme [size]=1000 [scan]='clean by build-02 23h ago' [rebuilt-by]=builder-a,builder-c
+		[provenance]='https://ci.example/7 by ci from git+https://git.example/acme' [deadline]=2d [approved-by]=dave)
+	shift 3
+	while (($# > 0)); do
+		said[${1#--}]=$2
+		shift 2
+	done
+	for name in "${!said[@]}"; do options+=("--$name" "${said[$name]}"); done
+	expect "$want" "$text" greatseal explain --policy demands.yaml --roster roster.yaml --from build-01 --key linux-release --who "$who" "${options[@]}"
+}
+asked 0 'independent builders agree on the digest' carol --uses 2 --used 2
+asked 3 'limit.rate' carol --used 3
+asked 4 'rule.uses' carol --uses 3
+asked 4 'rule.deadline' carol --deadline 3d
+asked 4 'artifact.name' carol --file acme-2.rpm
+asked 4 'artifact.product' carol --product other
+asked 4 'artifact.size' carol --size 1001
+asked 3 '1 of 2 builders agree' carol --rebuilt-by builder-a
+asked 4 'rule.requester' ivan
+asked 0 'by grant' ivan --granted '*'
+asked 3 'evidence.provenance' carol --provenance 'https://ci.example/7 by ci'
+asked 4 'a scanner found it not clean' carol --scan 'infected by build-02'
+asked 2 'VERDICT by NAME' carol --scan 'clean, I think'
+asked 2 '--size big: a number' carol --size big
+asked 2 'the question is not plain text' carol --file $'a\xff'
+asked 3 'evidence.rebuild' carol --rebuilt-by builder-a
+expect 2 'build-02 twice' greatseal explain --policy demands.yaml --roster roster.yaml --from build-01 --key linux-release --who carol \
+	--scan 'clean by build-02' --scan 'infected by build-02'
 expect 2 'explain a request, or --who would make one' greatseal explain
 expect 2 'explain --who needs --key and --from' greatseal explain --who carol
 expect 2 'give both --policy and --roster' greatseal explain --who carol --key k --from h --policy policy.yaml

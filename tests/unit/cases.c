@@ -218,6 +218,206 @@ static void windows_and_freezes_are_those_of_the_time(void **state)
 	decide_at(trial, &zones, "2026-01-05T10:00:00Z", REQUEST DENIED("rule.observe"));
 }
 
+/* Files called acme-*, small, scanned by one, built in one place, and by two of three alike. */
+#define DEMANDS                                                                                    \
+	TIMED(", artifact: {names: [\"acme-*.msi\"], products: [\"acme*\"], max_size: 1000, "      \
+	      "scan: "                                                                             \
+	      "{by: [scan-01, scan-02], max_age: 24h}, provenance: {by: [ci], builder: "           \
+	      "[\"https://ci.example/*\"], source: [\"git+https://git.example/acme\"]}, rebuild: " \
+	      "{agree: 2, of: [builder-a, builder-b, builder-c]}}")
+#define FILE_SAID(more)                                                                            \
+	REQUEST_WITH("file: acme-2.4.0.msi, product: acme-tools, size: 1000") more ALLOWED_BY
+#define ALLOWED_BY "    approvals: [dave]\n"
+#define SCANS "    scans: [clean by scan-01 24h ago]\n"
+#define PROVENANCE                                                                                 \
+	"    provenance: [\"https://ci.example/7 by ci from git+https://git.example/acme\"]\n"
+#define REBUILDS "    rebuilds: [builder-c, builder-a]\n"
+#define WAITS_FOR(reason) "    expect: wait\n    because: " reason "\n"
+#define DENIES(reason) "    expect: deny\n    because: " reason "\n"
+
+static void what_machines_say_can_be_said(void **state)
+{
+	static const struct zone_source zones = {.read = zone_read};
+	static const char at[] = "2026-01-05T10:00:00Z";
+
+	(void)state;
+	decide_at(DEMANDS, &zones, at, FILE_SAID(SCANS PROVENANCE REBUILDS) "    expect: allow\n");
+	/* What is not said is not there. */
+	decide_at(DEMANDS, &zones, at, FILE_SAID(PROVENANCE REBUILDS) WAITS_FOR("evidence.scan"));
+	decide_at(DEMANDS, &zones, at, FILE_SAID(SCANS REBUILDS) WAITS_FOR("evidence.provenance"));
+	decide_at(DEMANDS, &zones, at, FILE_SAID(SCANS PROVENANCE) WAITS_FOR("evidence.rebuild"));
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID(SCANS PROVENANCE "    rebuilds: [builder-a, builder-d]\n")
+			  WAITS_FOR("evidence.rebuild"));
+	/* An old verdict, another scanner's, and one that is bad beside a good one. */
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID("    scans: [clean by scan-01 1441m ago]\n" PROVENANCE REBUILDS)
+			  WAITS_FOR("evidence.scan"));
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID("    scans: [clean by scan-03]\n" PROVENANCE REBUILDS)
+			  WAITS_FOR("evidence.scan"));
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID("    scans: [clean by scan-01, infected by scan-02 2w ago]\n" PROVENANCE
+				    REBUILDS) DENIES("evidence.verdict"));
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID("    scans: [clean by scan-01, unknown by scan-03]\n" PROVENANCE
+				    REBUILDS) "    expect: allow\n");
+	/* Another builder, another source, none, and another service's word. */
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID(SCANS REBUILDS "    provenance: [\"https://ci.test/7 by ci from "
+					   "git+https://git.example/acme\"]\n")
+			  WAITS_FOR("evidence.provenance"));
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID(SCANS REBUILDS "    provenance: [\"https://ci.example/7 by ci from "
+					   "git+https://git.example/acme-fork\"]\n")
+			  WAITS_FOR("evidence.provenance"));
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID(SCANS REBUILDS "    provenance: [\"https://ci.example/7 by ci\"]\n")
+			  WAITS_FOR("evidence.provenance"));
+	decide_at(DEMANDS, &zones, at,
+		  FILE_SAID(SCANS REBUILDS "    provenance: [\"https://ci.example/7 by cj from "
+					   "git+https://git.example/acme\"]\n")
+			  WAITS_FOR("evidence.provenance"));
+}
+
+static void the_file_itself_can_be_said(void **state)
+{
+	static const struct zone_source zones = {.read = zone_read};
+	static const char at[] = "2026-01-05T10:00:00Z";
+	static const char said[] = SCANS PROVENANCE REBUILDS ALLOWED_BY;
+	static const struct {
+		const char *request;
+		const char *reason;
+	} list[] = {
+		{"product: acme-tools, size: 1000", "artifact.name"},
+		{"file: acme-2.4.0.msi.exe, product: acme-tools, size: 1000", "artifact.name"},
+		{"file: acme-2.4.0.msi, size: 1000", "artifact.product"},
+		{"file: acme-2.4.0.msi, product: tools, size: 1000", "artifact.product"},
+		{"file: acme-2.4.0.msi, product: acme-tools, size: 1001", "artifact.size"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		char text[800];
+
+		(void)snprintf(text, sizeof(text),
+			       "    request: {key: release-2026, format: pe, by: carol, from: "
+			       "build-07, %s}\n%s    expect: deny\n    because: %s\n",
+			       list[i].request, said, list[i].reason);
+		decide_at(DEMANDS, &zones, at, text);
+	}
+	/* A name that JSON escapes is the same name. */
+	decide_at(TIMED(", artifact: {names: [\"a?b\"]}"), &zones, at,
+		  REQUEST_WITH("file: \"a\\\\b\"") ALLOWED_BY "    expect: allow\n");
+}
+
+/* carol-dev is what a token calls carol; dave is behind nothing. */
+#define JOBS                                                                                       \
+	"version: 1\nhosts: [{name: build-07, groups: [build-farm], keys: [" KEY_A "]}]\n"         \
+	"people: [{name: carol, groups: [security], keys: [" KEY_B "], accounts: "                 \
+	"[\"github:carol-dev\"]}, {name: dave, groups: [security], keys: [" KEY_C "]}]\n"          \
+	"services: [{name: ci, oidc: {name: github, issuer: \"https://ci.example\", bind: "        \
+	"audience, match: [repository_id=1], actor: actor}}]\n"
+#define KEY_A "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILeTLo3uwi+MeVLbuvICQa1+B3T20plnIfHWHCbgBo9L"
+#define KEY_B "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG6uL/LaumJj83Bx7dRQtuZN31FRm1hqBhEDwTVic80v"
+#define KEY_C "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDKm4R1SvYvabbwqrfT1pMIeuzIapjKvPKmg2p0Utn3b"
+
+static void who_is_behind_a_job_can_be_said(void **state)
+{
+	static const char rules[] =
+		"version: 1\nadmin: {approve: [1 of security]}\nchange: {approve: [1 of "
+		"security]}\nunlock: {approve: [1 of security]}\nrules: [{name: jobs, keys: [k], "
+		"formats: [cms], request: [\"service:ci\"], from: [\"issuer:github\"], approve: [1 "
+		"of "
+		"security]}]\n";
+	static const struct {
+		const char *actor;
+		const char *expect;
+	} list[] = {{"", "allow"}, {", actor: carol-dev", "wait"}, {", actor: dave-dev", "allow"}};
+	AUTO(roster) struct roster *r = NULL;
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(buf) struct buf roster = {0};
+	AUTO(buf) struct buf policy = {0};
+	struct fault f = {0};
+
+	(void)state;
+	compiled(SOURCE_ROSTER, view_str(JOBS), &roster);
+	compiled(SOURCE_POLICY, view_str(rules), &policy);
+	assert_rc(RC_OK, roster_parse(buf_view(&roster), &r, &f));
+	assert_rc(RC_OK, policy_parse(buf_view(&policy), &p, &f));
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		AUTO(cases) struct cases c = {0};
+		struct case_result result;
+		char text[400];
+
+		(void)snprintf(text, sizeof(text),
+			       HEAD
+			       "    request: {key: k, format: cms, by: \"service:ci\", from: "
+			       "\"issuer:github\"%s}\n    approvals: [carol]\n    expect: %s\n",
+			       list[i].actor, list[i].expect);
+		if (!rc_is_ok(parse(text, &c, &f)))
+			fail_msg("%s", f.text);
+		assert_rc(RC_OK, case_run(&c.list[0], &(struct case_world){p, r, NULL}, &result));
+		assert_string_equal(result.text, "");
+	}
+}
+
+static void lines_of_evidence_are_strict(void **state)
+{
+	static const struct {
+		const char *text;
+		enum rc_code scan;
+		enum rc_code provenance;
+	} list[] = {
+		{"clean by scan-01", RC_OK, RC_OK},
+		{"clean by scan-01 2h ago", RC_OK, RC_SYNTAX},
+		{"clean by scan-01 0s ago", RC_OK, RC_SYNTAX},
+		{"clean by scan-01 366d ago", RC_OK, RC_SYNTAX},
+		{"clean by scan-01 367d ago", RC_RANGE, RC_SYNTAX},
+		{"clean by scan-01 2h", RC_SYNTAX, RC_SYNTAX},
+		{"clean by scan-01 2 ago", RC_SYNTAX, RC_SYNTAX},
+		{"clean by scan-01 h ago", RC_SYNTAX, RC_SYNTAX},
+		{"clean by scan-01 2h ago ", RC_SYNTAX, RC_SYNTAX},
+		{"clean by scan-01 ", RC_SYNTAX, RC_SYNTAX},
+		{"clean by scan-01 -1h ago", RC_SYNTAX, RC_SYNTAX},
+		{"clean by Scan-01", RC_SYNTAX, RC_SYNTAX},
+		{"clean  by scan-01", RC_SYNTAX, RC_SYNTAX},
+		{"clean of scan-01", RC_SYNTAX, RC_SYNTAX},
+		{"dirty by scan-01", RC_UNKNOWN, RC_OK},
+		{"https://b by ci from git+https://s", RC_UNKNOWN, RC_OK},
+		{"https://b by ci from ", RC_UNKNOWN, RC_SYNTAX},
+		{"https://b by ci from s s", RC_UNKNOWN, RC_SYNTAX},
+		{"https://b by ci of s", RC_UNKNOWN, RC_SYNTAX},
+		{"https://b", RC_UNKNOWN, RC_SYNTAX},
+		{"https://b by ci from \xc3\xa9", RC_UNKNOWN, RC_SYNTAX},
+		{" by ci", RC_UNKNOWN, RC_SYNTAX},
+		{"", RC_UNKNOWN, RC_SYNTAX},
+	};
+	char text[CASE_URI_MAX + 40];
+	struct case_provenance p;
+	struct case_scan s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		if (case_scan_parse(view_str(list[i].text), &s).code != list[i].scan ||
+		    case_provenance_parse(view_str(list[i].text), &p).code != list[i].provenance)
+			fail_msg("\"%s\": %s, %s", list[i].text,
+				 rc_name(case_scan_parse(view_str(list[i].text), &s)),
+				 rc_name(case_provenance_parse(view_str(list[i].text), &p)));
+	}
+	assert_rc(RC_OK, case_provenance_parse(view_str("b by ci from s"), &p));
+	assert_string_equal(p.builder, "b");
+	assert_string_equal(p.source, "s");
+	assert_rc(RC_OK, case_scan_parse(view_str("suspicious by x 2w ago"), &s));
+	assert_int_equal(s.age, 1209600);
+	assert_int_equal(s.verdict, SCAN_SUSPICIOUS);
+	(void)snprintf(text, sizeof(text), "%0*d by ci", (int)CASE_URI_MAX, 0);
+	assert_rc(RC_OK, case_provenance_parse(view_str(text), &p));
+	(void)snprintf(text, sizeof(text), "%0*d by ci", (int)CASE_URI_MAX + 1, 0);
+	assert_rc(RC_LIMIT, case_provenance_parse(view_str(text), &p));
+	assert_rc(RC_LIMIT, case_scan_parse(view_str(text), &s));
+}
+
 static void a_failure_says_what_was_decided(void **state)
 {
 	(void)state;
@@ -237,6 +437,14 @@ static void a_failure_says_what_was_decided(void **state)
 #define JSON(test) "{\"policy\":\"p\",\"roster\":\"r\",\"tests\":[{" test "}]}"
 #define ASKS(more) "\"request\":{\"by\":\"a\"," more "}"
 #define PLAIN ASKS("\"format\":\"cms\",\"from\":\"h\",\"key\":\"k\"")
+
+#define SAYS(before, after) JSON("\"expect\":\"deny\",\"name\":\"n\"," before "," PLAIN "," after)
+#define ASKED(first)                                                                               \
+	JSON("\"expect\":\"deny\",\"name\":\"n\",\"request\":{" first                              \
+	     "\"by\":\"a\",\"format\":\"cms\",\"from\":\"h\",\"key\":\"k\"}")
+#define FILE_IS(value)                                                                             \
+	JSON("\"expect\":\"deny\",\"name\":\"n\"," ASKS(                                           \
+		"\"file\":" value ",\"format\":\"cms\",\"from\":\"h\",\"key\":\"k\""))
 
 static void test_files_are_strict(void **state)
 {
@@ -270,6 +478,30 @@ static void test_files_are_strict(void **state)
 		{JSON("\"at\":\"9999-12-31T00:00:00Z\",\"expect\":\"deny\",\"name\":\"n\"," PLAIN),
 		 RC_RANGE},
 		{JSON("\"expect\":\"allow\",\"name\":\"n\"," PLAIN) "x", RC_TRAILING},
+		{SAYS("\"provenance\":[\"b by c\"],\"rebuilds\":[\"d\"]",
+		      "\"scans\":[\"clean by e\"]"),
+		 RC_OK},
+		{SAYS("\"provenance\":[\"b by c\",\"d by c\"]", "\"scans\":[]"), RC_DUPLICATE},
+		{SAYS("\"rebuilds\":[\"c\",\"c\"]", "\"scans\":[]"), RC_DUPLICATE},
+		{SAYS("\"rebuilds\":[]", "\"scans\":[\"clean by c\",\"infected by c\"]"),
+		 RC_DUPLICATE},
+		{SAYS("\"rebuilds\":[\"C\"]", "\"scans\":[]"), RC_SYNTAX},
+		{SAYS("\"rebuilds\":[\"\"]", "\"scans\":[]"), RC_SYNTAX},
+		{SAYS("\"rebuilds\":\"c\"", "\"scans\":[]"), RC_SYNTAX},
+		{SAYS("\"provenance\":[\"b\"]", "\"scans\":[]"), RC_SYNTAX},
+		{SAYS("\"rebuilds\":[]", "\"scans\":[\"bad by c\"]"), RC_UNKNOWN},
+		{SAYS("\"provenance\":[\"a by a\",\"a by b\",\"a by c\",\"a by d\",\"a by e\"]",
+		      "\"scans\":[]"),
+		 RC_LIMIT},
+		{FILE_IS("\"a/b\""), RC_SYNTAX},
+		{FILE_IS("\"..\""), RC_SYNTAX},
+		{FILE_IS("\"\""), RC_SYNTAX},
+		{FILE_IS("\"a\\u0000b\""), RC_SYNTAX},
+		{FILE_IS("\"a\\u202Eb\""), RC_SYNTAX},
+		{FILE_IS("7"), RC_SYNTAX},
+		{FILE_IS("\"a b.msi\""), RC_OK},
+		{ASKED("\"actor\":\"\","), RC_SYNTAX},
+		{ASKED("\"actor\":\"carol\","), RC_OK},
 	};
 	struct fault f = {0};
 
@@ -422,6 +654,10 @@ int main(void)
 		cmocka_unit_test(every_member_counts),
 		cmocka_unit_test(every_rule_of_the_key_is_tried),
 		cmocka_unit_test(windows_and_freezes_are_those_of_the_time),
+		cmocka_unit_test(what_machines_say_can_be_said),
+		cmocka_unit_test(the_file_itself_can_be_said),
+		cmocka_unit_test(who_is_behind_a_job_can_be_said),
+		cmocka_unit_test(lines_of_evidence_are_strict),
 		cmocka_unit_test(a_failure_says_what_was_decided),
 		cmocka_unit_test(test_files_are_strict),
 		cmocka_unit_test(there_are_limits),
