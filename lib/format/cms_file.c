@@ -16,25 +16,44 @@ static rc content(int fd, enum hash_alg alg, struct hash *ret, struct fault *f)
 	return stream_digest(fd, alg, ret, f);
 }
 
-static rc verify(int fd, struct view object, const struct verify_trust *t,
-		 struct verify_report *ret, struct fault *f)
+rc cms_verify(struct view object, const struct cms_wish *wish, const struct verify_trust *t,
+	      struct verify_report *ret, struct fault *f)
 {
+	const uint8_t version = view_is_equal(wish->type, OID(OID_DATA)) ? 1 : 3;
 	struct verify_report report;
 	struct signed_object o;
 	struct hash ours;
 
 	TRY(signed_object_parse(object, &o, f));
-	if (!view_is_equal(o.content_type, OID(OID_DATA)))
-		return fault_set(f, RC_UNSUPPORTED, 0, "cms: content type is not id-data");
+	if (!view_is_equal(o.content_type, wish->type))
+		return fault_set(f, RC_UNSUPPORTED, 0, "%s: content type is not %s", wish->format,
+				 wish->type_name);
+	if (o.version != version)
+		return fault_set(f, RC_UNSUPPORTED, 0, "%s: version is not %u (RFC 5652 5.1)",
+				 wish->format, version);
 	if (o.econtent.len > 0)
-		return fault_set(f, RC_UNSUPPORTED, 0, "cms: the content is inside, not detached");
-	TRY(content(fd, o.hash, &ours, f));
+		return fault_set(f, RC_UNSUPPORTED, 0, "%s: the content is inside, not detached",
+				 wish->format);
+	TRY(wish->content(wish->fd, o.hash, &ours, f));
 	if (!view_is_equal(o.message_digest, hash_view(&ours)))
-		return fault_set(f, RC_MISMATCH, 0, "cms: the signed digest is not the file's");
+		return fault_set(f, RC_MISMATCH, 0, "%s: the signed digest is not the file's",
+				 wish->format);
 	TRY(signed_object_judge(&o, t, &report, f));
 	report.content = ours;
 	*ret = report;
 	return OK;
+}
+
+static rc verify(int fd, struct view object, const struct verify_trust *t,
+		 struct verify_report *ret, struct fault *f)
+{
+	const struct cms_wish wish = {.format = "cms",
+				      .type = OID(OID_DATA),
+				      .type_name = "id-data",
+				      .fd = fd,
+				      .content = content};
+
+	return cms_verify(object, &wish, t, ret, f);
 }
 
 const struct format_file format_cms_file = {

@@ -8,6 +8,13 @@
 
 #include "lib/format/tbs.h"
 
+/* The same over contents of another type (OID contents), for formats of their own. */
+MUST rc cms_check(const struct tbs_input *in, struct fault *f);
+MUST rc cms_attributes(const struct tbs_input *in, struct view type, struct buf *out,
+		       struct fault *f);
+MUST rc cms_finish(const struct tbs_input *in, struct view type, struct view signature,
+		   struct buf *out, struct fault *f);
+
 extern const struct format_tbs format_cms_tbs;
 
 #endif

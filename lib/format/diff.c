@@ -113,11 +113,13 @@ static const char *const entry_fields[] = {"type",  "mode",  "setid",  "uid",  "
 static const char *const section_fields[] = {"flags", "virtual_size", "raw_size", "entropy",
 					     "sha256"};
 static const char *const script_fields[] = {"size", "sha256"};
+static const char *const record_fields[] = {"classes", "package", "path"};
 
 struct compared {
 	const char *key;
 	const char *const *fields;
 	size_t field_count;
+	const char *shown; /* what people know it by, if that is not the key */
 };
 
 static rc one_changed(struct diff *d, json_t *list, const struct compared *c, const json_t *was,
@@ -138,6 +140,8 @@ static rc one_changed(struct diff *d, json_t *list, const struct compared *c, co
 		return OK;
 	o = json_object();
 	TRY(report_set(o, c->key, json_incref(json_object_get(is, c->key))));
+	if (c->shown != NULL && json_object_get(is, c->shown) != NULL)
+		TRY(report_set(o, c->shown, json_incref(json_object_get(is, c->shown))));
 	TRY(report_set(o, "changes", json_incref(changes)));
 	return list_add(d, list, o);
 }
@@ -357,13 +361,21 @@ static rc side(struct diff *d, const char *name, const json_t *report)
 	return OK;
 }
 
+static const json_t *records_of(const json_t *report)
+{
+	const json_t *list = json_object_get(report, "list");
+
+	return json_object_get(list != NULL ? list : json_object_get(report, "record"), "records");
+}
+
 static rc all(struct diff *d, const json_t *was, const json_t *is)
 {
-	static const char *const kinds[] = {"deb", "npm", "pe"};
+	static const char *const kinds[] = {"deb", "npm", "pe", "list", "record"};
 	const struct compared entries = {"path", entry_fields, 10};
 	const struct compared pe_sections = {"name", section_fields,
 					     sizeof(section_fields) / sizeof(section_fields[0])};
 	const struct compared deb_files = {"path", script_fields, 2};
+	const struct compared contents = {"sha256", record_fields, 3, "path"};
 	const json_t *a = json_object_get(was, "deb");
 	const json_t *b = json_object_get(is, "deb");
 
@@ -386,6 +398,8 @@ static rc all(struct diff *d, const json_t *was, const json_t *is)
 		  json_object_get(json_object_get(was, "pe"), "sections"),
 		  json_object_get(json_object_get(is, "pe"), "sections")));
 	TRY(set_lists(d, was, is));
+	/* A list is compared with a list; with another kind of file, everything is new or gone. */
+	TRY(lists(d, "records", &contents, records_of(was), records_of(is)));
 	return report_set(d->o, "complete", json_boolean(d->complete));
 }
 

@@ -190,6 +190,8 @@ static rc kinds(struct inspection *in, const char *name, struct view head, struc
 			    "the name promises %s, the content is %s", promised, m.type));
 	if (m.archive)
 		return archive_inspect(in, m.type, f);
+	if (strcmp(m.type, "list") == 0 || strcmp(m.type, "record") == 0)
+		return list_inspect(in, m.type, f);
 	return strcmp(m.type, "pe") == 0 ? pe_inspect(in, f) : OK;
 }
 

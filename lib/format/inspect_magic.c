@@ -37,6 +37,8 @@ static const struct row rows[] = {
 	ROW("cab", 0, "MSCF\0\0\0\0", false),
 	ROW("macho", 0, "\317\372\355\376", false),
 	ROW("macho", 0, "\312\376\272\276", false),
+	ROW("list", 0, "greatseal-list-1", false),
+	ROW("record", 0, "greatseal-pack-1", false),
 	ROW("png", 0, "\211PNG\r\n\032\n", false),
 	ROW("script", 0, "#!", false),
 };

@@ -89,6 +89,8 @@ static rc verify(int fd, struct view object, const struct verify_trust *t,
 	if (!view_is_equal(o.content_type, OID(OID_SPC_INDIRECT_DATA)))
 		return fault_set(f, RC_UNSUPPORTED, 0,
 				 "pe: content type is not SpcIndirectDataContent");
+	if (o.version != 1)
+		return fault_set(f, RC_UNSUPPORTED, 0, "pe: version is not 1 (PKCS#7 9.1)");
 	TRY(read_indirect_data(&o, &body, &digest, f));
 	TRY(content(fd, o.hash, &ours, f));
 	if (!view_is_equal(digest, hash_view(&ours)))

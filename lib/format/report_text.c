@@ -188,6 +188,28 @@ static void findings(struct text *t, const char *title, const json_t *list, cons
 			   (long long)json_integer_value(left_off));
 }
 
+/* "program interpreter  dash 0.5.12-2 amd64  /usr/bin/dash  sha256 5f0c..." */
+static void record(struct text *t, const json_t *e)
+{
+	const json_t *digest = get(e, "sha256");
+	const char *classes = json_string_value(get(e, "classes"));
+	bool harmful = classes != NULL &&
+		       (strstr(classes, "producer") != NULL || strstr(classes, "revoked") != NULL);
+
+	value(t, harmful ? TONE_YELLOW : TONE_PLAIN, get(e, "classes"));
+	if (get(e, "package") != NULL) {
+		buf_put_str(t->out, "  ");
+		value(t, TONE_DIM, get(e, "package"));
+	}
+	if (get(e, "path") != NULL) {
+		buf_put_str(t->out, "  ");
+		value(t, TONE_PLAIN, get(e, "path"));
+	}
+	buf_put_str(t->out, "  sha256 ");
+	value(t, TONE_DIM, digest);
+	buf_put_u8(t->out, '\n');
+}
+
 /* "4755 root:root      12  usr/bin/tool -> target" */
 static void entry(struct text *t, const json_t *e)
 {
@@ -195,6 +217,10 @@ static void entry(struct text *t, const json_t *e)
 	const json_t *group = get(e, "group") != NULL ? get(e, "group") : get(e, "gid");
 	enum tone how = json_is_true(get(e, "setid")) ? TONE_YELLOW : TONE_PLAIN;
 
+	if (get(e, "classes") != NULL) {
+		record(t, e);
+		return;
+	}
 	if (get(e, "mode") != NULL) {
 		value(t, how, get(e, "mode"));
 		buf_put_u8(t->out, ' ');
@@ -343,6 +369,28 @@ static void pe(struct text *t, const json_t *o)
 	pe_lists(t, o);
 }
 
+/* An allowlist or a package record. */
+static void approved(struct text *t, const char *title, const json_t *o)
+{
+	const json_t *list = get(o, "records");
+	size_t i;
+	json_t *e;
+
+	if (o == NULL)
+		return;
+	heading(t, title);
+	scalars(t, o);
+	heading(t, "Contents\n");
+	scalars(t, get(o, "counts"));
+	json_array_foreach(list, i, e)
+	{
+		if (!shown(t, i, json_array_size(list)))
+			return;
+		buf_put_str(t->out, "  ");
+		record(t, e);
+	}
+}
+
 static void identity(struct text *t, const json_t *report)
 {
 	value(t, TONE_BOLD, get(report, "name"));
@@ -374,6 +422,8 @@ rc report_print_text(const json_t *report, struct text_style style, struct buf *
 		npm(&t, get(report, "npm"));
 	if (get(report, "pe") != NULL)
 		pe(&t, get(report, "pe"));
+	approved(&t, "Allowlist\n", get(report, "list"));
+	approved(&t, "Package record\n", get(report, "record"));
 	if (get(report, "archive") != NULL)
 		entries(&t, get(report, "archive"));
 	return buf_done(out);
@@ -421,7 +471,10 @@ static void list_change(struct text *t, const char *title, const json_t *o)
 		if (!shown(t, i, json_array_size(get(o, "changed"))))
 			break;
 		words(t, TONE_YELLOW, "~ ");
-		value(t, TONE_PLAIN, get(e, "path") != NULL ? get(e, "path") : get(e, "name"));
+		value(t, TONE_PLAIN,
+		      get(e, "path") != NULL   ? get(e, "path")
+		      : get(e, "name") != NULL ? get(e, "name")
+					       : get(e, "sha256"));
 		buf_put_u8(t->out, '\n');
 		json_array_foreach(get(e, "changes"), k, c) field_change(t, c, "      ");
 	}
@@ -508,6 +561,7 @@ rc diff_print_text(const json_t *diff, struct text_style style, struct buf *out,
 	list_change(&t, "Files", get(diff, "files"));
 	list_change(&t, "Control files", get(diff, "control"));
 	list_change(&t, "Sections", get(diff, "sections"));
+	list_change(&t, "Approved contents", get(diff, "records"));
 	import_change(&t, get(diff, "imports"));
 	if (out->len == before)
 		words(&t, TONE_YELLOW,

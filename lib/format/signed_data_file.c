@@ -204,9 +204,10 @@ static rc read_signed_data(struct view v, struct signed_object *o, struct fault 
 	uint64_t version;
 
 	TRY(part(f, der_uint(&v, 255, &version), "version (RFC 5652 5.1)"));
-	if (version != 1)
-		return fault_set(f, RC_UNSUPPORTED, 0, "signed data: version %u, not 1",
+	if (version != 1 && version != 3)
+		return fault_set(f, RC_UNSUPPORTED, 0, "signed data: version %u, not 1 or 3",
 				 (unsigned)version);
+	o->version = (uint8_t)version;
 	TRY(part(f, der_body(&v, DER_SET, &set), "digestAlgorithms"));
 	TRY(read_digest_alg(&set, &o->hash, f));
 	TRY(part(f, view_end(&set), "more than one digest algorithm"));

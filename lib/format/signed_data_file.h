@@ -15,6 +15,7 @@
 /* Views borrow the object. */
 struct signed_object {
 	enum hash_alg hash;
+	uint8_t version;	  /* 1 or 3; which one a format demands is the caller's */
 	struct view content_type; /* OID contents */
 	struct view econtent;	  /* the element inside eContent's [0]; empty if detached */
 	struct view message_digest;

@@ -180,7 +180,8 @@ static void put_content_info(struct der *d, const struct signed_data *sd, struct
 	mark = der_mark(d);
 	signed_data_put_digest_alg(d, sd->in->content.alg, sd->digest_null);
 	der_wrap(d, DER_SET, mark);
-	der_put_uint(d, 1); /* 5.1 for id-data; PKCS#7 9.1 for every content */
+	/* 5.1: 1 for id-data, 3 for other contents; PKCS#7 9.1: 1 for every content */
+	der_put_uint(d, sd->version_3 ? 3 : 1);
 	der_wrap(d, DER_SEQUENCE, end);
 	der_wrap(d, DER_CONTEXT_CONSTRUCTED(0), end);
 	der_put(d, DER_OID, OID(OID_SIGNED_DATA));

@@ -20,6 +20,7 @@ struct signed_data {
 	size_t extra_count;
 	bool digest_null; /* AlgorithmIdentifier of digests with NULL (PKCS#7) or nothing (RFC 5754)
 			   */
+	bool version_3;	  /* RFC 5652 5.1: CMS whose content is not id-data; else 1 */
 	bool certificates_sorted; /* SET OF in DER order, or leaf first as PKCS#7 readers like it */
 };
 

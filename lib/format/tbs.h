@@ -47,7 +47,8 @@ struct tbs_input {
 
 struct format_tbs {
 	const char *name;
-	bool whole; /* the content digest is that of the whole file */
+	bool detached; /* the object lies beside the file */
+	bool whole;    /* any file is one, and the content digest is that of the whole file */
 	/* Whether this can be signed: parameters strict, params "digest" == content.alg, key fits.
 	 * RC_SYNTAX, RC_UNKNOWN, RC_MISMATCH, RC_UNSUPPORTED, RC_LIMIT, RC_RANGE. */
 	rc (*check)(const struct tbs_input *in, struct fault *f);

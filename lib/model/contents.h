@@ -32,7 +32,11 @@
 #define CONTENTS_COUNT_MAX 4000000u /* records */
 #define CONTENTS_PACKAGE_MAX 255u   /* bytes of a record's package name */
 #define CONTENTS_PATH_MAX 4096u	    /* bytes of its path, as written */
-#define CONTENTS_NAMES_MAX (UINT64_C(1) << 30)
+#define CONTENTS_NAMES_MAX (UINT64_C(1) << 28)
+/* Bytes of the whole. */
+#define CONTENTS_BYTES_MAX                                                                         \
+	(CONTENTS_FRAME + CONTENTS_HEADER_MAX + (uint64_t)CONTENTS_COUNT_MAX * (DIGEST_SIZE + 1) + \
+	 CONTENTS_NAMES_MAX)
 
 /* What a content may be used as; a record has at least one. LIST_REVOKED stands alone: who asks for
  * LIST_PROGRAM never finds a revoked one. */

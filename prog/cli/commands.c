@@ -52,7 +52,7 @@ static const struct option init_options[] = {
 
 #define SUBMIT_OPTIONS                                                                             \
 	{"key", "NAME", "the key to sign with", false},                                            \
-		{"format", "NAME", "cms, pe or auto (default)", false},                            \
+		{"format", "NAME", "cms, pe, allowlist, package-record or auto (default)", false}, \
 		{"digest", "NAME", "sha256 (default), sha384 or sha512", false},                   \
 		{"product", "NAME", "what earlier versions are compared with", false},             \
 		{"name", "TEXT", "pe: programme name that Windows shows", false},                  \
@@ -270,7 +270,7 @@ static const struct option provenance_options[] = {
 static const struct option preapprove_options[] = {
 	{"key", "NAME", "the key that is to sign", false},
 	{"rule", "NAME", "which rule, if several take preapprovals", false},
-	{"format", "NAME", "cms, pe or auto (default)", false},
+	{"format", "NAME", "cms, pe, allowlist, package-record or auto (default)", false},
 	{"digest", "NAME", "sha256 (default), sha384 or sha512", false},
 	{"name", "TEXT", "pe: programme name that Windows shows", false},
 	{"url", "URL", "pe: address for more information", false},

@@ -10,6 +10,7 @@
 #include "lib/base/fd.h"
 #include "lib/codec/jcan.h"
 #include "lib/format/file.h"
+#include "lib/format/tbs.h"
 #include "lib/model/field.h"
 
 #define READ_BLOCK ((size_t)1 << 20)
@@ -126,14 +127,19 @@ static rc write_params(struct local_file *l, const struct file_choice *choice, s
 static rc choose_format(struct local_file *l, const struct file_choice *choice,
 			const struct format_file **ret, struct fault *f)
 {
-	const struct format_file *pe = format_file_find(view_str("pe"));
 	const char *name = choice->format;
 
-	if (name == NULL || strcmp(name, "auto") == 0)
-		name = pe != NULL && pe->recognise(l->fd) ? "pe" : "cms";
-	*ret = format_file_find(view_str(name));
+	*ret = NULL;
+	if (name != NULL && strcmp(name, "auto") != 0)
+		*ret = format_file_find(view_str(name));
+	else /* cms, the last one, takes every file */
+		for (size_t i = 0; *ret == NULL && format_file_table[i] != NULL; i++)
+			if (format_file_table[i]->recognise(l->fd))
+				*ret = format_file_table[i];
 	if (*ret == NULL)
-		return fault_set(f, RC_USAGE, 0, "--format %s: no such format (cms, pe, auto)",
+		return fault_set(f, RC_USAGE, 0,
+				 "--format %s: no such format (cms, pe, allowlist, package-record, "
+				 "auto)",
 				 name);
 	(void)snprintf(l->format, sizeof(l->format), "%s", (*ret)->name);
 	return OK;
@@ -152,7 +158,7 @@ static rc read_file(struct local_file *l, const struct file_choice *choice, stru
 				 choice->digest);
 	TRY(choose_format(l, choice, &format, f));
 	TRY(hash_whole(l, alg, f));
-	if (!format->detached) {
+	if (!format_tbs_find(view_str(format->name))->whole) {
 		TRY(format->content(l->fd, alg, &content, f));
 		l->content = content;
 	}

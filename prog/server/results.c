@@ -388,6 +388,7 @@ rc get_signed(struct call_ctx *c)
 	struct room_signed what;
 	AUTO(fd) int fd = -1;
 	uint64_t n = 0;
+	const struct format_tbs *format;
 	bool detached;
 
 	buf_init(&object, OBJECT_MAX);
@@ -397,7 +398,8 @@ rc get_signed(struct call_ctx *c)
 	what.request = stored.id;
 	what.item = n;
 	what.artifact = item->sha256;
-	detached = strcmp(item->format, "cms") == 0;
+	format = format_tbs_find(view_str(item->format));
+	detached = format != NULL && format->detached;
 	if (!detached && rc_is_ok(room_signed_open(c->server, &what, &fd)))
 		return answer_signed(c, &fd);
 	if (!detached && task_is_slow(c))

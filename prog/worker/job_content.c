@@ -6,6 +6,7 @@
 #include "lib/base/fd.h"
 #include "lib/format/file.h"
 #include "lib/format/stream.h"
+#include "lib/format/tbs.h"
 #include "prog/worker/answer.h"
 #include "prog/worker/job.h"
 
@@ -26,6 +27,7 @@ static rc one_format(const struct job_args *a, const char *name, const struct ha
 		     json_t *formats, struct fault *f)
 {
 	const struct format_file *format;
+	const struct format_tbs *half = format_tbs_find(view_str(name));
 	json_t *o = json_object();
 
 	TRY(answer_put(formats, name, o));
@@ -33,7 +35,7 @@ static rc one_format(const struct job_args *a, const char *name, const struct ha
 	for (size_t i = 0; i < a->digest_count; i++) {
 		struct hash h = sum[i];
 
-		if (!format->detached)
+		if (half == NULL || !half->whole)
 			TRY(format->content(a->in, a->digests[i], &h, f));
 		TRY(answer_hex(o, hash_name(h.alg), hash_view(&h)));
 	}

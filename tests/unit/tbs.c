@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/format/cms_tbs.h"
+#include "lib/format/list_tbs.h"
 #include "lib/format/pe_tbs.h"
 #include "tests/support/ca.h"
 
@@ -101,7 +102,7 @@ static X509_STORE *store_of(const struct ca *ca)
 	return store;
 }
 
-static void cms_one(const struct ca *ca, enum hash_alg hash)
+static void cms_one(const struct format_tbs *format, const struct ca *ca, enum hash_alg hash)
 {
 	bool ed = pkey_alg(pkey_soft_public(ca->leaf.key)) == KEY_ED25519;
 	AUTO(buf) struct buf object;
@@ -116,7 +117,7 @@ static void cms_one(const struct ca *ca, enum hash_alg hash)
 
 	buf_init(&object, 1 << 16);
 	job_init(&j, ca, hash, "");
-	sign(&format_cms_tbs, &j, ca, &object);
+	sign(format, &j, ca, &object);
 	p = object.ptr;
 	cms = d2i_CMS_ContentInfo(NULL, &p, (long)object.len);
 	assert_non_null(cms);
@@ -144,11 +145,15 @@ static void cms_read_by_openssl(void **state)
 {
 	(void)state;
 	for (enum hash_alg h = HASH_SHA256; h <= HASH_SHA512; h++) {
-		cms_one(&worlds[KEY_P256], h);
-		cms_one(&worlds[KEY_P384], h);
-		cms_one(&worlds[KEY_RSA3072], h);
+		cms_one(&format_cms_tbs, &worlds[KEY_P256], h);
+		cms_one(&format_cms_tbs, &worlds[KEY_P384], h);
+		cms_one(&format_cms_tbs, &worlds[KEY_RSA3072], h);
 	}
-	cms_one(&worlds[KEY_ED25519], HASH_SHA512);
+	cms_one(&format_cms_tbs, &worlds[KEY_ED25519], HASH_SHA512);
+	/* Contents of a type that OpenSSL does not know. */
+	cms_one(&format_allowlist_tbs, &worlds[KEY_P256], HASH_SHA256);
+	cms_one(&format_allowlist_tbs, &worlds[KEY_ED25519], HASH_SHA512);
+	cms_one(&format_package_record_tbs, &worlds[KEY_RSA3072], HASH_SHA256);
 }
 
 /* The bytes tbs() gives are the ones OpenSSL finds signed: it re-encodes the attributes itself. */
