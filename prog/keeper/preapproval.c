@@ -13,6 +13,7 @@ struct incoming {
 	struct digest digest;
 	struct good_sig signer;
 	const struct principal *person;
+	const struct rule *rule;
 };
 
 static rc check_key(const struct keeper *k, const struct preapproval *p, struct refusal *why)
@@ -27,27 +28,66 @@ static rc check_key(const struct keeper *k, const struct preapproval *p, struct 
 	return OK;
 }
 
-static rc check_rule(const struct keeper *k, const struct incoming *in, struct refusal *why)
+/* As of an approval: what would never count is not stored. */
+static rc check_seat(const struct incoming *in, struct refusal *why)
+{
+	const struct rule *rule = in->rule;
+	const char *person = in->p.person.s;
+
+	if (!rule->has_preapproved)
+		return refuse(why, REASON_LIMIT_PREAPPROVAL,
+			      "rule %s takes no approval before the request", rule->name.s);
+	if (!quorum_holds_seat(&rule->approve, in->person, ~0u))
+		return refuse(why, REASON_WHO_SEAT, "%s holds no seat of rule %s", person,
+			      rule->name.s);
+	if (!quorum_holds_seat(&rule->approve, in->person, 1u << in->signer.channel))
+		return refuse(why, REASON_WHO_CHANNEL,
+			      "%s holds no seat of rule %s for approvals of the channel %s", person,
+			      rule->name.s, sshkey_channel_name(in->signer.channel));
+	if (rule->unsynced && in->signer.synced)
+		return refuse(why, REASON_APPROVE_SYNCED, "rule %s does not count it",
+			      rule->name.s);
+	return OK;
+}
+
+static rc check_rule(const struct keeper *k, struct incoming *in, struct refusal *why)
 {
 	size_t count;
 	const struct rule_ref *refs = policy_rules_of(k->policy, &in->p.key, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		const struct rule *rule = refs[i].rule;
-		struct digest d = policy_rule_digest(k->policy, rule, k->roster, &in->p.key,
+		struct digest d = policy_rule_digest(k->policy, refs[i].rule, k->roster, &in->p.key,
 						     &in->p.key_fingerprint);
 
 		if (!digest_is_equal(&d, &in->p.rule))
 			continue;
-		if (!rule->has_preapproved)
-			return refuse(why, REASON_LIMIT_PREAPPROVAL,
-				      "rule %s takes no approval before the request", rule->name.s);
-		if (!quorum_holds_seat(&rule->approve, in->person, ~0u))
-			return refuse(why, REASON_WHO_SEAT, "%s holds no seat of rule %s",
-				      in->p.person.s, rule->name.s);
-		return OK;
+		in->rule = refs[i].rule;
+		return check_seat(in, why);
 	}
 	return refuse(why, REASON_APPROVE_RULE, "%s", in->p.person.s);
+}
+
+static const struct sshkey *key_of(const struct principal *p, const struct digest *fingerprint)
+{
+	for (size_t i = 0; i < p->key_count; i++)
+		if (digest_is_equal(sshkey_fingerprint(p->keys[i]), fingerprint))
+			return p->keys[i];
+	return NULL;
+}
+
+/* Whether it still fills the seat that the new one would: by a key that the person still has, in
+ * the same channel, and not too old. */
+static bool is_like(const struct keeper *k, const struct incoming *in,
+		    const struct journal_preapproval *old)
+{
+	const struct sshkey *key = key_of(in->person, &old->signer);
+	unix_time now = k->round.now;
+
+	return name_is_equal(&old->person, &in->p.person) &&
+	       digest_is_equal(&old->rule, &in->p.rule) && key != NULL &&
+	       sshkey_channel(key) == in->signer.channel &&
+	       now < old->given + (unix_time)in->rule->preapproved_max_age &&
+	       now < old->given + (unix_time)in->rule->approval_lifetime;
 }
 
 static rc check_others(struct keeper *k, const struct incoming *in, struct refusal *why)
@@ -58,8 +98,7 @@ static rc check_others(struct keeper *k, const struct incoming *in, struct refus
 	TRY(journal_preapproval_list(k->journal, &in->p.set, k->round.now, list, PREAPPROVALS_MAX,
 				     &count, &k->round.fault));
 	for (size_t i = 0; i < count; i++)
-		if (name_is_equal(&list[i].person, &in->p.person) &&
-		    digest_is_equal(&list[i].rule, &in->p.rule))
+		if (is_like(k, in, &list[i]))
 			return refuse(why, REASON_APPROVE_DUPLICATE,
 				      "%s has approved these files already", in->p.person.s);
 	if (count == PREAPPROVALS_MAX)
@@ -207,25 +246,7 @@ static bool takes_preapprovals(const struct keeper *k)
 	return false;
 }
 
-static const struct sshkey *key_of(const struct principal *p, const struct digest *fingerprint)
-{
-	for (size_t i = 0; i < p->key_count; i++)
-		if (digest_is_equal(sshkey_fingerprint(p->keys[i]), fingerprint))
-			return p->keys[i];
-	return NULL;
-}
-
-/* An approval of the request itself takes the seat first: it costs no use. */
-static bool has_approved(const struct dossier *d, const struct journal_preapproval *p,
-			 enum sshkey_channel channel)
-{
-	for (size_t i = 0; i < d->fact_count; i++)
-		if (name_is_equal(&d->facts[i].person, &p->person) &&
-		    digest_is_equal(&d->facts[i].rule, &p->rule) && d->facts[i].channel == channel)
-			return true;
-	return false;
-}
-
+/* After the approvals of the request itself, which so take their seats first: they cost no use. */
 static void fact_add(struct keeper *k, const struct journal_preapproval *p)
 {
 	struct dossier *d = &k->dossier;
@@ -234,7 +255,7 @@ static void fact_add(struct keeper *k, const struct journal_preapproval *p)
 
 	if (key == NULL || name_is_equal(&p->person, &d->request.requester) ||
 	    !digest_is_equal(&p->fingerprint, &d->request.key_fingerprint) ||
-	    has_approved(d, p, sshkey_channel(key)) || d->fact_count >= QUORUM_PEOPLE_MAX)
+	    d->fact_count >= QUORUM_PEOPLE_MAX)
 		return;
 	d->early[d->early_count].leaf = p->leaf;
 	d->early[d->early_count++].statement = p->digest;

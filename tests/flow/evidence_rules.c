@@ -21,7 +21,12 @@ static const char rules[] = RULE(
 		   "\"scan\":{\"by\":[\"build1\",\"laptop\"],\"max_age\":600}}")
 	END RULE("rebuilt",
 		 "1 of security\"],\"artifact\":{\"rebuild\":{\"agree\":1,\"of\":[\"build1\"]}}")
-		END RULE("early", "2 of security\"]") ",\"preapproved\":{\"max_age\":600}" END;
+		END RULE("early", "2 of security\"]") ",\"preapproved\":{\"max_age\":600}" END
+						      ",{\"approval_lifetime\":100,\"approve\":["
+						      "\"1 of security\"],\"formats\":[\"cms\"],"
+						      "\"from\":[\"build1\"],\"keys\":[\"brief\"],"
+						      "\"max_uses\":5,\"name\":\"brief\","
+						      "\"preapproved\":{\"max_age\":600}" END;
 
 static int rules_setup(void **state)
 {
@@ -37,6 +42,7 @@ static int rules_setup(void **state)
 	fx_make_key(&fx, "guarded", "ecdsa-p256");
 	fx_make_key(&fx, "rebuilt", "ecdsa-p256");
 	fx_make_key(&fx, "early", "ecdsa-p256");
+	fx_make_key(&fx, "brief", "ecdsa-p256");
 	return 0;
 }
 
@@ -162,11 +168,11 @@ static enum keeper_type early_send(const char *person)
 	return send(STATEMENT_PREAPPROVAL, buf_view(&statement), buf_view(&sig));
 }
 
-static void early_new(void)
+static void early_new(const char *key)
 {
 	struct act a;
 
-	request_new("early");
+	request_new(key);
 	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false)); /* tells the rule's digest */
 	fx_act(&fx, STATEMENT_APPROVAL, "bob", &q, &a);
 	early_rule = a.rule;
@@ -195,7 +201,7 @@ static enum keeper_type again(void)
 static void the_request_finds_its_seats_filled(void **state)
 {
 	(void)state;
-	early_new();
+	early_new("early");
 	assert_int_equal(early_send("bob"), KEEPER_R_JSON);
 	assert_int_equal(early_send("bob"), KEEPER_R_JSON);
 	assert_true(answered("\"state\":\"known\""));
@@ -217,7 +223,7 @@ static void who_may_not(void **state)
 	struct act a;
 
 	(void)state;
-	early_new();
+	early_new("early");
 	/* alice holds a seat and asks herself: her own does not count. */
 	assert_int_equal(early_send("alice"), KEEPER_R_JSON);
 	assert_int_equal(early_send("bob"), KEEPER_R_JSON);
@@ -238,7 +244,7 @@ static void who_may_not(void **state)
 	refused(REASON_KEY_FINGERPRINT, early_send("carol"));
 	fx_request_release(&q);
 	/* A rule that takes none. */
-	early_new();
+	early_new("early");
 	fx_request_release(&q);
 	request_new("guarded");
 	waits(REASON_EVIDENCE_SCAN, fx_submit(&fx, &q, false));
@@ -255,7 +261,7 @@ static void withdrawn_or_old(void **state)
 	struct act a;
 
 	(void)state;
-	early_new();
+	early_new("early");
 	assert_int_equal(early_send("carol"), KEEPER_R_JSON);
 	assert_int_equal(early_send("bob"), KEEPER_R_JSON);
 	fx_act(&fx, STATEMENT_WITHDRAWAL, "carol", &q, &a);
@@ -272,6 +278,24 @@ static void withdrawn_or_old(void **state)
 	fx_clock(&fx, 2000); /* over max_age */
 	q.r.deadline = fx_now(&fx) + 3600;
 	waits(REASON_APPROVE_QUORUM, again());
+	/* Whose yes counts no more may say it again. */
+	early.nonce[1] ^= 1;
+	assert_int_equal(early_send("carol"), KEEPER_R_JSON);
+	assert_int_equal(early_send("bob"), KEEPER_R_JSON);
+	assert_int_equal(again(), KEEPER_R_RESULT);
+	fx_request_release(&q);
+}
+
+/* An approval that is too old does not stand before a preapproval that is not. */
+static void an_old_approval_beside_it(void **state)
+{
+	(void)state;
+	early_new("brief");
+	assert_int_equal(fx_approve(&fx, "bob", &q, false), KEEPER_R_STATUS);
+	fx_clock(&fx, 2060);
+	assert_int_equal(early_send("bob"), KEEPER_R_JSON);
+	fx_clock(&fx, 2110);
+	assert_int_equal(fx_submit(&fx, &q, true), KEEPER_R_RESULT);
 	fx_request_release(&q);
 }
 
@@ -285,6 +309,7 @@ int main(void)
 		cmocka_unit_test(the_request_finds_its_seats_filled),
 		cmocka_unit_test(who_may_not),
 		cmocka_unit_test(withdrawn_or_old),
+		cmocka_unit_test(an_old_approval_beside_it),
 	};
 
 	(void)query;
