@@ -4,372 +4,422 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/crypt/dsse.h"
+#include "lib/crypt/pkey.h"
+#include "lib/model/access.h"
+#include "lib/model/enrolment.h"
+#include "lib/model/host_token.h"
+#include "lib/model/preapproval.h"
+#include "lib/model/provenance.h"
 
 #define WEB "https://sign.example"
 
-const char *const ref_people[REF_PEOPLE] = {"alice", "bob",   "carol", "dave",
-					    "erin",  "frank", "robot"};
-const char *const ref_keys[REF_KEYS + 1] = {"release", "nightly", "spare"};
-const char *const ref_rules[REF_RULES] = {"release", "glass", "nightly", "paired", "spare"};
-static const char *const ref_groups[REF_GROUPS] = {"admins", "developers", "leads", "robots",
-						   "security"};
 static const char *const admins[] = {"erin", "frank", NULL};
-static const char *const settings[] = {"--web-origin", WEB, NULL};
+static const char *const settings[] = {"--web-origin", WEB, "--synced-passkeys", "yes", NULL};
+static const char *const file_names[REF_FILES] = {"a.bin", "b.bin", "c.bin"};
 
-static const struct ref_roster first_roster = {
-	.groups = {1u << REF_DEVELOPERS | 1u << REF_SECURITY, 1u << REF_LEADS | 1u << REF_SECURITY,
-		   1u << REF_LEADS | 1u << REF_SECURITY, 1u << REF_SECURITY,
-		   1u << REF_ADMINS | 1u << REF_LEADS, 1u << REF_ADMINS, 1u << REF_ROBOTS},
-	.keys = {3, 3, 3, 3, 1, 1, 1},
-	.builder = {true, false},
+/* ---- Parts of statements -------------------------------------------------------------------*/
+
+static void nonce(struct world *w, uint8_t out[REQUEST_NONCE])
+{
+	w->counter++;
+	memcpy(out, &w->counter, sizeof(w->counter));
+}
+
+static struct name a_name(const char *text)
+{
+	struct name n = {""};
+
+	fx_ok(name_parse(view_str(text), &n));
+	return n;
+}
+
+static void origin(char out[ORIGIN_MAX + 1])
+{
+	(void)snprintf(out, ORIGIN_MAX + 1, "keeper.test");
+}
+
+struct by {
+	int person;
+	unsigned key;
+	bool synced; /* a passkey */
 };
 
-static const struct ref_policy first_policy = {
-	.rules = {{.keys = 1,
-		   .request = 1u << REF_DEVELOPERS,
-		   .seats = {{1, -1, REF_LEADS, REF_ANY}, {1, -1, REF_SECURITY, REF_ANY}},
-		   .seat_count = 2,
-		   .max_uses = 3,
-		   .max_deadline = 7200,
-		   .lifetime = 1800},
-		  {.keys = 1,
-		   .request = 1u << REF_DEVELOPERS,
-		   .seats = {{1, -1, REF_SECURITY, REF_CLI}, {1, 4, 0, REF_ANY}},
-		   .seat_count = 2,
-		   .max_uses = 2,
-		   .max_deadline = 3600,
-		   .lifetime = 900,
-		   .break_glass = true},
-		  {.keys = 2,
-		   .request = 1u << REF_ROBOTS,
-		   .max_uses = 4,
-		   .max_deadline = 7200,
-		   .lifetime = 1800},
-		  {.keys = 3,
-		   .request = 1u << REF_LEADS,
-		   .seats = {{1, -1, REF_SECURITY, REF_BROWSER}, {1, -1, REF_SECURITY, REF_ANY}},
-		   .seat_count = 2,
-		   .max_uses = 2,
-		   .max_deadline = 7200,
-		   .lifetime = 1800},
-		  {.keys = 4,
-		   .request = 1u << REF_ROBOTS,
-		   .max_uses = 1,
-		   .max_deadline = 7200,
-		   .lifetime = 1800}},
-	.windows = {{9 * 60, 8 * 3600}, {22 * 60 + 30, 4 * 3600}},
-};
-
-void world_first(struct ref_policy *policy, struct ref_roster *roster)
-{
-	if (policy != NULL)
-		*policy = first_policy;
-	if (roster != NULL)
-		*roster = first_roster;
-}
-
-/* ---- Documents -----------------------------------------------------------------------------*/
-
-static void put_list(struct buf *out, const char *name, const char *prefix,
-		     const char *const *words, unsigned set)
-{
-	const char *comma = "";
-
-	buf_printf(out, "\"%s\":[", name);
-	for (unsigned i = 0; set >> i != 0; i++)
-		if ((set & (1u << i)) != 0) {
-			buf_printf(out, "%s\"%s%s\"", comma, prefix, words[i]);
-			comma = ",";
-		}
-	buf_put_str(out, "]");
-}
-
-static void put_seats(struct buf *out, const struct ref_rule *r)
-{
-	static const char *const channels[] = {"", " (cli)", " (browser)"};
-
-	buf_put_str(out, "\"approve\":[");
-	for (size_t i = 0; i < r->seat_count; i++) {
-		const struct ref_seat *s = &r->seats[i];
-
-		buf_printf(out, "%s\"%u of %s%s%s\"", i == 0 ? "" : ",", s->count,
-			   s->person >= 0 ? "@" : "",
-			   s->person >= 0 ? ref_people[s->person] : ref_groups[s->group],
-			   channels[s->channel]);
-	}
-	buf_put_str(out, "],");
-}
-
-static void put_rule(struct buf *out, const struct ref_rule *r, int n)
-{
-	static const char *const windows[] = {"day", "night"};
-
-	buf_printf(out, "%s{\"approval_lifetime\":%u,", n == 0 ? "" : ",", r->lifetime);
-	if (r->seat_count > 0)
-		put_seats(out, r);
-	if (r->break_glass)
-		buf_put_str(out, "\"break_glass\":true,");
-	buf_printf(out, "\"formats\":[%s\"pe\"],\"from\":[\"group:builders\"%s],",
-		   r->pe_only ? "" : "\"cms\",", r->from_laptop ? ",\"laptop\"" : "");
-	put_list(out, "keys", "", ref_keys, r->keys);
-	buf_printf(out, ",\"max_deadline\":%u,\"max_uses\":%u,%s\"name\":\"%s\",%s",
-		   r->max_deadline, r->max_uses, r->observe ? "\"mode\":\"observe\"," : "",
-		   ref_rules[n], r->reason ? "\"reason\":\"required\"," : "");
-	put_list(out, "request", "group:", ref_groups, r->request);
-	buf_printf(out, "%s%s,\"upload\":\"%s\"", r->break_glass ? ",\"ticket\":\"INC-*\"" : "",
-		   r->seat_count == 0 ? ",\"unattended\":true" : "",
-		   r->upload ? "required" : "optional");
-	if (r->windows != 0) {
-		buf_put_str(out, ",");
-		put_list(out, "windows", "", windows, r->windows);
-	}
-	buf_put_str(out, "}");
-}
-
-/* "2026-11-26 12:00" */
-static void put_local(struct buf *out, const char *name, unix_time t)
-{
-	char text[TIME_TEXT];
-
-	fx_ok(time_format(t, text));
-	buf_printf(out, "\"%s\":\"%.10s %.5s\",", name, text, text + 11);
-}
-
-static void put_freeze(struct buf *out, const struct ref_policy *p)
-{
-	if (p->freeze.keys == 0)
-		return;
-	buf_put_str(out, "\"freezes\":[{");
-	put_local(out, "from", p->freeze.from);
-	put_list(out, "keys", "", ref_keys, p->freeze.keys);
-	buf_put_str(out, ",\"name\":\"ice\",");
-	put_local(out, "to", p->freeze.to);
-	buf_put_str(out, "\"zone\":\"UTC\"}],");
-}
-
-static void put_rates(struct buf *out, const struct ref_policy *p)
-{
-	const char *between = "";
-
-	buf_put_str(out, "\"keys\":[");
-	for (int k = 0; k < REF_KEYS; k++) {
-		const char *comma = "";
-
-		if (p->rates[k][0].count + p->rates[k][1].count == 0)
-			continue;
-		buf_printf(out, "%s{\"name\":\"%s\",\"rate\":[", between, ref_keys[k]);
-		for (int i = 0; i < REF_RATES; i++)
-			if (p->rates[k][i].count > 0) {
-				buf_printf(out, "%s\"%u per %us%s\"", comma, p->rates[k][i].count,
-					   p->rates[k][i].period,
-					   p->rates[k][i].per_requester ? " per requester" : "");
-				comma = ",";
-			}
-		buf_put_str(out, "]}");
-		between = ",";
-	}
-	buf_put_str(out, "],");
-}
-
-static void put_policy(struct buf *out, const struct ref_policy *p, uint64_t version)
-{
-	buf_clear(out);
-	buf_put_str(out, "{\"admin\":{\"approve\":[\"2 of admins\"]},"
-			 "\"change\":{\"approve\":[\"2 of admins\"]},");
-	put_freeze(out, p);
-	if (p->rates[0][0].count + p->rates[0][1].count + p->rates[1][0].count +
-		    p->rates[1][1].count >
-	    0)
-		put_rates(out, p);
-	buf_put_str(out, "\"rules\":[");
-	for (int i = 0; i < REF_RULES; i++)
-		put_rule(out, &p->rules[i], i);
-	buf_printf(out,
-		   "],\"unlock\":{\"approve\":[\"2 of admins\"]},\"version\":%llu,"
-		   "\"windows\":[{\"length\":%u,\"name\":\"day\",\"open\":\"%02u:%02u\","
-		   "\"zone\":\"UTC\"},{\"length\":%u,\"name\":\"night\",\"open\":\"%02u:%02u\","
-		   "\"zone\":\"UTC\"}]}",
-		   (unsigned long long)version, p->windows[0].length, p->windows[0].opens / 60,
-		   p->windows[0].opens % 60, p->windows[1].length, p->windows[1].opens / 60,
-		   p->windows[1].opens % 60);
-	fx_ok(buf_done(out));
-}
-
-static void put_roster(struct world *w, const struct ref_roster *r, uint64_t version,
-		       struct buf *out)
-{
-	for (int i = 0; i < REF_PEOPLE; i++) {
-		struct fx_who *who = &w->fx.people[i];
-		size_t n = 0;
-
-		who->gone = r->gone[i];
-		memset(who->groups, 0, sizeof(who->groups));
-		for (unsigned g = 0; g < REF_GROUPS; g++)
-			if ((r->groups[i] & (1u << g)) != 0)
-				who->groups[n++] = ref_groups[g];
-		who->key_count = 0;
-		for (unsigned k = 0; k < 2; k++)
-			if ((r->keys[i] & (1u << k)) != 0)
-				who->key[who->key_count++] = w->keys[i][k];
-	}
-	for (int i = 0; i < REF_HOSTS; i++) {
-		w->fx.hosts[i].gone = r->host_gone[i];
-		w->fx.hosts[i].groups[0] = r->builder[i] ? "builders" : NULL;
-	}
-	fx_roster_doc(&w->fx, version, out);
-}
-
-static bool change(struct world *w, enum statement_kind kind, const struct buf *doc,
-		   struct buf *in_force)
-{
-	struct digest previous = digest_of(buf_view(in_force));
-
-	if (fx_change_document(&w->fx, kind, buf_view(doc), &previous, admins) != KEEPER_R_CHANGE) {
-		if (fx_reason(&w->fx) != REASON_CHANGE_INVALID &&
-		    fx_reason(&w->fx) != REASON_TIME_CLOCK)
-			fx_die(__FILE__, __LINE__, reason_id(fx_reason(&w->fx)));
-		return false;
-	}
-	buf_clear(in_force);
-	buf_put_view(in_force, buf_view(doc));
-	return true;
-}
-
-bool world_policy(struct world *w, const struct ref_policy *p)
-{
-	AUTO(buf) struct buf doc;
-	bool may = ref_takes_changes(&w->ref);
-
-	buf_init(&doc, DOCUMENT_BYTES_MAX);
-	put_policy(&doc, p, w->fx.policy_version + 1);
-	if (!change(w, STATEMENT_POLICY, &doc, &w->fx.policy)) {
-		fx_check(may == (fx_reason(&w->fx) != REASON_TIME_CLOCK));
-		return false;
-	}
-	fx_check(may);
-	w->fx.policy_version++;
-	w->ref.policy = *p;
-	policy_free(w->policy);
-	fx_ok(policy_parse(buf_view(&doc), &w->policy, NULL));
-	ref_changed(&w->ref);
-	return true;
-}
-
-bool world_roster(struct world *w, const struct ref_roster *r)
-{
-	AUTO(buf) struct buf doc;
-	bool may = ref_takes_changes(&w->ref);
-
-	buf_init(&doc, DOCUMENT_BYTES_MAX);
-	put_roster(w, r, w->fx.roster_version + 1, &doc);
-	if (!change(w, STATEMENT_ROSTER, &doc, &w->fx.roster)) {
-		fx_check(may == (fx_reason(&w->fx) != REASON_TIME_CLOCK));
-		return false;
-	}
-	fx_check(may);
-	w->fx.roster_version++;
-	w->ref.roster = *r;
-	roster_free(w->roster);
-	fx_ok(roster_parse(buf_view(&doc), &w->roster, NULL));
-	ref_changed(&w->ref);
-	return true;
-}
-
-void world_lock(struct world *w, int key, bool lock)
-{
-	static const char *const one[] = {"erin", NULL};
-	struct key_change c = {.action = lock ? KEY_LOCK : KEY_UNLOCK};
-	enum keeper_type type;
-	bool may = ref_takes_changes(&w->ref);
-
-	fx_ok(name_parse(view_str(ref_keys[key]), &c.key));
-	type = fx_key_change(&w->fx, &c, lock ? one : admins);
-	if (!may) {
-		fx_check(type == KEEPER_R_ERROR && fx_reason(&w->fx) == REASON_TIME_CLOCK);
-	} else if (w->ref.locked[key] == lock) {
-		fx_check(type == KEEPER_R_ERROR &&
-			 fx_reason(&w->fx) == (lock ? REASON_KEY_LOCKED : REASON_CHANGE_INVALID));
-	} else {
-		fx_check(type == KEEPER_R_CHANGE);
-		w->ref.locked[key] = lock;
-		ref_changed(&w->ref);
-	}
-}
-
-/* ---- Requests and acts ---------------------------------------------------------------------*/
-
-unsigned world_channel(int person, unsigned key)
-{
-	return key == 1 && (person == 2 || person == 3) ? REF_BROWSER : REF_CLI;
-}
-
-static void sign(struct world *w, int person, unsigned key, enum statement_kind kind,
+static void sign(struct world *w, const struct by *by, enum statement_kind kind,
 		 struct view statement, struct buf *out)
 {
-	static const struct passkey_form browser = {true, PASSKEY_VERIFIED, WEB};
+	const struct passkey_form browser = {true, by->synced ? PASSKEY_SYNCED : PASSKEY_VERIFIED,
+					     WEB};
 	const char *ns = statement_info(kind)->ns;
 
 	buf_clear(out);
-	if (world_channel(person, key) == REF_BROWSER)
-		passkey_sign(&w->passkeys[person - 2], &browser, ns, statement, out);
+	if (ref_channel(by->person, by->key) == REF_BROWSER)
+		passkey_sign(&w->passkeys[by->person - 2], &browser, ns, statement, out);
 	else
-		fx_sign(&w->keys[person][key], ns, statement, out);
+		fx_sign(&w->keys[by->person][by->key], ns, statement, out);
 }
 
 struct digest world_rule_digest(const struct world *w, int rule, int key)
 {
-	struct name name;
+	struct name name = a_name(ref_keys[key]);
 
-	fx_ok(name_parse(view_str(ref_keys[key]), &name));
 	return policy_rule_digest(w->policy, &w->policy->rules[rule], w->roster, &name,
 				  &w->fingerprint[key]);
+}
+
+/* ---- Requests and acts ---------------------------------------------------------------------*/
+
+/* Those of the fixture's items that the set has. */
+static void keep_files(struct fx_request *r, unsigned files)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < REF_FILES; i++) {
+		if ((files & (1u << i)) == 0)
+			continue;
+		r->items[n] = r->items[i];
+		r->names[n++] = r->names[i];
+	}
+	r->r.count = n;
 }
 
 void world_make_request(struct world *w, struct slot *s)
 {
 	const struct ref_request *q = &s->q;
 	struct fx_request *r = &s->r;
+	const struct fx_key *host =
+		q->host == REF_POOL ? &w->pool[q->host_key] : &w->fx.hosts[q->host].key[0];
 
-	fx_request_new(&w->fx, "release", 1, r);
+	fx_request_new(&w->fx, "release", REF_FILES, r);
+	keep_files(r, q->files);
 	r->r.key_fingerprint = w->fingerprint[q->key];
 	r->r.not_before = q->not_before;
 	r->r.deadline = q->deadline;
 	r->r.uses = q->uses;
-	fx_ok(name_parse(view_str(ref_keys[q->key]), &r->r.key));
-	fx_ok(name_parse(view_str(ref_people[q->requester]), &r->r.requester));
-	fx_ok(name_parse(view_str(w->fx.hosts[q->host].name), &r->r.host));
+	r->r.key = a_name(ref_keys[q->key]);
+	r->r.requester = a_name(ref_people[q->requester]);
+	r->r.host = a_name(ref_hosts[q->host]);
 	(void)snprintf(r->r.reason, sizeof(r->r.reason), "%s",
 		       !q->has_reason  ? ""
 		       : q->has_ticket ? "broken (INC-12): a fix"
 				       : "a fix, INCIDENT to follow");
 	fx_request_encode(r);
-	sign(w, q->requester, q->signer, STATEMENT_REQUEST, buf_view(&r->statement), &s->sig);
+	sign(w, &(struct by){q->requester, q->signer, false}, STATEMENT_REQUEST,
+	     buf_view(&r->statement), &s->said.sig);
 	buf_clear(&s->host_sig);
-	fx_sign(&w->fx.hosts[q->host].key[0], statement_info(STATEMENT_HOST)->ns,
-		buf_view(&r->statement), &s->host_sig);
+	fx_sign(host, statement_info(STATEMENT_HOST)->ns, buf_view(&r->statement), &s->host_sig);
 	ref_heard(&w->ref); /* the fixture has asked for the key */
+}
+
+static void make_act(struct world *w, struct act *a, const struct by *by, struct said *out)
+{
+	origin(a->origin);
+	a->person = a_name(ref_people[by->person]);
+	nonce(w, a->nonce);
+	buf_clear(&out->statement);
+	fx_ok(act_encode(a, &out->statement, NULL));
+	out->digest = digest_of(buf_view(&out->statement));
+	sign(w, by, a->kind, buf_view(&out->statement), &out->sig);
 }
 
 void world_make_act(struct world *w, struct slot *s, int n, int rule)
 {
 	const struct ref_said *said = &s->q.acts[n];
-	struct act a = {.kind = said->kind, .request = s->r.id, .expires = said->expires};
-	struct buf *out = &s->acts[n].statement;
+	struct act a = {.kind = said->kind, .request = s->r.id};
 
-	(void)snprintf(a.origin, sizeof(a.origin), "keeper.test");
-	fx_ok(name_parse(view_str(ref_people[said->person]), &a.person));
-	w->counter++;
-	memcpy(a.nonce, &w->counter, sizeof(w->counter));
-	if (said->kind == STATEMENT_APPROVAL)
+	if (said->kind == STATEMENT_APPROVAL) {
 		a.rule = world_rule_digest(w, rule, s->q.key);
-	else
-		a.expires = 0;
+		a.expires = said->expires;
+	}
 	if (said->kind == STATEMENT_WITHDRAWAL)
 		a.approval = s->acts[said->target].digest;
-	buf_clear(out);
-	fx_ok(act_encode(&a, out, NULL));
-	s->acts[n].digest = digest_of(buf_view(out));
-	sign(w, said->person, said->key, said->kind, buf_view(out), &s->acts[n].sig);
+	make_act(w, &a, &(struct by){said->person, said->key, said->synced}, &s->acts[n]);
+}
+
+/* ---- Preapprovals --------------------------------------------------------------------------*/
+
+/* About 20 KiB: not for the stack. */
+static struct preapproval early;
+
+static void early_items(unsigned files)
+{
+	for (size_t i = 0; i < REF_FILES; i++) {
+		struct preapproval_item *item = &early.items[early.count];
+
+		if ((files & (1u << i)) == 0)
+			continue;
+		item->sha256 = digest_of(view_str(file_names[i]));
+		item->content = hash_of(HASH_SHA256, view_str(file_names[i]));
+		(void)snprintf(item->format, sizeof(item->format), "cms");
+		item->params = view_str("{\"digest\":\"sha256\"}");
+		early.count++;
+	}
+}
+
+void world_make_early(struct world *w, int n, int rule)
+{
+	const struct ref_early *e = &w->ref.early[n];
+	struct said *out = &w->early[n];
+	struct act back = {.kind = STATEMENT_WITHDRAWAL};
+
+	memset(&early, 0, sizeof(early));
+	early.person = a_name(ref_people[e->said.person]);
+	early.key = a_name(ref_keys[e->key]);
+	early.key_fingerprint = w->fingerprint[e->key];
+	origin(early.origin);
+	nonce(w, early.nonce);
+	early.rule = world_rule_digest(w, rule, e->key);
+	early.expires = e->said.expires;
+	early.uses = e->uses;
+	early_items(e->files);
+	fx_ok(preapproval_encode(&early, &out->statement, NULL));
+	out->digest = digest_of(buf_view(&out->statement));
+	sign(w, &(struct by){e->said.person, e->said.key, e->said.synced}, STATEMENT_PREAPPROVAL,
+	     buf_view(&out->statement), &out->sig);
+	back.request = back.approval = out->digest;
+	make_act(w, &back, &(struct by){e->taken_by, 0, false}, &w->taken[n]);
+}
+
+/* ---- What machines say ---------------------------------------------------------------------*/
+
+static const struct fx_key *maker_key(const struct world *w, const struct ref_word *e)
+{
+	if (e->maker < REF_BUILDERS)
+		return &w->makers[e->maker][e->key];
+	if (e->maker == REF_CI)
+		return &w->keys[REF_SERVICE][e->key];
+	return e->maker == REF_POOL_MAKER ? &w->pool[e->key] : &w->fx.hosts[0].key[0];
+}
+
+static size_t subjects(unsigned files, struct evidence_subject *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < REF_FILES; i++) {
+		if ((files & (1u << i)) == 0)
+			continue;
+		out[n].sha256 = digest_of(view_str(file_names[i]));
+		(void)snprintf(out[n++].name, sizeof(out[0].name), "%s", file_names[i]);
+	}
+	return n;
+}
+
+/* Ed25519 signs the bytes; P-256 their SHA-256, and DSSE has the value as it is (r, s). */
+static void sign_envelope(const struct fx_key *key, struct view bytes, struct dsse_signature *ret)
+{
+	*ret = (struct dsse_signature){.len = ED25519_SIGNATURE};
+	fx_ok(ed25519_sign(key->ed, bytes, ret->sig, NULL));
+	sshkey_fingerprint_text(sshkey_fingerprint(key->ssh), ret->keyid);
+}
+
+static void make_provenance(struct world *w, const struct ref_word *e, struct said *out)
+{
+	static struct evidence_subject list[REF_FILES];
+	char builder[40]; /* of each statement another one: it has no nonce */
+	const struct provenance_made made = {.builder = builder,
+					     .source = e->source ? "git+https://good/a"
+								 : "git+https://bad/a",
+					     .finished = e->stated,
+					     .subjects = list,
+					     .count = subjects(e->files, list)};
+	AUTO(buf) struct buf payload, pae;
+	struct dsse_signature s;
+
+	(void)snprintf(builder, sizeof(builder), "https://ci.test/%u", ++w->counter);
+	buf_init(&payload, DSSE_PAYLOAD_MAX);
+	buf_init(&pae, 2 * DSSE_PAYLOAD_MAX);
+	fx_ok(provenance_encode(&made, &payload, NULL));
+	dsse_put_pae(PROVENANCE_PAYLOAD_TYPE, buf_view(&payload), &pae);
+	sign_envelope(maker_key(w, e), buf_view(&pae), &s);
+	dsse_put(PROVENANCE_PAYLOAD_TYPE, buf_view(&payload), &s, &out->statement);
+	fx_ok(buf_done(&out->statement));
+}
+
+/* About 80 KiB. */
+static struct evidence evidence;
+
+void world_make_word(struct world *w, int n)
+{
+	const struct ref_word *e = &w->ref.words[n];
+	enum statement_kind kind = e->kind == REF_SCAN ? STATEMENT_SCAN : STATEMENT_REBUILD;
+	struct said *out = &w->words[n];
+
+	if (e->kind == REF_PROVENANCE) {
+		make_provenance(w, e, out);
+	} else {
+		memset(&evidence, 0, sizeof(evidence));
+		evidence.kind = kind;
+		evidence.by = a_name(ref_makers[e->maker]);
+		evidence.given = e->stated;
+		nonce(w, evidence.nonce);
+		evidence.count = subjects(e->files, evidence.subjects);
+		evidence.verdict = e->clean ? SCAN_CLEAN : SCAN_INFECTED;
+		if (kind == STATEMENT_SCAN)
+			(void)snprintf(evidence.scanner, sizeof(evidence.scanner), "scan 1");
+		else
+			(void)snprintf(evidence.source, sizeof(evidence.source), "git+x");
+		if (kind == STATEMENT_REBUILD)
+			(void)snprintf(evidence.version, sizeof(evidence.version), "1");
+		fx_ok(evidence_encode(&evidence, &out->statement, NULL));
+		fx_sign(maker_key(w, e), statement_info(kind)->ns, buf_view(&out->statement),
+			&out->sig);
+	}
+	out->digest = digest_of(buf_view(&out->statement));
+}
+
+/* ---- Access for a while --------------------------------------------------------------------*/
+
+void world_make_grant(struct world *w, int n)
+{
+	const struct ref_grant *g = &w->ref.grants[n];
+	struct access_change c = {.action = ACCESS_GRANT,
+				  .key = a_name(ref_keys[g->key]),
+				  .person = a_name(ref_people[g->person]),
+				  .expires = w->ref.now + 90 * 86400ll,
+				  .until = g->until,
+				  .comment = "stands in"};
+
+	origin(c.origin);
+	nonce(w, c.nonce);
+	if (g->host >= 0)
+		c.host = a_name(ref_hosts[g->host]);
+	fx_ok(access_change_encode(&c, &w->grants[n].statement, NULL));
+	w->grants[n].digest = digest_of(buf_view(&w->grants[n].statement));
+	c.action = ACCESS_REVOKE;
+	c.host = (struct name){""};
+	c.grant = w->grants[n].digest;
+	nonce(w, c.nonce);
+	fx_ok(access_change_encode(&c, &w->ends[n].statement, NULL));
+	w->ends[n].digest = digest_of(buf_view(&w->ends[n].statement));
+}
+
+/* Signed anew each time it is sent: signatures travel beside it. */
+static void put_change(struct world *w, const struct said *s, const unsigned signers[REF_PEOPLE],
+		       struct buf *out)
+{
+	struct keeper_change m = {.kind = STATEMENT_ACCESS, .statement = buf_view(&s->statement)};
+	struct buf sigs[2 * REF_PEOPLE];
+
+	for (int p = 0; p < REF_PEOPLE; p++)
+		for (unsigned k = 0; k < 2; k++) {
+			if ((signers[p] & (1u << k)) == 0)
+				continue;
+			buf_init(&sigs[m.sig_count], KEEPER_SIG_MAX);
+			sign(w, &(struct by){p, k, false}, STATEMENT_ACCESS,
+			     buf_view(&s->statement), &sigs[m.sig_count]);
+			m.sigs[m.sig_count] = buf_view(&sigs[m.sig_count]);
+			m.sig_count++;
+		}
+	keeper_put_change(out, w->fx.correlation, &m);
+	for (size_t i = 0; i < m.sig_count; i++)
+		buf_release(&sigs[i]);
+}
+
+/* ---- The host that enrols ------------------------------------------------------------------*/
+
+void world_make_enrolment(struct world *w, int n)
+{
+	const struct ref_enrolment *e = &w->ref.enrolments[n];
+	struct said *out = &w->enrolments[n];
+	struct enrolment m = {
+		.counter = e->counter, .time = w->ref.now, .host = a_name(ref_hosts[REF_POOL])};
+
+	origin(m.origin);
+	nonce(w, m.nonce);
+	(void)snprintf(m.klass, sizeof(m.klass), "software");
+	m.key = *pkey_fingerprint(pkey_soft_public(w->pool[e->key].soft));
+	fx_ok(enrolment_encode(&m, &out->statement, NULL));
+	out->digest = digest_of(buf_view(&out->statement));
+	fx_sign(&w->pool[e->key], statement_info(STATEMENT_ENROLMENT)->ns,
+		buf_view(&out->statement), &out->sig);
+	if (e->counter == 0 && w->token.len > 0)
+		fx_ok(host_token_sign(&w->token, buf_view(&out->statement), &out->token_sig, NULL));
+}
+
+enum keeper_type world_send_host(struct world *w, enum host_action action)
+{
+	static const char *const one[] = {"bob", NULL};
+	struct host_change c = {.action = action,
+				.host = a_name(ref_hosts[REF_POOL]),
+				.expires = w->ref.now + 3600,
+				.lifetime = INVITE_DEFAULT};
+	AUTO(buf) struct buf statement;
+
+	buf_init(&statement, HOSTADMIN_BYTES_MAX);
+	origin(c.origin);
+	nonce(w, c.nonce);
+	if (action == HOST_INVITE) {
+		secret_release(&w->token);
+		fx_ok(host_token_make(&w->token));
+		fx_ok(host_token_digest(&w->token, &c.token, NULL));
+		w->tokens++;
+	}
+	fx_ok(host_change_encode(&c, &statement, NULL));
+	return fx_change(&w->fx, STATEMENT_HOSTADMIN, buf_view(&statement),
+			 action == HOST_LOCK && !w->ref.roster.gone[1] && w->ref.roster.keys[1] & 1
+				 ? one
+				 : admins);
+}
+
+/* ---- Messages ------------------------------------------------------------------------------*/
+
+static void put_act(struct world *w, const struct said *s, const struct message *m,
+		    enum statement_kind kind, struct buf *out)
+{
+	keeper_put_act(out, w->fx.correlation,
+		       &(struct keeper_act){.kind = kind,
+					    .statement = buf_view(&s->statement),
+					    .sig = buf_view(&s->sig),
+					    .sign = m->sign});
+}
+
+static void put_about_request(struct world *w, const struct message *m, struct buf *out)
+{
+	const struct slot *s = &w->slots[m->slot];
+
+	if (m->say == SAY_SUBMIT)
+		keeper_put_submit(out, w->fx.correlation, KEEPER_SUBMIT,
+				  &(struct keeper_submit){.statement = buf_view(&s->r.statement),
+							  .requester_sig = buf_view(&s->said.sig),
+							  .host_sig = buf_view(&s->host_sig),
+							  .sign = m->sign});
+	else if (m->say == SAY_ACT)
+		put_act(w, &s->acts[m->n], m, s->q.acts[m->n].kind, out);
+	else if (m->say == SAY_COMMIT)
+		keeper_put_commit(out, w->fx.correlation, KEEPER_COMMIT,
+				  &(struct keeper_commit){.request = s->r.id, .use = m->use});
+	else
+		keeper_put_digest(out, w->fx.correlation, KEEPER_SHOW, &s->r.id);
+}
+
+void world_put(struct world *w, const struct message *m, struct buf *out)
+{
+	static const enum statement_kind kinds[] = {STATEMENT_SCAN, STATEMENT_REBUILD,
+						    STATEMENT_PROVENANCE};
+	const struct said *e = &w->enrolments[m->n];
+	unsigned ender[REF_PEOPLE] = {0};
+
+	w->fx.correlation++;
+	if (m->slot >= 0) {
+		put_about_request(w, m, out);
+	} else if (m->say == SAY_PREAPPROVAL) {
+		put_act(w, &w->early[m->n], m, STATEMENT_PREAPPROVAL, out);
+	} else if (m->say == SAY_TAKE_BACK) {
+		put_act(w, &w->taken[m->n], m, STATEMENT_WITHDRAWAL, out);
+	} else if (m->say == SAY_WORD) {
+		put_act(w, &w->words[m->n], m, kinds[w->ref.words[m->n].kind], out);
+	} else if (m->say == SAY_GRANT) {
+		put_change(w, &w->grants[m->n], w->ref.grants[m->n].signers, out);
+	} else if (m->say == SAY_END) {
+		ender[w->ref.grants[m->n].end.person] = 1u << w->ref.grants[m->n].end.key;
+		put_change(w, &w->ends[m->n], ender, out);
+	} else {
+		keeper_put_enrol(out, w->fx.correlation,
+				 w->ref.enrolments[m->n].counter == 0 ? KEEPER_ENROL : KEEPER_RENEW,
+				 &(struct keeper_enrol){.statement = buf_view(&e->statement),
+							.host_sig = buf_view(&e->sig),
+							.token_sig = buf_view(&e->token_sig)});
+	}
 }
 
 /* ---- Begin and end -------------------------------------------------------------------------*/
@@ -390,43 +440,83 @@ static void put_zone(struct world *w)
 	fd_close(&fd);
 }
 
-static void init_slots(struct world *w)
+/* Empty ones: they take memory once they are filled. */
+static void said_init(struct said *s, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		buf_init(&s[i].statement, EVIDENCE_BYTES_MAX);
+		buf_init(&s[i].sig, KEEPER_SIG_MAX);
+		buf_init(&s[i].token_sig, KEEPER_SIG_MAX);
+	}
+}
+
+static void said_release(struct said *s, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		buf_release(&s[i].statement);
+		buf_release(&s[i].sig);
+		buf_release(&s[i].token_sig);
+	}
+}
+
+/* Does it to all of them. */
+static void each_said(struct world *w, void (*f)(struct said *s, size_t count))
 {
 	for (size_t i = 0; i < SLOTS; i++) {
-		struct slot *s = &w->slots[i];
+		f(&w->slots[i].said, 1);
+		f(w->slots[i].acts, REF_ACTS);
+	}
+	f(w->early, REF_MEMORY);
+	f(w->taken, REF_MEMORY);
+	f(w->words, REF_MEMORY);
+	f(w->grants, REF_MEMORY);
+	f(w->ends, REF_MEMORY);
+	f(w->enrolments, REF_MEMORY);
+}
 
-		buf_init(&s->sig, KEEPER_SIG_MAX);
-		buf_init(&s->host_sig, KEEPER_SIG_MAX);
-		for (size_t k = 0; k < REF_ACTS; k++) {
-			buf_init(&s->acts[k].statement, ACT_BYTES_MAX);
-			buf_init(&s->acts[k].sig, KEEPER_SIG_MAX);
-		}
+static void make_keys(struct world *w)
+{
+	passkey_new(&w->passkeys[0], "sign.example");
+	passkey_new(&w->passkeys[1], "sign.example");
+	for (int i = 0; i < REF_PEOPLE; i++) {
+		w->keys[i][0] = w->fx.people[i].key[0];
+		if (i == 2 || i == 3)
+			w->keys[i][1] = w->passkeys[i - 2].key;
+		else
+			fx_key_new(&w->keys[i][1], i == 1);
+	}
+	for (int k = 0; k < 2; k++) {
+		fx_key_new(&w->keys[REF_SERVICE][k], false);
+		fx_key_new(&w->pool[k], true);
+		for (int m = 0; m < REF_BUILDERS; m++)
+			fx_key_new(&w->makers[m][k], false);
 	}
 }
 
 void world_begin(struct world *w)
 {
+	struct ref_policy policy;
+	struct ref_roster roster;
+
 	memset(w, 0, sizeof(*w));
-	init_slots(w);
+	each_said(w, said_init);
+	for (size_t i = 0; i < SLOTS; i++)
+		buf_init(&w->slots[i].host_sig, KEEPER_SIG_MAX);
 	fx_prepare(&w->fx);
 	put_zone(w);
 	w->fx.run_with = settings;
 	fx_clock_at(&w->fx, BEGIN);
 	w->ref.now = w->ref.head = w->ref.heard = BEGIN;
+	w->ref.pool.key = -1;
 	fx_init(&w->fx);
 	fx_make_key(&w->fx, "release", "ecdsa-p256");
 	fx_make_key(&w->fx, "nightly", "ecdsa-p256");
 	for (int k = 0; k < REF_KEYS; k++)
 		fx_key_fingerprint(&w->fx, ref_keys[k], &w->fingerprint[k]);
-	passkey_new(&w->passkeys[0], "sign.example");
-	passkey_new(&w->passkeys[1], "sign.example");
-	fx_key_new(&w->fx.people[0].key[1], false);
-	for (int i = 0; i < REF_PEOPLE; i++) {
-		w->keys[i][0] = w->fx.people[i].key[0];
-		w->keys[i][1] = i == 2 || i == 3 ? w->passkeys[i - 2].key : w->fx.people[i].key[1];
-	}
-	fx_check(world_roster(w, &first_roster));
-	fx_check(world_policy(w, &first_policy));
+	make_keys(w);
+	world_first(&policy, &roster);
+	fx_check(world_roster(w, &roster));
+	fx_check(world_policy(w, &policy));
 }
 
 void world_end(struct world *w)
@@ -436,29 +526,33 @@ void world_end(struct world *w)
 	world_release(w);
 }
 
+static void key_release(struct fx_key *k)
+{
+	ed25519_key_free(k->ed);
+	pkey_soft_free(k->soft);
+	sshkey_free(k->ssh);
+}
+
 void world_release(struct world *w)
 {
-	for (int i = 0; i < REF_PEOPLE; i++) {
-		bool passkey = i == 2 || i == 3;
-
-		memcpy(w->fx.people[i].key, w->keys[i], sizeof(w->keys[i]));
-		w->fx.people[i].key_count = i < 2 && !passkey ? 2 : 1;
-	}
 	fx_end(&w->fx);
-	passkey_release(&w->passkeys[0]);
-	passkey_release(&w->passkeys[1]);
-	for (size_t i = 0; i < SLOTS; i++) {
-		struct slot *s = &w->slots[i];
-
-		if (s->used)
-			fx_request_release(&s->r);
-		buf_release(&s->sig);
-		buf_release(&s->host_sig);
-		for (size_t k = 0; k < REF_ACTS; k++) {
-			buf_release(&s->acts[k].statement);
-			buf_release(&s->acts[k].sig);
-		}
+	for (int i = 0; i < REF_PEOPLE; i++)
+		if (i != 2 && i != 3)
+			key_release(&w->keys[i][1]);
+	for (int k = 0; k < 2; k++) {
+		key_release(&w->keys[REF_SERVICE][k]);
+		key_release(&w->pool[k]);
+		for (int m = 0; m < REF_BUILDERS; m++)
+			key_release(&w->makers[m][k]);
+		passkey_release(&w->passkeys[k]);
 	}
+	secret_release(&w->token);
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (w->slots[i].used)
+			fx_request_release(&w->slots[i].r);
+		buf_release(&w->slots[i].host_sig);
+	}
+	each_said(w, said_release);
 	policy_free(w->policy);
 	roster_free(w->roster);
 }

@@ -1,10 +1,12 @@
 /* property_world - a real keeper beside the reference: the same documents, clock and people in
  * both.
  *
- * Owns: how the reference's policy, roster and acts look as bytes, and who signs them. */
+ * Owns: how the reference's policy, roster and statements look as bytes, and who signs them:
+ * documents in property_documents.c, statements in property_world.c. */
 #ifndef GS_TESTS_PROPERTY_WORLD_H
 #define GS_TESTS_PROPERTY_WORLD_H
 
+#include "lib/base/secret.h"
 #include "lib/policy/policy.h"
 #include "tests/lib/fixture.h"
 #include "tests/lib/passkey.h"
@@ -13,35 +15,73 @@
 #define SLOTS 12
 #define BEGIN 1795694400 /* 2026-11-26 12:00 UTC */
 
-/* A request with what was said about it, as bytes that can be sent again. */
+/* A statement that can be sent again. */
+struct said {
+	struct buf statement;
+	struct buf sig;
+	struct buf token_sig; /* of an enrolment */
+	struct digest digest;
+};
+
+/* A request with what was said about it. */
 struct slot {
 	bool used;
 	struct ref_request q;
 	struct fx_request r;
-	struct buf sig;
+	struct said said;
 	struct buf host_sig;
-	struct {
-		struct buf statement;
-		struct buf sig;
-		struct digest digest;
-	} acts[REF_ACTS];
+	struct said acts[REF_ACTS];
+};
+
+enum say {
+	SAY_SUBMIT,
+	SAY_ACT,
+	SAY_COMMIT,
+	SAY_SHOW,
+	SAY_PREAPPROVAL,
+	SAY_TAKE_BACK,
+	SAY_WORD,
+	SAY_GRANT,
+	SAY_END,
+	SAY_ENROLMENT
+};
+
+/* What is sent, so that it can be sent again after the keeper was killed under it. */
+struct message {
+	enum say say;
+	int slot; /* -1: it is about no request */
+	int n;	  /* act, preapproval, word, grant, enrolment */
+	uint32_t use;
+	bool sign;
 };
 
 struct world {
 	struct fixture fx;
 	struct ref ref;
-	struct fx_key keys[REF_PEOPLE][2]; /* those of the fixture, in the reference's order */
-	struct passkey passkeys[2];	   /* carol's and dave's second keys */
+	struct fx_key keys[REF_REQUESTERS][2]; /* those of the fixture, in the reference's order */
+	struct fx_key makers[REF_BUILDERS][2];
+	struct fx_key pool[2];
+	struct passkey passkeys[2]; /* carol's and dave's second keys */
 	struct policy *policy;
 	struct roster *roster;
 	struct digest fingerprint[REF_KEYS];
 	struct slot slots[SLOTS];
+	struct said early[REF_MEMORY];
+	struct said taken[REF_MEMORY];
+	struct said words[REF_MEMORY];
+	struct said grants[REF_MEMORY];
+	struct said ends[REF_MEMORY];
+	struct said enrolments[REF_MEMORY];
+	struct secret token; /* of the newest invitation, whose number is */
+	int tokens;
 	uint32_t counter; /* for nonces */
 };
 
-extern const char *const ref_people[REF_PEOPLE];
+extern const char *const ref_people[REF_REQUESTERS];
 extern const char *const ref_keys[REF_KEYS + 1];
 extern const char *const ref_rules[REF_RULES];
+extern const char *const ref_hosts[REF_HOSTS];
+extern const char *const ref_makers[REF_MAKERS];
 
 /* A keeper that has the reference's first policy and roster. */
 void world_begin(struct world *w);
@@ -49,17 +89,27 @@ void world_begin(struct world *w);
 void world_end(struct world *w);
 /* Without a look at what a keeper that was killed has left. */
 void world_release(struct world *w);
-/* The first ones, into what is not NULL. */
-void world_first(struct ref_policy *policy, struct ref_roster *roster);
 void world_clock(struct world *w, unix_time t);
 
-unsigned world_channel(int person, unsigned key);
 /* The digest of a rule in force, as an approver's program computes it. */
 struct digest world_rule_digest(const struct world *w, int rule, int key);
-/* Fills the slot's bytes from its q, whose fields somebody has chosen. */
+
+/* Each fills the bytes from what the reference has, whose fields somebody has chosen. */
 void world_make_request(struct world *w, struct slot *s);
-/* The same of act n, for the rule (an approval). */
 void world_make_act(struct world *w, struct slot *s, int n, int rule);
+void world_make_early(struct world *w, int n, int rule);
+void world_make_word(struct world *w, int n);
+void world_make_grant(struct world *w, int n);
+void world_make_enrolment(struct world *w, int n);
+/* Appends the message's frame. */
+void world_put(struct world *w, const struct message *m, struct buf *out);
+
+/* Changes that are sent at once; the answer's type. */
+enum keeper_type world_send_host(struct world *w, enum host_action action);
+
+/* ---- property_documents.c -------------------------------------------------------------------*/
+/* The first ones, into what is not NULL. */
+void world_first(struct ref_policy *policy, struct ref_roster *roster);
 /* Sends a new version. False: the keeper says change.invalid, or time.clock; the world is as
  * before. */
 bool world_policy(struct world *w, const struct ref_policy *p);

@@ -2,221 +2,83 @@
 
 #include <string.h>
 
-#define DAY 86400
-
-/* ---- Rules as what they say ----------------------------------------------------------------*/
-
-/* FNV-1a. */
-static void mix(uint64_t *h, uint64_t n)
+bool ref_refuse(struct ref_answer *a, bool is, enum reason reason)
 {
-	for (int i = 0; i < 8; i++)
-		*h = (*h ^ ((n >> (8 * i)) & 0xff)) * 1099511628211u;
+	if (is)
+		*a = (struct ref_answer){.type = KEEPER_R_ERROR, .reason = reason};
+	return is;
 }
 
-static void mix_person(uint64_t *h, const struct ref *w, int person)
-{
-	mix(h, (uint64_t)person + 1);
-	mix(h, w->roster.gone[person] ? 0 : w->roster.keys[person]);
-}
-
-static void mix_group(uint64_t *h, const struct ref *w, enum ref_group group)
-{
-	for (int p = 0; p < REF_PEOPLE; p++)
-		if (!w->roster.gone[p] && (w->roster.groups[p] & (1u << group)) != 0)
-			mix_person(h, w, p);
-	mix(h, 0);
-}
-
-static void mix_text(uint64_t *h, const struct ref_rule *r)
-{
-	mix(h, r->keys);
-	mix(h, r->request);
-	mix(h, r->from_laptop);
-	mix(h, r->pe_only);
-	mix(h, r->upload);
-	mix(h, r->max_uses);
-	mix(h, r->max_deadline);
-	mix(h, r->lifetime);
-	mix(h, r->reason);
-	mix(h, r->break_glass);
-	mix(h, r->observe);
-	mix(h, r->windows);
-	mix(h, r->seat_count);
-}
-
-uint64_t ref_rule_says(const struct ref *w, int rule, int key)
-{
-	const struct ref_policy *p = &w->policy;
-	const struct ref_rule *r = &p->rules[rule];
-	uint64_t h = 14695981039346656037u;
-
-	mix(&h, (uint64_t)rule);
-	mix(&h, (uint64_t)key);
-	mix_text(&h, r);
-	for (size_t i = 0; i < r->seat_count; i++) {
-		const struct ref_seat *s = &r->seats[i];
-
-		mix(&h, s->count);
-		mix(&h, s->channel);
-		mix(&h, (uint64_t)(s->person + 1));
-		if (s->person >= 0)
-			mix_person(&h, w, s->person);
-		else
-			mix_group(&h, w, s->group);
-		mix(&h, s->group);
-	}
-	for (unsigned g = 0; g < REF_GROUPS; g++)
-		if ((r->request & (1u << g)) != 0)
-			mix_group(&h, w, (enum ref_group)g);
-	for (int i = 0; i < REF_HOSTS; i++)
-		mix(&h, w->roster.builder[i] && !w->roster.host_gone[i]);
-	mix(&h, r->from_laptop && !w->roster.host_gone[1]);
-	for (unsigned i = 0; i < REF_WINDOWS; i++)
-		if ((r->windows & (1u << i)) != 0) {
-			mix(&h, p->windows[i].opens);
-			mix(&h, p->windows[i].length);
-		}
-	if ((p->freeze.keys & (1u << key)) != 0) {
-		mix(&h, p->freeze.keys);
-		mix(&h, (uint64_t)p->freeze.from);
-		mix(&h, (uint64_t)p->freeze.to);
-	}
-	for (size_t i = 0; i < REF_RATES; i++)
-		if (p->rates[key][i].count != 0) {
-			mix(&h, p->rates[key][i].count);
-			mix(&h, p->rates[key][i].period);
-			mix(&h, p->rates[key][i].per_requester);
-		}
-	return h;
-}
-
-/* ---- Seats ---------------------------------------------------------------------------------*/
-
-static bool fits(const struct ref *w, const struct ref_seat *s, int person, unsigned channels)
-{
-	if (w->roster.gone[person] || (s->channel != REF_ANY && (s->channel & channels) == 0))
-		return false;
-	return s->person >= 0 ? s->person == person
-			      : (w->roster.groups[person] & (1u << s->group)) != 0;
-}
-
-bool ref_holds_seat(const struct ref *w, int rule, int person, unsigned channels)
-{
-	const struct ref_rule *r = &w->policy.rules[rule];
-
-	for (size_t i = 0; i < r->seat_count; i++)
-		if (fits(w, &r->seats[i], person, channels))
-			return true;
-	return false;
-}
-
-unsigned ref_seats(const struct ref_rule *r)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < r->seat_count; i++)
-		n += r->seats[i].count;
-	return n;
-}
-
-/* Everybody in each place, and nobody: at most (people + 1) to the power of the places. */
-static unsigned try_places(const struct ref *w, const struct ref_rule *r, unsigned place,
-			   unsigned channels[REF_PEOPLE])
-{
-	unsigned best = 0, n = 0;
-	size_t i = 0;
-
-	while (i < r->seat_count && n + r->seats[i].count <= place)
-		n += r->seats[i++].count;
-	if (i == r->seat_count)
-		return 0;
-	for (int p = 0; p < REF_PEOPLE; p++) {
-		unsigned had = channels[p], filled;
-
-		if (had == 0 || !fits(w, &r->seats[i], p, had))
-			continue;
-		channels[p] = 0;
-		filled = 1 + try_places(w, r, place + 1, channels);
-		channels[p] = had;
-		best = filled > best ? filled : best;
-	}
-	n = try_places(w, r, place + 1, channels);
-	return n > best ? n : best;
-}
-
-unsigned ref_seats_filled(const struct ref *w, int rule, const unsigned channels[REF_PEOPLE])
-{
-	unsigned copy[REF_PEOPLE];
-
-	memcpy(copy, channels, sizeof(copy));
-	return try_places(w, &w->policy.rules[rule], 0, copy);
-}
-
-/* ---- Time ----------------------------------------------------------------------------------*/
-
-static bool window_is_open(const struct ref_policy *p, unsigned i, unix_time t)
-{
-	unix_time opened = t / DAY * DAY + 60 * (unix_time)p->windows[i].opens;
-
-	if (opened > t)
-		opened -= DAY;
-	return t - opened < (unix_time)p->windows[i].length;
-}
-
-static bool windows_are_open(const struct ref_policy *p, unsigned windows, unix_time t)
-{
-	for (unsigned i = 0; i < REF_WINDOWS; i++)
-		if ((windows & (1u << i)) != 0 && window_is_open(p, i, t))
-			return true;
-	return windows == 0;
-}
-
-unix_time ref_window_edge(const struct ref_policy *p, unsigned windows, unix_time t)
-{
-	bool open = windows_are_open(p, windows, t);
-	unix_time end = t + DAY;
-
-	for (t++; t < end && windows_are_open(p, windows, t) == open; t++)
-		;
-	return t;
-}
-
-static bool rate_is_reached(const struct ref *w, const struct ref_rate *r, int key, int requester)
-{
-	uint32_t n = 0;
-	size_t all = w->use_count[key];
-
-	for (size_t i = all; i > 0 && all - i < REF_USES; i--) {
-		if (r->per_requester && w->uses[key][(i - 1) % REF_USES].requester != requester)
-			continue;
-		if (w->uses[key][(i - 1) % REF_USES].at > w->now - (unix_time)r->period)
-			n++;
-	}
-	return n >= r->count;
-}
-
-/* ---- One rule ------------------------------------------------------------------------------*/
-
-static bool is_present(const struct ref *w, int person)
-{
-	return !w->roster.gone[person];
-}
+/* ---- Approvals -----------------------------------------------------------------------------*/
 
 /* Good by itself, whatever a rule says. */
 static bool is_sound(const struct ref *w, const struct ref_request *q, const struct ref_said *a)
 {
 	return a->kind == STATEMENT_APPROVAL && a->known && !a->withdrawn &&
-	       is_present(w, a->person) && (w->roster.keys[a->person] & (1u << a->key)) != 0 &&
-	       a->person != q->requester && w->now < a->expires;
+	       ref_listed(w, a->person, a->key) && a->person != q->requester &&
+	       !ref_is_behind(w, q->requester, a->person) && w->now < a->expires;
 }
 
 static bool counts(const struct ref *w, const struct ref_request *q, int rule,
 		   const struct ref_said *a)
 {
-	return is_sound(w, q, a) && ref_holds_seat(w, rule, a->person, a->channel) &&
+	const struct ref_rule *r = &w->policy.rules[rule];
+
+	return is_sound(w, q, a) && ref_holds_seat(&w->roster, &r->seats, a->person, a->channel) &&
 	       a->rule == ref_rule_says(w, rule, q->key) && w->now >= a->given &&
-	       w->now - a->given < (unix_time)w->policy.rules[rule].lifetime;
+	       w->now - a->given < (unix_time)r->lifetime && !(r->unsynced && a->synced);
 }
+
+/* Exactly these files, and not long ago. */
+static bool early_counts(const struct ref *w, const struct ref_request *q, int rule,
+			 const struct ref_early *e)
+{
+	const struct ref_rule *r = &w->policy.rules[rule];
+
+	return e->key == q->key && e->files == q->files && e->spent < e->uses && !e->taken &&
+	       r->preapproved != 0 && w->now - e->said.given < (unix_time)r->preapproved &&
+	       counts(w, q, rule, &e->said);
+}
+
+static void find_live(const struct ref *w, const struct ref_request *q, struct ref_decision *d,
+		      unsigned channels[REF_PEOPLE])
+{
+	for (size_t i = 0; i < q->act_count; i++)
+		if (counts(w, q, d->rule, &q->acts[i])) {
+			d->live[i] = true;
+			channels[q->acts[i].person] |= q->acts[i].channel;
+		}
+	for (size_t i = 0; i < w->early_count; i++)
+		if (early_counts(w, q, d->rule, &w->early[i])) {
+			d->live_early[i] = true;
+			channels[w->early[i].said.person] |= w->early[i].said.channel;
+		}
+}
+
+/* The seats were full at that time, with what counts now. */
+static bool was_full(const struct ref *w, const struct ref_request *q, const struct ref_decision *d,
+		     unix_time then)
+{
+	const struct ref_seats *seats = &w->policy.rules[d->rule].seats;
+	unsigned channels[REF_PEOPLE] = {0};
+
+	for (size_t i = 0; i < q->act_count; i++)
+		if (d->live[i] && q->acts[i].given <= then)
+			channels[q->acts[i].person] |= q->acts[i].channel;
+	for (size_t i = 0; i < w->early_count; i++)
+		if (d->live_early[i] && w->early[i].said.given <= then && q->submitted <= then)
+			channels[w->early[i].said.person] |= w->early[i].said.channel;
+	return ref_seats_filled(&w->roster, seats, channels) == ref_seats(seats);
+}
+
+static bool is_held(const struct ref *w, const struct ref_request *q, const struct ref_decision *d)
+{
+	uint32_t hold = w->policy.rules[d->rule].hold;
+
+	return hold > 0 && d->missing == 0 && !was_full(w, q, d, w->now - (unix_time)hold);
+}
+
+/* ---- One rule ------------------------------------------------------------------------------*/
 
 struct findings {
 	enum ref_outcome outcome;
@@ -235,67 +97,96 @@ static void find(struct findings *f, bool is, enum ref_outcome outcome, enum rea
 
 static void find_general(const struct ref *w, const struct ref_request *q, struct findings *f)
 {
-	find(f, !is_present(w, q->requester), REF_DENY, REASON_WHO_PERSON);
+	find(f, w->roster.gone[q->requester], REF_DENY, REASON_WHO_PERSON);
 	find(f, w->roster.host_gone[q->host], REF_DENY, REASON_WHO_HOST);
 	find(f, w->locked[q->key], REF_WAIT, REASON_KEY_LOCKED);
 }
 
-static void find_form(const struct ref *w, const struct ref_request *q, const struct ref_rule *r,
+bool ref_names_requester(const struct ref *w, const struct ref_request *q, int rule)
+{
+	const struct ref_rule *r = &w->policy.rules[rule];
+
+	if (w->roster.gone[q->requester])
+		return false;
+	return q->requester == REF_SERVICE ? r->service
+					   : (w->roster.groups[q->requester] & r->request) != 0;
+}
+
+bool ref_names_host(const struct ref *w, const struct ref_request *q, int rule)
+{
+	return !w->roster.host_gone[q->host] &&
+	       (w->roster.builder[q->host] || (w->policy.rules[rule].from_laptop && q->host == 1));
+}
+
+/* Of a key that the roster lists nothing is known but that somebody has it. */
+static bool is_of_class(const struct ref *w, const struct ref_request *q, unsigned classes)
+{
+	bool known = q->host != REF_POOL || w->pool.key >= 0;
+
+	return classes == 0 || (known && (classes & (1u << REF_SOFTWARE)) != 0);
+}
+
+static void find_form(const struct ref *w, const struct ref_request *q, int rule,
 		      struct findings *f)
 {
-	bool asks = is_present(w, q->requester) && (w->roster.groups[q->requester] & r->request);
-	bool from = !w->roster.host_gone[q->host] &&
-		    (w->roster.builder[q->host] || (r->from_laptop && q->host == 1));
+	const struct ref_rule *r = &w->policy.rules[rule];
+	bool asks = ref_names_requester(w, q, rule) || ref_is_granted(w, q, false);
+	bool from = ref_names_host(w, q, rule) ||
+		    (!w->roster.host_gone[q->host] && ref_is_granted(w, q, true));
+	enum ref_outcome outcome;
+	enum reason flaw;
 
 	find(f, q->spent >= q->uses, REF_DENY, REASON_STATE_USES);
 	find(f, !asks, REF_DENY, REASON_RULE_REQUESTER);
 	find(f, !from, REF_DENY, REASON_RULE_HOST);
-	find(f, r->pe_only, REF_DENY, REASON_RULE_FORMAT);
+	find(f, !is_of_class(w, q, r->classes), REF_DENY, REASON_HOST_CLASS);
+	find(f, r->pe_only || w->policy.keys[q->key].pe_only, REF_DENY, REASON_RULE_FORMAT);
 	find(f, r->upload, REF_DENY, REASON_RULE_UPLOAD);
 	find(f, q->uses > r->max_uses, REF_DENY, REASON_RULE_USES);
 	find(f, q->deadline - w->now > (unix_time)r->max_deadline, REF_DENY, REASON_RULE_DEADLINE);
 	find(f, (r->reason || r->break_glass) && !q->has_reason, REF_DENY, REASON_RULE_REASON);
 	find(f, r->break_glass && !(q->has_reason && q->has_ticket), REF_DENY, REASON_RULE_TICKET);
+	flaw = ref_files_flaw(w, r, q->files, &outcome);
+	find(f, flaw != REASON_NONE, outcome, flaw);
 }
 
-static void find_time(const struct ref *w, const struct ref_request *q, const struct ref_rule *r,
+static void find_time(const struct ref *w, const struct ref_request *q, struct ref_decision *d,
 		      struct findings *f)
 {
 	const struct ref_policy *p = &w->policy;
-	bool closed = !windows_are_open(p, r->windows, w->now) && !r->break_glass;
+	const struct ref_rule *r = &p->rules[d->rule];
+	const struct ref_rate *rates = p->keys[q->key].rates;
+	bool closed = !ref_windows_open(p, r->windows, w->now);
 	bool frozen = (p->freeze.keys & (1u << q->key)) != 0 && w->now >= p->freeze.from &&
-		      w->now < p->freeze.to && !r->break_glass;
+		      w->now < p->freeze.to;
 
+	d->broke = r->break_glass && (closed || frozen);
+	f->waits_for_time = !r->break_glass && (closed || frozen);
 	find(f, w->now > q->deadline, REF_DENY, REASON_TIME_DEADLINE);
 	find(f, w->now < q->not_before, REF_WAIT, REASON_TIME_NOT_BEFORE);
-	find(f, closed, REF_WAIT, REASON_TIME_WINDOW);
-	find(f, frozen, REF_WAIT, REASON_TIME_FREEZE);
-	f->waits_for_time = closed || frozen;
+	find(f, is_held(w, q, d), REF_WAIT, REASON_TIME_HOLD);
+	find(f, closed && !r->break_glass, REF_WAIT, REASON_TIME_WINDOW);
+	find(f, frozen && !r->break_glass, REF_WAIT, REASON_TIME_FREEZE);
 	for (size_t i = 0; i < REF_RATES; i++)
 		find(f,
-		     p->rates[q->key][i].count > 0 &&
-			     rate_is_reached(w, &p->rates[q->key][i], q->key, q->requester),
+		     rates[i].count > 0 && ref_rate_is_reached(w, &rates[i], q->key, q->requester),
 		     REF_WAIT, REASON_LIMIT_RATE);
 }
 
 static void try_rule(const struct ref *w, const struct ref_request *q, int rule,
 		     struct ref_decision *d, int *ret_rank)
 {
-	const struct ref_rule *r = &w->policy.rules[rule];
+	const struct ref_seats *seats = &w->policy.rules[rule].seats;
 	struct findings f = {REF_ALLOW, REASON_NONE, false};
 	unsigned channels[REF_PEOPLE] = {0};
 
 	*d = (struct ref_decision){.rule = rule};
-	for (size_t i = 0; i < q->act_count; i++)
-		if (counts(w, q, rule, &q->acts[i])) {
-			d->live[i] = true;
-			channels[q->acts[i].person] |= q->acts[i].channel;
-		}
+	find_live(w, q, d, channels);
+	d->missing = ref_seats(seats) - ref_seats_filled(&w->roster, seats, channels);
 	find_general(w, q, &f);
-	find_form(w, q, r, &f);
-	d->missing = ref_seats(r) - ref_seats_filled(w, rule, channels);
+	find_form(w, q, rule, &f);
 	find(&f, d->missing > 0, REF_WAIT, REASON_APPROVE_QUORUM);
-	find_time(w, q, r, &f);
+	find_time(w, q, d, &f);
 	d->outcome = f.outcome;
 	d->reason = f.reason;
 	*ret_rank = (int[]){0, f.waits_for_time ? 2 : 1, 3}[f.outcome];
@@ -348,9 +239,21 @@ static void overrule(struct ref_answer *a, enum ref_outcome outcome, enum reason
 	a->decision.reason = reason;
 }
 
+/* Why the host that signed no longer stands for the request. */
+static enum reason host_flaw(const struct ref *w, const struct ref_request *q)
+{
+	enum reason r = q->host == REF_POOL ? ref_pool_flaw(w) : REASON_NONE;
+
+	if (r == REASON_NONE && q->host == REF_POOL && w->pool.key != q->host_key)
+		r = REASON_HOST_UNENROLLED;
+	return r;
+}
+
 /* The clock before the state, the state before the policy. */
 static void look(const struct ref *w, const struct ref_request *q, struct ref_answer *a)
 {
+	enum reason host = host_flaw(w, q);
+
 	*a = (struct ref_answer){.type = KEEPER_R_STATUS, .state = state_of(w, q)};
 	decide(w, q, &a->decision);
 	if (w->now < w->head)
@@ -359,16 +262,12 @@ static void look(const struct ref *w, const struct ref_request *q, struct ref_an
 		overrule(a, REF_DENY, q->closed != REASON_NONE ? q->closed : REASON_STATE_EXPIRED);
 	else if (a->state == STATE_DONE)
 		overrule(a, REF_DENY, REASON_STATE_USES);
-	else if ((w->roster.keys[q->requester] & (1u << q->signer)) == 0 &&
-		 a->decision.outcome != REF_DENY)
+	else if (a->decision.outcome == REF_DENY)
+		return;
+	else if (!ref_listed(w, q->requester, q->signer))
 		overrule(a, REF_DENY, REASON_SIG_REQUESTER);
-}
-
-static bool refuse_with(struct ref_answer *a, bool is, enum reason reason)
-{
-	if (is)
-		*a = (struct ref_answer){.type = KEEPER_R_ERROR, .reason = reason};
-	return is;
+	else if (host != REASON_NONE) /* people unlock it, so the request may wait for them */
+		overrule(a, host == REASON_HOST_LOCKED ? REF_WAIT : REF_DENY, host);
 }
 
 /* ---- The log -------------------------------------------------------------------------------*/
@@ -401,7 +300,7 @@ bool ref_takes_changes(struct ref *w)
 	return w->now >= w->head;
 }
 
-/* ---- Messages ------------------------------------------------------------------------------*/
+/* ---- Requests ------------------------------------------------------------------------------*/
 
 static void spend(struct ref *w, struct ref_request *q, struct ref_answer *a)
 {
@@ -414,6 +313,11 @@ static void spend(struct ref *w, struct ref_request *q, struct ref_answer *a)
 	a->use = q->spent;
 	a->committed = true;
 	ref_changed(w);
+}
+
+void ref_spend_early(struct ref *w, int n)
+{
+	w->early[n].spent++;
 }
 
 /* Signs if that is wanted; what is signed already is given out again and not signed twice. */
@@ -431,25 +335,34 @@ static void conclude(struct ref *w, struct ref_request *q, bool sign, struct ref
 void ref_show(struct ref *w, const struct ref_request *q, struct ref_answer *a)
 {
 	ref_heard(w);
-	if (!refuse_with(a, !q->known, REASON_STATE_UNKNOWN))
+	if (!ref_refuse(a, !q->known, REASON_STATE_UNKNOWN))
 		look(w, q, a);
+}
+
+static bool submission_refused(const struct ref *w, const struct ref_request *q,
+			       struct ref_answer *a)
+{
+	enum reason host = q->host == REF_POOL ? ref_pool_flaw(w) : REASON_NONE;
+
+	return ref_refuse(a, q->deadline < w->now, REASON_TIME_DEADLINE) ||
+	       ref_refuse(a, w->roster.gone[q->requester], REASON_WHO_PERSON) ||
+	       ref_refuse(a, w->roster.host_gone[q->host], REASON_WHO_HOST) ||
+	       ref_refuse(a, !ref_listed(w, q->requester, q->signer), REASON_SIG_REQUESTER) ||
+	       ref_refuse(a, host != REASON_NONE, host) ||
+	       ref_refuse(a, q->host == REF_POOL && q->host_key != w->pool.key, REASON_SIG_HOST);
 }
 
 void ref_submit(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a)
 {
 	ref_heard(w);
-	if (refuse_with(a, w->now < w->head, REASON_TIME_CLOCK))
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK))
 		return;
 	if (!q->known) {
-		bool listed = (w->roster.keys[q->requester] & (1u << q->signer)) != 0;
-
-		if (refuse_with(a, q->deadline < w->now, REASON_TIME_DEADLINE) ||
-		    refuse_with(a, !is_present(w, q->requester), REASON_WHO_PERSON) ||
-		    refuse_with(a, w->roster.host_gone[q->host], REASON_WHO_HOST) ||
-		    refuse_with(a, !listed, REASON_SIG_REQUESTER))
+		if (submission_refused(w, q, a))
 			return;
+		q->submitted = w->now;
 		look(w, q, a);
-		if (refuse_with(a, a->decision.outcome == REF_DENY, a->decision.reason))
+		if (ref_refuse(a, a->decision.outcome == REF_DENY, a->decision.reason))
 			return;
 		q->known = true;
 		ref_changed(w);
@@ -457,55 +370,103 @@ void ref_submit(struct ref *w, struct ref_request *q, bool sign, struct ref_answ
 	conclude(w, q, sign, a);
 }
 
-static bool approval_refused(const struct ref *w, const struct ref_request *q,
-			     const struct ref_said *act, struct ref_answer *a)
+void ref_commit(struct ref *w, struct ref_request *q, uint32_t use, struct ref_answer *a)
+{
+	ref_heard(w);
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK) ||
+	    ref_refuse(a, !q->known, REASON_STATE_UNKNOWN) ||
+	    ref_refuse(a, use == 0 || use > q->uses || use > q->spent + 1, REASON_STATE_USES))
+		return;
+	look(w, q, a);
+	if (use <= q->spent) {
+		a->type = KEEPER_R_RESULT;
+		a->use = use;
+	} else if (a->state == STATE_OPEN && a->decision.outcome == REF_ALLOW) {
+		spend(w, q, a);
+	}
+}
+
+/* ---- Acts ----------------------------------------------------------------------------------*/
+
+/* The rule that reads as the approver has signed for; -1: none does. */
+static int rule_of(const struct ref *w, int key, uint64_t says)
 {
 	int rule = -1;
 
 	for (int i = 0; i < REF_RULES; i++)
-		if ((w->policy.rules[i].keys & (1u << q->key)) != 0 &&
-		    ref_rule_says(w, i, q->key) == act->rule)
+		if ((w->policy.rules[i].keys & (1u << key)) != 0 &&
+		    ref_rule_says(w, i, key) == says)
 			rule = i;
-	if (refuse_with(a, act->person == q->requester, REASON_WHO_SELF) ||
-	    refuse_with(a, act->expires <= w->now, REASON_APPROVE_EXPIRED) ||
-	    refuse_with(a, rule < 0, REASON_APPROVE_RULE) ||
-	    refuse_with(a, !ref_holds_seat(w, rule, act->person, REF_CLI | REF_BROWSER),
-			REASON_WHO_SEAT) ||
-	    refuse_with(a, !ref_holds_seat(w, rule, act->person, act->channel), REASON_WHO_CHANNEL))
+	return rule;
+}
+
+static bool approval_refused(const struct ref *w, const struct ref_request *q,
+			     const struct ref_said *act, struct ref_answer *a)
+{
+	int rule = rule_of(w, q->key, act->rule);
+	const struct ref_rule *r = &w->policy.rules[rule];
+
+	if (ref_refuse(a, act->person == q->requester, REASON_WHO_SELF) ||
+	    ref_refuse(a, ref_is_behind(w, q->requester, act->person), REASON_WHO_BEHIND) ||
+	    ref_refuse(a, act->expires <= w->now, REASON_APPROVE_EXPIRED) ||
+	    ref_refuse(a, rule < 0, REASON_APPROVE_RULE) ||
+	    ref_refuse(a,
+		       !ref_holds_seat(&w->roster, &r->seats, act->person, REF_CLI | REF_BROWSER),
+		       REASON_WHO_SEAT) ||
+	    ref_refuse(a, !ref_holds_seat(&w->roster, &r->seats, act->person, act->channel),
+		       REASON_WHO_CHANNEL) ||
+	    ref_refuse(a, r->unsynced && act->synced, REASON_APPROVE_SYNCED))
 		return true;
 	for (size_t i = 0; i < q->act_count; i++)
 		if (is_sound(w, q, &q->acts[i]) && q->acts[i].person == act->person &&
 		    q->acts[i].channel == act->channel && q->acts[i].rule == act->rule &&
-		    w->now < q->acts[i].given + (unix_time)w->policy.rules[rule].lifetime)
-			return refuse_with(a, true, REASON_APPROVE_DUPLICATE);
+		    w->now < q->acts[i].given + (unix_time)r->lifetime)
+			return ref_refuse(a, true, REASON_APPROVE_DUPLICATE);
 	return false;
+}
+
+static bool denial_refused(const struct ref *w, const struct ref_request *q,
+			   const struct ref_said *act, struct ref_answer *a)
+{
+	bool seat = false;
+
+	for (int i = 0; i < REF_RULES; i++)
+		seat |= (w->policy.rules[i].keys & (1u << q->key)) != 0 &&
+			ref_holds_seat(&w->roster, &w->policy.rules[i].seats, act->person,
+				       REF_CLI | REF_BROWSER);
+	return ref_refuse(a, !seat, REASON_WHO_SEAT);
 }
 
 static bool act_refused(const struct ref *w, struct ref_request *q, const struct ref_said *act,
 			struct ref_answer *a)
 {
 	enum request_state s = state_of(w, q);
-	bool seat = false;
 
-	if (refuse_with(a, s == STATE_DONE,
-			act->kind == STATEMENT_APPROVAL ? REASON_STATE_USES
-							: REASON_STATE_COMMITTED) ||
-	    refuse_with(a, s == STATE_CLOSED,
-			q->closed != REASON_NONE ? q->closed : REASON_STATE_EXPIRED))
+	if (ref_refuse(a, s == STATE_DONE,
+		       act->kind == STATEMENT_APPROVAL ? REASON_STATE_USES
+						       : REASON_STATE_COMMITTED) ||
+	    ref_refuse(a, s == STATE_CLOSED,
+		       q->closed != REASON_NONE ? q->closed : REASON_STATE_EXPIRED))
 		return true;
 	if (act->kind == STATEMENT_APPROVAL)
 		return approval_refused(w, q, act, a);
 	if (act->kind == STATEMENT_WITHDRAWAL)
-		return refuse_with(a,
-				   !q->acts[act->target].known || q->acts[act->target].withdrawn ||
-					   q->acts[act->target].person != act->person,
-				   REASON_STATE_NO_APPROVAL);
+		return ref_refuse(a,
+				  !q->acts[act->target].known || q->acts[act->target].withdrawn ||
+					  q->acts[act->target].person != act->person,
+				  REASON_STATE_NO_APPROVAL);
 	if (act->kind == STATEMENT_CANCELLATION)
-		return refuse_with(a, act->person != q->requester, REASON_WHO_OWNER);
-	for (int i = 0; i < REF_RULES; i++)
-		seat |= (w->policy.rules[i].keys & (1u << q->key)) != 0 &&
-			ref_holds_seat(w, i, act->person, REF_CLI | REF_BROWSER);
-	return refuse_with(a, !seat, REASON_WHO_SEAT);
+		return ref_refuse(a, act->person != q->requester, REASON_WHO_OWNER);
+	return denial_refused(w, q, act, a);
+}
+
+/* A service cancels what it asked for; it says nothing else. */
+static bool signer_refused(const struct ref *w, const struct ref_said *act, struct ref_answer *a)
+{
+	bool nobody = act->person == REF_SERVICE && act->kind != STATEMENT_CANCELLATION;
+
+	return ref_refuse(a, nobody || w->roster.gone[act->person], REASON_WHO_PERSON) ||
+	       ref_refuse(a, !ref_listed(w, act->person, act->key), REASON_SIG_APPROVER);
 }
 
 void ref_act(struct ref *w, struct ref_request *q, int n, bool sign, struct ref_answer *a)
@@ -513,11 +474,8 @@ void ref_act(struct ref *w, struct ref_request *q, int n, bool sign, struct ref_
 	struct ref_said *act = &q->acts[n];
 
 	ref_heard(w);
-	if (refuse_with(a, w->now < w->head, REASON_TIME_CLOCK) ||
-	    refuse_with(a, !is_present(w, act->person), REASON_WHO_PERSON) ||
-	    refuse_with(a, (w->roster.keys[act->person] & (1u << act->key)) == 0,
-			REASON_SIG_APPROVER) ||
-	    refuse_with(a, !q->known, REASON_STATE_UNKNOWN))
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK) || signer_refused(w, act, a) ||
+	    ref_refuse(a, !q->known, REASON_STATE_UNKNOWN))
 		return;
 	if (!act->known) {
 		if (act_refused(w, q, act, a))
@@ -536,18 +494,67 @@ void ref_act(struct ref *w, struct ref_request *q, int n, bool sign, struct ref_
 	conclude(w, q, sign && act->kind == STATEMENT_APPROVAL, a);
 }
 
-void ref_commit(struct ref *w, struct ref_request *q, uint32_t use, struct ref_answer *a)
+/* ---- Preapprovals --------------------------------------------------------------------------*/
+
+/* Counts for whoever asks for these files, now. */
+static bool is_in_use(const struct ref *w, const struct ref_early *e, const struct ref_rule *r)
 {
+	const struct ref_said *s = &e->said;
+
+	return s->known && !e->taken && e->spent < e->uses && ref_listed(w, s->person, s->key) &&
+	       w->now < s->expires && w->now < s->given + (unix_time)r->preapproved &&
+	       w->now < s->given + (unix_time)r->lifetime;
+}
+
+void ref_preapprove(struct ref *w, int n, struct ref_answer *a)
+{
+	struct ref_early *e = &w->early[n];
+	struct ref_said *s = &e->said;
+	int rule = rule_of(w, e->key, s->rule);
+	const struct ref_rule *r = &w->policy.rules[rule];
+
 	ref_heard(w);
-	if (refuse_with(a, w->now < w->head, REASON_TIME_CLOCK) ||
-	    refuse_with(a, !q->known, REASON_STATE_UNKNOWN) ||
-	    refuse_with(a, use == 0 || use > q->uses || use > q->spent + 1, REASON_STATE_USES))
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK) || signer_refused(w, s, a))
 		return;
-	look(w, q, a);
-	if (use <= q->spent) {
-		a->type = KEEPER_R_RESULT;
-		a->use = use;
-	} else if (a->state == STATE_OPEN && a->decision.outcome == REF_ALLOW) {
-		spend(w, q, a);
+	*a = (struct ref_answer){.type = KEEPER_R_JSON, .result = REF_KNOWN};
+	if (s->known || ref_refuse(a, s->expires <= w->now, REASON_APPROVE_EXPIRED) ||
+	    ref_refuse(a, rule < 0, REASON_APPROVE_RULE) ||
+	    ref_refuse(a, r->preapproved == 0, REASON_LIMIT_PREAPPROVAL) ||
+	    ref_refuse(a, !ref_holds_seat(&w->roster, &r->seats, s->person, REF_CLI | REF_BROWSER),
+		       REASON_WHO_SEAT) ||
+	    ref_refuse(a, !ref_holds_seat(&w->roster, &r->seats, s->person, s->channel),
+		       REASON_WHO_CHANNEL) ||
+	    ref_refuse(a, r->unsynced && s->synced, REASON_APPROVE_SYNCED))
+		return;
+	for (size_t i = 0; i < w->early_count; i++) {
+		const struct ref_early *o = &w->early[i];
+
+		if (o->files == e->files && o->said.person == s->person &&
+		    o->said.channel == s->channel && o->said.rule == s->rule &&
+		    is_in_use(w, o, r) && ref_refuse(a, true, REASON_APPROVE_DUPLICATE))
+			return;
 	}
+	s->known = true;
+	s->given = w->now;
+	w->early_order[w->early_known++] = n;
+	a->result = REF_STORED;
+	ref_changed(w);
+}
+
+/* Also of one whose uses are spent: it was theirs. */
+void ref_take_back(struct ref *w, int n, struct ref_answer *a)
+{
+	struct ref_early *e = &w->early[n];
+	struct ref_said by = {.kind = STATEMENT_WITHDRAWAL, .person = e->taken_by, .key = 0};
+
+	ref_heard(w);
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK) || signer_refused(w, &by, a))
+		return;
+	*a = (struct ref_answer){.type = KEEPER_R_JSON, .result = REF_KNOWN};
+	if (e->taken || ref_refuse(a, !e->said.known || e->taken_by != e->said.person,
+				   REASON_STATE_NO_APPROVAL))
+		return;
+	e->taken = true;
+	a->result = REF_STORED;
+	ref_changed(w);
 }

@@ -2,6 +2,9 @@
  *
  * Written from docs/policy.md and docs/reasons.md. It shares names of reasons and states with the
  * product and no code: rules are compared as what they say, seats are filled by trying everybody.
+ * reference_says.c: what rules say, seats, times. reference_files.c: what machines say of files.
+ * reference_grants.c: access for a while. reference_hosts.c: the host that enrols.
+ * reference_check.c: which documents are taken. reference.c: decisions and messages.
  * Owns: the world as a keeper should remember it. Must not own: bytes, signatures, the keeper. */
 #ifndef GS_TESTS_REFERENCE_H
 #define GS_TESTS_REFERENCE_H
@@ -11,12 +14,17 @@
 #include <stdint.h>
 
 #include "lib/base/clock.h"
+#include "lib/model/evidence.h"
+#include "lib/model/hostadmin.h"
 #include "lib/model/reason.h"
 #include "lib/model/request.h"
 #include "lib/proto/keeper.h"
 
 #define REF_PEOPLE 7
-#define REF_HOSTS 2
+#define REF_SERVICE REF_PEOPLE /* a requester who is no person: the service ci */
+#define REF_REQUESTERS 8
+#define REF_HOSTS 3
+#define REF_POOL 2 /* the host that enrols; the roster lists the keys of the others */
 #define REF_KEYS 2
 #define REF_RULES 5
 #define REF_SEATS 3
@@ -24,19 +32,29 @@
 #define REF_RATES 2
 #define REF_ACTS 40
 #define REF_USES 256
+#define REF_FILES 3
+#define REF_MEMORY 500 /* preapprovals, words of machines, grants of one episode */
 
 /* Sets of them are bits. */
 enum ref_group { REF_ADMINS, REF_DEVELOPERS, REF_LEADS, REF_ROBOTS, REF_SECURITY, REF_GROUPS };
 #define REF_ANY 0u
 #define REF_CLI 1u
 #define REF_BROWSER 2u
+/* Whose word counts: three builders, the first host, the service, the host that enrols. */
+enum ref_maker { REF_BUILDERS = 3, REF_BUILD1 = 3, REF_CI, REF_POOL_MAKER, REF_MAKERS };
+enum ref_class { REF_SOFTWARE, REF_VTPM, REF_TPM };
+enum ref_word_kind { REF_SCAN, REF_REBUILD, REF_PROVENANCE, REF_WORD_KINDS };
 
 struct ref_roster {
-	bool gone[REF_PEOPLE];
+	bool gone[REF_REQUESTERS];
 	unsigned groups[REF_PEOPLE];
-	unsigned keys[REF_PEOPLE]; /* which of a person's keys are listed */
+	unsigned keys[REF_REQUESTERS]; /* which of somebody's keys are listed */
 	bool host_gone[REF_HOSTS];
 	bool builder[REF_HOSTS]; /* in the one group of hosts */
+	bool pool_tpm;		 /* the least class of the host that enrols */
+	unsigned owners;	 /* people behind the service */
+	bool maker_gone[REF_BUILDERS];
+	unsigned maker_keys[REF_BUILDERS];
 };
 
 struct ref_seat {
@@ -46,17 +64,40 @@ struct ref_seat {
 	unsigned channel; /* REF_ANY, .. */
 };
 
+struct ref_seats {
+	struct ref_seat seat[REF_SEATS];
+	size_t count;
+};
+
+/* What a rule demands of each file; 0, none, false: nothing. */
+struct ref_files {
+	bool a_only; /* names: a* */
+	bool others; /* products: such as no file is of */
+	uint32_t max_size;
+	unsigned scan_by; /* makers */
+	uint32_t scan_age;
+	unsigned provenance_by;
+	bool source; /* of the good one */
+	unsigned rebuild_of;
+	unsigned agree;
+};
+
 struct ref_rule {
 	unsigned keys;
-	unsigned request; /* groups */
-	bool from_laptop; /* beside the builders */
-	struct ref_seat seats[REF_SEATS];
-	size_t seat_count; /* 0: unattended */
+	unsigned request;	/* groups */
+	bool service;		/* and the service */
+	bool from_laptop;	/* beside the builders */
+	struct ref_seats seats; /* none: unattended */
 	bool pe_only;
 	bool upload;
 	uint32_t max_uses;
 	uint32_t max_deadline;
 	uint32_t lifetime;
+	uint32_t hold;	      /* 0: none */
+	uint32_t preapproved; /* how old a preapproval may be; 0: none counts */
+	bool unsynced;	      /* synced: false */
+	unsigned classes;     /* 1u << enum ref_class; 0: any */
+	struct ref_files files;
 	bool reason;
 	bool break_glass; /* with the ticket INC-* */
 	bool observe;
@@ -67,6 +108,27 @@ struct ref_rate {
 	uint32_t count; /* 0: none */
 	uint32_t period;
 	bool per_requester;
+};
+
+/* What the policy says of a key. */
+struct ref_key {
+	struct ref_rate rates[REF_RATES];
+	bool pe_only;
+	struct ref_seats owners;
+	uint32_t access_life; /* with owners */
+	bool tier;
+};
+
+/* The one tier. */
+struct ref_tier {
+	struct ref_seats seats;
+	uint32_t max_uses;
+	uint32_t lifetime;
+	uint32_t hold;
+	bool unsynced;
+	unsigned classes;
+	bool has_preapproved;
+	uint32_t preapproved;
 };
 
 struct ref_policy {
@@ -80,7 +142,8 @@ struct ref_policy {
 		unix_time from;
 		unix_time to;
 	} freeze;
-	struct ref_rate rates[REF_KEYS][REF_RATES];
+	struct ref_key keys[REF_KEYS];
+	struct ref_tier tier;
 };
 
 /* What somebody said, as signed. */
@@ -89,6 +152,7 @@ struct ref_said {
 	int person;
 	unsigned key; /* which of theirs signed */
 	unsigned channel;
+	bool synced;
 	uint64_t rule; /* approval: ref_rule_says() of its rule when it was made */
 	unix_time expires;
 	int target; /* withdrawal: which act */
@@ -102,7 +166,9 @@ struct ref_request {
 	int requester;
 	unsigned signer; /* which of the requester's keys */
 	int host;
+	int host_key; /* which of the pool's signed */
 	int key;
+	unsigned files;
 	unix_time not_before;
 	unix_time deadline;
 	uint32_t uses;
@@ -110,12 +176,76 @@ struct ref_request {
 	bool has_ticket;
 	/* once the keeper has it */
 	bool known;
+	unix_time submitted;
 	enum reason closed;
 	uint32_t spent;
 	struct ref_said acts[REF_ACTS];
 	size_t act_count;
 	int order[REF_ACTS]; /* of those that it has, as they came */
 	size_t order_count;
+};
+
+/* A yes before the request. */
+struct ref_early {
+	struct ref_said said;
+	int key;
+	unsigned files;
+	uint32_t uses;
+	uint32_t spent;
+	/* its withdrawal */
+	int taken_by; /* person */
+	bool taken;   /* the keeper has it */
+};
+
+/* What a machine said of files. */
+struct ref_word {
+	enum ref_word_kind kind;
+	enum ref_maker maker;
+	unsigned key;
+	unsigned files;
+	unix_time stated; /* in the statement */
+	bool clean;	  /* scan */
+	bool source;	  /* provenance: of the good one */
+	/* once the keeper has it */
+	bool known;
+	unix_time given;
+};
+
+/* Access for a while, and its end. */
+struct ref_grant {
+	int person;
+	int key;
+	int host; /* -1: any that the rules take */
+	unix_time until;
+	unsigned signers[REF_PEOPLE]; /* with which of their keys */
+	bool known;
+	unix_time given;
+	struct {
+		int person;
+		unsigned key;
+		bool known;
+	} end;
+};
+
+enum ref_lock { REF_FREE, REF_HELD, REF_CLONED };
+
+/* What the keeper remembers of the host that enrols. */
+struct ref_pool {
+	bool row;
+	int key; /* -1: none */
+	enum ref_lock lock;
+	unix_time until;
+	unix_time invite_end;
+	int token; /* of the open invitation; 0: none */
+	uint64_t counter;
+	int last; /* enrolment that it answers again */
+};
+
+struct ref_enrolment {
+	int key;
+	uint64_t counter; /* 0: an enrolment, with a token */
+	int token;
+	bool known;
 };
 
 struct ref {
@@ -130,6 +260,19 @@ struct ref {
 		unix_time at;
 	} uses[REF_KEYS][REF_USES]; /* a ring */
 	size_t use_count[REF_KEYS];
+	struct ref_early early[REF_MEMORY];
+	size_t early_count;
+	int early_order[REF_MEMORY]; /* as they came */
+	size_t early_known;
+	struct ref_word words[REF_MEMORY];
+	size_t word_count;
+	int newest[REF_WORD_KINDS][REF_MAKERS][REF_FILES]; /* words + 1; 0: none */
+	struct ref_grant grants[REF_MEMORY];
+	size_t grant_count;
+	struct ref_pool pool;
+	unsigned bound; /* keys that it has enrolled with at any time */
+	struct ref_enrolment enrolments[REF_MEMORY];
+	size_t enrolment_count;
 };
 
 enum ref_outcome { REF_ALLOW, REF_WAIT, REF_DENY };
@@ -139,36 +282,89 @@ struct ref_decision {
 	enum reason reason; /* NONE on allow */
 	int rule;	    /* -1: none */
 	unsigned missing;   /* seats */
+	bool broke;	    /* break_glass passed a closed window or a freeze */
 	bool live[REF_ACTS];
+	bool live_early[REF_MEMORY];
 };
 
+/* What a message that is not about one request comes to. */
+enum ref_result { REF_STORED, REF_KNOWN, REF_SUPERSEDED, REF_DONE, REF_MISSING };
+
 struct ref_answer {
-	enum keeper_type type; /* R_ERROR, R_STATUS or R_RESULT */
-	enum reason reason;    /* of the error */
+	enum keeper_type type;
+	enum reason reason;	/* of R_ERROR */
+	enum ref_result result; /* of R_JSON and R_CHANGE */
 	enum request_state state;
 	struct ref_decision decision; /* of a status; and of a use that was committed just now */
 	bool committed;
 	uint32_t use; /* of a result */
 };
 
+/* ---- reference_says.c -----------------------------------------------------------------------*/
 /* What a rule says for a key, with all that an approval of it is bound to, in 64 bits. */
 uint64_t ref_rule_says(const struct ref *w, int rule, int key);
-bool ref_holds_seat(const struct ref *w, int rule, int person, unsigned channels);
-/* How many seats of the rule the people with these channels can fill at best. */
-unsigned ref_seats_filled(const struct ref *w, int rule, const unsigned channels[REF_PEOPLE]);
-unsigned ref_seats(const struct ref_rule *r);
+unsigned ref_seats(const struct ref_seats *s);
+bool ref_holds_seat(const struct ref_roster *r, const struct ref_seats *s, int person,
+		    unsigned channels);
+/* How many seats the people with these channels can fill at best. */
+unsigned ref_seats_filled(const struct ref_roster *r, const struct ref_seats *s,
+			  const unsigned channels[REF_PEOPLE]);
+unsigned ref_channel(int person, unsigned key);
+bool ref_windows_open(const struct ref_policy *p, unsigned windows, unix_time t);
 /* The first moment after t at which a window of the set opens or closes. */
 unix_time ref_window_edge(const struct ref_policy *p, unsigned windows, unix_time t);
+bool ref_rate_is_reached(const struct ref *w, const struct ref_rate *r, int key, int requester);
+/* Listed, and with this key. */
+bool ref_listed(const struct ref *w, int who, unsigned key);
+/* Of the service, and behind it. */
+bool ref_is_behind(const struct ref *w, int requester, int person);
 
+/* ---- reference_check.c ----------------------------------------------------------------------*/
+enum ref_taken { REF_REFUSED, REF_TAKEN, REF_EITHER };
+/* Whether the two can be in force together. EITHER: seats with channels against a tier's, where
+ * the product may refuse what would do. */
+enum ref_taken ref_takes(const struct ref_policy *p, const struct ref_roster *r);
+
+/* ---- reference_files.c ----------------------------------------------------------------------*/
+/* The finding for the files of the request; NONE if they are as the rule wants them. A denial
+ * before a wait. */
+enum reason ref_files_flaw(const struct ref *w, const struct ref_rule *r, unsigned files,
+			   enum ref_outcome *ret);
+/* Whether this word is one of those that let the files pass. */
+bool ref_word_counts(const struct ref *w, const struct ref_rule *r, unsigned files, int word);
+void ref_say_word(struct ref *w, int n, struct ref_answer *a);
+
+/* ---- reference_grants.c ---------------------------------------------------------------------*/
+/* Whether a live grant lets the requester ask for the key; host: one that names the host. */
+bool ref_is_granted(const struct ref *w, const struct ref_request *q, bool host);
+bool ref_grant_lets(const struct ref *w, const struct ref_request *q, int grant, bool host);
+void ref_give(struct ref *w, int n, struct ref_answer *a);
+void ref_end_grant(struct ref *w, int n, struct ref_answer *a);
+
+/* ---- reference_hosts.c ----------------------------------------------------------------------*/
+/* Why the host does not stand now; NONE if it does. */
+enum reason ref_pool_flaw(const struct ref *w);
+void ref_host_change(struct ref *w, enum host_action action, int token, struct ref_answer *a);
+void ref_enrol(struct ref *w, int n, struct ref_answer *a);
+
+/* ---- reference.c ----------------------------------------------------------------------------*/
 /* A message came, or the keeper started: clocks that jumped are in the log. */
 void ref_heard(struct ref *w);
 void ref_started(struct ref *w);
+/* The rule itself names the requester, and the host. */
+bool ref_names_requester(const struct ref *w, const struct ref_request *q, int rule);
+bool ref_names_host(const struct ref *w, const struct ref_request *q, int rule);
+bool ref_refuse(struct ref_answer *a, bool is, enum reason reason);
 
 /* Messages, each by what the keeper should answer; the world is changed accordingly. */
 void ref_show(struct ref *w, const struct ref_request *q, struct ref_answer *a);
 void ref_submit(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a);
 void ref_act(struct ref *w, struct ref_request *q, int act, bool sign, struct ref_answer *a);
 void ref_commit(struct ref *w, struct ref_request *q, uint32_t use, struct ref_answer *a);
+void ref_preapprove(struct ref *w, int n, struct ref_answer *a);
+void ref_take_back(struct ref *w, int n, struct ref_answer *a);
+/* What was counted for a use that was committed just now: a preapproval's use is spent. */
+void ref_spend_early(struct ref *w, int n);
 /* Whether a change would be looked at now; if not it is refused by time.clock. */
 bool ref_takes_changes(struct ref *w);
 void ref_changed(struct ref *w); /* it was taken: an entry of the log */

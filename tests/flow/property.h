@@ -1,0 +1,44 @@
+/* property - what the parts of the property test share: chance, the script of what was done, and
+ * the messages, each of which is compared. Owned by property.c. */
+#ifndef GS_TESTS_PROPERTY_H
+#define GS_TESTS_PROPERTY_H
+
+#include "tests/flow/property_world.h"
+
+extern struct world w;
+
+/* Less than n. */
+unsigned below(unsigned n);
+bool chance(unsigned percent);
+/* A line of the script; slot -1: it concerns all. */
+void note(int slot, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Sends it, perhaps kills the keeper under it and sends it again, and compares the answer with the
+ * reference's. */
+void say(const struct message *m);
+/* A word that the keeper notices the clock by. */
+void hello(void);
+/* Kills the keeper and starts it again. */
+void restart(void);
+/* Ends the test with the script of the request (-1: with its end). */
+void give_up(int slot, const char *what) __attribute__((noreturn));
+
+/* ---- property_acts.c: what people and machines do -------------------------------------------*/
+int any_slot(void);
+void new_request(int slot);
+void request_again(int slot);
+void act(int slot, enum statement_kind kind);
+void act_again(int slot);
+void commit(int slot);
+void look_at(int slot);
+void preapprove(void);
+void say_word(void);
+void give_access(void);
+
+/* ---- property_changes.c: the world around them ----------------------------------------------*/
+void clock_step(void);
+void change_policy(void);
+void change_roster(void);
+void lock_key(void);
+void change_host(void);
+
+#endif

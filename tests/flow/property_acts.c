@@ -1,0 +1,316 @@
+/* What people and machines do: requests, acts, preapprovals, words about files, access. */
+#include "tests/flow/property.h"
+
+/* ---- Requests ------------------------------------------------------------------------------*/
+
+/* Whom a grant was given lately, if it was for this key. */
+static bool choose_granted(struct ref_request *q)
+{
+	size_t back = below(6) + 1;
+	const struct ref_grant *g = &w.ref.grants[w.ref.grant_count - back];
+
+	if (back > w.ref.grant_count || g->key != q->key || !g->known)
+		return false;
+	q->requester = g->person;
+	q->signer = 0;
+	q->host = g->host >= 0 ? g->host : 0;
+	return true;
+}
+
+/* One that the roster lists, mostly. */
+static unsigned choose_key(int who)
+{
+	unsigned listed = w.ref.roster.keys[who];
+
+	if (who >= 4 && who < REF_PEOPLE)
+		return 0;
+	return listed == 3 || chance(10) ? below(2) : listed - 1;
+}
+
+static void choose_requester(struct ref_request *q)
+{
+	unsigned lot = below(100);
+
+	q->requester = lot < 60	  ? (q->key == 0 ? 0 : 6)
+		       : lot < 80 ? REF_SERVICE
+				  : (int)below(REF_PEOPLE);
+	q->signer = q->requester == 2 || q->requester == 3 ? 0 : choose_key(q->requester);
+	lot = below(100);
+	q->host = lot < 70 ? 0 : lot < 90 ? REF_POOL : 1;
+	if (chance(20))
+		(void)choose_granted(q);
+	q->host_key = w.ref.pool.key >= 0 && chance(90) ? w.ref.pool.key : (int)below(2);
+}
+
+void new_request(int slot)
+{
+	struct slot *s = &w.slots[slot];
+	struct ref_request *q = &s->q;
+
+	if (s->used)
+		fx_request_release(&s->r);
+	*q = (struct ref_request){.closed = REASON_NONE};
+	q->key = chance(65) ? 0 : 1;
+	choose_requester(q);
+	q->files = chance(70) ? 1 : 1 + below((1u << REF_FILES) - 1);
+	q->not_before = w.ref.now + (chance(80) ? 0 : below(900));
+	q->deadline = q->not_before + (chance(90) ? 30 + below(3400) : below(9000));
+	q->uses = 1 + (chance(50) ? 0 : below(4));
+	q->has_reason = chance(80);
+	q->has_ticket = q->has_reason && chance(30);
+	world_make_request(&w, s);
+	s->used = true;
+	note(slot,
+	     "%s (key %u) asks on %s (key %d) for %u uses of %s over files %u, not before %+lld, "
+	     "deadline %+lld%s%s",
+	     ref_people[q->requester], q->signer, ref_hosts[q->host], q->host_key, q->uses,
+	     ref_keys[q->key], q->files, (long long)(q->not_before - w.ref.now),
+	     (long long)(q->deadline - w.ref.now), q->has_reason ? ", with a reason" : "",
+	     q->has_ticket ? " and a ticket" : "");
+	/* Some are sent later. */
+	if (chance(93))
+		say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = chance(50)});
+}
+
+int any_slot(void)
+{
+	int slot = (int)below(SLOTS);
+
+	/* Of those that the keeper would not have, or that are through, a few are kept. */
+	if (!w.slots[slot].used || ((!w.slots[slot].q.known || w.slots[slot].q.closed ||
+				     w.ref.now > w.slots[slot].q.deadline) &&
+				    chance(75)))
+		new_request(slot);
+	return slot;
+}
+
+void request_again(int slot)
+{
+	bool sign = chance(40);
+
+	note(slot, "the request again%s", sign ? ", to be signed" : "");
+	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = sign});
+}
+
+void look_at(int slot)
+{
+	say(&(struct message){.say = SAY_SHOW, .slot = slot});
+}
+
+void commit(int slot)
+{
+	struct ref_request *q = &w.slots[slot].q;
+	uint32_t use = chance(75) ? q->spent + 1 : 1 + below(5);
+
+	note(slot, "commit of use %u", use);
+	say(&(struct message){.say = SAY_COMMIT, .slot = slot, .use = use});
+}
+
+/* ---- Acts ----------------------------------------------------------------------------------*/
+
+/* A rule for the key, mostly. */
+static int choose_rule(int key)
+{
+	int rule = (int)below(REF_RULES);
+
+	for (int i = 0; i < 4 && (w.ref.policy.rules[rule].keys & (1u << key)) == 0; i++)
+		rule = (int)below(REF_RULES);
+	return rule;
+}
+
+/* Somebody's yes under a rule. */
+static void choose_approver(struct ref_said *a, enum statement_kind kind, int rule, int key)
+{
+	*a = (struct ref_said){.kind = kind, .person = (int)below(REF_PEOPLE)};
+	if (chance(50))
+		a->person = 1 + (int)below(4);
+	a->key = choose_key(a->person);
+	a->channel = ref_channel(a->person, a->key);
+	a->synced = a->channel == REF_BROWSER && chance(25);
+	a->rule = ref_rule_says(&w.ref, rule, key);
+	a->expires = w.ref.now + (chance(95) ? 1 + below(2500) : 0);
+}
+
+static void choose_other(const struct ref_request *q, int n, struct ref_said *a)
+{
+	a->person = (int)below(REF_PEOPLE);
+	if (a->kind == STATEMENT_CANCELLATION && chance(60))
+		a->person = q->requester;
+	if (a->kind == STATEMENT_DENIAL && chance(3))
+		a->person = REF_SERVICE;
+	if (a->kind == STATEMENT_WITHDRAWAL) {
+		a->target = (int)below((unsigned)n);
+		if (chance(80))
+			a->person = q->acts[a->target].person;
+	}
+	a->channel = REF_CLI;
+}
+
+void act(int slot, enum statement_kind kind)
+{
+	struct slot *s = &w.slots[slot];
+	struct ref_said *a = &s->q.acts[s->q.act_count];
+	int n = (int)s->q.act_count;
+	int rule = choose_rule(s->q.key);
+	bool sign = chance(70);
+
+	if (n == REF_ACTS) {
+		new_request(slot);
+		return;
+	}
+	*a = (struct ref_said){.kind = kind};
+	if (kind == STATEMENT_WITHDRAWAL && n == 0)
+		return;
+	if (kind == STATEMENT_APPROVAL)
+		choose_approver(a, kind, rule, s->q.key);
+	else
+		choose_other(&s->q, n, a);
+	if (kind == STATEMENT_WITHDRAWAL && s->q.acts[a->target].kind != STATEMENT_APPROVAL)
+		return;
+	world_make_act(&w, s, n, rule);
+	s->q.act_count++;
+	note(slot, "act %d: %s by %s (key %u%s)%s", n, statement_info(kind)->name,
+	     ref_people[a->person], a->key, a->synced ? ", synced" : "", sign ? ", then sign" : "");
+	/* Some are sent later, as replays. */
+	if (chance(95))
+		say(&(struct message){.say = SAY_ACT, .slot = slot, .n = n, .sign = sign});
+}
+
+void act_again(int slot)
+{
+	int n;
+
+	if (w.slots[slot].q.act_count == 0)
+		return;
+	n = (int)below((unsigned)w.slots[slot].q.act_count);
+	note(slot, "act %d again", n);
+	say(&(struct message){.say = SAY_ACT, .slot = slot, .n = n, .sign = chance(50)});
+}
+
+/* ---- Preapprovals --------------------------------------------------------------------------*/
+
+static void new_early(void)
+{
+	int n = (int)w.ref.early_count;
+	struct ref_early *e = &w.ref.early[n];
+	int rule;
+
+	*e = (struct ref_early){.key = chance(70) ? 0 : 1};
+	rule = choose_rule(e->key);
+	choose_approver(&e->said, STATEMENT_PREAPPROVAL, rule, e->key);
+	/* Looked at as an approval is. */
+	e->said.kind = STATEMENT_APPROVAL;
+	e->files = chance(70) ? 1 : 1 + below((1u << REF_FILES) - 1);
+	e->uses = 1 + below(3);
+	e->taken_by = chance(85) ? e->said.person : (int)below(REF_PEOPLE);
+	world_make_early(&w, n, rule);
+	w.ref.early_count++;
+	note(-1, "preapproval %d by %s (key %u%s) under %s of files %u for %s, %u uses", n,
+	     ref_people[e->said.person], e->said.key, e->said.synced ? ", synced" : "",
+	     ref_rules[rule], e->files, ref_keys[e->key], e->uses);
+	if (chance(95))
+		say(&(struct message){.say = SAY_PREAPPROVAL, .slot = -1, .n = n});
+}
+
+void preapprove(void)
+{
+	unsigned lot = below(100);
+	int n;
+
+	if (w.ref.early_count == 0 || (lot < 60 && w.ref.early_count < REF_MEMORY)) {
+		new_early();
+		return;
+	}
+	n = (int)below((unsigned)w.ref.early_count);
+	note(-1, "preapproval %d %s", n, lot < 80 ? "again" : "is withdrawn");
+	say(&(struct message){
+		.say = lot < 80 ? SAY_PREAPPROVAL : SAY_TAKE_BACK, .slot = -1, .n = n});
+}
+
+/* ---- What machines say ---------------------------------------------------------------------*/
+
+static void new_word(void)
+{
+	static const char *const kinds[] = {"scan", "rebuild", "provenance"};
+	int n = (int)w.ref.word_count;
+	struct ref_word *e = &w.ref.words[n];
+
+	*e = (struct ref_word){.kind = (enum ref_word_kind)below(REF_WORD_KINDS)};
+	e->maker = (enum ref_maker)below(e->kind == REF_REBUILD && chance(90) ? REF_BUILDERS
+									      : REF_MAKERS);
+	/* The host that enrols has no key that signs envelopes as this test does. */
+	if (e->kind == REF_PROVENANCE && e->maker == REF_POOL_MAKER)
+		e->maker = REF_CI;
+	e->key = e->maker == REF_BUILD1 ? 0 : below(2);
+	e->files = chance(50) ? 1 : 1 + below((1u << REF_FILES) - 1);
+	e->stated = w.ref.now - (chance(60) ? 0 : below(400)) + (chance(90) ? 0 : below(400));
+	e->clean = chance(85);
+	e->source = chance(80);
+	world_make_word(&w, n);
+	w.ref.word_count++;
+	note(-1, "word %d: %s by %s (key %u) of files %u, %+lld, %s, %s source", n, kinds[e->kind],
+	     ref_makers[e->maker], e->key, e->files, (long long)(e->stated - w.ref.now),
+	     e->clean ? "clean" : "not clean", e->source ? "good" : "bad");
+	if (chance(95))
+		say(&(struct message){.say = SAY_WORD, .slot = -1, .n = n});
+}
+
+void say_word(void)
+{
+	int n;
+
+	if (w.ref.word_count == 0 || (chance(70) && w.ref.word_count < REF_MEMORY)) {
+		new_word();
+		return;
+	}
+	n = (int)below((unsigned)w.ref.word_count);
+	note(-1, "word %d again", n);
+	say(&(struct message){.say = SAY_WORD, .slot = -1, .n = n});
+}
+
+/* ---- Access for a while --------------------------------------------------------------------*/
+
+static void new_grant(void)
+{
+	int n = (int)w.ref.grant_count;
+	struct ref_grant *g = &w.ref.grants[n];
+	unsigned who = 0;
+
+	*g = (struct ref_grant){.person = (int)below(REF_PEOPLE), .key = (int)below(REF_KEYS)};
+	g->host = chance(60) ? -1 : (int)below(REF_HOSTS);
+	g->until = w.ref.now + (chance(90) ? 1 + below(3500) : below(6000));
+	if (chance(92))
+		g->signers[g->person] = 1u << choose_key(g->person);
+	/* Those who may own it, mostly. */
+	for (int p = 0; p < REF_PEOPLE; p++)
+		if (p != g->person && chance(p < 5 ? 60 : 10))
+			g->signers[p] = 1u << choose_key(p);
+	for (int p = 0; p < REF_PEOPLE; p++)
+		who |= g->signers[p] != 0 ? 1u << p : 0;
+	if (who == 0)
+		g->signers[4] = 1;
+	g->end.person = chance(70) ? (int)below(REF_PEOPLE) : g->person;
+	g->end.key = choose_key(g->end.person);
+	world_make_grant(&w, n);
+	w.ref.grant_count++;
+	note(-1, "grant %d of %s to %s on %s until %+lld, signed by %x", n, ref_keys[g->key],
+	     ref_people[g->person], g->host < 0 ? "any" : ref_hosts[g->host],
+	     (long long)(g->until - w.ref.now), who);
+	if (chance(95))
+		say(&(struct message){.say = SAY_GRANT, .slot = -1, .n = n});
+}
+
+void give_access(void)
+{
+	unsigned lot = below(100);
+	int n;
+
+	if (w.ref.grant_count == 0 || (lot < 60 && w.ref.grant_count < REF_MEMORY)) {
+		new_grant();
+		return;
+	}
+	n = (int)below((unsigned)w.ref.grant_count);
+	note(-1, "grant %d %s %s", n, lot < 80 ? "again" : "is ended by",
+	     lot < 80 ? "" : ref_people[w.ref.grants[n].end.person]);
+	say(&(struct message){.say = lot < 80 ? SAY_GRANT : SAY_END, .slot = -1, .n = n});
+}

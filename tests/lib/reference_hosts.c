@@ -1,0 +1,115 @@
+/* The host that makes its key itself. */
+#include "tests/lib/reference.h"
+
+#define CERT_LIFE 86400
+#define GRACE (30 * 86400)
+
+static enum reason bound_flaw(const struct ref_pool *h)
+{
+	if (h->key < 0)
+		return REASON_HOST_UNENROLLED;
+	return h->lock != REF_FREE ? REASON_HOST_LOCKED : REASON_NONE;
+}
+
+enum reason ref_pool_flaw(const struct ref *w)
+{
+	enum reason r = bound_flaw(&w->pool);
+
+	if (r != REASON_NONE)
+		return r;
+	if (w->roster.pool_tpm)
+		return REASON_HOST_CLASS;
+	return w->now > w->pool.until ? REASON_HOST_EXPIRED : REASON_NONE;
+}
+
+void ref_host_change(struct ref *w, enum host_action action, int token, struct ref_answer *a)
+{
+	struct ref_pool *h = &w->pool;
+	bool late = action == HOST_UNLOCK || action == HOST_FORGET;
+
+	ref_heard(w);
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK) ||
+	    ref_refuse(a, w->roster.host_gone[REF_POOL], REASON_WHO_HOST) ||
+	    ref_refuse(a, late && !h->row, REASON_HOST_UNENROLLED) ||
+	    ref_refuse(a, action == HOST_INVITE && h->lock != REF_FREE, REASON_CHANGE_INVALID) ||
+	    ref_refuse(a, action == HOST_UNLOCK && h->lock == REF_CLONED, REASON_CHANGE_INVALID))
+		return;
+	*a = (struct ref_answer){.type = KEEPER_R_CHANGE, .result = REF_DONE};
+	h->row = true;
+	if (action == HOST_INVITE) {
+		h->token = token;
+		h->invite_end = w->now + INVITE_DEFAULT;
+	} else if (action == HOST_LOCK) {
+		h->lock = h->lock == REF_FREE ? REF_HELD : h->lock;
+	} else if (action == HOST_UNLOCK) {
+		h->lock = REF_FREE;
+	} else {
+		*h = (struct ref_pool){.key = -1};
+	}
+	ref_changed(w);
+}
+
+static void accept(struct ref *w, int n)
+{
+	struct ref_pool *h = &w->pool;
+
+	w->enrolments[n].known = true;
+	h->counter = w->enrolments[n].counter;
+	h->last = n;
+	h->until = w->now + CERT_LIFE;
+	ref_changed(w);
+}
+
+static void renew(struct ref *w, int n, struct ref_answer *a)
+{
+	struct ref_enrolment *e = &w->enrolments[n];
+	struct ref_pool *h = &w->pool;
+	enum reason r = bound_flaw(h);
+
+	if (ref_refuse(a, r != REASON_NONE, r) ||
+	    ref_refuse(a, e->key != h->key, REASON_HOST_UNENROLLED) ||
+	    ref_refuse(a, e->known && h->last != n, REASON_CALL_REPLAY) || e->known)
+		return;
+	if (e->counter <= h->counter) {
+		h->lock = REF_CLONED;
+		ref_changed(w);
+	}
+	if (ref_refuse(a, e->counter != h->counter + 1, REASON_HOST_CLONE) ||
+	    ref_refuse(a, w->now > h->until + GRACE, REASON_HOST_EXPIRED) ||
+	    ref_refuse(a, w->roster.pool_tpm, REASON_HOST_CLASS))
+		return;
+	accept(w, n);
+}
+
+static void enrol(struct ref *w, int n, struct ref_answer *a)
+{
+	struct ref_enrolment *e = &w->enrolments[n];
+	struct ref_pool *h = &w->pool;
+	enum reason r = bound_flaw(h);
+
+	if (ref_refuse(a, e->known && r != REASON_NONE, r) ||
+	    ref_refuse(a, e->known && h->last != n, REASON_CALL_REPLAY) || e->known)
+		return;
+	if (ref_refuse(a, h->token == 0 || h->token != e->token || w->now >= h->invite_end,
+		       REASON_HOST_TOKEN) ||
+	    ref_refuse(a, h->lock != REF_FREE, REASON_HOST_LOCKED) ||
+	    ref_refuse(a, w->roster.pool_tpm, REASON_HOST_CLASS))
+		return;
+	h->token = 0;
+	h->key = e->key;
+	w->bound |= 1u << e->key;
+	accept(w, n);
+}
+
+void ref_enrol(struct ref *w, int n, struct ref_answer *a)
+{
+	ref_heard(w);
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK) ||
+	    ref_refuse(a, w->roster.host_gone[REF_POOL], REASON_WHO_HOST))
+		return;
+	*a = (struct ref_answer){.type = KEEPER_R_JSON, .result = REF_DONE};
+	if (w->enrolments[n].counter == 0)
+		enrol(w, n, a);
+	else
+		renew(w, n, a);
+}
