@@ -128,6 +128,15 @@ rc call_number(struct call_ctx *c, const char *name, uint64_t max, uint64_t fall
 	return OK;
 }
 
+rc call_open_rate(struct call_ctx *c)
+{
+	if (call_rate_take(c))
+		return OK;
+	return call_refuse(c, REASON_CALL_LIMIT,
+			   "more than %u enrolments, renewals and recoveries from one address",
+			   OPEN_RATE_BURST);
+}
+
 rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, enum keeper_type want,
 	       enum keeper_type want2, struct keeper_reply *ret)
 {

@@ -324,6 +324,7 @@ rc post_recovery(struct call_ctx *c)
 	AUTO(json) json_t *body = NULL;
 	AUTO(buf) struct buf statement = {0};
 
+	TRY(call_open_rate(c));
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
 	TRY(call_body(c, &body));
 	TRY(call_bytes(c, body, "statement", &statement));

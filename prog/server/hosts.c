@@ -44,16 +44,6 @@ static rc read_parts(struct call_ctx *c, enum keeper_type type, struct parts *p)
 	return OK;
 }
 
-/* Nobody has signed the call, and each costs the keeper a verification. */
-static rc check_rate(struct call_ctx *c)
-{
-	if (call_rate_take(c))
-		return OK;
-	return call_refuse(c, REASON_CALL_LIMIT,
-			   "more than %u enrolments and renewals from one address",
-			   OPEN_RATE_BURST);
-}
-
 static rc pass_on(struct call_ctx *c, enum keeper_type type)
 {
 	AUTO(parts) struct parts p = {0};
@@ -63,7 +53,7 @@ static rc pass_on(struct call_ctx *c, enum keeper_type type)
 	uint64_t id = keeper_client_id(c->server->keeper);
 	json_t *answer = NULL;
 
-	TRY(check_rate(c));
+	TRY(call_open_rate(c));
 	TRY(read_parts(c, type, &p));
 	m = (struct keeper_enrol){.statement = buf_view(&p.statement),
 				  .host_sig = buf_view(&p.host_sig),
@@ -110,7 +100,7 @@ rc post_host_challenge(struct call_ctx *c)
 	struct keeper_challenge m = {0};
 	json_t *answer = NULL;
 
-	TRY(check_rate(c));
+	TRY(call_open_rate(c));
 	TRY(call_body(c, &body));
 	TRY(read_challenge(c, body, &p, &m));
 	buf_init(&frame, KEEPER_FRAME_MAX);

@@ -1,9 +1,9 @@
 /* open_rate - how often one address may make the calls that nobody signs.
  *
- * Hosts enrol and renew with calls that the keeper has to verify and, if they are good, log. An
- * address has OPEN_RATE_BURST of them at once, and one more each second. Owns: the counts, in a
- * table of fixed size; when it is full, the address that has waited longest makes room. IPv6
- * addresses count by their /64. Thread-safe. Must not own: the clock. */
+ * Hosts enrol and renew, and recovery keys bring a roster, with calls that the keeper has to verify
+ * and, if they are good, log. An address has OPEN_RATE_BURST of them at once, and one more each
+ * second. Owns: the counts, in a table of fixed size; when it is full, the address that has waited
+ * longest makes room. IPv6 addresses count by their /64. Thread-safe. Must not own: the clock. */
 #ifndef GS_SERVER_OPEN_RATE_H
 #define GS_SERVER_OPEN_RATE_H
 

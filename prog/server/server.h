@@ -54,7 +54,8 @@ struct server {
 	struct keeper_client *keeper;
 	struct http_server *http;
 	struct tasks *tasks;
-	struct open_rate open_rate; /* of enrolments, renewals and tokens that are not good */
+	struct open_rate
+		open_rate; /* of enrolments, renewals, recoveries and tokens that are not good */
 	struct bearers bearers;
 	struct room *room; /* bytes kept in the data directory */
 	struct digest pin;
@@ -118,6 +119,9 @@ MUST rc call_number(struct call_ctx *c, const char *name, uint64_t max, uint64_t
 bool call_rate_take(struct call_ctx *c);
 /* It was one by somebody who is known after all. */
 void call_rate_give(struct call_ctx *c);
+/* For calls that nobody has signed and that cost the keeper a verification. Refuses with
+ * call.limit. */
+MUST rc call_open_rate(struct call_ctx *c);
 
 /* Sends a frame to the keeper. Refuses with keeper.unavailable, or with the reason in an R_ERROR;
  * the answer is of type want or want2. */

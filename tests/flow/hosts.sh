@@ -131,6 +131,9 @@ grep -q '^429$' flood.codes || die "no limit: $(sort flood.codes | uniq -c)"
 (($(grep -c '^400$' flood.codes) >= 100)) || die "a limit too early: $(sort flood.codes | uniq -c)"
 grep -qi '^retry-after: 1' flood.headers || die "no Retry-After: $(tail -20 flood.headers)"
 is_taken() { [[ $(curl -sk -o flood.out -w '%{http_code}' -X POST -H 'Content-Type: application/json' -d '{}' "https://$address/v1/hosts/renew") == 400 ]]; }
+sed 's,hosts/renew,recovery,' flood.conf >recovery.conf
+curl -sk -X POST -H 'Content-Type: application/json' -d '{}' -w '%{http_code}\n' -K recovery.conf >flood.codes
+grep -q '^429$' flood.codes || die "no limit of recoveries: $(sort flood.codes | uniq -c)"
 until_true is_taken
-ok "one address has so many enrolments and renewals, and no more"
+ok "one address has so many enrolments, renewals and recoveries, and no more"
 echo "hosts: $checks checks passed"
