@@ -48,7 +48,7 @@
 	X(HOST_LOCKED, "host.locked", "the host is locked",                                        \
 	  "greatseal host unlock; after a clone alarm: greatseal host forget, then add")           \
 	X(HOST_EXPIRED, "host.expired", "the host's certificate has ended",                        \
-	  "greatseal-agent renew on the host; after 30 days: greatseal host add")                  \
+	  "greatseal-agent renew on the host; when it is too late for that: greatseal host add")   \
 	X(HOST_TOKEN, "host.token", "the token opens no invitation for this host",                 \
 	  "greatseal host add, and enrol with the new token in time")                              \
 	X(HOST_CLONE, "host.clone", "the host's number of renewals does not fit: it has a copy",   \

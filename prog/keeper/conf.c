@@ -4,8 +4,12 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/fd.h"
+#include "lib/base/num.h"
 
-enum type { TYPE_TEXT, TYPE_PATH, TYPE_LIST, TYPE_BOOL, TYPE_MODE };
+enum type { TYPE_TEXT, TYPE_PATH, TYPE_LIST, TYPE_BOOL, TYPE_MODE, TYPE_SPAN };
+
+#define HOUR 3600ll
+#define DAY (24 * HOUR)
 
 static const struct setting {
 	const char *name;
@@ -14,11 +18,18 @@ static const struct setting {
 	bool init_only;
 	const char *fallback; /* NULL: none */
 	const char *help;
+	int64_t min; /* of a span, in seconds */
+	int64_t max;
 } settings[] = {
 #define SETTING(name_, type_, member, init, fallback_, help_)                                      \
 	{                                                                                          \
 		.name = (name_), .type = (type_), .at = offsetof(struct conf, member),             \
 		.init_only = (init), .fallback = (fallback_), .help = (help_)                      \
+	}
+#define SPAN(name_, member, fallback_, min_, max_, help_)                                          \
+	{                                                                                          \
+		.name = (name_), .type = TYPE_SPAN, .at = offsetof(struct conf, member),           \
+		.fallback = (fallback_), .help = (help_), .min = (min_), .max = (max_)             \
 	}
 	SETTING("state", TYPE_PATH, state, false, "/var/lib/greatseal-keeper",
 		"directory of journal, tokens and the public log"),
@@ -45,6 +56,10 @@ static const struct setting {
 		"directory of the certificates of vendors of TPMs: class attested"),
 	SETTING("vtpm-roots", TYPE_PATH, vtpm_roots, false, NULL,
 		"directory of the certificates of makers of virtual TPMs: class vtpm"),
+	SPAN("host-cert-life", host_cert_life, "24h", HOUR / 12, 30 * DAY,
+	     "how long a host's certificate lasts: 5m to 30d"),
+	SPAN("host-cert-grace", host_cert_grace, "30d", 0, 366 * DAY,
+	     "how long after its end a host may still renew: 0s to 366d"),
 	SETTING("read-path", TYPE_LIST, read_paths, false, NULL,
 		"path that a token module may read after start; may be repeated"),
 	SETTING("write-path", TYPE_LIST, write_paths, false, NULL,
@@ -56,6 +71,7 @@ static const struct setting {
 		"init: signature under either statement; may be repeated"),
 	SETTING("log-token", TYPE_TEXT, log_token, true, NULL,
 		"init: token of the log's own key (default: the first)"),
+#undef SPAN
 #undef SETTING
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -84,6 +100,24 @@ static rc set_mode(const struct setting *s, struct view v, unsigned *ret, struct
 	return OK;
 }
 
+/* A number and s, m, h or d. */
+static rc set_span(const struct setting *s, struct view v, int64_t *ret, struct fault *f)
+{
+	static const char units[] = "smhd";
+	static const uint64_t seconds[] = {1, 60, HOUR, DAY};
+	const char *unit = v.len == 0 ? NULL : memchr(units, v.ptr[v.len - 1], 4);
+	uint64_t n = 0;
+
+	if (unit == NULL ||
+	    !rc_is_ok(num_parse_u64((const char *)v.ptr, v.len - 1, UINT32_MAX, &n)) ||
+	    (int64_t)(n * seconds[unit - units]) < s->min ||
+	    (int64_t)(n * seconds[unit - units]) > s->max)
+		return fault_set(f, RC_USAGE, 0, "%s: a number and s, m, h or d; %s", s->name,
+				 s->help);
+	*ret = (int64_t)(n * seconds[unit - units]);
+	return OK;
+}
+
 static rc set_value(struct conf *c, const struct setting *s, struct view v, struct fault *f)
 {
 	void *at = (char *)c + s->at;
@@ -107,6 +141,8 @@ static rc set_value(struct conf *c, const struct setting *s, struct view v, stru
 		return OK;
 	case TYPE_MODE:
 		return set_mode(s, v, (unsigned *)at, f);
+	case TYPE_SPAN:
+		return set_span(s, v, (int64_t *)at, f);
 	}
 	return RC(RC_USAGE);
 }

@@ -36,6 +36,8 @@ struct conf {
 	char zoneinfo[CONF_TEXT];
 	char tpm_roots[CONF_TEXT];
 	char vtpm_roots[CONF_TEXT];
+	int64_t host_cert_life; /* seconds */
+	int64_t host_cert_grace;
 	struct conf_list read_paths;
 	struct conf_list write_paths;
 	bool self_sign;

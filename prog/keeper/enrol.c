@@ -136,7 +136,7 @@ static rc store(struct keeper *k, struct enrol *in, const char *action)
 	in->row.last = in->id;
 	in->row.leaf = st.leaf;
 	in->row.renewed = k->round.now;
-	in->row.until = k->round.now + HOST_CERT_LIFE;
+	in->row.until = k->round.now + k->host_cert_life;
 	/* One a round: the answer is made from the row. */
 	k->round.full = true;
 	return journal_host_put(k->journal, &in->row, &k->round.fault);
@@ -295,6 +295,15 @@ static rc alarm_clone(struct keeper *k, struct enrol *in, struct refusal *why)
 		      in->e.host.s, (unsigned long long)in->e.counter);
 }
 
+static rc refuse_late(const struct enrol *in, int64_t grace, struct refusal *why)
+{
+	bool days = grace % (24 * 3600) == 0;
+
+	return refuse(why, REASON_HOST_EXPIRED, "%s: its certificate ended more than %lld %s ago",
+		      in->e.host.s, (long long)(days ? grace / (24 * 3600) : grace),
+		      days ? "days" : "seconds");
+}
+
 rc handle_renew(struct call *c)
 {
 	AUTO(enrol) struct enrol in = {0};
@@ -315,9 +324,8 @@ rc handle_renew(struct call *c)
 		return refuse(&c->why, REASON_HOST_CLONE,
 			      "%s: number %llu, and the last one known is %llu", in.e.host.s,
 			      (unsigned long long)in.e.counter, (unsigned long long)in.row.counter);
-	if (k->round.now > in.row.until + HOST_GRACE)
-		return refuse(&c->why, REASON_HOST_EXPIRED,
-			      "%s: its certificate ended more than 30 days ago", in.e.host.s);
+	if (k->round.now > in.row.until + k->host_cert_grace)
+		return refuse_late(&in, k->host_cert_grace, &c->why);
 	if (in.row.klass < in.host->least)
 		return refuse(&c->why, REASON_HOST_CLASS, "%s: class %s, and the roster demands %s",
 			      in.e.host.s, host_class_name(in.row.klass),
@@ -332,8 +340,10 @@ static rc issue(struct keeper *k, const struct journal_host *row, struct view ca
 		struct fault *f)
 {
 	AUTO(pkey) struct pkey *pub = NULL;
-	const struct host_cert cert = {
-		.host = &row->name, .given = row->renewed, .statement = row->last};
+	const struct host_cert cert = {.host = &row->name,
+				       .given = row->renewed,
+				       .until = row->until,
+				       .statement = row->last};
 	struct host_cert c = cert;
 
 	TRY(p256_public(view_of(row->key, row->key_len), &pub, f));

@@ -142,11 +142,10 @@ rc host_ca_issue(struct host_ca *ca, struct view ca_der, const struct host_cert 
 				  .signer = &by.signer,
 				  .hash = HASH_SHA256,
 				  .subject = view_str(subject)};
-	issue = (struct x509_issue){.validity = {c->given - HOST_CERT_BACK,
-						 c->given + HOST_CERT_LIFE,
-						 view_of(serial, SERIAL_SIZE)},
-				    .issuer_der = ca_der,
-				    .issuer_pub = by.pub,
-				    .uri = uri};
+	issue = (struct x509_issue){
+		.validity = {c->given - HOST_CERT_BACK, c->until, view_of(serial, SERIAL_SIZE)},
+		.issuer_der = ca_der,
+		.issuer_pub = by.pub,
+		.uri = uri};
 	return x509_issue(&make, &issue, out, f);
 }

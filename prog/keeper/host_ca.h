@@ -12,7 +12,6 @@
 #include "lib/model/request.h"
 #include "prog/keeper/token.h"
 
-#define HOST_CERT_LIFE (24 * 3600)
 #define HOST_CERT_BACK 300		      /* before now: clocks differ */
 #define HOST_CA_LIFE (20ll * 365 * 24 * 3600) /* of the authority's own certificate */
 
@@ -33,7 +32,8 @@ MUST rc host_ca_make(struct host_ca *ca, unix_time now, struct buf *out, struct 
 struct host_cert {
 	const struct name *host;
 	const struct pkey *key;
-	unix_time given;	 /* valid from a little before for HOST_CERT_LIFE */
+	unix_time given;	 /* valid from a little before this, */
+	unix_time until;	 /* until this */
 	struct digest statement; /* that asked for it: the serial number follows from it, so that
 				    the same question has the same answer */
 };

@@ -9,8 +9,7 @@
 #include "lib/model/hostadmin.h"
 #include "prog/keeper/gate.h"
 
-#define HOST_GRACE (30ll * 24 * 3600) /* after its certificate's end a host may still renew */
-#define HOSTS_LIST_MAX 1000u	      /* in one answer */
+#define HOSTS_LIST_MAX 1000u /* in one answer */
 
 /* What the row will be after the change; nothing is written. RC_DENIED who.host, host.unenrolled,
  * change.invalid; storage errors. */

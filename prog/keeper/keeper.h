@@ -145,7 +145,9 @@ struct keeper {
 	int64_t behind_ms; /* monotonic: since when public/ is behind; 0: it is not */
 	struct keyring *keyring;
 	struct host_ca *host_ca;
-	struct tpm_desk *tpm; /* NULL: no TPM is judged */
+	int64_t host_cert_life;	 /* seconds that a host's certificate lasts, */
+	int64_t host_cert_grace; /* and that the host may still renew after its end */
+	struct tpm_desk *tpm;	 /* NULL: no TPM is judged */
 	struct pool *pool;
 	struct policy *policy;
 	struct roster *roster;

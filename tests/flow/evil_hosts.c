@@ -450,6 +450,43 @@ static void certificates_end(void **state)
 	secret_release(&seed);
 }
 
+/* Life and grace are the keeper's settings; what was given before keeps its end. */
+static void settings_of_life_and_grace(void **state)
+{
+	static const char *const settings[] = {"--host-cert-life", "2h", "--host-cert-grace", "1h",
+					       NULL};
+	const unix_time start = fx_now(&fx);
+	struct secret seed = {0};
+	unix_time t = start;
+
+	(void)state;
+	fx_clock_at(&fx, t);
+	invite("pool2", &seed);
+	assert_int_equal(enrol(&m1, "pool2", &seed), KEEPER_R_JSON);
+	fx_kill(&fx);
+	fx.run_with = settings;
+	fx_run(&fx);
+	fx_clock_at(&fx, t += 24 * 3600);
+	assert_int_equal(ask(&m1, "pool2"), KEEPER_R_RESULT);
+	assert_int_equal(renew(&m1, "pool2", 1), KEEPER_R_JSON);
+	fx_clock_at(&fx, t += 2 * 3600);
+	assert_int_equal(ask(&m1, "pool2"), KEEPER_R_RESULT);
+	fx_clock_at(&fx, t += 1);
+	refused(REASON_HOST_EXPIRED, ask(&m1, "pool2"));
+	fx_clock_at(&fx, t += 3599);
+	assert_int_equal(renew(&m1, "pool2", 2), KEEPER_R_JSON);
+	assert_int_equal(ask(&m1, "pool2"), KEEPER_R_RESULT);
+	fx_clock_at(&fx, t += 3 * 3600 + 1);
+	refused(REASON_HOST_EXPIRED, renew(&m1, "pool2", 3));
+	assert_true(answer_has("more than 3600 seconds ago"));
+	fx_kill(&fx);
+	fx.run_with = NULL;
+	fx_run(&fx);
+	assert_int_equal(renew(&m1, "pool2", 3), KEEPER_R_JSON);
+	fx_clock(&fx, fx.clock + (long)(t - start) + 1);
+	secret_release(&seed);
+}
+
 /* A roster that gives an enrolled host's key to another host forgets nobody else on the way. */
 static void a_roster_takes_no_hosts_key(void **state)
 {
@@ -500,6 +537,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_and_keys, machines, no_machines),
 		cmocka_unit_test_setup_teardown(a_copy_shows_itself, machines, no_machines),
 		cmocka_unit_test_setup_teardown(certificates_end, machines, no_machines),
+		cmocka_unit_test_setup_teardown(settings_of_life_and_grace, machines, no_machines),
 		cmocka_unit_test_setup_teardown(a_roster_takes_no_hosts_key, machines, no_machines),
 		cmocka_unit_test(the_list),
 	};

@@ -19,6 +19,13 @@ code=0
 curl -skf "https://$address/v1/hosts/ca" >/dev/null || code=$?
 ((code == 22)) || die "an authority before the first invitation"
 
+for span in 299s 31d 24 1w -1h 99999999999d; do
+	refused 2 "host-cert-life: a number and s, m, h or d" keeper_is check --host-cert-life "$span"
+done
+refused 2 "host-cert-grace" keeper_is check --host-cert-grace 367d
+keeper_is check --host-cert-life 30d --host-cert-grace 0s >/dev/null 2>&1 || die "life and grace at their limits"
+ok "life and grace of certificates have limits"
+
 # ---- Invitation and enrolment ----
 line=$(as dave host add build-08 --json | jq -r .enrol)
 [[ $line == "greatseal-agent enrol https://$address --token build-08-"*" --pin $pin" ]] || die "the line: $line"
