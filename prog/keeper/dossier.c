@@ -100,7 +100,8 @@ static rc dossier_host(struct keeper *k, struct host_fact *fact, struct refusal 
 			.known = roster_host(k->roster, &d->request.host) != NULL,
 			.klass =
 				HOST_SOFTWARE}; /* the roster says where the key is from, no more */
-		return OK;
+		r = host_unlocked(k, &d->request.host, ret);
+		return r.code == RC_DENIED || r.code == RC_WAIT ? OK : r;
 	}
 	r = host_standing(k, &d->request.host, &row, ret);
 	*fact = (struct host_fact){.known = row.key_len > 0, .klass = row.klass};

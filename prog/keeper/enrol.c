@@ -118,6 +118,7 @@ static rc put_leaf(struct keeper *k, const struct enrol *in, const char *action,
 
 static rc store(struct keeper *k, struct enrol *in, const char *action)
 {
+	static const struct digest none;
 	AUTO(buf) struct buf sigs = {0};
 	struct journal_statement st = {.kind = STATEMENT_ENROLMENT, .digest = in->id};
 
@@ -133,6 +134,7 @@ static rc store(struct keeper *k, struct enrol *in, const char *action)
 		TRY(journal_host_key_add(k->journal, &in->e.host, sshkey_fingerprint(in->key), &st,
 					 &k->round.fault));
 	in->row.counter = in->e.counter;
+	in->row.previous = in->e.counter == 0 ? none : in->row.last;
 	in->row.last = in->id;
 	in->row.leaf = st.leaf;
 	in->row.renewed = k->round.now;

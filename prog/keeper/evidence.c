@@ -90,7 +90,11 @@ rc evidence_live(const struct keeper *k, const struct journal_evidence *e, bool 
 	*ret = false;
 	if (p != NULL) {
 		evidence_maker_text(p, maker);
-		*ret = strcmp(maker, e->maker) == 0;
+		if (strcmp(maker, e->maker) != 0)
+			return OK;
+		if (p->kind == PRINCIPAL_HOST)
+			return host_signer_stays(k, p, &e->signer, ret);
+		*ret = true;
 		return OK;
 	}
 	TRY(name_parse(view_str(e->maker + 2), &name));
@@ -100,14 +104,14 @@ rc evidence_live(const struct keeper *k, const struct journal_evidence *e, bool 
 	return host_signer_stays(k, p, &e->signer, ret);
 }
 
-static rc find_maker(const struct keeper *k, struct incoming *in, const struct digest *fingerprint,
+static rc find_maker(struct keeper *k, struct incoming *in, const struct digest *fingerprint,
 		     struct refusal *why)
 {
 	in->maker = evidence_maker(k->roster, fingerprint, in->m->kind);
 	if (in->maker == NULL)
 		return refuse(why, REASON_EVIDENCE_SIGNER, "signed by a key that is no %s's",
 			      in->m->kind == STATEMENT_REBUILD ? "builder" : "machine");
-	return OK;
+	return in->maker->kind == PRINCIPAL_HOST ? host_unlocked(k, &in->maker->name, why) : OK;
 }
 
 /* ---- Scans and rebuilds ---------------------------------------------------------------------*/

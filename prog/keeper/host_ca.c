@@ -9,7 +9,6 @@
 
 #define KEY_PURPOSE "greatseal host CA v1\n"
 #define SERIAL_PURPOSE "greatseal host serial v1\n"
-#define SERIAL_SIZE 16
 
 struct host_ca {
 	struct token *token;
@@ -53,13 +52,18 @@ void host_ca_free(struct host_ca *ca)
 }
 
 /* Positive, as RFC 5280 4.1.2.2 demands, and without a leading zero. */
-static void make_serial(struct view issuer, struct view subject, uint8_t out[SERIAL_SIZE])
+static void make_serial(struct view issuer, struct view subject, uint8_t out[HOST_SERIAL])
 {
 	const struct view parts[] = {view_str(SERIAL_PURPOSE), issuer, subject};
 	struct digest d = digest_of_parts(parts, 3);
 
-	memcpy(out, d.b, SERIAL_SIZE);
+	memcpy(out, d.b, HOST_SERIAL);
 	out[0] = (uint8_t)((out[0] & 0x3f) | 0x40);
+}
+
+void host_ca_serial(struct view ca_der, const struct digest *statement, uint8_t out[HOST_SERIAL])
+{
+	make_serial(ca_der, digest_view(statement), out);
 }
 
 /* What is signed with: a session of the key, for one certificate. They are few. */
@@ -98,7 +102,7 @@ rc host_ca_make(struct host_ca *ca, unix_time now, struct buf *out, struct fault
 	const struct token_wish wish = {.id = ca->key_id, .alg = KEY_P256};
 	AUTO(issuer) struct issuer by = {0};
 	AUTO(buf) struct buf spki = {0};
-	uint8_t serial[SERIAL_SIZE];
+	uint8_t serial[HOST_SERIAL];
 	char subject[128];
 	struct x509_make make;
 	struct x509_issue issue;
@@ -114,7 +118,7 @@ rc host_ca_make(struct host_ca *ca, unix_time now, struct buf *out, struct fault
 				  .hash = HASH_SHA256,
 				  .subject = view_str(subject)};
 	issue = (struct x509_issue){.validity = {now - HOST_CERT_BACK, now + HOST_CA_LIFE,
-						 view_of(serial, SERIAL_SIZE)},
+						 view_of(serial, HOST_SERIAL)},
 				    .ca = true,
 				    .host_ca = true};
 	return x509_issue(&make, &issue, out, f);
@@ -125,7 +129,7 @@ rc host_ca_issue(struct host_ca *ca, struct view ca_der, const struct host_cert 
 {
 	AUTO(issuer) struct issuer by = {0};
 	AUTO(buf) struct buf spki = {0};
-	uint8_t serial[SERIAL_SIZE];
+	uint8_t serial[HOST_SERIAL];
 	char subject[128];
 	char uri[ORIGIN_MAX + NAME_MAX_LEN + 32];
 	struct x509_make make;
@@ -136,14 +140,14 @@ rc host_ca_issue(struct host_ca *ca, struct view ca_der, const struct host_cert 
 	TRY(issuer_open(ca, buf_view(&spki), &by, f));
 	(void)snprintf(subject, sizeof(subject), "CN=%s", c->host->s);
 	(void)snprintf(uri, sizeof(uri), "spiffe://%s/host/%s", ca->origin, c->host->s);
-	make_serial(ca_der, digest_view(&c->statement), serial);
+	host_ca_serial(ca_der, &c->statement, serial);
 	make = (struct x509_make){.provider = ca->provider,
 				  .pub = c->key,
 				  .signer = &by.signer,
 				  .hash = HASH_SHA256,
 				  .subject = view_str(subject)};
 	issue = (struct x509_issue){
-		.validity = {c->given - HOST_CERT_BACK, c->until, view_of(serial, SERIAL_SIZE)},
+		.validity = {c->given - HOST_CERT_BACK, c->until, view_of(serial, HOST_SERIAL)},
 		.issuer_der = ca_der,
 		.issuer_pub = by.pub,
 		.uri = uri};

@@ -37,6 +37,9 @@ struct host_cert {
 	struct digest statement; /* that asked for it: the serial number follows from it, so that
 				    the same question has the same answer */
 };
+#define HOST_SERIAL 16u
+/* The serial number of the certificate that answers the statement. */
+void host_ca_serial(struct view ca_der, const struct digest *statement, uint8_t out[HOST_SERIAL]);
 /* Appends the certificate (DER). ca_der: what host_ca_make made. As token_session_sign. */
 MUST rc host_ca_issue(struct host_ca *ca, struct view ca_der, const struct host_cert *c,
 		      struct buf *out, struct fault *f);

@@ -62,6 +62,7 @@ rc host_proof_verify(struct keeper *k, const struct host_said *s, struct digest 
 
 	if (s->host->enrol)
 		return verify_enrolled(k, s, ret, why);
+	TRY(host_unlocked(k, &s->host->name, why));
 	if (s->host->spiffe != NULL)
 		return verify_svid(k, s, ret, why);
 	TRY(verify_by(k, s->host, s->kind, s->statement, s->proof, s->reason, &by, why));
@@ -98,12 +99,13 @@ rc host_signer_stays(const struct keeper *k, const struct principal *host,
 		*ret = digest_is_equal(&host->digest, signer);
 	for (size_t i = 0; i < host->key_count; i++)
 		*ret |= digest_is_equal(sshkey_fingerprint(host->keys[i]), signer);
-	if (!host->enrol)
-		return OK;
 	r = journal_host_get(k->journal, &host->name, &row, NULL);
 	if (r.code == RC_NOTFOUND)
 		return OK;
 	TRY(r);
+	*ret = *ret && row.lock == HOST_FREE;
+	if (!host->enrol)
+		return OK;
 	key = digest_of(view_of(row.key, row.key_len));
 	*ret = row.key_len > 0 && row.lock == HOST_FREE && row.klass >= host->least &&
 	       digest_is_equal(&key, signer);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/codec/hex.h"
 #include "lib/codec/jcan.h"
 #include "lib/codec/pem.h"
 #include "lib/model/field.h"
@@ -29,6 +30,18 @@ rc host_listed(const struct keeper *k, const struct name *name, const struct pri
 			      "the roster lists %s with its key: it is not enrolled", name->s);
 	*ret = p;
 	return OK;
+}
+
+rc host_unlocked(struct keeper *k, const struct name *name, struct refusal *why)
+{
+	struct journal_host row;
+	rc r = journal_host_get(k->journal, name, &row, &k->round.fault);
+
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	return row.lock == HOST_FREE ? OK
+				     : refuse(why, REASON_HOST_LOCKED, "%s is locked", name->s);
 }
 
 rc host_bound(struct keeper *k, const struct name *name, struct journal_host *ret,
@@ -77,12 +90,33 @@ static rc plan_invite(struct keeper *k, const struct host_change *c, struct jour
 	return OK;
 }
 
+/* A host whose key is the roster's, or an authority's that the roster trusts: all there is to say
+ * of it is that it is locked. */
+static rc plan_lock(struct keeper *k, const struct host_change *c, struct journal_host *ret,
+		    struct refusal *why)
+{
+	rc r = journal_host_get(k->journal, &c->host, ret, &k->round.fault);
+
+	if (r.code == RC_NOTFOUND) {
+		*ret = (struct journal_host){.name = c->host};
+		r = OK;
+	}
+	TRY(r);
+	if (c->action == HOST_UNLOCK && ret->lock == HOST_FREE)
+		return refuse(why, REASON_CHANGE_INVALID, "%s is not locked", c->host.s);
+	ret->lock = c->action == HOST_LOCK ? HOST_HELD : HOST_FREE;
+	return OK;
+}
+
 rc hosts_plan(struct keeper *k, const struct host_change *c, struct journal_host *ret,
 	      struct refusal *why)
 {
 	const struct principal *p;
 	rc r;
 
+	p = roster_host(k->roster, &c->host);
+	if (p != NULL && !p->enrol && (c->action == HOST_LOCK || c->action == HOST_UNLOCK))
+		return plan_lock(k, c, ret, why);
 	TRY(host_listed(k, &c->host, &p, why));
 	r = journal_host_get(k->journal, &c->host, ret, &k->round.fault);
 	if (r.code == RC_NOTFOUND) {
@@ -159,6 +193,16 @@ static rc check_key_is_free(const struct roster *roster, const struct journal_ho
 	return OK;
 }
 
+/* What enrolment knew goes; that it is locked stays while the roster lists it. */
+static rc forget_key(struct keeper *k, const struct principal *p, const struct journal_host *row)
+{
+	const struct journal_host bare = {.name = row->name, .leaf = row->leaf, .lock = HOST_HELD};
+
+	if (p == NULL || row->lock == HOST_FREE)
+		return journal_host_delete(k->journal, &row->name, &k->round.fault);
+	return journal_host_put(k->journal, &bare, &k->round.fault);
+}
+
 /* Every row against the new roster: looks only, or forgets. A refusal leaves the round's other
  * writes standing, so all is looked at before anything is forgotten. */
 static rc each_row(struct keeper *k, const struct roster *roster, bool forget, struct refusal *why)
@@ -179,7 +223,7 @@ static rc each_row(struct keeper *k, const struct roster *roster, bool forget, s
 		if (p != NULL && p->enrol)
 			TRY(check_key_is_free(roster, &row, why));
 		else if (forget)
-			TRY(journal_host_delete(k->journal, &row.name, f));
+			TRY(forget_key(k, p, &row));
 	}
 }
 
@@ -213,16 +257,31 @@ static void put_time_unless_zero(struct jcan_out *w, const char *key, unix_time 
 static const char *state_of(const struct keeper *k, const struct principal *p,
 			    const struct journal_host *h)
 {
-	if (!p->enrol)
-		return p->spiffe != NULL ? "spiffe" : "static";
 	if (h->lock != HOST_FREE)
 		return h->lock == HOST_CLONED ? "cloned" : "locked";
+	if (!p->enrol)
+		return p->spiffe != NULL ? "spiffe" : "static";
 	if (h->key_len == 0)
 		return has_invitation(h) && k->round.now < h->invite_end ? "invited" : "unenrolled";
 	return k->round.now > h->until ? "expired" : "enrolled";
 }
 
-static rc put_host(struct keeper *k, const struct principal *p, struct jcan_out *w)
+/* Of the certificate that answers the statement; none: nothing. */
+static void put_serial(struct jcan_out *w, const char *key, struct view ca,
+		       const struct digest *statement)
+{
+	static const struct digest none;
+	uint8_t serial[HOST_SERIAL];
+	char text[2 * HOST_SERIAL + 1];
+
+	if (ca.len == 0 || digest_is_equal(statement, &none))
+		return;
+	host_ca_serial(ca, statement, serial);
+	hex_encode(view_of(serial, HOST_SERIAL), text);
+	field_out_string(w, key, text);
+}
+
+static rc put_host(struct keeper *k, const struct principal *p, struct view ca, struct jcan_out *w)
 {
 	struct journal_host h = {0};
 	char fingerprint[SSHKEY_FINGERPRINT];
@@ -257,6 +316,8 @@ static rc put_host(struct keeper *k, const struct principal *p, struct jcan_out 
 	jcan_out_bool(w, h.lock != HOST_FREE);
 	field_out_string(w, "name", p->name.s);
 	put_time_unless_zero(w, "renewed", h.renewed);
+	put_serial(w, "serial", ca, &h.last);
+	put_serial(w, "serial_before", ca, &h.previous);
 	if (p->spiffe != NULL)
 		field_out_string(w, "spiffe", p->spiffe);
 	field_out_string(w, "state", state_of(k, p, &h));
@@ -264,20 +325,19 @@ static rc put_host(struct keeper *k, const struct principal *p, struct jcan_out 
 	return OK;
 }
 
-static rc put_ca(struct keeper *k, struct jcan_out *w)
+/* der: empty while there is no authority. */
+static rc put_ca(struct keeper *k, struct buf *der, struct jcan_out *w)
 {
 	static const struct pem_kind kind = {"CERTIFICATE", PEM_COLUMNS};
-	AUTO(buf) struct buf der = {0};
 	AUTO(buf) struct buf pem = {0};
 	rc r;
 
-	buf_init(&der, KEEPER_CERT_MAX);
 	buf_init(&pem, 2 * KEEPER_CERT_MAX);
-	r = journal_host_ca_get(k->journal, &der, &k->round.fault);
+	r = journal_host_ca_get(k->journal, der, &k->round.fault);
 	if (r.code == RC_NOTFOUND)
 		return OK;
 	TRY(r);
-	pem_put(&kind, buf_view(&der), &pem);
+	pem_put(&kind, buf_view(der), &pem);
 	TRY(buf_done(&pem));
 	jcan_out_key(w, "ca");
 	jcan_out_view(w, buf_view(&pem));
@@ -289,13 +349,15 @@ static rc hosts_json(struct keeper *k, const struct name *one, const struct name
 		     struct buf *out)
 {
 	const struct principal *last = NULL;
+	AUTO(buf) struct buf ca = {0};
 	bool more = false;
 	size_t count = 0;
 	struct jcan_out w;
 
+	buf_init(&ca, KEEPER_CERT_MAX);
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
-	TRY(put_ca(k, &w));
+	TRY(put_ca(k, &ca, &w));
 	jcan_out_key(&w, "hosts");
 	jcan_out_array(&w);
 	for (size_t i = 0; i < k->roster->host_count && !more; i++) {
@@ -307,7 +369,7 @@ static rc hosts_json(struct keeper *k, const struct name *one, const struct name
 		more = count == HOSTS_LIST_MAX;
 		if (more)
 			break;
-		TRY(put_host(k, p, &w));
+		TRY(put_host(k, p, buf_view(&ca), &w));
 		last = p;
 		count++;
 	}

@@ -1,8 +1,8 @@
 /* hosts - hosts whose key comes by enrolment: what people say about them, and how they stand.
  *
  * The roster says that such a host exists; the journal has a row for it from its first invitation
- * on. Owns: those rows and the host CA's certificate. Must not own: quorums (changes.c), what the
- * host itself says (enrol.c). */
+ * on, and for hosts of other kinds while they are locked. Owns: those rows and the host CA's
+ * certificate. Must not own: quorums (changes.c), what the host itself says (enrol.c). */
 #ifndef GS_KEEPER_HOSTS_H
 #define GS_KEEPER_HOSTS_H
 
@@ -27,6 +27,8 @@ MUST rc hosts_prune(struct keeper *k, const struct roster *roster, struct refusa
 /* The host as the roster lists it, if its key comes by enrolment. RC_DENIED who.host. */
 MUST rc host_listed(const struct keeper *k, const struct name *name, const struct principal **ret,
 		    struct refusal *why);
+/* Hosts of any kind can be locked. RC_DENIED or RC_WAIT host.locked; storage errors. */
+MUST rc host_unlocked(struct keeper *k, const struct name *name, struct refusal *why);
 /* The row of a host that has a bound key. RC_DENIED host.unenrolled, RC_WAIT host.locked; storage
  * errors. */
 MUST rc host_bound(struct keeper *k, const struct name *name, struct journal_host *ret,

@@ -305,6 +305,7 @@ struct journal_host {
 	enum host_lock lock;	 /* by a person, or by the keeper for a clone */
 	struct digest invite_ek; /* the endorsement key that the open invitation names, or zeros */
 	struct digest ek;	 /* of the TPM that keeps the key; zeros: none, or nobody knows */
+	struct digest previous;	 /* the statement before `last`, by the same key; or zeros */
 };
 /* Replaces. RC_CORRUPT: another host has this key. */
 MUST rc journal_host_put(struct journal *j, const struct journal_host *h, struct fault *f);

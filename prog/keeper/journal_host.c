@@ -10,8 +10,7 @@ const char journal_schema_hosts[] =
 	" last BLOB NOT NULL, leaf INTEGER NOT NULL, enrolled INTEGER NOT NULL,"
 	" renewed INTEGER NOT NULL, until INTEGER NOT NULL, lock INTEGER NOT NULL, invite_ek BLOB "
 	"NOT NULL,"
-	" ek BLOB NOT NULL) STRICT,"
-	" WITHOUT ROWID;"
+	" ek BLOB NOT NULL, previous BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX host_key ON host(key) WHERE length(key)>0;"
 	/* every key that a host ever had, by the digest of its blob, and what bound it first */
 	"CREATE TABLE host_binding(host TEXT NOT NULL, key BLOB NOT NULL, leaf INTEGER NOT NULL,"
@@ -49,6 +48,7 @@ rc journal_host_put(struct journal *j, const struct journal_host *h, struct faul
 	bind_u64(s, 12, h->lock);
 	bind_digest(s, 13, &h->invite_ek);
 	bind_digest(s, 14, &h->ek);
+	bind_digest(s, 15, &h->previous);
 	return journal_run(j, SQL_HOST_PUT, f);
 }
 
@@ -76,7 +76,8 @@ static rc host_columns(sqlite3_stmt *s, struct journal_host *h, struct fault *f)
 	h->until = sqlite3_column_int64(s, 10);
 	h->lock = (enum host_lock)lock;
 	TRY(column_digest(s, 12, &h->invite_ek, f));
-	return column_digest(s, 13, &h->ek, f);
+	TRY(column_digest(s, 13, &h->ek, f));
+	return column_digest(s, 14, &h->previous, f);
 }
 
 static rc host_row(struct journal *j, enum journal_sql id, struct journal_host *ret,

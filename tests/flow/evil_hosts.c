@@ -278,6 +278,39 @@ static void a_host_enrols_signs_and_renews(void **state)
 	secret_release(&seed);
 }
 
+/* robot's request from build1, which the roster lists with its key. */
+static enum keeper_type ask_static(void)
+{
+	struct fx_key own = m1.key;
+	enum keeper_type type;
+
+	m1.key = fx_host(&fx, "build1")->key[0];
+	type = ask(&m1, "build1");
+	m1.key = own;
+	return type;
+}
+
+static void hosts_of_the_roster_are_locked_too(void **state)
+{
+	(void)state;
+	assert_int_equal(ask_static(), KEEPER_R_RESULT);
+	refused(REASON_CHANGE_INVALID, say(HOST_UNLOCK, "build1", NULL, admins));
+	refused(REASON_WHO_HOST, say(HOST_FORGET, "build1", NULL, admins));
+	assert_int_equal(say(HOST_LOCK, "build1", NULL, one_person), KEEPER_R_CHANGE);
+	refused(REASON_HOST_LOCKED, ask_static());
+	fx_kill(&fx);
+	fx_run(&fx);
+	refused(REASON_HOST_LOCKED, ask_static());
+	/* Another roster that lists it does not free it. */
+	set_roster(POOL);
+	refused(REASON_HOST_LOCKED, ask_static());
+	assert_int_equal(say(HOST_UNLOCK, "build1", NULL, one_person), KEEPER_R_CHANGE);
+	assert_true(answer_has("change.quorum"));
+	refused(REASON_HOST_LOCKED, ask_static());
+	assert_int_equal(say(HOST_UNLOCK, "build1", NULL, admins), KEEPER_R_CHANGE);
+	assert_int_equal(ask_static(), KEEPER_R_RESULT);
+}
+
 /* ---- Tokens ---------------------------------------------------------------------------------*/
 
 static void tokens(void **state)
@@ -532,6 +565,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_host_enrols_signs_and_renews, machines,
+						no_machines),
+		cmocka_unit_test_setup_teardown(hosts_of_the_roster_are_locked_too, machines,
 						no_machines),
 		cmocka_unit_test_setup_teardown(tokens, machines, no_machines),
 		cmocka_unit_test_setup_teardown(names_and_keys, machines, no_machines),

@@ -88,6 +88,22 @@ as carol evidence list app --json | jq -e '[.. | objects | select(.by? == "pod")
 	die "$(as carol evidence list app --json)"
 ok "it says what it has scanned"
 
+# ---- Locked ----
+waiting=$(ask robot "before the lock")
+as dave host lock pod -m "a strange pod" >/dev/null
+as dave host show pod --json | jq -e '.state == "locked" and .locked and .spiffe == "spiffe://corp/ci/pod"' >/dev/null || die "not locked"
+refused 4 host.locked as robot submit --key release -m "while it is locked" app
+refused 4 host.locked as robot attest scan --verdict clean --scanner 'clamav 1' app
+as carol evidence list app --json | jq -e '[.. | objects | select(.by? == "pod")] | length == 1 and (.[0].live | not)' >/dev/null || die "live"
+as alice approve "$waiting" --yes >/dev/null || true
+as dave approve "$waiting" --yes >/dev/null || true
+refused 3 host.locked as robot fetch "$waiting"
+as dave host unlock pod >/dev/null
+as dave host show pod --json | jq -e '.state == "spiffe" and (.locked | not)' >/dev/null || die "not unlocked"
+as robot fetch "$waiting" -o signed-after >fetch.log 2>&1 || die "fetch: $(cat fetch.log)"
+refused 4 change.invalid as dave host unlock pod
+ok "a host with a SPIFFE ID is locked and unlocked"
+
 # ---- SVIDs that are none of the host's ----
 hostile() { # REASON WHAT DIR
 	client evil "$3"
