@@ -14,6 +14,7 @@ static const uint8_t oid_key_usage[] = {0x55, 0x1d, 0x0f};
 static const uint8_t oid_basic_constraints[] = {0x55, 0x1d, 0x13};
 static const uint8_t oid_eku[] = {0x55, 0x1d, 0x25};
 static const uint8_t oid_san[] = {0x55, 0x1d, 0x11};
+static const uint8_t oid_client_auth[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
 static const uint8_t oid_code_signing[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03};
 /* Critical extensions that path validation (OpenSSL) handles: name constraints, policies. */
 static const uint8_t oid_name_constraints[] = {0x55, 0x1d, 0x1e};
@@ -81,6 +82,7 @@ static rc read_eku(struct view v, struct x509 *c, struct fault *f)
 	do {
 		TRY(part(f, der_oid(&body, &oid), "extKeyUsage purpose"));
 		c->eku_code_signing |= IS(oid, oid_code_signing);
+		c->eku_client_auth |= IS(oid, oid_client_auth);
 	} while (body.len > 0);
 	c->has_eku = true;
 	return OK;

@@ -47,6 +47,7 @@ struct x509 {
 	bool has_eku;
 	bool ca;
 	bool eku_code_signing; /* 1.3.6.1.5.5.7.3.3 is listed */
+	bool eku_client_auth;  /* 1.3.6.1.5.5.7.3.2 is listed */
 	bool unknown_critical; /* an extension is critical and none of those read here */
 	uint16_t key_usage;    /* X509_KU_ bits */
 };

@@ -47,6 +47,9 @@
 	  "greatseal host add, then greatseal-agent enrol on the host")                            \
 	X(HOST_LOCKED, "host.locked", "the host is locked",                                        \
 	  "greatseal host unlock; after a clone alarm: greatseal host forget, then add")           \
+	X(HOST_CERTIFICATE, "host.certificate",                                                    \
+	  "this is not the certificate that the host has now",                                     \
+	  "greatseal-agent renew on the host; if that is refused: does the host have a copy?")     \
 	X(HOST_EXPIRED, "host.expired", "the host's certificate has ended",                        \
 	  "greatseal-agent renew on the host; when it is too late for that: greatseal host add")   \
 	X(HOST_TOKEN, "host.token", "the token opens no invitation for this host",                 \
@@ -215,7 +218,8 @@
 	  "greatseal init-client")                                                                 \
 	X(CALL_CERTIFICATE, "call.certificate",                                                    \
 	  "this server talks to holders of a client certificate only",                             \
-	  "greatseal init-client --client-cert FILE --client-key FILE")                            \
+	  "greatseal init-client --client-cert FILE --client-key FILE, or --agent SOCKET of the "  \
+	  "host")                                                                                  \
 	X(CALL_REPLAY, "call.replay", "this signed call was seen before", "repeat the command")    \
 	X(CALL_TIME, "call.time", "the call's time is too far from the server's clock",            \
 	  "set the clock")                                                                         \

@@ -41,25 +41,38 @@ static rc decode_roots(const struct spiffe_domain *d, struct buf *mem,
 	return OK;
 }
 
-rc roster_svid_key(const struct roster *r, const struct principal *host, const struct svid_proof *p,
-		   unix_time when, struct sshkey **ret, struct fault *f)
+rc roster_svid_verify(const struct roster *r, const struct principal *host,
+		      const struct view *chain, size_t count, unix_time when, struct sshkey **ret,
+		      struct fault *f)
 {
 	const struct spiffe_domain *d = domain_of(r, host->spiffe);
 	struct svid_trust trust = {.id = view_str(host->spiffe), .when = when};
 	struct view roots[ROSTER_ROOTS_MAX];
 	AUTO(buf) struct buf mem = {0};
-	struct sshkey *key = NULL;
-	struct sshsig parts;
 
 	if (d == NULL)
 		return fault_set(f, RC_NOTFOUND, 0,
 				 "the roster has no roots for the trust domain of %s",
 				 host->spiffe);
-	TRY(sshsig_parse(p->sig, &parts, f));
 	TRY(decode_roots(d, &mem, roots, f));
 	trust.roots = roots;
 	trust.root_count = d->root_count;
-	TRY(svid_verify(p->chain, p->count, &trust, &key, f));
+	return svid_verify(chain, count, &trust, ret, f);
+}
+
+rc roster_svid_key(const struct roster *r, const struct principal *host, const struct svid_proof *p,
+		   unix_time when, struct sshkey **ret, struct fault *f)
+{
+	struct sshkey *key = NULL;
+	struct sshsig parts;
+	rc done;
+
+	TRY(roster_svid_verify(r, host, p->chain, p->count, when, &key, f));
+	done = sshsig_parse(p->sig, &parts, f);
+	if (!rc_is_ok(done)) {
+		sshkey_free(key);
+		return done;
+	}
 	if (!view_is_equal(sshkey_blob(key), parts.key_blob)) {
 		sshkey_free(key);
 		return fault_set(f, RC_MISMATCH, 0, "signed by another key than the SVID's");

@@ -9,6 +9,11 @@
 #include "lib/crypt/spiffe.h"
 #include "lib/model/roster.h"
 
+/* The key that these certificates, the SVID first, give host, which has a SPIFFE ID, at that time;
+ * the caller's. RC_NOTFOUND: the roster has no roots for the trust domain; else as svid_verify. */
+MUST rc roster_svid_verify(const struct roster *r, const struct principal *host,
+			   const struct view *chain, size_t count, unix_time when,
+			   struct sshkey **ret, struct fault *f);
 /* The key that the proof's certificates give host, which has a SPIFFE ID, at that time; the
  * caller's. RC_NOTFOUND: the roster has no roots for the trust domain; RC_MISMATCH: also a
  * signature by another key; else as svid_verify. The signature itself is not verified. */

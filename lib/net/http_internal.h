@@ -27,6 +27,9 @@ struct http_conn {
 	uint32_t uid;	      /* local: whose */
 	int trusted;	      /* client certificate: 0 not looked at, 1 yes, -1 no */
 	const char *distrust; /* why not; a literal */
+	struct buf chain;     /* what the client has shown, where the program judges */
+	size_t chain_end[HTTP_CLIENT_CHAIN_MAX];
+	size_t chain_count;
 };
 
 struct http_exchange {
@@ -58,6 +61,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	char address[64];
 	bool needs_client_cert;
+	bool has_client_ca;
 	atomic_bool closing;
 	atomic_uint exchanges;
 	_Atomic size_t body_memory;

@@ -53,6 +53,19 @@ static bool is_crowd(const struct http_server *s, uint32_t uid)
 	return n >= s->spec.connections_user;
 }
 
+/* Before the handshake. Without names of authorities: ours comes and goes while we run. */
+static void ask_client(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	if (info == NULL)
+		return;
+	gnutls_certificate_server_set_request((gnutls_session_t)info->tls_session,
+					      GNUTLS_CERT_REQUEST);
+	gnutls_certificate_send_x509_rdn_sequence((gnutls_session_t)info->tls_session, 1);
+}
+
 static void conn_begin(struct http_server *s, struct MHD_Connection *connection, void **ret)
 {
 	const union MHD_ConnectionInfo *info =
@@ -63,6 +76,8 @@ static void conn_begin(struct http_server *s, struct MHD_Connection *connection,
 	if (c == NULL)
 		return;
 	c->fd = info == NULL ? -1 : (int)info->connect_fd;
+	if (s->spec.client_judged)
+		ask_client(connection);
 	http_conn_arm(c, s->spec.header_seconds); /* handshake and first request together */
 	if (s->spec.local)
 		http_local_begin(c);
@@ -91,6 +106,7 @@ static void conn_end(struct http_server *s, void **ctx)
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	(void)pthread_mutex_unlock(&s->lock);
+	buf_release(&c->chain);
 	free(c);
 }
 
@@ -161,28 +177,52 @@ static const char *distrust_text(int code, unsigned status)
 	return "the client certificate does not verify";
 }
 
-bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connection,
-			  struct http_conn *conn)
+/* Copied: calls are judged in other threads than TLS runs in. */
+static void keep_chain(gnutls_session_t session, struct http_conn *conn)
+{
+	unsigned count = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+
+	if (chain == NULL || count > HTTP_CLIENT_CHAIN_MAX)
+		return;
+	buf_init(&conn->chain, HTTP_CLIENT_CHAIN_BYTES);
+	for (unsigned i = 0; i < count; i++) {
+		buf_put(&conn->chain, chain[i].data, chain[i].size);
+		conn->chain_end[i] = conn->chain.len;
+	}
+	conn->chain_count = rc_is_ok(buf_done(&conn->chain)) ? count : 0;
+}
+
+/* Once for each connection. */
+static void look_at_client(struct http_server *s, struct MHD_Connection *connection,
+			   struct http_conn *conn)
 {
 	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
 					 .data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT};
-	const union MHD_ConnectionInfo *info;
-	unsigned status = 0;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	int code = GNUTLS_E_NO_CERTIFICATE_FOUND;
+	unsigned status = 0;
 
+	if (info != NULL && s->spec.client_judged)
+		keep_chain((gnutls_session_t)info->tls_session, conn);
+	if (info != NULL && s->has_client_ca)
+		code = gnutls_certificate_verify_peers((gnutls_session_t)info->tls_session,
+						       &purpose, 1, &status);
+	conn->trusted = code == GNUTLS_E_SUCCESS && status == 0 ? 1 : -1;
+	if (conn->trusted < 0)
+		conn->distrust = distrust_text(code, status);
+}
+
+bool http_conn_is_trusted(struct http_server *s, struct MHD_Connection *connection,
+			  struct http_conn *conn)
+{
 	if (!s->needs_client_cert)
 		return true;
 	if (conn == NULL)
 		return false;
-	if (conn->trusted == 0) {
-		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-		if (info != NULL)
-			code = gnutls_certificate_verify_peers((gnutls_session_t)info->tls_session,
-							       &purpose, 1, &status);
-		conn->trusted = code == GNUTLS_E_SUCCESS && status == 0 ? 1 : -1;
-		if (conn->trusted < 0)
-			conn->distrust = distrust_text(code, status);
-	}
+	if (conn->trusted == 0)
+		look_at_client(s, connection, conn);
 	return conn->trusted == 1;
 }
 
@@ -321,7 +361,8 @@ rc http_server_start(const struct http_server_spec *spec, struct http_server **r
 		return RC(RC_NOMEM);
 	s->spec = *spec;
 	s->handler = spec->handler;
-	s->needs_client_cert = spec->client_ca_pem != NULL;
+	s->has_client_ca = spec->client_ca_pem != NULL;
+	s->needs_client_cert = s->has_client_ca || spec->client_judged;
 	s->spec.address = s->spec.key_pem = s->spec.cert_pem = s->spec.client_ca_pem = NULL;
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

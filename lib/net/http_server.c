@@ -70,6 +70,24 @@ size_t http_address(const struct http_exchange *x, uint8_t out[16])
 	return 0;
 }
 
+bool http_client_is_trusted(const struct http_exchange *x)
+{
+	return x->server->has_client_ca && x->conn != NULL && x->conn->trusted == 1;
+}
+
+size_t http_client_chain(const struct http_exchange *x, struct view out[HTTP_CLIENT_CHAIN_MAX])
+{
+	size_t at = 0;
+
+	if (x->conn == NULL)
+		return 0;
+	for (size_t i = 0; i < x->conn->chain_count; i++) {
+		out[i] = view_of(x->conn->chain.ptr + at, x->conn->chain_end[i] - at);
+		at = x->conn->chain_end[i];
+	}
+	return x->conn->chain_count;
+}
+
 struct view http_body(const struct http_exchange *x)
 {
 	return buf_view(&x->body);
@@ -316,7 +334,9 @@ static enum MHD_Result begin(struct http_exchange *x)
 	struct http_server *s = x->server;
 
 	read_framing(x);
-	if (x->fault == 0 && !http_conn_is_trusted(s, x->connection, x->conn))
+	/* Looked at in any case: the first call of a connection does. */
+	if (x->fault == 0 && !http_conn_is_trusted(s, x->connection, x->conn) &&
+	    !s->spec.client_judged)
 		x->fault = HTTP_FAULT_CLIENT_CERT;
 	http_conn_disarm(x->conn);
 	x->phase = PHASE_BODY;

@@ -54,6 +54,9 @@ struct http_server_spec {
 	 * valid one has HTTP_FAULT_CLIENT_CERT; one with an extended key usage must be for
 	 * clientAuth. */
 	const char *client_ca_pem;
+	/* Client certificates are asked for and the program judges those that are not of
+	 * client_ca_pem: http_client_chain(). There is no HTTP_FAULT_CLIENT_CERT then. */
+	bool client_judged;
 	unsigned threads;
 	unsigned connections;	      /* in all */
 	unsigned connections_address; /* from one address; 0: no limit of its own */
@@ -96,6 +99,13 @@ const char *http_header(const struct http_exchange *x, const char *name);
 /* The caller's network address, 4 or 16 bytes in network order, copied; 0: there is none, as on a
  * unix socket. Behind a proxy it is the proxy's. */
 size_t http_address(const struct http_exchange *x, uint8_t out[16]);
+/* Whether the connection has a valid certificate of client_ca_pem. */
+bool http_client_is_trusted(const struct http_exchange *x);
+/* The certificates that the peer has shown, DER, its own first; views that live as long as the
+ * exchange. 0: none, or more than that. Its key is proven, nothing else is. client_judged alone. */
+#define HTTP_CLIENT_CHAIN_MAX 4u
+#define HTTP_CLIENT_CHAIN_BYTES 32768u
+size_t http_client_chain(const struct http_exchange *x, struct view out[HTTP_CLIENT_CHAIN_MAX]);
 /* The collected body. */
 struct view http_body(const struct http_exchange *x);
 /* Content-Length, or UINT64_MAX if the body is chunked. */

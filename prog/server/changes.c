@@ -9,6 +9,7 @@
 #include "lib/model/objection.h"
 #include "prog/server/auth.h"
 #include "prog/server/change_tests.h"
+#include "prog/server/client_hosts.h"
 #include "prog/server/routes.h"
 
 static rc kind_parse(const char *name, enum statement_kind *ret)
@@ -235,6 +236,7 @@ static rc offer(struct call_ctx *c, struct store_change *row, struct gathered *g
 	TRY(gather(c, g, &row->id, sigs, &from));
 	TRY(try_change(c, g, ret));
 	roster_stale(c->server);
+	client_hosts_stale(c->server);
 	TRY(keep(c, row, g, from, *ret));
 	if (json_array_size(json_object_get(*ret, "missing")) == 0)
 		return OK;

@@ -33,7 +33,8 @@ static const struct {
 	TEXT_ROW("keeper-socket", keeper_socket, "", "unix socket of greatseal-keeper"),
 	TEXT_ROW("public-log", public_log, "", "the log's directory that the keeper publishes"),
 	TEXT_ROW("worker", worker, "", "path of greatseal-worker"),
-	TEXT_ROW("client-ca", client_ca, "", "PEM of the CA for mutual TLS; empty: not asked for"),
+	TEXT_ROW("client-ca", client_ca, "",
+		 "who may connect: keeper (its hosts), a PEM file, or keeper,FILE; empty: anybody"),
 	NUMBER_ROW("upload-max", upload_max, 1, UINT64_MAX >> 2, "17179869184",
 		   "bytes of one file"),
 	NUMBER_ROW("upload-keep", upload_keep, 1, 87600, "72",
@@ -137,7 +138,24 @@ rc conf_load(struct conf *c, const char *path, struct fault *f)
 	return OK;
 }
 
-rc conf_check(const struct conf *c, struct fault *f)
+/* "keeper", "FILE", or both with a comma between them. */
+static rc split_client_ca(struct conf *c, struct fault *f)
+{
+	static const char word[] = "keeper";
+	const size_t n = sizeof(word) - 1;
+	const char *file = c->client_ca;
+
+	c->client_hosts = strncmp(c->client_ca, word, n) == 0 &&
+			  (c->client_ca[n] == '\0' || c->client_ca[n] == ',');
+	if (c->client_hosts)
+		file += n;
+	if (file[0] == ',' && *++file == '\0')
+		return fault_set(f, RC_USAGE, 0, "client-ca: no file behind the comma");
+	memmove(c->client_file, file, strlen(file) + 1);
+	return OK;
+}
+
+rc conf_check(struct conf *c, struct fault *f)
 {
 	const char *const needed[][2] = {{"data", c->data},
 					 {"keeper-socket", c->keeper_socket},
@@ -148,7 +166,7 @@ rc conf_check(const struct conf *c, struct fault *f)
 		if (needed[i][1][0] != '/')
 			return fault_set(f, RC_USAGE, 0, "%s must be an absolute path",
 					 needed[i][0]);
-	return OK;
+	return split_client_ca(c, f);
 }
 
 void conf_print(void)

@@ -10,7 +10,7 @@ MUST rc conf_set(struct conf *c, const char *name, struct view value, struct fau
 /* "name = value" lines; '#' begins a comment. The fault names the line. */
 MUST rc conf_load(struct conf *c, const char *path, struct fault *f);
 /* Whether what must be there is there. */
-MUST rc conf_check(const struct conf *c, struct fault *f);
+MUST rc conf_check(struct conf *c, struct fault *f);
 /* Name, default and meaning of each, for --help and greatseald(8). */
 void conf_print(void);
 

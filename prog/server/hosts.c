@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/model/enrolment.h"
+#include "prog/server/client_hosts.h"
 #include "prog/server/routes.h"
 
 /* The last name that there can be: NAME_MAX_LEN times z. */
@@ -52,6 +53,7 @@ static rc pass_on(struct call_ctx *c, enum keeper_type type)
 	struct keeper_enrol m;
 	uint64_t id = keeper_client_id(c->server->keeper);
 	json_t *answer = NULL;
+	rc r;
 
 	TRY(call_open_rate(c));
 	TRY(read_parts(c, type, &p));
@@ -61,7 +63,9 @@ static rc pass_on(struct call_ctx *c, enum keeper_type type)
 				  .attestation = buf_view(&p.attestation)};
 	buf_init(&frame, KEEPER_FRAME_MAX);
 	keeper_put_enrol(&frame, id, type, &m);
-	TRY(call_keeper(c, id, &frame, KEEPER_R_JSON, KEEPER_R_JSON, &reply));
+	r = call_keeper(c, id, &frame, KEEPER_R_JSON, KEEPER_R_JSON, &reply);
+	client_hosts_stale(c->server); /* a refusal may have locked the host */
+	TRY(r);
 	TRY(call_parse(c, buf_view(&reply.body), &answer));
 	return call_json(c, 200, answer);
 }
@@ -120,7 +124,7 @@ rc post_host_renew(struct call_ctx *c)
 	return pass_on(c, KEEPER_RENEW);
 }
 
-static rc ask(struct call_ctx *c, struct view name, struct view after, json_t **ret)
+rc hosts_ask(struct call_ctx *c, struct view name, struct view after, json_t **ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame = {0};
@@ -142,7 +146,7 @@ rc get_hosts(struct call_ctx *c)
 
 	if (after.ptr == NULL)
 		after = view_of("", 0);
-	TRY(ask(c, view_of("", 0), after, &answer));
+	TRY(hosts_ask(c, view_of("", 0), after, &answer));
 	return call_json(c, 200, answer);
 }
 
@@ -151,7 +155,7 @@ rc get_host(struct call_ctx *c)
 	AUTO(json) json_t *answer = NULL;
 	json_t *host;
 
-	TRY(ask(c, c->target.segments[2], view_of("", 0), &answer));
+	TRY(hosts_ask(c, c->target.segments[2], view_of("", 0), &answer));
 	host = json_array_get(json_object_get(answer, "hosts"), 0);
 	if (host == NULL)
 		return call_refuse(c, REASON_WHO_HOST, "there is no such host");
@@ -164,7 +168,7 @@ rc get_host_ca(struct call_ctx *c)
 	const char *pem;
 
 	/* After the last name there can be: the authority alone. */
-	TRY(ask(c, view_of("", 0), view_str(LAST_NAME), &answer));
+	TRY(hosts_ask(c, view_of("", 0), view_str(LAST_NAME), &answer));
 	pem = json_string_value(json_object_get(answer, "ca"));
 	if (pem == NULL)
 		return call_refuse(c, REASON_CALL_NOTFOUND,

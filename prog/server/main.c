@@ -20,6 +20,7 @@
 #include "prog/server/auth.h"
 #include "prog/server/conf.h"
 #include "prog/server/change_tests.h"
+#include "prog/server/client_hosts.h"
 #include "prog/server/confine.h"
 #include "prog/server/room.h"
 #include "prog/server/tasks.h"
@@ -150,8 +151,8 @@ static rc read_tls(struct server *s, struct files *t, struct fault *f)
 	TRY(secret_new(&t->key, (size_t)size + 1));
 	TRY(fd_read_full(fd, t->key.ptr, (size_t)size, f));
 	TRY(tls_check_pair(view_of(t->key.ptr, (size_t)size), buf_view(&t->cert), f));
-	if (s->conf.client_ca[0] != '\0')
-		TRY(file_read(s->conf.client_ca, &t->ca, f));
+	if (s->conf.client_file[0] != '\0')
+		TRY(file_read(s->conf.client_file, &t->ca, f));
 	return tls_pin(buf_view(&t->cert), &s->pin, f);
 }
 
@@ -173,6 +174,7 @@ static rc start_http(struct server *s, struct files *t, int fd, const struct htt
 		.key_pem = (const char *)t->key.ptr,
 		.cert_pem = buf_cstr(&t->cert),
 		.client_ca_pem = t->ca.len > 0 ? buf_cstr(&t->ca) : NULL,
+		.client_judged = s->hosts != NULL,
 		.threads = (unsigned)s->conf.threads,
 		.connections = (unsigned)s->conf.connections,
 		.connections_address = (unsigned)s->conf.connections_address,
@@ -253,6 +255,8 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 	TRY(confine_calls(f));
 	TRY(uploads_setup(s, f));
 	TRY(open_store(s, f));
+	if (s->conf.client_hosts)
+		TRY(client_hosts_new(&s->hosts, f));
 	TRY(room_open(s, f));
 	TRY(nonces_open(s->data_fd, clock_now(&clock_system), &nonces, f));
 	r = keeper_client_start(s->conf.keeper_socket, &s->keeper, f);
@@ -330,6 +334,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 	if (s.roster != NULL)
 		roster_drop(&s, s.roster);
 	room_free(&s);
+	client_hosts_free(s.hosts);
 	if (s.store != NULL)
 		s.store->api->close(s.store);
 	fd_close(&s.data_fd);

@@ -44,6 +44,9 @@ rc post_host_challenge(struct call_ctx *c);
 rc post_host_enrol(struct call_ctx *c);
 rc post_host_renew(struct call_ctx *c);
 rc post_recovery(struct call_ctx *c);
+/* hosts.c: {"ca"?,"hosts",..} from the keeper; name, after: empty for none. Refuses with who.host.
+ */
+MUST rc hosts_ask(struct call_ctx *c, struct view name, struct view after, json_t **ret);
 /* acts.c: {"leaf","proof"}: with it the caller can convict us if we hide the act later. */
 MUST rc receipt_of(struct call_ctx *c, uint64_t leaf, json_t **ret);
 

@@ -28,6 +28,9 @@ struct conf {
 	char public_log[PATH_MAX];
 	char worker[PATH_MAX];
 	char client_ca[PATH_MAX];
+	/* From client_ca. */
+	bool client_hosts;
+	char client_file[PATH_MAX]; /* "": none */
 	uint64_t upload_max;
 	uint64_t upload_keep;	 /* hours */
 	uint64_t uploads_total;	 /* bytes; 0: no limit */
@@ -41,6 +44,7 @@ struct conf {
 
 struct tasks;
 struct room;
+struct client_hosts;
 
 /* The roster in force, shared by calls that run; replaced as a whole. */
 struct roster_ref {
@@ -54,10 +58,10 @@ struct server {
 	struct keeper_client *keeper;
 	struct http_server *http;
 	struct tasks *tasks;
-	struct open_rate
-		open_rate; /* of enrolments, renewals, recoveries and tokens that are not good */
+	struct open_rate open_rate; /* of calls that nobody has signed, and of bad tokens */
 	struct bearers bearers;
-	struct room *room; /* bytes kept in the data directory */
+	struct room *room;	    /* bytes kept in the data directory */
+	struct client_hosts *hosts; /* NULL: connections need not be hosts' */
 	struct digest pin;
 	int data_fd;	      /* data directory */
 	int public_fd;	      /* the log's directory, or -1 until it is there */

@@ -7,6 +7,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "prog/server/client_hosts.h"
 #include "prog/server/routes.h"
 #include "prog/server/uploads.h"
 
@@ -212,6 +213,7 @@ static rc authenticate(struct call_ctx *c, struct nonces *nonces)
 
 	if ((c->route->flags & ROUTE_OPEN) != 0)
 		return OK;
+	TRY(client_hosts_check(c));
 	if (c->person.s[0] != '\0')
 		return auth_body(c, upload);
 	TRY(auth_check(c, nonces, upload));

@@ -20,6 +20,7 @@ export PATH=$BUILD/prog/cli:$BUILD/prog/server:$BUILD/prog/keeper:$BUILD/prog/wo
 export XDG_STATE_HOME=$work/state # receipts
 export GREATSEAL_WORKER=$BUILD/prog/worker/greatseal-worker
 key_suffix= # of the key files that clients are told; .pub: the private halves are in an agent
+server_settings=() # more of the server's, from the next start on
 checks=0
 ok() {
 	checks=$((checks + 1))
@@ -92,7 +93,7 @@ is_ready() {
 start_server() {
 	: >server.log
 	greatseald run --data "$work/server" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" \
-		--worker "$GREATSEAL_WORKER" --listen "${address:-127.0.0.1:0}" 2>>server.log &
+		--worker "$GREATSEAL_WORKER" --listen "${address:-127.0.0.1:0}" "${server_settings[@]}" 2>>server.log &
 	server=$!
 	pids+=("$server")
 	until_true is_ready
