@@ -54,6 +54,61 @@ static rc project(struct call_ctx *c, const struct digest *id, const json_t *sta
 	return r;
 }
 
+/* The notes of one request, 64 at the most. */
+struct taken_notes {
+	struct store_note rows[64];
+	size_t count;
+};
+
+static rc take_note(void *ctx, const struct store_note *row)
+{
+	struct taken_notes *t = ctx;
+
+	if (t->count < sizeof(t->rows) / sizeof(t->rows[0]))
+		t->rows[t->count++] = *row;
+	return OK;
+}
+
+/* Remembers each inspected file as the last signed one of its product. */
+static void remember_signed(struct call_ctx *c, const struct digest *request)
+{
+	struct store *store = c->server->store;
+	AUTO(stage1) struct stage1_request stored = {0};
+	struct taken_notes notes = {.count = 0};
+	rc r = store->api->note_list(store, request, take_note, &notes, NULL);
+
+	if (rc_is_ok(r) && notes.count > 0)
+		r = request_stored(c, request, &stored);
+	for (size_t i = 0; rc_is_ok(r) && i < notes.count; i++) {
+		const struct request_item *item = &stored.request.items[notes.rows[i].n];
+		const struct store_last last = {.artifact = item->sha256,
+						.report = notes.rows[i].report,
+						.request = *request};
+
+		r = store->api->last_set(store, &item->product, &last, NULL);
+	}
+	rc_ignore(r, "a comparison less");
+}
+
+static rc take_uses_done(void *ctx, const struct store_request *row)
+{
+	*(uint32_t *)ctx = row->uses_done;
+	return OK;
+}
+
+/* A request that was held is out by whatever looked at it first, and not by a result that passes
+ * here: the store did not know it yet. */
+static bool came_out(struct call_ctx *c, const struct digest *id, const json_t *status)
+{
+	struct store *store = c->server->store;
+	uint32_t before = 1;
+
+	return json_object_get(status, "release") != NULL &&
+	       json_integer_value(json_object_get(status, "uses_done")) > 0 &&
+	       rc_is_ok(store->api->request_get(store, id, take_uses_done, &before, NULL)) &&
+	       before == 0;
+}
+
 static rc take_status(struct call_ctx *c, const struct digest *id, const struct keeper_reply *reply,
 		      json_t **ret, uint64_t *ret_version)
 {
@@ -63,6 +118,8 @@ static rc take_status(struct call_ctx *c, const struct digest *id, const struct 
 	if (!rc_is_ok(keeper_get_status(buf_view(&reply->body), &status)))
 		return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper's status cannot be read");
 	TRY(call_parse(c, status.json, ret));
+	if (came_out(c, id, *ret))
+		remember_signed(c, id);
 	rc_ignore(project(c, id, *ret, &status, &version), "the store is a projection");
 	*ret_version = version.version;
 	return OK;
@@ -183,42 +240,6 @@ rc result_put(struct call_ctx *c, const struct keeper_result *r, struct jcan_out
 	jcan_out_u64(w, r->use);
 	jcan_out_object_end(w);
 	return buf_done(w->buf);
-}
-
-/* The notes of one request, 64 at the most. */
-struct taken_notes {
-	struct store_note rows[64];
-	size_t count;
-};
-
-static rc take_note(void *ctx, const struct store_note *row)
-{
-	struct taken_notes *t = ctx;
-
-	if (t->count < sizeof(t->rows) / sizeof(t->rows[0]))
-		t->rows[t->count++] = *row;
-	return OK;
-}
-
-/* Remembers each inspected file as the last signed one of its product. */
-static void remember_signed(struct call_ctx *c, const struct digest *request)
-{
-	struct store *store = c->server->store;
-	AUTO(stage1) struct stage1_request stored = {0};
-	struct taken_notes notes = {.count = 0};
-	rc r = store->api->note_list(store, request, take_note, &notes, NULL);
-
-	if (rc_is_ok(r) && notes.count > 0)
-		r = request_stored(c, request, &stored);
-	for (size_t i = 0; rc_is_ok(r) && i < notes.count; i++) {
-		const struct request_item *item = &stored.request.items[notes.rows[i].n];
-		const struct store_last last = {.artifact = item->sha256,
-						.report = notes.rows[i].report,
-						.request = *request};
-
-		r = store->api->last_set(store, &item->product, &last, NULL);
-	}
-	rc_ignore(r, "a comparison less");
 }
 
 /* Into c->out, which holds nothing yet or nothing more after a failure. */

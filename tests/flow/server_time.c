@@ -139,6 +139,51 @@ static void released(void **state)
 	fx_request_release(&q);
 }
 
+/* A version of a product, sent and held. */
+static void submit_version(struct fx_request *q, const char *text)
+{
+	fx_request_new(&fx, "nightly", 1, q);
+	q->r.upload = true;
+	fx_ok(name_parse(view_str("thing"), &q->items[0].product));
+	q->items[0].size = strlen(text);
+	q->items[0].sha256 = digest_of(view_str(text));
+	q->items[0].content = hash_of(HASH_SHA256, view_str(text));
+	q->r.release = fx_now(&fx) + 600;
+	fx_request_encode(q);
+	front_upload(&s, "robot", view_str(text));
+	answers(200, front_submit(&s, "/v1/requests", q, true));
+	assert_string_equal(front_text(&s, "status.reason"), "time.release");
+}
+
+/* The next version is compared with one that came out, also if that was seen by a mere look; not
+ * with one that did not. */
+static void released_is_the_last_version(void **state)
+{
+	struct fx_request first, second, third;
+
+	(void)state;
+	submit_version(&first, "version one\n");
+	submit_version(&second, "version two\n");
+	answers(200, front_get(&s, "robot", front_path(&second.id, "/v1/requests/%s")));
+	assert_string_equal(front_text(&s, "reports.0.previous"), "");
+	answers(200, front_act(&s, STATEMENT_CANCELLATION, "robot", &second));
+	fx_clock(&fx, fx.clock + 601);
+	do
+		answers(200, front_get(&s, "robot", front_path(&first.id, "/v1/requests/%s")));
+	while (strcmp(front_text(&s, "status.state"), "done") != 0);
+	submit_version(&third, "version three\n");
+	answers(200, front_get(&s, "robot", front_path(&third.id, "/v1/requests/%s")));
+	{
+		struct digest previous;
+
+		fx_ok(digest_parse(view_str(front_text(&s, "reports.0.previous")), &previous));
+		assert_true(digest_is_equal(&previous, &first.items[0].sha256));
+	}
+	fx_request_release(&first);
+	fx_request_release(&second);
+	fx_request_release(&third);
+}
+
 /* A "no" while it is held. */
 static void never_released(void **state)
 {
@@ -196,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scheduled),
 		cmocka_unit_test(released),
+		cmocka_unit_test(released_is_the_last_version),
 		cmocka_unit_test(never_released),
 		cmocka_unit_test(signed_after_the_hold),
 		cmocka_unit_test(rate_passes_by_itself),
