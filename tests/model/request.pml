@@ -1,11 +1,13 @@
-/* request - the life of one request in the keeper, for spin: open -> committed -> done, and closed from open.
+/* request - the life of one request in the keeper, for spin: open -> committed -> done, and closed from open; with
+ * HOLD it has a release: committed -> held -> done, and closed until its signature is out.
  *
  * Two uses are granted. Person 0 is the requester, who is also a member of the group; 1..3 may approve, and
  * two of them are needed. Everybody acts at any moment; the policy changes once; the clock passes
  * not_before and the deadline; the power fails, and then only the journal is left. Every variable is
  * bounded: one power cut and approvers 1 and 2, with FULL two cuts and all (8.8 million states).
- * BUG=1..4 seeds an error that the assertions must find; BUG=5 asserts that nothing is ever finished, which must
- * fail too, or the model would prove nothing. LIVE adds: a committed request is finished in the end. */
+ * BUG=1..4, and 6 with HOLD, seeds an error that the assertions must find; BUG=5 asserts that nothing is ever
+ * finished, which must fail too, or the model would prove nothing. LIVE adds: a committed request is finished in the
+ * end. HELD is of the model alone: the keeper calls it committed, too. */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -16,12 +18,20 @@
 #define CUTS 1
 #endif
 
-mtype = { NONE, OPEN, COMMITTED, DONE, CLOSED };
+mtype = { NONE, OPEN, COMMITTED, HELD, DONE, CLOSED };
 
 /* In the journal. An approval that is old names a former version of the rule. */
 mtype st = NONE;
 byte spent, done;
 bool ap[4], old[4];
+#ifdef HOLD
+bool out, due; /* out: what is signed may leave; due: the release has come */
+#define may_close (st == OPEN || (!out && (st == COMMITTED || st == HELD)))
+#else
+#define out true
+#define due true
+#define may_close (st == OPEN)
+#endif
 
 /* Lost in a power cut: a job in the signing pool. */
 bool signing;
@@ -48,8 +58,26 @@ inline commit()
 	st = COMMITTED;
 	spent++;
 	commits++;
-	assert(commits <= USES)
+#ifdef HOLD
+	out = out || due;
+#endif
+	assert(commits <= USES && (out || spent == 1))
 }
+
+#ifdef HOLD
+inline give_out()
+{
+	atomic {
+		assert(due && (st == HELD || st == COMMITTED) && spent == 1);
+		out = true;
+		if
+		:: st == HELD && done == USES -> st = DONE
+		:: st == HELD && done < USES -> st = OPEN
+		:: else		/* when it is made */
+		fi
+	}
+}
+#endif
 
 active proctype requester()
 {
@@ -57,7 +85,7 @@ active proctype requester()
 
 	do
 	:: atomic { n < 2 && up -> n++; if :: st == NONE -> st = OPEN; submitted++ :: else fi; assert(submitted == 1) }
-	:: atomic { up && st == OPEN -> st = CLOSED }; break	/* cancel */
+	:: atomic { up && may_close -> st = CLOSED }; break	/* cancel */
 	:: break
 	od
 }
@@ -69,7 +97,7 @@ proctype person(byte i)
 	do
 	:: atomic { n < 2 && up && st == OPEN && !ap[i] -> n++; ap[i] = true; old[i] = false }
 	:: atomic { n < 2 && up && st == OPEN && ap[i] -> n++; ap[i] = false }	/* withdraw */
-	:: atomic { up && st == OPEN && i != 0 -> st = CLOSED }; break		/* deny */
+	:: atomic { up && may_close && i != 0 -> st = CLOSED }; break		/* deny */
 	:: break
 	od
 }
@@ -82,6 +110,9 @@ active proctype policy()
 active proctype clock()
 {
 	early = false;
+#ifdef HOLD
+	due = true;	/* a release is not after the deadline */
+#endif
 	late = true
 }
 
@@ -94,15 +125,27 @@ end:	do
 #else
 	:: atomic { up && READY -> commit() }
 #endif
-	:: atomic { up && st == COMMITTED && !signing -> signing = true }
+	:: atomic { up && spent > done && !signing -> signing = true }
 	:: atomic { up && signing ->
 		signing = false; made++; done++;
-		assert(st == COMMITTED && spent == done && made <= USES);
-		if :: done == USES -> st = DONE :: else -> st = OPEN fi
+		assert((st == COMMITTED || (st == CLOSED && !out)) && spent == done && made <= USES);
+		if
+		:: st == CLOSED
+		:: st != CLOSED && !out -> st = HELD
+		:: st != CLOSED && out && done == USES -> st = DONE
+		:: st != CLOSED && out && done < USES -> st = OPEN
+		fi
 #if BUG == 5
 		; assert(st != DONE)
 #endif
 	   }
+#ifdef HOLD
+#if BUG == 6
+	:: up && due && st == HELD -> give_out()		/* look, then act: two steps */
+#else
+	:: atomic { up && due && (st == HELD || st == COMMITTED) && !out -> give_out() }
+#endif
+#endif
 	od
 }
 
