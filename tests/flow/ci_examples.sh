@@ -2,20 +2,24 @@
 # The examples for CI systems: linted as far as can be without these systems, and the commands of each run with
 # the real programs.
 source "$SRCDIR/tests/lib/world.sh"
+source "$SRCDIR/tests/lib/issuer.sh"
 source "$SRCDIR/tests/lib/ci.sh"
 PATH=$BUILD/prog/agent:$PATH
 ci_documents
 world_keys alice carol dave build-07 ci-release
+issuer_start
 world_start
 world_key
+ci_issuer_keys
 
 lint() { python3 "$SRCDIR/tests/support/ci_lint.py" "$@"; }
 ci=$SRCDIR/examples/ci
 for script in "$ci"/*.sh; do sh -n "$script" && shellcheck -s sh "$script" || die "$script"; done
 yamllint -s -d '{extends: default, rules: {line-length: {max: 140}, truthy: {check-keys: false}}}' "$ci"/*.yml || die "yamllint"
+lint github "$ci/github.yml" github.sh
 lint gitlab "$ci/gitlab-ci.yml" gitlab.sh
 lint jenkins "$ci/Jenkinsfile" jenkins.sh
-for script in gitlab.sh jenkins.sh; do sh -n "$script" && shellcheck -s sh -e SC2154 "$script" || die "$script"; done
+for script in github.sh gitlab.sh jenkins.sh; do sh -n "$script" && shellcheck -s sh -e SC2154 "$script" || die "$script"; done
 # What the linter is there for.
 spoiled() { # SYSTEM FILE EXPRESSION
 	sed -E "$3" "$ci/$2" >spoiled
@@ -25,6 +29,14 @@ spoiled() { # SYSTEM FILE EXPRESSION
 spoiled gitlab gitlab-ci.yml 's/^  script:/  skript:/'
 spoiled gitlab gitlab-ci.yml 's/stage: sign/stage: sing/'
 spoiled gitlab gitlab-ci.yml 's/^  timeout: 3h/  stage: build/'
+spoiled gitlab gitlab-ci.yml 's/^      aud:/      audience:/'
+spoiled github github.yml 's/@11bd71901bbe5b1630ceea73d27597364c9af683/@v4/'
+spoiled github github.yml '/id-token: write/d'
+spoiled github github.yml 's/^permissions: .*/permissions: {contents: write}/'
+spoiled github github.yml '/^    environment: release/d'
+spoiled github github.yml 's/persist-credentials: false/persist-credentials: true/'
+spoiled github github.yml 's/run: make dist/run: make ${{ github.ref_name }}/'
+spoiled github github.yml 's/^    needs:/    need:/'
 spoiled jenkins Jenkinsfile '$d'
 spoiled jenkins Jenkinsfile 's/^( *)steps \{/\1stages {/'
 spoiled jenkins Jenkinsfile "s/label 'greatseal'/label 'greatseal/"
@@ -46,8 +58,18 @@ in_job() {
 	(
 		cd "job-$1"
 		while IFS= read -r line; do export "${line?}"; done <"../$2.env"
-		export GREATSEAL_CONFIG=$PWD/.greatseal/client.json GREATSEAL_AGENT=$work/agent.sock GREATSEAL_SERVICE_KEY=$work/ci-release.pasted
-		export GREATSEAL_MESSAGE="$1 job" CI_PROJECT_DIR=$PWD
+		export GREATSEAL_CONFIG=$PWD/.greatseal/client.json GREATSEAL_MESSAGE="$1 job"
+		case $1 in
+		github)
+			export GREATSEAL_SERVER=https://$address GREATSEAL_PIN=$pin GREATSEAL_OIDC_CA=$work/issuer/cert.pem
+			export ACTIONS_ID_TOKEN_REQUEST_URL="$issuer/token?api-version=2.0" ACTIONS_ID_TOKEN_REQUEST_TOKEN=secret
+			;;
+		gitlab)
+			GREATSEAL_TOKEN=$(cd .. && issuer_token "$(sed -nE 's/^ *aud: ([^ ]*).*/\1/p' "$ci/gitlab-ci.yml")")
+			export GREATSEAL_AGENT=$work/agent.sock GREATSEAL_TOKEN CI_PROJECT_DIR=$PWD
+			;;
+		jenkins) export GREATSEAL_AGENT=$work/agent.sock GREATSEAL_SERVICE_KEY=$work/ci-release.pasted ;;
+		esac
 		[[ -z ${3:-} ]] || export GREATSEAL_TIMEOUT=$3
 		exec sh -e "../$2"
 	)
@@ -59,7 +81,14 @@ approve_all() {
 	[[ $id =~ ^[0-9a-f]{64}$ ]] || return 1
 	as alice approve "$id" --yes >/dev/null && as dave approve "$id" --yes >/dev/null
 }
-for system in gitlab jenkins; do
+declare -A claims=(
+	[github]='{"repository_id":"1234","environment":"release","ref_protected":"true","actor":"octocat"}'
+	[gitlab]='{"project_id":"77","ref_protected":"true","user_login":"tanuki"}' [jenkins]='{}')
+declare -A service=([github]=ci-github [gitlab]=ci-gitlab [jenkins]=ci-release)
+for system in github gitlab jenkins; do
+	host=build-07
+	[[ $system != github ]] || host=
+	issuer_claims "${claims[$system]}"
 	code=0
 	in_job "$system" "$system.sh" 1s >"$system.log" 2>&1 || code=$?
 	((code == 3)) || die "exit $code of $system: $(<"$system.log")"
@@ -74,9 +103,19 @@ for system in gitlab jenkins; do
 		--signature "job-$system/signed/app-1.0.bin.p7s" >/dev/null || die "$system: does not verify"
 	[[ ! -e job-$system/.greatseal ]] || die "$system leaves the key behind"
 	as carol show "$(jq -r '.request' <(as alice inbox --all --json | jq '.requests[0]'))" --json |
-		jq -e '.status | .requester == "ci-release" and .host == "build-07"' >/dev/null || die "who asked"
+		jq -e --arg s "${service[$system]}" --arg h "$host" '.status | .requester == $s and .host == $h' >/dev/null || die "who asked"
 	ok "$system: the job waits with 3, joins when it is run again, and is signed"
 done
+
+# A run of a branch that nothing protects, and of another environment.
+for wrong in '.ref_protected = "false"' '.environment = "test"' '.repository_id = "1235"'; do
+	issuer_claims "$(jq -c "$wrong" <<<"${claims[github]}")"
+	code=0
+	in_job github github.sh 1s >github.log 2>&1 || code=$?
+	((code == 4)) && grep -q 'token.match' github.log || die "exit $code: $(<github.log)"
+	rm -rf job-github
+done
+ok "github: another repository, environment or ref is denied"
 
 # Plain shell, on a machine without agent: host key and service key in files.
 mkdir plain

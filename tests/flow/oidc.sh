@@ -28,7 +28,7 @@ start_keeper() {
 	keeper=$!
 	pids+=("$keeper")
 }
-claims() { echo "$1" >issuer/claims.new && mv issuer/claims.new issuer/claims.json; }
+claims() { issuer_claims "$1"; }
 good='{"repository_id":"1234","ref_protected":"true","actor":"alice-dev"}'
 world_keys alice carol dave build-07
 issuer_start
@@ -133,7 +133,7 @@ refused 2 "token service answers 401" secretless sign --key release dist/two.bin
 [[ $(as alice inbox --all --json | jq '.requests | length') == 1 ]] || die "a refusal made a request"
 
 # The server's side of a call, by hand.
-token() { curl -sf --cacert issuer/cert.pem -H "Authorization: bearer secret" -G --data-urlencode "audience=$1" "$issuer/token" | jq -r .value; }
+token() { issuer_token "$1"; }
 call() { # SERVICE TOKEN ARGS..: prints the status; the answer is in call.json
 	printf 'header = "Authorization: Bearer %s"\nheader = "Greatseal-Service: %s"\n' "$2" "$1" >call.conf
 	curl -sk -K call.conf -o call.json -w '%{http_code}' "${@:3}"

@@ -15,3 +15,6 @@ issuer_start() {
 	until_true test -s issuer/address
 	issuer=$(<issuer/address)
 }
+issuer_claims() { echo "$1" >issuer/claims.new && mv issuer/claims.new issuer/claims.json; }
+# issuer_token AUDIENCE: one, as a CI system would put it into a job's environment.
+issuer_token() { curl -sf --cacert issuer/cert.pem -H "Authorization: bearer secret" -G --data-urlencode "audience=$1" "$issuer/token" | jq -r .value; }

@@ -76,13 +76,17 @@ def github(source):
             known(f"{name}.steps", step, {"name", "id", "uses", "with", "run", "env", "if", "shell"})
             if ("run" in step) == ("uses" in step):
                 fail(f"{name}: a step has either run or uses")
-            if "uses" in step and not re.fullmatch(r"[\w.-]+/[\w./-]+@[\w.-]+", step["uses"]):
-                fail(f"{name}: {step['uses']} names no version")
+            if "uses" in step and not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", step["uses"]):
+                fail(f"{name}: {step['uses']} names no commit; tags move")
+            if step.get("uses", "").startswith("actions/checkout@") and step.get("with", {}).get("persist-credentials") != "false":
+                fail(f"{name}: the checkout leaves its credentials behind")
             if "${{" in step.get("run", ""):
                 fail(f"{name}: an expression inside of run is put into the shell's text; use env")
-        if any("greatseal" in s.get("run", "") for s in job["steps"]):
-            if job.get("permissions", {}).get("id-token") != "write":
-                fail(f"{name}: no permission id-token: write")
+        if any("sign.sh" in s.get("run", "") for s in job["steps"]):
+            if job.get("permissions") != {"contents": "read", "id-token": "write"}:
+                fail(f"{name}: its permissions are not contents: read, id-token: write")
+            if not isinstance(job.get("environment"), str):
+                fail(f"{name}: no environment, so nothing says who may start it")
             commands = [s["run"] for s in job["steps"] if "run" in s]
             env = {**root.get("env", {}), **job.get("env", {})}
     return commands, env
