@@ -55,6 +55,57 @@ static inline struct roster *roster_read(void)
 	return r;
 }
 
+/* The same with jobs: ci asks by tokens of github for one request, ci-other by such of another
+ * issuer, ci-lab by tokens that are not bound; rule release accepts service:* and issuer:github. */
+#define JOBS_OF(issuer, rest)                                                                      \
+	"\"oidc\":{" rest "\"issuer\":\"https://" issuer ".example\",\"match\":[\"project=1\"],"   \
+	"\"name\":\"" issuer "\"}"
+#define JOB_SERVICES                                                                               \
+	"\"services\":[{\"name\":\"ci\"," JOBS_OF(                                                 \
+		"github", "\"bind\":\"audience\",") "},{"                                          \
+						    "\"name\":\"ci-lab\"," JOBS_OF(                \
+							    "lab",                                 \
+							    "\"audience\":\"https://"              \
+							    "seal.example\",") "},{"               \
+									       "\"name\":\"ci-"    \
+									       "other\"," JOBS_OF( \
+										       "other",    \
+										       "\"bind\":" \
+										       "\"audienc" \
+										       "e\",") "}" \
+											       "]" \
+											       ","
+#define JOB_RULE(from, request)                                                                    \
+	"\"from\":[" from "],\"keys\":[\"release-2026\"],\"max_uses\":3,\"name\":\"release\","     \
+	"\"request\":[" request "]"
+#define JOB_RULE_OLD JOB_RULE("\"group:build-farm\"", "\"group:developers\"")
+#define JOB_RULE_NEW                                                                               \
+	JOB_RULE("\"group:build-farm\",\"issuer:github\"", "\"group:developers\",\"service:*\"")
+
+static inline struct roster *roster_with_jobs(void)
+{
+	AUTO(buf) struct buf b;
+	struct roster *r = NULL;
+	struct fault f = {0};
+
+	replaced("roster.json", "\"version\":", JOB_SERVICES "\"version\":", &b);
+	if (!rc_is_ok(roster_parse(buf_view(&b), &r, &f)))
+		fail_msg("%s", f.text);
+	return r;
+}
+
+static inline struct policy *policy_with_jobs(void)
+{
+	AUTO(buf) struct buf b;
+	struct policy *p = NULL;
+	struct fault f = {0};
+
+	replaced("policy.json", JOB_RULE_OLD, JOB_RULE_NEW, &b);
+	if (!rc_is_ok(policy_parse(buf_view(&b), &p, &f)))
+		fail_msg("%s", f.text);
+	return p;
+}
+
 static inline struct policy *policy_read(void)
 {
 	AUTO(buf) struct buf b;

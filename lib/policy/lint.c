@@ -454,6 +454,25 @@ static bool key_takes_format(const struct policy *p, const struct rule *rule, si
 	return false;
 }
 
+/* Of a rule for jobs alone: whether a service that may ask has bound tokens of one of its issuers.
+ */
+static bool has_jobs(const struct roster *r, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->from_count; i++) {
+		if (!rule->from[i].is_issuer)
+			return true;
+		for (size_t k = 0; k < r->service_count; k++) {
+			const struct oidc *o = r->services[k].oidc;
+
+			if (o != NULL && o->bind_audience &&
+			    name_is_equal(&o->name, &rule->from[i].name) &&
+			    matches(rule->request, rule->request_count, &r->services[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void unreachable_rule(struct linter *l, const struct rule *rule)
 {
 	const struct roster *r = l->roster;
@@ -466,6 +485,10 @@ static void unreachable_rule(struct linter *l, const struct rule *rule)
 	if (!found)
 		add(l, at, "rule.unreachable",
 		    "rule %s: no host that it accepts can be of its classes: none enrols",
+		    rule->name.s);
+	if (!has_jobs(r, rule))
+		add(l, at, "rule.unreachable",
+		    "rule %s: nobody whom it lets ask does so by a token of an issuer in from",
 		    rule->name.s);
 	for (size_t i = 0; i < rule->key_count; i++)
 		if (!key_takes_format(l->policy, rule, i))

@@ -178,9 +178,9 @@ static const struct option access_list_options[] = {
 static const struct option yes_option[] = {{"yes", NULL, "sign it", false}, {0}};
 static const struct option explain_options[] = {
 	{"map", "FILE", "what `policy compile` wrote: names the rule's line in its source", false},
-	{"who", "NAME", "what if this person or service asked", false},
+	{"who", "NAME", "what if this person, or service:NAME, asked", false},
 	{"key", "NAME", "for a signature with this key", false},
-	{"from", "HOST", "from this host", false},
+	{"from", "HOST", "from this host; or issuer:NAME, a job by a token for its request", false},
 	{"format", "NAME", "of a file of this format (default cms)", false},
 	{"at", "TIME", "then: 2026-12-04T17:00:00Z, or '2026-12-04 18:00' (default now)", false},
 	{"zone", "ZONE", "whose local time that is (default UTC)", false},

@@ -155,6 +155,12 @@ expect 3 'what would make it pass: greatseal approve' "${what[@]}" carol --at '2
 expect 0 'approved by alice, bob and dave' "${what[@]}" carol --at '2026-11-24 10:00' --approved-by alice,bob,dave
 expect 4 'the roster has no person or service mallory' "${what[@]}" mallory
 expect 4 'the roster has no host laptop' greatseal explain --policy policy.yaml --roster roster.yaml --who carol --key linux-release --from laptop
+job=(greatseal explain --policy policy.yaml --roster roster.yaml --key test --from issuer:github --who)
+expect 0 'a job of github is accepted' "${job[@]}" service:plugins
+expect 4 'the roster has no person or service' "${job[@]}" service:ci
+expect 4 'the roster has no person or service' "${job[@]}" carol
+expect 4 'a job of github is not accepted; rule nightly is for group build-farm' greatseal explain --policy policy.yaml \
+	--roster roster.yaml --key nightly --from issuer:github --who service:plugins
 json 3 '.outcome == "wait" and .rule == "release" and (.checks[] | select(.reason == "approve.quorum") | .remedy != "")' "${what[@]}" carol --at '2026-11-24 10:00'
 # What a test may say, a question may ask.
 cat >demands.yaml <<'YAML'

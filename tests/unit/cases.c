@@ -32,10 +32,9 @@ static rc parse(const char *text, struct cases *ret, struct fault *f)
 }
 
 /* Runs the one case; text is what is said of it, "" if it passes. */
-static void expect(const char *text, const char *said)
+static void expect_of(const struct policy *p, const struct roster *r, const char *text,
+		      const char *said)
 {
-	AUTO(policy) struct policy *p = policy_read();
-	AUTO(roster) struct roster *r = roster_read();
 	AUTO(cases) struct cases c = {0};
 	struct case_result result;
 	struct fault f = {0};
@@ -50,6 +49,14 @@ static void expect(const char *text, const char *said)
 	assert_int_equal(result.passed, said[0] == '\0');
 	if (strstr(result.text, said) == NULL)
 		fail_msg("\"%s\" instead of \"%s\"", result.text, said);
+}
+
+static void expect(const char *text, const char *said)
+{
+	AUTO(policy) struct policy *p = policy_read();
+	AUTO(roster) struct roster *r = roster_read();
+
+	expect_of(p, r, text, said);
 }
 
 #define ALL "    approvals: [alice, bob, dave]\n"
@@ -576,6 +583,39 @@ static void approvals_have_channels(void **state)
 	       "");
 }
 
+#define JOB(by, from) "    request: {key: release-2026, format: pe, by: " by ", from: " from "}\n"
+
+static void jobs_come_from_an_issuer(void **state)
+{
+	AUTO(policy) struct policy *p = policy_with_jobs();
+	AUTO(roster) struct roster *r = roster_with_jobs();
+	static const struct {
+		const char *request;
+		const char *because;
+	} denied[] = {
+		{JOB("\"service:ci-other\"", "\"issuer:other\""), "rule.host"},
+		/* not a job of this issuer */
+		{JOB("\"service:ci\"", "\"issuer:other\""), "who.person"},
+		{JOB("carol", "\"issuer:github\""), "who.person"},
+		/* its tokens are bound to nothing */
+		{JOB("\"service:ci-lab\"", "\"issuer:lab\""), "who.host"},
+	};
+
+	(void)state;
+	expect_of(p, r, HEAD JOB("\"service:ci\"", "\"issuer:github\"") ALL "    expect: allow\n",
+		  "");
+	expect_of(p, r, HEAD JOB("ci", "\"issuer:github\"") "    expect: wait\n", "");
+	expect_of(p, r, HEAD JOB("\"service:ci-lab\"", "build-07") ALL "    expect: allow\n", "");
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
+		char text[600];
+
+		(void)snprintf(text, sizeof(text),
+			       HEAD "%s" ALL "    expect: deny\n    because: %s\n",
+			       denied[i].request, denied[i].because);
+		expect_of(p, r, text, "");
+	}
+}
+
 /* Appends the YAML behind a heading of docs/policy.md. */
 static void documented(const char *heading, struct buf *out)
 {
@@ -651,6 +691,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(approvals_have_channels),
 		cmocka_unit_test(cases_are_decided),
+		cmocka_unit_test(jobs_come_from_an_issuer),
 		cmocka_unit_test(every_member_counts),
 		cmocka_unit_test(every_rule_of_the_key_is_tried),
 		cmocka_unit_test(windows_and_freezes_are_those_of_the_time),

@@ -262,6 +262,42 @@ static void who_and_where_are_checked(void **state)
 	scene_release(&s);
 }
 
+/* Where no host vouches, the issuer of a token for this request does: the keeper has seen to it. */
+static void jobs_come_from_their_issuer(void **state)
+{
+	SCENE;
+	policy_free(s.policy);
+	roster_free(s.roster);
+	s.policy = policy_with_jobs();
+	s.roster = roster_with_jobs();
+	s.facts.approval_count = 0;
+	approve_all(&s);
+	s.request.requester = name_of("ci");
+	s.request.host = (struct name){0};
+	expect(&s, OUTCOME_ALLOW, REASON_NONE, NULL);
+	s.request.requester = name_of("ci-other");
+	expect(&s, OUTCOME_DENY, REASON_RULE_HOST,
+	       "a job of other is not accepted; rule release is for group build-farm and jobs of "
+	       "github");
+	s.request.requester = name_of("ci-lab"); /* whoever holds its token may be anywhere */
+	expect(&s, OUTCOME_DENY, REASON_WHO_HOST,
+	       "without a host, only a service may ask, by a token for this request");
+	s.request.requester = name_of("carol");
+	expect(&s, OUTCOME_DENY, REASON_WHO_HOST, NULL);
+	s.request.requester = name_of("ci-lab");
+	s.request.host = name_of("build-07");
+	expect(&s, OUTCOME_ALLOW, REASON_NONE, NULL);
+	/* on a host, the host counts */
+	s.request.requester = name_of("ci");
+	s.request.host = name_of("laptop");
+	expect(&s, OUTCOME_DENY, REASON_WHO_HOST, "no host laptop");
+	s.request.host = (struct name){0};
+	s.request.key = name_of("nightly");
+	expect(&s, OUTCOME_DENY, REASON_RULE_REQUESTER, NULL);
+	assert_true(has_check(&s.d, REASON_RULE_HOST, OUTCOME_DENY));
+	scene_release(&s);
+}
+
 static void terms_are_checked(void **state)
 {
 	SCENE;
@@ -439,6 +475,7 @@ int main(void)
 		cmocka_unit_test(keys_are_checked),
 		cmocka_unit_test(rules_are_for_their_keys),
 		cmocka_unit_test(who_and_where_are_checked),
+		cmocka_unit_test(jobs_come_from_their_issuer),
 		cmocka_unit_test(terms_are_checked),
 		cmocka_unit_test(time_and_uses_are_checked),
 		cmocka_unit_test(releases_are_waited_for_when_signed),

@@ -378,6 +378,32 @@ static void rules_that_nothing_gets_through(void **state)
 	       "when one of its builders is away");
 }
 
+static void jobs_that_nobody_may_ask_for(void **state)
+{
+	AUTO(findings) struct findings good = {0};
+	AUTO(findings) struct findings people = {0};
+	AUTO(findings) struct findings others = {0};
+	AUTO(findings) struct findings nobody = {0};
+
+	(void)state;
+	look(JOB_RULE_OLD, JOB_RULE("\"issuer:github\"", "\"service:ci\""),
+	     "\"version\":", JOB_SERVICES "\"version\":", &good);
+	assert_int_equal(good.errors, 0);
+	assert_false(has_code(&good, "rule.unreachable"));
+	look(JOB_RULE_OLD, JOB_RULE("\"issuer:github\"", "\"group:developers\""),
+	     "\"version\":", JOB_SERVICES "\"version\":", &people);
+	expect(&people, "rule.unreachable", LINT_RULE, "release",
+	       "rule release: nobody whom it lets ask does so by a token of an issuer in from");
+	look(JOB_RULE_OLD, JOB_RULE("\"issuer:github\"", "\"service:ci-other\""),
+	     "\"version\":", JOB_SERVICES "\"version\":", &others);
+	expect(&others, "rule.unreachable", LINT_RULE, "release", "an issuer in from");
+	/* An issuer whose tokens are bound to nothing is none for from. */
+	look(JOB_RULE_OLD, JOB_RULE("\"issuer:lab\"", "\"service:ci-lab\""),
+	     "\"version\":", JOB_SERVICES "\"version\":", &nobody);
+	expect(&nobody, "policy.refused", LINT_RULE, "release",
+	       "the roster has no such service with this issuer and bind: audience");
+}
+
 /* A field that lint does not know may restrict a rule: it is never said to cover another. */
 static void rules_with_unknown_fields_shadow_nothing(void **state)
 {
@@ -415,6 +441,7 @@ int main(void)
 		cmocka_unit_test(rules_that_never_decide),
 		cmocka_unit_test(a_rule_that_asks_for_more_shadows_nothing),
 		cmocka_unit_test(rules_that_nothing_gets_through),
+		cmocka_unit_test(jobs_that_nobody_may_ask_for),
 		cmocka_unit_test(rules_with_unknown_fields_shadow_nothing),
 	};
 
