@@ -21,7 +21,7 @@ world_documents() {
 	roster 1 ref_protected=true repository_id=1234 >roster.json
 	jq -ncS '{version: 1, admin: {approve: ["1 of security"]}, unlock: {approve: ["1 of security"]},
 		change: {approve: ["1 of security"]}, rules: [{name: "release", keys: ["release"], formats: ["pe", "cms"],
-		request: ["service:*"], from: ["group:farm", "issuer:github"], approve: ["1 of release"]}]}' | tr -d '\n' >policy.json
+		request: ["service:*"], from: ["group:farm", "issuer:github"], approve: ["1 of release"], preapproved: {max_age: 3600}}]}' | tr -d '\n' >policy.json
 }
 start_keeper() {
 	exec_keeper run --socket "$work/k.sock" --jwks-socket "$work/j.sock" --self-sign yes 2>>keeper.log &
@@ -62,6 +62,17 @@ ok "a job without key and host asks, and joins when it is run again"
 job show "$id" --json | jq -e '.status | .requester == "ci" and .host == "" and .reason == "approve.quorum"' >/dev/null || die "show"
 refused 4 who.behind as alice approve "$id" --yes
 ok "who started the job is behind it"
+says() { # CODE WORDS command..
+	local code=0
+	"${@:3}" >says.log 2>&1 || code=$?
+	((code == $1)) && grep -qF "$2" says.log || die "exit $code: ${*:3}: $(<says.log)"
+}
+says 0 'a job of github is accepted' job explain "$id"
+says 3 'a job of github is accepted' as carol explain "$id" --at "$(date -u -d '+1 hour' +%FT%TZ)"
+says 0 'none: a job, by a token for this request' as carol show "$id"
+says 3 'a job of github is accepted' as carol explain --who service:ci --key release --from issuer:github
+says 4 'the roster has no person or service' as carol explain --who service:ci-file --key release --from issuer:github
+ok "explain and show know jobs"
 
 # It waits: by tokens that are got anew, over an issuer that is away for a while.
 env --default-signal=TERM GREATSEAL_CONFIG="$work/job.json" ACTIONS_ID_TOKEN_REQUEST_URL="$issuer/token" ACTIONS_ID_TOKEN_REQUEST_TOKEN=secret \
@@ -103,6 +114,20 @@ rm -r signed
 job fetch "$id" >/dev/null 2>&1 && [[ -s signed/app-1.0.bin.p7s ]] || die "fetch"
 ok "verify, openssl and fetch agree"
 
+echo early >dist/early.bin
+as dave preapprove --key release --yes dist/early.bin >/dev/null 2>early.log || die "$(<early.log)"
+job sign --key release --no-wait dist/early.bin >/dev/null 2>early.log || die "not at once: $(<early.log)"
+[[ -s signed/early.bin.p7s ]] || die "early"
+ok "files that were approved beforehand are signed at once"
+
+# The server's store is lost: it learns from the keeper what there is, by records in place of tokens.
+stop_server
+mv server/greatseald.db lost.db
+rm -f server/greatseald.db-*
+start_server
+job show "$id" --json | jq -e '.status | .requester == "ci" and .state == "done"' >/dev/null || die "after the loss of the store"
+ok "the server's store can be lost"
+
 # Refusals say what is wrong.
 echo two >dist/two.bin
 ask() { job sign --key release --no-wait dist/two.bin "$@"; }
@@ -130,7 +155,7 @@ http() { ACTIONS_ID_TOKEN_REQUEST_URL=${issuer/https/http}/token ACTIONS_ID_TOKE
 refused 2 "not an https:// address" http sign --key release dist/two.bin
 secretless() { ACTIONS_ID_TOKEN_REQUEST_URL=$issuer/token ACTIONS_ID_TOKEN_REQUEST_TOKEN=guess GREATSEAL_CONFIG=$work/job.json greatseal "$@"; }
 refused 2 "token service answers 401" secretless sign --key release dist/two.bin
-[[ $(as alice inbox --all --json | jq '.requests | length') == 1 ]] || die "a refusal made a request"
+[[ $(as alice inbox --all --json | jq '.requests | length') == 2 ]] || die "a refusal made a request"
 
 # The server's side of a call, by hand.
 token() { issuer_token "$1"; }
@@ -140,7 +165,7 @@ call() { # SERVICE TOKEN ARGS..: prints the status; the answer is in call.json
 }
 base=https://$address
 api=$(token https://log.example/api)
-[[ $(call ci "$api" "$base/v1/requests?requester=me") == 200 ]] && jq -e '.requests | length == 1' call.json >/dev/null || die "$(<call.json)"
+[[ $(call ci "$api" "$base/v1/requests?requester=me") == 200 ]] && jq -e '.requests | length == 2' call.json >/dev/null || die "$(<call.json)"
 ask_first() { # STATUS REASON SERVICE TOKEN ARGS..
 	local got
 	got=$(call "${@:3}")
