@@ -73,6 +73,7 @@ void answer_print_status(const struct cli *c, const json_t *status)
 	const char *id = json_text(status, "request");
 	const char *state = json_text(status, "state");
 	const char *outcome = json_text(status, "outcome");
+	const char *host = json_text(status, "host");
 	bool open = strcmp(state, "open") == 0;
 	const json_t *seat;
 	char code[COMPARE_CODE];
@@ -80,10 +81,10 @@ void answer_print_status(const struct cli *c, const json_t *status)
 
 	compare_code(strlen(id) == 64 ? id : "----------------", code);
 	(void)printf("request %s%.16s%s  (%s)\n", cli_bold(c), id, cli_plain(c), code);
-	(void)printf("  %s asks for %" JSON_INTEGER_FORMAT " signature%s with %s, from %s\n",
+	(void)printf("  %s asks for %" JSON_INTEGER_FORMAT " signature%s with %s%s%s\n",
 		     json_text(status, "requester"), json_number(status, "items"),
 		     json_number(status, "items") == 1 ? "" : "s", json_text(status, "key"),
-		     json_text(status, "host"));
+		     host[0] != '\0' ? ", from " : ", as a job", host);
 	if (json_number(status, "uses") > 1)
 		(void)printf("  signed %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
 			     " times\n",
