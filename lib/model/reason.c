@@ -49,11 +49,11 @@ rc reason_parse(struct view id, enum reason *ret)
 bool reason_is_wait(enum reason r)
 {
 	return r == REASON_APPROVE_QUORUM || r == REASON_TIME_NOT_BEFORE || r == REASON_KEY_TOKEN ||
-	       r == REASON_KEY_LOCKED || r == REASON_HOST_LOCKED || r == REASON_KEEPER_BUSY ||
-	       r == REASON_TIME_WINDOW || r == REASON_TIME_FREEZE || r == REASON_LIMIT_RATE ||
-	       r == REASON_EVIDENCE_SCAN || r == REASON_EVIDENCE_PROVENANCE ||
-	       r == REASON_EVIDENCE_REBUILD || r == REASON_CHANGE_DELAY || r == REASON_TIME_HOLD ||
-	       r == REASON_TIME_RELEASE;
+	       r == REASON_KEY_LOCKED || r == REASON_KEY_REVIEW || r == REASON_HOST_LOCKED ||
+	       r == REASON_KEEPER_BUSY || r == REASON_TIME_WINDOW || r == REASON_TIME_FREEZE ||
+	       r == REASON_LIMIT_RATE || r == REASON_EVIDENCE_SCAN ||
+	       r == REASON_EVIDENCE_PROVENANCE || r == REASON_EVIDENCE_REBUILD ||
+	       r == REASON_CHANGE_DELAY || r == REASON_TIME_HOLD || r == REASON_TIME_RELEASE;
 }
 
 rc refuse(struct refusal *ret, enum reason r, const char *fmt, ...)

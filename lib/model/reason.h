@@ -69,6 +69,8 @@
 	X(KEY_FINGERPRINT, "key.fingerprint", "the key has another fingerprint than the request",  \
 	  "make the request anew")                                                                 \
 	X(KEY_LOCKED, "key.locked", "the key is locked", "unlocking needs the unlock quorum")      \
+	X(KEY_REVIEW, "key.review", "a use of the key broke the glass, and its review is overdue", \
+	  "greatseal review, by the people named")                                                 \
 	X(KEY_RETIRED, "key.retired", "the key is retired", "use its successor")                   \
 	X(KEY_NO_CERT, "key.no-certificate", "the key has no certificate that this format needs",  \
 	  "greatseal key import-cert")                                                             \
@@ -142,6 +144,8 @@
 	X(STATE_EXPIRED, "state.expired", "the request has expired", "submit a new request")       \
 	X(STATE_COMMITTED, "state.committed", "too late: the request is being signed",             \
 	  "lock the key if the signature must not be used")                                        \
+	X(STATE_REVIEW, "state.review", "no review of this use is owed",                           \
+	  "greatseal inbox lists the reviews that are")                                            \
 	X(STATE_USES, "state.uses", "every granted use is spent", "submit a new request")          \
 	X(STATE_NO_APPROVAL, "state.no-approval", "there is no approval of this person",           \
 	  "nothing to withdraw")                                                                   \

@@ -295,6 +295,19 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	return OK;
 }
 
+static rc review_read(struct jcan *j, struct policy_case *c)
+{
+	static const char *const words[3] = {"owed", "overdue", "overdue"}; /* two */
+	unsigned i = 0;
+
+	TRY(jcan_key_optional(j, "review", &c->review_owed));
+	if (!c->review_owed)
+		return OK;
+	TRY(choice_read(j, words, &i));
+	c->review_overdue = i > 0;
+	return OK;
+}
+
 static rc granted_read(struct jcan *j, struct policy_case *c)
 {
 	struct view text;
@@ -325,6 +338,7 @@ static rc case_read(struct jcan *j, struct policy_case *c)
 	TRY(case_provenance_read(j, &c->said));
 	TRY(case_rebuilds_read(j, &c->said));
 	TRY(request_read(j, c));
+	TRY(review_read(j, c));
 	TRY(jcan_key_optional(j, "rule", &found));
 	if (found)
 		TRY(field_name_value(j, &c->rule));
@@ -496,6 +510,9 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			      .grants = &grant,
 			      .grant_count = c->granted ? 1 : 0};
 
+	if (c->review_owed)
+		facts.review = (struct review_fact){
+			.due = c->at + (c->review_overdue ? 0 : 1), .request = {{1}}, .use = 1};
 	buf_init_fixed(&name, name_bytes, sizeof(name_bytes));
 	TRY(item_of(c, &name, &item));
 	request.requester = requester_of(c, w->roster);

@@ -5,7 +5,8 @@
  *   "because":REASON?,"expect":"allow"|"wait"|"deny","granted":"*"|NAME?,"name":TEXT,"provenance":[LINE..]?,
  *   "rebuilds":[NAME..]?,"request":{"actor":TEXT?,"by":REQUESTER,"class":CLASS?,"deadline":SECONDS?,"file":TEXT?,
  *   "format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,"no_upload":true?,
- *   "not_before":SECONDS?,"product":NAME?,"reason":TEXT?,"size":BYTES?,"uses":N?},"rule":NAME?,"scans":[LINE..]?,
+ *   "not_before":SECONDS?,"product":NAME?,"reason":TEXT?,"size":BYTES?,"uses":N?},
+ *   "review":"owed"|"overdue"?,"rule":NAME?,"scans":[LINE..]?,
  *   "used":N?}..]}
  * provenance, rebuilds, scans: case_evidence.h. What is not said is not there: a rule that demands
  * it waits. actor: what the job's token says of who is behind it.
@@ -44,6 +45,8 @@ struct policy_case {
 	char actor[ROSTER_TEXT_MAX + 1];
 	bool key_locked;
 	bool key_retired;
+	bool review_owed; /* of an earlier use of the key that broke the glass ... */
+	bool review_overdue;
 	struct name job; /* the issuer of a job that no host vouches for; empty: there is one */
 	struct host_fact host; /* unknown: as the roster demands at least */
 	bool by_service;       /* the requester is a service, whatever else has that name */

@@ -142,7 +142,8 @@ static rc can_be_filled(const struct context *c, const struct quorum_spec *spec,
 }
 
 /* The owners of a service do not approve what it asks for: the others have to suffice. */
-static rc without_owners(const struct context *c, const struct rule *rule, const char *where)
+static rc without_owners(const struct context *c, const struct quorum_spec *spec,
+			 const struct rule *rule, const char *where)
 {
 	for (size_t i = 0; i < c->roster->service_count; i++) {
 		const struct principal *s = &c->roster->services[i];
@@ -154,7 +155,7 @@ static rc without_owners(const struct context *c, const struct rule *rule, const
 		for (size_t k = 0; k < c->roster->people_count; k++)
 			if (roster_is_behind(s, &c->roster->people[k], ""))
 				c->people[k] = NULL;
-		matching_init(&m, &rule->approve);
+		matching_init(&m, spec);
 		open = matching_run(&m, c->people, c->roster->people_count);
 		for (size_t k = 0; k < c->roster->people_count; k++)
 			c->people[k] = &c->roster->people[k];
@@ -206,19 +207,30 @@ static rc artifact_check(const struct context *c, const struct rule *rule)
 	return makers_exist(c, rule, &a.rebuild_of);
 }
 
+/* Seats of a rule: of those who approve, or who review. */
+static rc seats_check(const struct context *c, const struct quorum_spec *spec,
+		      const struct rule *rule, const char *what)
+{
+	char where[NAME_MAX_LEN + 24] = "";
+	struct buf b;
+
+	buf_init_fixed(&b, where, sizeof(where) - 1);
+	buf_printf(&b, "%s%s", what, rule->name.s);
+	TRY(names_exist(c, spec, where));
+	TRY(can_be_filled(c, spec, rule, where));
+	return without_owners(c, spec, rule, where);
+}
+
 static rc rule_check(const struct context *c, const struct rule *rule)
 {
-	char where[NAME_MAX_LEN + 8] = "rule ";
-
-	memcpy(where + 5, rule->name.s, sizeof(rule->name.s));
 	TRY(refs_exist(c, rule, false));
 	TRY(refs_exist(c, rule, true));
 	TRY(artifact_check(c, rule));
 	if (rule->unattended)
 		return OK;
-	TRY(names_exist(c, &rule->approve, where));
-	TRY(can_be_filled(c, &rule->approve, rule, where));
-	return without_owners(c, rule, where);
+	TRY(seats_check(c, &rule->approve, rule, "rule "));
+	return rule->break_glass ? seats_check(c, &rule->review.approve, rule, "review of rule ")
+				 : OK;
 }
 
 static rc owners_check(const struct context *c, const struct key_policy *key)

@@ -133,6 +133,23 @@ static void check_key(const struct eval *c, struct decision *d)
 		check_add(d, REASON_KEY_LOCKED, OUTCOME_ALLOW, "key %s is active", key);
 }
 
+/* Nothing is signed with the key while people owe it a look at what passed a window or freeze. */
+static void check_review(const struct eval *c, struct decision *d)
+{
+	const struct review_fact *r = &c->facts->review;
+	bool overdue = c->facts->now >= r->due;
+	char due[TIME_TEXT] = "?";
+	char hex[DIGEST_HEX];
+
+	if (r->due == 0)
+		return;
+	rc_ignore(time_format(r->due, due), "then the text has a ?");
+	digest_hex(&r->request, hex);
+	check_add(d, REASON_KEY_REVIEW, overdue ? OUTCOME_WAIT : OUTCOME_ALLOW,
+		  "the review of use %u of request %.16s, which broke the glass, %s %s", r->use,
+		  hex, overdue ? "was due" : "is due", due);
+}
+
 static void check_time(const struct eval *c, struct decision *d)
 {
 	char begin[TIME_TEXT] = "?";
@@ -388,6 +405,7 @@ static rc evaluate_rule(const struct eval *c, const struct rule *rule, struct de
 					    &c->facts->key_fingerprint);
 	check_who(c, d);
 	check_key(c, d);
+	check_review(c, d);
 	check_uses_left(c, d);
 	check_requester(c, rule, d);
 	check_host(c, rule, d);

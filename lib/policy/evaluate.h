@@ -49,6 +49,13 @@ struct grant_fact {
 	struct digest statement;
 };
 
+/* The review that is owed for a use of the key that broke the glass, and due first. */
+struct review_fact {
+	unix_time due; /* 0: none is owed */
+	struct digest request;
+	uint32_t use;
+};
+
 struct facts {
 	const struct request *request;
 	struct digest key_fingerprint; /* of the key that now has that name */
@@ -83,6 +90,7 @@ struct facts {
 	bool without_hold;
 	const struct grant_fact *grants;
 	size_t grant_count;
+	struct review_fact review;
 };
 
 #define CHECKS_MAX 32u
@@ -122,8 +130,8 @@ struct decision {
  * break_glass rules. A hold begins when the approvals that count
  * now were first enough to fill the seats. A live grant of a key with owners stands in for
  * rule.request, and if it names the host of the request, for rule.from; for nothing else. Reasons
- * it can give: who.person, who.host, host.class, key.unknown, .fingerprint, .locked (wait),
- * .retired, time.* (.deadline, .clock and .zone deny, the others wait), limit.rate (wait),
+ * it can give: who.person, who.host, host.class, key.unknown, .fingerprint, .locked and .review
+ * (wait), .retired, time.* (.deadline, .clock and .zone deny, the others wait), limit.rate (wait),
  * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired, .synced. Never fails
  * on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX people hold a live approval. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,

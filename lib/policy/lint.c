@@ -238,6 +238,10 @@ static void spares(struct linter *l)
 		if (!p->rules[i].unattended)
 			spare(l, &p->rules[i].approve, &p->rules[i],
 			      (struct spot){LINT_RULE, p->rules[i].name.s});
+	for (size_t i = 0; i < p->rule_count; i++)
+		if (p->rules[i].break_glass)
+			spare(l, &p->rules[i].review.approve, &p->rules[i],
+			      (struct spot){LINT_RULE, p->rules[i].name.s});
 }
 
 /* ---- Rules that never decide anything -------------------------------------------------------*/
@@ -539,6 +543,7 @@ static bool people_named(const struct policy *p, bool is_group, const struct nam
 			return true;
 	for (size_t i = 0; i < p->rule_count; i++)
 		if (spec_names(&p->rules[i].approve, !is_group, n) ||
+		    spec_names(&p->rules[i].review.approve, !is_group, n) ||
 		    refs_name(p->rules[i].request, p->rules[i].request_count, is_group, n))
 			return true;
 	for (size_t i = 0; i < p->tier_count; i++)

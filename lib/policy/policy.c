@@ -16,6 +16,7 @@ void policy_free(struct policy *p)
 		free(p->rules[i].from);
 		free(p->rules[i].formats);
 		free(p->rules[i].approve.seats);
+		free(p->rules[i].review.approve.seats);
 		free(p->rules[i].windows);
 	}
 	for (size_t i = 0; i < p->key_count; i++) {

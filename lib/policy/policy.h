@@ -10,7 +10,7 @@
  *    "classes":[CLASS..]?,"formats":[TEXT..],"from":[NAME..],"hold":SECONDS?,"keys":[NAME..],
  *    "max_deadline":SECONDS?,"max_uses":N?,
  *    "mode":"observe"?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"reason":"required"?,
- *    "request":[TEXT..],"synced":"false"?,"ticket":GLOB?,
+ *    "request":[TEXT..],"review":{"approve":[SEAT..],"within":SECONDS}?,"synced":"false"?,"ticket":GLOB?,
  *    "unattended":true?,"upload":"required"|"optional"?,"windows":[NAME..]?}..],
  *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"classes":[CLASS..]?,"hold":SECONDS?,
  *    "max_deadline":SECONDS?,"max_uses":N?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"synced":"false"?,"upload":"required"?}..]?,
@@ -27,8 +27,8 @@
  * shorter than approval_lifetime and max_deadline; a seat for "@alice" has N 1. LOCAL is
  * "2026-12-18 00:00", CALENDAR as in calendar.h, ZONE as in zone.h, RATE "40 per 1h" or "40 per 1h
  * per requester" (s, m, h, d), GLOB of printable ASCII with * and ?. break_glass demands approve
- * and ticket, and implies reason. A tier's fields are floors: what is left out demands nothing.
- * docs/policy.md explains all of it with examples. */
+ * ticket and review, and implies reason; without it there is no review. A tier's fields are floors:
+ * what is left out demands nothing. docs/policy.md explains all of it with examples. */
 #ifndef GS_POLICY_POLICY_H
 #define GS_POLICY_POLICY_H
 
@@ -142,6 +142,13 @@ struct key_policy {
 	struct digest digest;
 };
 
+/* Who signs a review of a use that broke the glass, and how soon (review.h). */
+struct review_spec {
+	struct quorum_spec approve; /* none: no review is owed */
+	uint64_t within;	    /* seconds from the use */
+	struct view json;	    /* {"approve":[..],"within":N}, in the document */
+};
+
 struct rule {
 	struct name name;
 	struct name *keys;
@@ -166,6 +173,7 @@ struct rule {
 	bool has_preapproved;	      /* approvals may come before the request ... */
 	uint64_t preapproved_max_age; /* ... so many seconds, at most */
 	bool break_glass;	      /* passes windows and freezes, nothing else */
+	struct review_spec review;    /* of a use that did; every such rule has one */
 	bool observe;		      /* evaluated and reported, permits nothing */
 	bool reason_required;
 	struct glob ticket; /* that a word of the request's reason must match */
@@ -216,9 +224,10 @@ struct policy {
 /* Reads a document; *ret keeps its own copy. Form as jcan.h; RC_DUPLICATE a rule name, or an entry
  * of a list; RC_LIMIT over the maxima above or DOCUMENT_BYTES_MAX; RC_RANGE an empty list, a number
  * outside its range, more than one of a person, a rule with both or neither of approve and
- * unattended, hold without approve or longer than what it waits for, break_glass without approve
- * and ticket, a freeze that ends before it begins, a window that never opens; RC_SYNTAX an entry or
- * name of another form; RC_NOTFOUND a tier or window that is named and not there; RC_NOMEM. */
+ * unattended, hold without approve or longer than what it waits for, break_glass without
+ * approve, ticket and review, a review without break_glass, a freeze that ends before it begins, a
+ * window that never opens; RC_SYNTAX an entry or name of another form; RC_NOTFOUND a tier or window
+ * that is named and not there; RC_NOMEM. */
 MUST rc policy_parse(struct view document, struct policy **ret, struct fault *f);
 void policy_free(struct policy *p);
 static inline void policy_autorelease(struct policy **p)
@@ -278,6 +287,7 @@ MUST rc policy_check_zones(const struct policy *p, const struct zone_source *zon
  * defines it, zeros if the roster has none, the SHA-256 of all services' digests for "service:*";
  * the same for each machine whose word artifact asks for: of provenance.by, rebuild.of and scan.by,
  * so that a builder's new key voids what was approved on the word of the old one; then the SHA-256
+ * the same for each entry of review.approve; then the SHA-256
  * of the canonical bytes of each window that the rule names, of what the policy says about this
  * key, of the key's tier, and of each freeze that matches the key, in the document's order, as far
  * as there are such. */

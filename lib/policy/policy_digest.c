@@ -82,28 +82,35 @@ static size_t maker_parts(const struct rule *rule, const struct roster *r, struc
 	return n;
 }
 
+static size_t seat_parts(const struct quorum_spec *seats, const struct roster *r, struct view *out)
+{
+	for (size_t i = 0; i < seats->count; i++) {
+		const struct seat *s = &seats->seats[i];
+
+		out[i] = s->is_person ? principal_part(roster_person(r, &s->who))
+				      : group_part(r, false, &s->who);
+	}
+	return seats->count;
+}
+
 struct digest policy_rule_digest(const struct policy *p, const struct rule *rule,
 				 const struct roster *r, const struct name *key,
 				 const struct digest *key_fingerprint)
 {
-	struct view parts[3 + POLICY_SEATS_MAX + 3 * POLICY_LIST_MAX + 2 + POLICY_FREEZES_MAX +
+	struct view parts[3 + 2 * POLICY_SEATS_MAX + 3 * POLICY_LIST_MAX + 2 + POLICY_FREEZES_MAX +
 			  3 * ARTIFACT_LIST_MAX];
 	size_t n = 0;
 
 	parts[n++] = view_str("greatseal-rule-v1\n");
 	parts[n++] = digest_view(&rule->json_digest);
 	parts[n++] = digest_view(key_fingerprint);
-	for (size_t i = 0; i < rule->approve.count; i++) {
-		const struct seat *s = &rule->approve.seats[i];
-
-		parts[n++] = s->is_person ? principal_part(roster_person(r, &s->who))
-					  : group_part(r, false, &s->who);
-	}
+	n += seat_parts(&rule->approve, r, parts + n);
 	for (size_t i = 0; i < rule->request_count; i++)
 		parts[n++] = ref_part(r, false, &rule->request[i]);
 	for (size_t i = 0; i < rule->from_count; i++)
 		parts[n++] = ref_part(r, true, &rule->from[i]);
 	n += maker_parts(rule, r, parts + n);
+	n += seat_parts(&rule->review.approve, r, parts + n);
 	n += related_parts(p, rule, key, parts + n);
 	return digest_of_parts(parts, n);
 }

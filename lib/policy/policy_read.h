@@ -50,6 +50,8 @@ MUST rc seats_field(struct jcan *j, struct quorum_spec *ret);
 MUST rc artifact_field(struct jcan *j, struct view *ret);
 /* "preapproved":{"max_age":SECONDS} of at least so many. */
 MUST rc preapproved_field(struct jcan *j, uint64_t least, bool *ret_has, uint64_t *ret);
+/* review.c: "review":{"approve":[SEAT..],"within":SECONDS} if it is there. */
+MUST rc review_field(struct jcan *j, struct review_spec *ret);
 /* "classes":[CLASS..] as a set of 1u << enum host_class; 0 if it is left out. */
 MUST rc classes_field(struct jcan *j, unsigned *ret);
 /* The same under another name. */

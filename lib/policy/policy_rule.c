@@ -15,6 +15,11 @@ static rc attended_check(const struct jcan *j, const struct rule *r)
 		return fault_set(j->fault, RC_RANGE, j->at, "both break_glass and unattended");
 	if (r->break_glass && r->ticket.s[0] == '\0')
 		return fault_set(j->fault, RC_RANGE, j->at, "break_glass without ticket");
+	/* What people let pass in a hurry, people look at afterwards. */
+	if (r->break_glass != (r->review.approve.count > 0))
+		return fault_set(j->fault, RC_RANGE, j->at,
+				 r->break_glass ? "break_glass without review"
+						: "review without break_glass");
 	if (r->hold > 0 && r->unattended)
 		return fault_set(j->fault, RC_RANGE, j->at, "both hold and unattended");
 	if (r->hold > 0 && (r->hold >= r->approval_lifetime || r->hold >= r->max_deadline))
@@ -111,6 +116,7 @@ static rc rule_read(struct jcan *j, void *row)
 	TRY(word_field(j, "reason", "required", &r->reason_required));
 	r->reason_required |= r->break_glass;
 	TRY(list_field(j, "request", &list_refs, (void **)&r->request, &r->request_count));
+	TRY(review_field(j, &r->review));
 	TRY(word_field(j, "synced", "false", &r->unsynced));
 	TRY(ticket_read(j, r));
 	TRY(flag_field(j, "unattended", &r->unattended));

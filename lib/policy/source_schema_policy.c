@@ -106,6 +106,18 @@ static const struct source_field preapproved_fields[] = {
 };
 static OBJECT(preapproved, "preapproved");
 
+static const struct source_field review_fields[] = {
+	LIST_ROW("approve", word_seat, POLICY_SEATS_MAX,
+		 "the seats, each filled by a person of its own"),
+	{.name = "within",
+	 .type = SOURCE_SECONDS,
+	 .required = true,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "how soon after the use; then the key waits for it"},
+};
+static OBJECT(review, "a review");
+
 static const struct source_field rule_fields[] = {
 	NAME_ROW("shown to people"),
 	LIST_ROW("keys", word_name, POLICY_LIST_MAX, "the signing keys it is for"),
@@ -168,7 +180,8 @@ static const struct source_field rule_fields[] = {
 	 .help = "a pattern that a word of the request's reason matches, like INC-*"},
 	{.name = "break_glass",
 	 .type = SOURCE_FLAG,
-	 .help = "true: passes windows and freezes; needs approve and ticket"},
+	 .help = "true: passes windows and freezes; needs approve, ticket and review"},
+	MAP_ROW("review", review, "who signs a review of each use that broke the glass"),
 	{.name = "synced",
 	 .type = SOURCE_TEXT,
 	 .word = &word_synced,

@@ -462,6 +462,10 @@ static const char *const expect_values[] = {"allow", "wait", "deny", NULL};
 const struct source_word word_expect = {
 	.what = "`allow`, `wait` or `deny`", .put = put_any, .values = expect_values};
 
+static const char *const review_values[] = {"owed", "overdue", NULL};
+const struct source_word word_review = {
+	.what = "`owed` or `overdue`", .put = put_any, .values = review_values};
+
 static const char *const state_values[] = {"active", "locked", "retired", NULL};
 const struct source_word word_state = {
 	.what = "`active`, `locked` or `retired`", .put = put_any, .values = state_values};

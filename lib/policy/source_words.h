@@ -26,6 +26,7 @@ extern const struct source_word word_required;
 extern const struct source_word word_mode;
 extern const struct source_word word_upload;
 extern const struct source_word word_expect;
+extern const struct source_word word_review;
 extern const struct source_word word_state;
 extern const struct source_word word_reason;
 extern const struct source_word word_approval;

@@ -462,7 +462,8 @@ static void a_freeze_holds_it(void **state)
 #define GLASS                                                                                      \
 	",{\"approve\":[\"2 of security\"],\"break_glass\":true,\"formats\":[\"cms\"],\"from\":"   \
 	"[\"group:builders\"],\"keys\":[\"release\"],\"name\":\"glass\",\"request\":"              \
-	"[\"group:developers\"],\"ticket\":\"INC-*\",\"upload\":\"optional\"}"
+	"[\"group:developers\"],\"review\":{\"approve\":[\"1 of admins\"],\"within\":86400},"      \
+	"\"ticket\":\"INC-*\",\"upload\":\"optional\"}"
 
 /* A use that passed the freeze is not held by it; by its own time it is. */
 static void broken_glass_passes_the_freeze(void **state)

@@ -231,7 +231,8 @@ static void changed_windows_void_approvals(void **state)
 #define GLASS                                                                                      \
 	",{\"approve\":[\"2 of security\"],\"break_glass\":true,\"formats\":[\"cms\"],\"from\":"   \
 	"[\"group:builders\"],\"keys\":[\"release\"],\"name\":\"glass\",\"request\":"              \
-	"[\"group:developers\"],\"ticket\":\"INC-*\",\"upload\":\"optional\"}"
+	"[\"group:developers\"],\"review\":{\"approve\":[\"1 of admins\"],\"within\":86400},"      \
+	"\"ticket\":\"INC-*\",\"upload\":\"optional\"}"
 
 static void frozen_until_the_end(void **state)
 {

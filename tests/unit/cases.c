@@ -199,7 +199,8 @@ static void windows_and_freezes_are_those_of_the_time(void **state)
 {
 	static const struct zone_source zones = {.read = zone_read};
 	static const char plain[] = TIMED("");
-	static const char glass[] = TIMED(", ticket: INC-*, break_glass: true");
+	static const char glass[] = TIMED(", ticket: INC-*, break_glass: true, "
+					  "review: {approve: [1 of security], within: 1d}");
 	static const char trial[] = TIMED(", mode: observe");
 
 	(void)state;
@@ -220,6 +221,11 @@ static void windows_and_freezes_are_those_of_the_time(void **state)
 			"rule.format"));
 	decide_at(glass, &zones, "2026-12-19T22:00:00Z",
 		  REQUEST_WITH("reason: it burns INC-7") ALLOWED);
+	decide_at(glass, &zones, "2026-12-19T22:00:00Z",
+		  REQUEST_WITH("reason: it burns INC-7") "    review: owed\n" ALLOWED);
+	decide_at(
+		glass, &zones, "2026-12-19T22:00:00Z",
+		REQUEST_WITH("reason: it burns INC-7") "    review: overdue\n" WAITS("key.review"));
 	decide_at(glass, &zones, "2026-12-19T22:00:00Z",
 		  REQUEST_WITH("reason: it burns") DENIED("rule.ticket"));
 	decide_at(trial, &zones, "2026-01-05T10:00:00Z", REQUEST DENIED("rule.observe"));

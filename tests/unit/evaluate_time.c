@@ -62,7 +62,8 @@ static unix_time at(const char *text)
 	"{\"approval_lifetime\":100,\"approve\":[\"2 of release-managers\"],\"break_glass\":true," \
 	"\"formats\":[\"cms\"],\"from\":[\"group:build-farm\"],\"keys\":[\"release\"],"            \
 	"\"max_deadline\":900000,\"name\":\"glass\",\"request\":[\"group:developers\"],"           \
-	"\"ticket\":\"INC-*\",\"windows\":[\"hours\"]}"
+	"\"review\":{\"approve\":[\"1 of "                                                         \
+	"security\"],\"within\":86400},\"ticket\":\"INC-*\",\"windows\":[\"hours\"]}"
 #define TRIAL                                                                                      \
 	"{\"formats\":[\"cms\"],\"from\":[\"build-07\"],\"keys\":[\"trial\"],\"mode\":"            \
 	"\"observe\","                                                                             \
@@ -171,6 +172,13 @@ static void documents_are_strict(void **state)
 		{RC_UNKNOWN, "\"upload\":\"required\"", "\"upload\":\"optional\"", "tier 0"},
 		{RC_RANGE, "\"max_uses\":2", "\"max_uses\":0", "max_uses is 0"},
 		{RC_RANGE, ",\"ticket\":\"INC-*\"", "", "break_glass without ticket"},
+		{RC_RANGE, "\"review\":{\"approve\":[\"1 of security\"],\"within\":86400},", "",
+		 "break_glass without review"},
+		{RC_RANGE, "\"break_glass\":true,", "", "review without break_glass"},
+		{RC_RANGE, "\"within\":86400", "\"within\":0", "review"},
+		{RC_RANGE, "{\"approve\":[\"1 of security\"],\"within\":86400}",
+		 "{\"within\":86400}", "review without approve"},
+		{RC_SYNTAX, ",\"within\":86400", "", "review"},
 		{RC_SYNTAX, "\"ticket\":\"INC-*\"", "\"ticket\":\"INC *\"", "no pattern"},
 		{RC_NONCANON, "\"break_glass\":true", "\"break_glass\":false", "left out"},
 		{RC_UNKNOWN, "\"mode\":\"observe\"", "\"mode\":\"enforce\"", "observe"},

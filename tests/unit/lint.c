@@ -292,7 +292,8 @@ static void rules_that_never_decide(void **state)
 		{RULE("\"approve\":[\"2 of release-managers\",\"1 of "
 		      "security\"],\"break_glass\":true,"
 		      "\"formats\":[\"pe\"]" TAIL
-		      "\"name\":\"late\",\"request\":[\"carol\"],\"ticket\":\"A-*\""),
+		      "\"name\":\"late\",\"request\":[\"carol\"],\"review\":{\"approve\":[\"1 of "
+		      "security\"],\"within\":60},\"ticket\":\"A-*\""),
 		 false},
 	};
 

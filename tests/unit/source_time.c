@@ -51,6 +51,9 @@ static const char text[] = "version: 7\n"
 			   "    reason: required\n"
 			   "    ticket: \"INC-*\"\n"
 			   "    break_glass: true\n"
+			   "    review:\n"
+			   "      approve: [1 of security]\n"
+			   "      within: 24h\n"
 			   "    mode: observe\n";
 
 static const char json[] =
@@ -61,7 +64,8 @@ static const char json[] =
 	"per requester\"],\"tier\":\"production\"}],"
 	"\"rules\":[{\"approve\":[\"2 of security\"],\"break_glass\":true,\"formats\":[\"pe\"],"
 	"\"from\":[\"build-07\"],\"keys\":[\"release\"],\"mode\":\"observe\",\"name\":\"release\","
-	"\"reason\":\"required\",\"request\":[\"carol\"],\"ticket\":\"INC-*\",\"windows\":["
+	"\"reason\":\"required\",\"request\":[\"carol\"],\"review\":{\"approve\":[\"1 of "
+	"security\"],\"within\":86400},\"ticket\":\"INC-*\",\"windows\":["
 	"\"hours\"]}],"
 	"\"tiers\":[{\"approval_lifetime\":259200,\"approve\":[\"1 of security\"],\"max_deadline\":"
 	"1209600,\"max_uses\":3,\"name\":\"production\",\"upload\":\"required\"}],"
@@ -170,7 +174,9 @@ static void every_form_is_checked(void **state)
 		{"reason: required", "reason: wanted", RC_UNKNOWN, "40:13: expected `required`"},
 		{"break_glass: true", "break_glass: yes", RC_UNKNOWN,
 		 "42:18: expected `true` or `false`"},
-		{"mode: observe", "mode: trial", RC_UNKNOWN, "43:11: expected `observe`"},
+		{"      within: 24h\n", "", RC_NOTFOUND, "44:7: a review has no `within`"},
+		{"within: 24h", "within: soon", RC_RANGE, "45:15: expected"},
+		{"mode: observe", "mode: trial", RC_UNKNOWN, "46:11: expected `observe`"},
 		{"keys:\n  - name: release\n", "keys:\n  - name: release\n  - name: release\n",
 		 RC_DUPLICATE, "29:11: a key `release` is in `keys` twice"},
 	};
