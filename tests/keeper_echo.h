@@ -41,6 +41,8 @@ MUST static inline rc keeper_echo(const struct keeper_header *h, struct view bod
 		ECHO(struct digest, keeper_get_digest, keeper_put_digest(out, c, h->type, &m))
 	case KEEPER_EVIDENCE:
 		ECHO(struct keeper_evidence, keeper_get_evidence, keeper_put_evidence(out, c, &m))
+	case KEEPER_REVIEWS:
+		ECHO(struct keeper_reviews, keeper_get_reviews, keeper_put_reviews(out, c, &m))
 	case KEEPER_GRANTS:
 		ECHO(struct keeper_grants, keeper_get_grants, keeper_put_grants(out, c, &m))
 	case KEEPER_CHANGE:

@@ -11,6 +11,7 @@
 #include "lib/model/objection.h"
 #include "lib/model/preapproval.h"
 #include "lib/model/request.h"
+#include "lib/model/review.h"
 
 /* Each: the parser's rc, else the encoder's; out then holds what was written. */
 MUST static inline rc request_echo(struct view bytes, struct buf *out, struct fault *f)
@@ -37,9 +38,14 @@ MUST static inline rc request_echo(struct view bytes, struct buf *out, struct fa
 
 MUST static inline rc act_echo(struct view bytes, struct buf *out, struct fault *f)
 {
+	struct review v;
 	struct act a;
-	rc r = RC(RC_UNKNOWN);
+	rc r = review_parse(bytes, &v, f);
 
+	if (rc_is_ok(r))
+		return review_encode(&v, out, f);
+	if (r.code != RC_MISMATCH)
+		return r;
 	for (int k = STATEMENT_APPROVAL; k <= STATEMENT_CANCELLATION; k++) {
 		r = act_parse((enum statement_kind)k, bytes, &a, f);
 		if (rc_is_ok(r))

@@ -86,6 +86,12 @@ static const struct form forms[] = {
 			       FIELD("kind", KIND, kind), FIELD("signature", DIGEST, signature),
 			       FIELD("statement", DIGEST, statement), FIELD("time", TIME, time),
 			       FIELD("uses", NUMBER, uses)}},
+	[LEAF_REVIEW] = {"review",
+			 {FIELD("authorize", INDEX, authorize), FIELD("complete", FLAG, complete),
+			  FIELD("kind", KIND, kind), FIELD("request", DIGEST, request),
+			  FIELD("signature", DIGEST, signature),
+			  FIELD("statement", DIGEST, statement), FIELD("time", TIME, time),
+			  FIELD("use", NUMBER, use), FIELD("verdict", ACTION, action)}},
 };
 _Static_assert(sizeof(forms) / sizeof(forms[0]) == LEAF__COUNT, "one form for each kind");
 

@@ -18,6 +18,9 @@
  * {"authorize":INDEX,"count":N,"key":FINGERPRINT,"kind","request":ID,"signatures":ROOT,
  *             "time","use":N}
  *  admin     {"action":TEXT,"kind","object":HEX,"signatures":[HEX..],"statement":HEX,"time"}
+ *  review    {"authorize":INDEX,"complete":true?,"kind","request":ID,"signature":HEX,
+ *             "statement":HEX,"time","use":N,"verdict":TEXT}
+ *            of a use that broke the glass; complete: no other review of it is owed any more
  *  log       {"event":TEXT,"kind","note":HEX?,"time"}     start, recovery, clock, refused; no note:
  * zeros. ROOT of evidence: RFC 9162 tree over the digests of the statements that counted,
  * ascending, each once. ROOT of items: RFC 9162 tree whose leaf i is the 32-byte artifact digest
@@ -48,6 +51,7 @@ enum leaf_kind {
 	LEAF_LOG,
 	LEAF_EVIDENCE,
 	LEAF_PREAPPROVAL,
+	LEAF_REVIEW,
 	LEAF__COUNT
 };
 
@@ -69,12 +73,13 @@ struct leaf {
 	struct digest rule;
 	struct digest object; /* admin: document digest or key fingerprint; log: note */
 	bool break_glass;     /* authorize */
-	uint64_t authorize;   /* issue: index of the authorize leaf */
+	bool complete;	      /* review */
+	uint64_t authorize;   /* issue, review: index of the authorize leaf */
 	uint64_t count;
 	uint64_t use;
 	uint64_t uses;	 /* preapproval */
-	char action[32]; /* admin: "policy", "roster", "key.create".. ; log: event; evidence: kind
-			  */
+	char action[32]; /* admin: "policy", "roster", "key.create".. ; log: event; evidence: kind;
+			    review: verdict */
 	struct digest approvals[LEAF_APPROVALS_MAX]; /* authorize: statements; admin: signatures */
 	size_t approval_count;
 };

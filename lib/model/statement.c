@@ -37,6 +37,7 @@ static const struct statement_info infos[] = {
 	[STATEMENT_ENROLMENT] = INFO("enrolment", ENROLMENT_BYTES_MAX),
 	[STATEMENT_RECOVERY] = INFO("recovery", DOCUMENT_BYTES_MAX),
 	[STATEMENT_OBJECTION] = INFO("objection", OBJECTION_BYTES_MAX),
+	[STATEMENT_REVIEW] = INFO("review", REVIEW_BYTES_MAX),
 	[STATEMENT_ACCESS] = INFO("access", ACCESS_BYTES_MAX),
 };
 _Static_assert(sizeof(infos) / sizeof(infos[0]) == STATEMENT__COUNT, "one row for each kind");

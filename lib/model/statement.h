@@ -31,6 +31,7 @@ enum statement_kind {
 	STATEMENT_ACCESS,    /* grants of a role for a while, and their end (access.h) */
 	STATEMENT_RECOVERY,  /* the next roster, signed by recovery keys of the policy */
 	STATEMENT_OBJECTION, /* to a policy or roster that is accepted and not in force yet */
+	STATEMENT_REVIEW,    /* of a use that broke the glass, by one person (review.h) */
 	STATEMENT__COUNT
 };
 
@@ -44,6 +45,7 @@ enum statement_kind {
 #define CALL_BYTES_MAX 16384u
 #define HOSTADMIN_BYTES_MAX 12288u
 #define ENROLMENT_BYTES_MAX 2048u
+#define REVIEW_BYTES_MAX 12288u
 #define OBJECTION_BYTES_MAX 12288u
 #define ACCESS_BYTES_MAX 12288u
 #define EVIDENCE_BYTES_MAX (512u << 10)	   /* 256 names, all escaped as \u00XX */

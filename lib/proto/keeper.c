@@ -40,6 +40,7 @@ static const struct gate requests[] = {
 	[KEEPER_JWKS] = {"jwks", 4 + KEEPER_STRING_MAX + 4 + KEEPER_JWKS_MAX},
 	[KEEPER_PENDING] = {"pending", 4 + KEEPER_STRING_MAX},
 	[KEEPER_GRANTS] = {"grants", 2 * (4 + KEEPER_STRING_MAX) + 8},
+	[KEEPER_REVIEWS] = {"reviews", DIGEST_SIZE + 8},
 	[KEEPER_CHALLENGE] = {"challenge", 4 + NAME_MAX_LEN + DIGEST_SIZE +
 						   2 * (4 + 2 + TPM_PUBLIC_MAX) + 4 +
 						   EK_CERTIFICATE_MAX},
@@ -128,7 +129,8 @@ static const uint8_t kind_codes[] = {
 	[STATEMENT_CALL] = 0, /* never sent */
 	[STATEMENT_SCAN] = 10,	      [STATEMENT_REBUILD] = 11,	  [STATEMENT_PROVENANCE] = 12,
 	[STATEMENT_PREAPPROVAL] = 13, [STATEMENT_HOSTADMIN] = 15, [STATEMENT_ENROLMENT] = 16,
-	[STATEMENT_ACCESS] = 18,      [STATEMENT_RECOVERY] = 19,  [STATEMENT_OBJECTION] = 20,
+	[STATEMENT_REVIEW] = 17,      [STATEMENT_ACCESS] = 18,	  [STATEMENT_RECOVERY] = 19,
+	[STATEMENT_OBJECTION] = 20,
 };
 _Static_assert(COUNT(kind_codes) == STATEMENT__COUNT, "one code for each kind");
 
@@ -193,7 +195,7 @@ static bool is_act(enum statement_kind kind)
 	uint8_t code = (unsigned)kind < STATEMENT__COUNT ? kind_codes[kind] : 0;
 
 	return (code >= ACT_FIRST && code <= ACT_LAST) ||
-	       (code >= EVIDENCE_FIRST && code <= EVIDENCE_LAST);
+	       (code >= EVIDENCE_FIRST && code <= EVIDENCE_LAST) || kind == STATEMENT_REVIEW;
 }
 
 static rc get_flag(struct view *v, bool *ret)
@@ -376,7 +378,7 @@ void keeper_put_act(struct buf *out, uint64_t correlation, const struct keeper_a
 
 	if (!is_act(m->kind))
 		buf_fail(out, RC_RANGE);
-	put_kind(out, m->kind, ACT_FIRST, EVIDENCE_LAST);
+	put_kind(out, m->kind, ACT_FIRST, KIND_LAST);
 	buf_put_u8(out, m->sign);
 	put_statement(out, m->kind, m->statement);
 	put_string(out, m->sig, KEEPER_SIG_MAX);
@@ -387,7 +389,7 @@ rc keeper_get_act(struct view body, struct keeper_act *ret)
 {
 	struct keeper_act m;
 
-	TRY(get_kind(&body, ACT_FIRST, EVIDENCE_LAST, &m.kind));
+	TRY(get_kind(&body, ACT_FIRST, KIND_LAST, &m.kind));
 	if (!is_act(m.kind))
 		return RC(RC_RANGE);
 	TRY(get_flag(&body, &m.sign));

@@ -58,6 +58,7 @@ enum keeper_type {
 	KEEPER_GRANTS = 21,  /* struct keeper_grants -> R_JSON */
 	KEEPER_PENDING = 24, /* {string "policy", "roster" or empty} -> R_JSON: what is accepted and
 				not in force yet */
+	KEEPER_REVIEWS = 26, /* struct keeper_reviews -> R_JSON */
 	KEEPER_CHALLENGE = 23, /* struct keeper_challenge -> R_JSON; nothing is stored */
 	KEEPER_CALLER = 25,    /* struct keeper_caller (keeper_caller.h) -> R_JSON; nothing is
 				  stored or spent */
@@ -100,7 +101,7 @@ struct keeper_submit {
 };
 
 struct keeper_act {
-	enum statement_kind kind; /* APPROVAL..CANCELLATION, SCAN..PREAPPROVAL */
+	enum statement_kind kind; /* APPROVAL..CANCELLATION, SCAN..PREAPPROVAL, REVIEW */
 	struct view statement;
 	struct view sig; /* empty for PROVENANCE */
 	bool sign;
@@ -116,6 +117,12 @@ struct keeper_commit {
 struct keeper_evidence {
 	struct digest artifact;
 	struct view name;
+};
+
+/* request of zeros: all that are owed; else all of its uses. from: authorize leaf to begin with. */
+struct keeper_reviews {
+	struct digest request;
+	uint64_t from;
 };
 
 /* key and person may be empty: of all. from: leaf to begin with. */
@@ -251,6 +258,8 @@ MUST rc keeper_get_digest(struct view body, struct digest *ret);
 MUST rc keeper_get_evidence(struct view body, struct keeper_evidence *ret);
 void keeper_put_grants(struct buf *out, uint64_t correlation, const struct keeper_grants *m);
 MUST rc keeper_get_grants(struct view body, struct keeper_grants *ret);
+void keeper_put_reviews(struct buf *out, uint64_t correlation, const struct keeper_reviews *m);
+MUST rc keeper_get_reviews(struct view body, struct keeper_reviews *ret);
 MUST rc keeper_get_change(struct view body, struct keeper_change *ret);
 MUST rc keeper_get_strings(struct view body, struct view *ret, size_t count);
 MUST rc keeper_get_challenge(struct view body, struct keeper_challenge *ret);

@@ -3,6 +3,7 @@
 #include "prog/keeper/gate.h"
 #include "prog/keeper/preapproval.h"
 #include "prog/keeper/release.h"
+#include "prog/keeper/reviews.h"
 
 #include <string.h>
 
@@ -268,6 +269,8 @@ rc handle_act(struct call *c)
 		return evidence_act(c, &in.m);
 	if (in.m.kind == STATEMENT_PREAPPROVAL)
 		return preapproval_act(c, &in.m);
+	if (in.m.kind == STATEMENT_REVIEW)
+		return review_act(c, &in.m);
 	if (in.m.kind < STATEMENT_APPROVAL || in.m.kind > STATEMENT_CANCELLATION)
 		return malformed(c, RC(RC_UNKNOWN));
 	in.digest = digest_of(in.m.statement);

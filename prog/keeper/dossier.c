@@ -318,6 +318,7 @@ rc dossier_decide(struct keeper *k)
 			       .zones = &k->zones,
 			       .actor = d->token.actor};
 	TRY(collect_rates(k, &facts));
+	TRY(dossier_review(k, &facts.review));
 	if (d->key != NULL) {
 		facts.key_fingerprint = *key_fingerprint(d->key);
 		facts.key_locked = key_state_of(d->key) == KEY_LOCKED;
@@ -471,6 +472,25 @@ static rc put_host(const struct keeper *k, struct jcan_out *w)
 	return OK;
 }
 
+/* How the reviews of its uses stand, if any of them broke the glass. */
+static rc put_review(const struct keeper *k, struct jcan_out *w)
+{
+	struct journal_owed_sum sum = {.all = 0};
+
+	if (k->dossier.known)
+		TRY(journal_owed_count(k->journal, k->dossier.row.leaf, &sum, NULL));
+	if (sum.all == 0)
+		return OK;
+	jcan_out_key(w, "review");
+	jcan_out_object(w);
+	if (sum.owed > 0)
+		put_time(w, "due", sum.due);
+	put_u64(w, "owed", sum.owed);
+	put_text(w, "state", sum.owed == 0 ? "done" : k->round.now < sum.due ? "owed" : "overdue");
+	jcan_out_object_end(w);
+	return OK;
+}
+
 static rc status_json(const struct keeper *k, struct buf *out)
 {
 	const struct dossier *d = &k->dossier;
@@ -499,6 +519,7 @@ static rc status_json(const struct keeper *k, struct buf *out)
 	put_text(&w, "remedy", reason_remedy(dec->refusal.reason));
 	put_hex(&w, "request", &d->row.digest);
 	put_text(&w, "requester", d->request.requester.s);
+	TRY(put_review(k, &w));
 	if (dec->rule != NULL) {
 		put_text(&w, "rule", dec->rule->name.s);
 		put_hex(&w, "rule_digest", &dec->rule_digest);

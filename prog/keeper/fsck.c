@@ -7,6 +7,35 @@
 #include "lib/base/fd.h"
 #include "lib/tlog/fsck.h"
 
+static rc check_row(rc r, const char *what, uint64_t index, struct fault *f)
+{
+	if (r.code != RC_NOTFOUND)
+		return r;
+	return fault_set(f, RC_CORRUPT, 0, "journal: leaf %llu: %s", (unsigned long long)index,
+			 what);
+}
+
+/* A use that broke the glass owes a review, or has one that the log says is complete. */
+static rc check_review(struct journal *j, uint64_t index, const struct leaf *leaf, struct fault *f)
+{
+	struct journal_statement st;
+	struct journal_owed owed;
+
+	if (leaf->kind == LEAF_AUTHORIZE && leaf->break_glass)
+		return check_row(journal_owed_get(j, index, &owed, f), "no review of it is owed",
+				 index, f);
+	if (leaf->kind != LEAF_REVIEW)
+		return OK;
+	TRY(check_row(journal_statement_get(j, &leaf->statement, &st, NULL, NULL, f),
+		      "its statement is missing", index, f));
+	TRY(check_row(journal_owed_get(j, leaf->authorize, &owed, f), "it reviews no use", index,
+		      f));
+	if (leaf->complete != (owed.done == index) || st.leaf != index || owed.use != leaf->use)
+		return fault_set(f, RC_CORRUPT, 0, "journal: leaf %llu: the review is another",
+				 (unsigned long long)index);
+	return OK;
+}
+
 /* Every leaf again, from its body; seen is a head that the tree must have gone through. */
 static rc check_leaves(struct journal *j, const struct journal_head *head,
 		       const struct tree_head *seen, struct fault *f)
@@ -30,6 +59,7 @@ static rc check_leaves(struct journal *j, const struct journal_head *head,
 		if (!digest_is_equal(&hash, &stored))
 			return fault_set(f, RC_CORRUPT, 0, "journal: hash of leaf %llu",
 					 (unsigned long long)tree.size);
+		TRY(check_review(j, tree.size, &leaf, f));
 		TRY(compact_append(&tree, &hash));
 		if (tree.size != seen->size)
 			continue;

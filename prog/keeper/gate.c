@@ -37,9 +37,10 @@ static const struct row rows[] = {
 	[KEEPER_CHALLENGE] = {"challenge", handle_challenge, 0},
 	[KEEPER_PENDING] = {"pending", handle_pending, 0},
 	[KEEPER_CALLER] = {"caller", handle_caller, 0},
+	[KEEPER_REVIEWS] = {"reviews", handle_reviews, 0},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
-_Static_assert(ROWS == KEEPER_CALLER + 1, "one row per request type");
+_Static_assert(ROWS == KEEPER_REVIEWS + 1, "one row per request type");
 
 rc malformed(struct call *c, rc r)
 {

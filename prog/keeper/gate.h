@@ -45,6 +45,7 @@ MUST rc handle_hosts(struct call *c);
 MUST rc handle_jwks(struct call *c);
 MUST rc handle_pending(struct call *c);
 MUST rc handle_grants(struct call *c);
+MUST rc handle_reviews(struct call *c);
 MUST rc handle_challenge(struct call *c);
 MUST rc handle_caller(struct call *c);
 

@@ -105,6 +105,7 @@ rc journal_create(const char *path, const struct journal_identity *id, struct fa
 	TRY(exec(j, journal_schema_waiting, "schema", f));
 	TRY(exec(j, journal_schema_issuers, "schema", f));
 	TRY(exec(j, journal_schema_access, "schema", f));
+	TRY(exec(j, journal_schema_reviews, "schema", f));
 	TRY(exec(j, journal_schema_tokens, "schema of tokens", f));
 	TRY(first_rows(j, id, f));
 	/* Last, so that a file with a version is a whole one. */

@@ -384,6 +384,63 @@ MUST rc journal_grant_each(struct journal *j, const struct journal_grant *of, ui
 			   rc (*each)(void *ctx, const struct journal_grant *g), void *ctx,
 			   struct fault *f);
 
+/* ---- Reviews of uses that broke the glass (journal_review.c)
+ * ---------------------------------------------------------------------------*/
+#define JOURNAL_REVIEW_SPEC_MAX 8192u
+#define JOURNAL_REVIEW_NEVER_MAX 66u
+#define JOURNAL_REVIEWS_MAX 128u /* of one use */
+/* A use whose review is owed, or was. */
+struct journal_owed {
+	uint64_t authorize; /* leaf of the use */
+	uint64_t request;   /* leaf */
+	uint32_t use;
+	struct name key;
+	unix_time due;
+	uint64_t done;			       /* leaf of the review that completed it; 0: none */
+	uint8_t spec[JOURNAL_REVIEW_SPEC_MAX]; /* the rule's review, as it was then */
+	size_t spec_len;
+	struct name never[JOURNAL_REVIEW_NEVER_MAX]; /* who asked, and who was behind that */
+	size_t never_count;
+};
+/* done is not looked at: none. */
+MUST rc journal_owed_add(struct journal *j, const struct journal_owed *o, struct fault *f);
+/* RC_NOTFOUND. */
+MUST rc journal_owed_get(struct journal *j, uint64_t authorize, struct journal_owed *ret,
+			 struct fault *f);
+/* The one of this key that is owed and due first. RC_NOTFOUND. */
+MUST rc journal_owed_first(struct journal *j, const struct name *key, struct journal_owed *ret,
+			   struct fault *f);
+/* From authorize leaf `from` on, in order: all that are owed, or, unless request is 0, all of that
+ * request. Calls back for at most cap; a failure ends it. */
+MUST rc journal_owed_each(struct journal *j, uint64_t request, uint64_t from, uint32_t cap,
+			  rc (*each)(void *ctx, const struct journal_owed *o), void *ctx,
+			  struct fault *f);
+/* Of a request: uses that broke the glass, and how many reviews are owed, the first due when. */
+struct journal_owed_sum {
+	uint32_t all;
+	uint32_t owed;
+	unix_time due; /* if any is owed */
+};
+MUST rc journal_owed_count(struct journal *j, uint64_t request, struct journal_owed_sum *ret,
+			   struct fault *f);
+MUST rc journal_owed_done(struct journal *j, uint64_t authorize, uint64_t leaf, struct fault *f);
+
+struct journal_review {
+	uint64_t leaf;
+	uint64_t authorize;
+	struct name person;
+	struct digest signer; /* fingerprint of the SSH key */
+	enum sshkey_channel channel;
+	bool incident;
+	unix_time given;
+	struct digest statement;
+};
+MUST rc journal_review_add(struct journal *j, const struct journal_review *r, struct fault *f);
+/* Of one use, oldest first. RC_LIMIT over JOURNAL_REVIEWS_MAX. */
+MUST rc journal_review_list(struct journal *j, uint64_t authorize,
+			    struct journal_review out[JOURNAL_REVIEWS_MAX], size_t *ret_count,
+			    struct fault *f);
+
 /* ---- Tokens of services that are used up (journal_token.c)
  * ---------------------------------------------------------------------------*/
 /* RC_CORRUPT: it is there already. */

@@ -7,7 +7,8 @@
 _Static_assert(STATEMENT_REQUEST == 0 && STATEMENT_APPROVAL == 2 && STATEMENT_KEYADMIN == 8 &&
 		       STATEMENT_HOSTADMIN == 14 && STATEMENT_ENROLMENT == 15 &&
 		       STATEMENT_ACCESS == 16 && STATEMENT_RECOVERY == 17 &&
-		       STATEMENT_OBJECTION == 18 && STATEMENT__COUNT == 19,
+		       STATEMENT_OBJECTION == 18 && STATEMENT_REVIEW == 19 &&
+		       STATEMENT__COUNT == 20,
 	       "the order of kinds is part of the schema");
 
 /* ---- Statements

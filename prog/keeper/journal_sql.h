@@ -132,6 +132,25 @@
 	  "SELECT statement,key,person,host,role,granted,given,until,leaf,ended,ended_by"          \
 	  " FROM access WHERE leaf>=?1 AND (?2='' OR key=?2) AND (?3='' OR person=?3)"             \
 	  " ORDER BY leaf LIMIT ?4")                                                               \
+	X(OWED_ADD, "INSERT INTO review_owed(authorize,request,use,key,due,spec,never,done)"       \
+		    " VALUES(?,?,?,?,?,?,?,0)")                                                    \
+	X(OWED_GET, "SELECT authorize,request,use,key,due,spec,never,done FROM review_owed"        \
+		    " WHERE authorize=?")                                                          \
+	X(OWED_FIRST, "SELECT authorize,request,use,key,due,spec,never,done FROM review_owed"      \
+		      " WHERE key=? AND done=0 ORDER BY due,authorize LIMIT 1")                    \
+	X(OWED_OPEN, "SELECT authorize,request,use,key,due,spec,never,done FROM review_owed"       \
+		     " WHERE done=0 AND authorize>=? ORDER BY authorize LIMIT ?")                  \
+	X(OWED_OF, "SELECT authorize,request,use,key,due,spec,never,done FROM review_owed"         \
+		   " WHERE request=?3 AND authorize>=?1 ORDER BY authorize LIMIT ?2")              \
+	X(OWED_SUM, "SELECT count(*),sum(done=0),min(CASE done WHEN 0 THEN due END)"               \
+		    " FROM review_owed WHERE request=?")                                           \
+	X(OWED_DONE, "UPDATE review_owed SET done=? WHERE authorize=? AND done=0")                 \
+	X(REVIEW_ADD,                                                                              \
+	  "INSERT INTO review(leaf,authorize,person,signer,channel,incident,given,statement)"      \
+	  " VALUES(?,?,?,?,?,?,?,?)")                                                              \
+	X(REVIEW_LIST,                                                                             \
+	  "SELECT leaf,authorize,person,signer,channel,incident,given,statement FROM review"       \
+	  " WHERE authorize=? ORDER BY leaf")                                                      \
 	X(HOST_CA_PUT, "INSERT INTO host_ca(id,certificate) VALUES(1,?)")                          \
 	X(HOST_CA_GET, "SELECT certificate FROM host_ca WHERE id=1")                               \
 	X(WAITING_ADD,                                                                             \
@@ -172,6 +191,7 @@ extern const char journal_schema_issuers[];
 extern const char journal_schema_waiting[];
 extern const char journal_schema_access[];
 extern const char journal_schema_tokens[];
+extern const char journal_schema_reviews[];
 extern const char journal_pragmas[];
 extern const char *const journal_sql_text[SQL__COUNT];
 

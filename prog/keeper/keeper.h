@@ -210,6 +210,12 @@ MUST rc dossier_evidence_count(struct keeper *k, struct digest *ret);
 /* Loads the grants that let the requester ask for the key, weighed against policy and roster. */
 MUST rc dossier_grants(struct keeper *k);
 
+/* ---- reviews.c ------------------------------------------------------------------------------*/
+/* The review that is owed first of the dossier's key, as a fact. */
+MUST rc dossier_review(struct keeper *k, struct review_fact *ret);
+/* If the decision broke the glass: a review of that use is owed from now on. */
+MUST rc review_owe(struct keeper *k, const struct journal_use *use);
+
 /* ---- preapproval.c -------------------------------------------------------------------------*/
 /* Adds the preapprovals of these very files to the facts. */
 MUST rc dossier_preapprovals(struct keeper *k);

@@ -64,6 +64,7 @@ rc use_commit(struct keeper *k, struct refusal *why)
 	TRY(journal_use_add(k->journal, &use, &d->request.key, &d->request.requester,
 			    &k->round.fault));
 	TRY(preapprovals_spend(k));
+	TRY(review_owe(k, &use));
 	row.spent = use.use;
 	row.released = row.released || release_is_due(k);
 	TRY(journal_request_set(k->journal, &row, &k->round.fault));

@@ -106,7 +106,7 @@ static void requests_round_trip(void **state)
 static void acts_round_trip(void **state)
 {
 	(void)state;
-	round_trips("act", act_echo, 5);
+	round_trips("act", act_echo, 7);
 }
 
 static void changes_round_trip(void **state)
@@ -124,7 +124,7 @@ static void evidence_round_trips(void **state)
 static void leaves_round_trip(void **state)
 {
 	(void)state;
-	round_trips("leaf", leaf_echo, 13);
+	round_trips("leaf", leaf_echo, 15);
 }
 
 /* The vector with one text in it replaced by another; the rc of its echo. */
@@ -341,6 +341,29 @@ static void changes_are_strict(void **state)
 		assert_rc(RC_OK, key_action_parse(view_str(name), &action));
 		assert_int_equal(action, i);
 	}
+}
+
+static void reviews_are_strict(void **state)
+{
+	static const struct {
+		enum rc_code code;
+		const char *old;
+		const char *new;
+	} rows[] = {
+		{RC_UNKNOWN, "\"verdict\":\"ok\"", "\"verdict\":\"fine\""},
+		{RC_RANGE, "\"use\":2", "\"use\":0"},
+		{RC_RANGE, "\"use\":2", "\"use\":1001"},
+		{RC_RANGE, "\"comment\":\"", "\"comment\":\"\",\"comment\":\""},
+		{RC_SYNTAX, ",\"use\":2", ""},
+		{RC_MISMATCH, "greatseal:review:v1", "greatseal:scan:v1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_rc(rows[i].code, with(act_echo, "act/review", rows[i].old, rows[i].new));
+	assert_string_equal(review_verdict(true), "incident");
+	assert_rc(RC_NONCANON, with(leaf_echo, "leaf/review-complete", "true", "false"));
+	assert_rc(RC_RANGE, with(leaf_echo, "leaf/review", "\"use\":1", "\"use\":0"));
 }
 
 static void leaves_are_strict(void **state)
@@ -577,6 +600,7 @@ int main(void)
 		cmocka_unit_test(acts_are_strict),
 		cmocka_unit_test(the_longest_act_fits),
 		cmocka_unit_test(changes_are_strict),
+		cmocka_unit_test(reviews_are_strict),
 		cmocka_unit_test(leaves_are_strict),
 		cmocka_unit_test(batches_are_bounded),
 		cmocka_unit_test(calls_are_exact),

@@ -23,6 +23,8 @@ messages = {
     "7-change-policy": u8(7) + string(b'{"p":1}') + strings(b"one", b"two"),
     "7-change-keyadmin": u8(9) + string(b'{"p":1}') + strings(),
     "21-grants": string(b"release") + string(b"") + u64(48121),
+    "3-act-review": u8(17) + u8(0) + string(b'{"r":1}') + string(b"SSHSIG"),
+    "26-reviews": digest(0) + u64(48121),
     "7-change-access": u8(18) + string(b'{"a":1}') + strings(b"one"),
     "8-keys": string(b""),
     "9-csr": string(b"release") + string(b"CN=Example"),
