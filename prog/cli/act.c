@@ -66,8 +66,7 @@ static rc fill_approval(struct cli *c, const struct wish *w, struct act *act)
 	return OK;
 }
 
-/* Asks on the terminal; --yes answers beforehand. */
-static rc confirm(struct cli *c, const struct args *a, const struct wish *w, const char *verb)
+rc act_confirm(struct cli *c, const struct args *a, const struct wish *w, const char *verb)
 {
 	char line[64];
 
@@ -84,22 +83,19 @@ static rc confirm(struct cli *c, const struct args *a, const struct wish *w, con
 }
 
 /* Signed, noted as sent, sent; and answered with a receipt, or loudly not. */
-static rc send_act(struct cli *c, const struct act *act, struct receipt *r, json_t **ret)
+static rc send_act(struct cli *c, enum statement_kind kind, struct view statement,
+		   struct receipt *r, json_t **ret)
 {
-	AUTO(buf) struct buf statement = {0};
 	AUTO(buf) struct buf sig = {0};
 	struct sshsigner *key;
 	struct fault f = {0};
 	rc e;
 
-	buf_init(&statement, ACT_BYTES_MAX);
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	TRY(cli_person_key(c, &key));
-	CLI_TRY(c, &f, act_encode(act, &statement, &f));
-	TRY(cli_sign(c, key, statement_info(act->kind)->ns, buf_view(&statement), &sig));
+	TRY(cli_sign(c, key, statement_info(kind)->ns, statement, &sig));
 	CLI_TRY(c, &f,
-		receipt_make(act->kind, buf_view(&statement), buf_view(&sig),
-			     clock_now(&clock_system), r, &f));
+		receipt_make(kind, statement, buf_view(&sig), clock_now(&clock_system), r, &f));
 	receipts_keep(c, r);
 	e = receipts_send(c, r, ret);
 	if (e.code == RC_DENIED || e.code == RC_USAGE || e.code == RC_NOTFOUND)
@@ -108,12 +104,12 @@ static rc send_act(struct cli *c, const struct act *act, struct receipt *r, json
 	return receipts_take(c, *ret, r);
 }
 
-static rc finish(struct cli *c, const struct act *act, const char *done)
+rc act_finish(struct cli *c, enum statement_kind kind, struct view statement, const char *done)
 {
 	AUTO(receipt) struct receipt r = {0};
 	AUTO(json) json_t *answer = NULL;
 
-	TRY(send_act(c, act, &r, &answer));
+	TRY(send_act(c, kind, statement, &r, &answer));
 	if (cli_print_json(c, answer))
 		return OK;
 	if (!rc_is_ok(shown_json(answer)))
@@ -122,6 +118,16 @@ static rc finish(struct cli *c, const struct act *act, const char *done)
 		     cli_plain(c), r.leaf);
 	answer_print_status(c, json_object_get(answer, "status"));
 	return OK;
+}
+
+static rc finish(struct cli *c, const struct act *act, const char *done)
+{
+	AUTO(buf) struct buf statement = {0};
+	struct fault f = {0};
+
+	buf_init(&statement, ACT_BYTES_MAX);
+	CLI_TRY(c, &f, act_encode(act, &statement, &f));
+	return act_finish(c, act->kind, buf_view(&statement), done);
 }
 
 rc cmd_approve(struct cli *c, const struct args *a)
@@ -139,7 +145,7 @@ rc cmd_approve(struct cli *c, const struct args *a)
 	if (args_has(a, "inspect"))
 		TRY(inspect_request_locally(c, &w));
 	TRY(fill_approval(c, &w, &act));
-	TRY(confirm(c, a, &w, "approve"));
+	TRY(act_confirm(c, a, &w, "approve"));
 	return finish(c, &act, "approved");
 }
 
@@ -152,7 +158,7 @@ rc cmd_deny(struct cli *c, const struct args *a)
 	TRY(fill_common(c, a, STATEMENT_DENIAL, &w, &act));
 	if (!c->json)
 		wish_print(c, &w, false);
-	TRY(confirm(c, a, &w, "deny"));
+	TRY(act_confirm(c, a, &w, "deny"));
 	return finish(c, &act, "denied");
 }
 

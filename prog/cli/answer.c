@@ -68,6 +68,26 @@ static void print_approvals(const struct cli *c, const json_t *status)
 	}
 }
 
+/* That it broke the glass, and how the review of that stands. */
+static void print_review(const struct cli *c, const json_t *status)
+{
+	const json_t *review = json_object_get(status, "review");
+	const char *state = json_text(review, "state");
+
+	if (!json_is_object(review))
+		return;
+	if (strcmp(state, "done") == 0)
+		(void)printf("  broke the glass; it was reviewed\n");
+	else
+		(void)printf("  %sbroke the glass%s: %s %s, %" JSON_INTEGER_FORMAT
+			     " review%s; greatseal review %.16s\n",
+			     cli_red(c), cli_plain(c),
+			     strcmp(state, "overdue") == 0 ? "the key waits, overdue since" : "due",
+			     json_text(review, "due"), json_number(review, "owed"),
+			     json_number(review, "owed") == 1 ? "" : "s",
+			     json_text(status, "request"));
+}
+
 void answer_print_status(const struct cli *c, const json_t *status)
 {
 	const char *id = json_text(status, "request");
@@ -102,6 +122,7 @@ void answer_print_status(const struct cli *c, const json_t *status)
 	else
 		(void)printf("  %s%s%s\n", cli_green(c), state, cli_plain(c));
 	print_approvals(c, status);
+	print_review(c, status);
 	if (!open && !answer_is_held(status))
 		return; /* nobody is missed any more */
 	json_array_foreach(json_object_get(status, "missing"), i, seat)(void)

@@ -36,8 +36,9 @@ struct checker {
 	struct policy *policy;
 	struct grant_fact grant;
 	bool has_grant;
-	struct host_fact host; /* set by check_requester */
-	bool held;	       /* the rule has a hold; set by check_decision */
+	struct host_fact host;	 /* set by check_requester */
+	const struct rule *rule; /* of policy; set by check_decision */
+	bool held;		 /* the rule has a hold; set by check_decision */
 	struct bundle_evidence evidence;
 	struct token_record token; /* of a service that showed one */
 };
@@ -430,6 +431,7 @@ static rc check_decision(struct checker *k, struct fault *f)
 					 ? "the rule broke the glass, and the log does not say so"
 					 : "the log says that the glass was broken, and nothing "
 					   "was closed");
+	k->rule = decision.rule;
 	k->held = decision.rule != NULL && decision.rule->hold > 0;
 	return OK;
 }
@@ -480,6 +482,22 @@ static const char *evidence_words(const struct checker *k)
 		       : ", and what machines said of the files is what the rule demands";
 }
 
+/* What whoever relies on the file is to know. Whether it was reviewed is in the log, later. */
+static void note_glass(struct checker *k, struct fault *f)
+{
+	const struct review_spec *review = &k->rule->review;
+	char good[FAULT_TEXT];
+	char seat[SEAT_TEXT];
+
+	seat_text(&review->approve.seats[0], seat);
+	(void)snprintf(good, sizeof(good),
+		       "rule %.40s passed a closed window or a freeze; a review by \"%.60s\"%s is "
+		       "due %llu s after",
+		       k->rule->name.s, seat, review->approve.count > 1 ? " and others" : "",
+		       (unsigned long long)review->within);
+	note(k, "glass", OK, f, good);
+}
+
 static rc run_all(struct checker *k, struct fault *f)
 {
 	char good[FAULT_TEXT];
@@ -505,6 +523,8 @@ static rc run_all(struct checker *k, struct fault *f)
 		       evidence_words(k),
 		       k->held ? "; that it was held since is the keeper's word" : "");
 	note(k, "approvals", r, f, good);
+	if (rc_is_ok(r) && k->authorize.break_glass)
+		note_glass(k, f);
 	return r;
 }
 

@@ -17,6 +17,7 @@
 #include "prog/cli/preapprove.h"
 #include "prog/cli/receipts.h"
 #include "prog/cli/replay.h"
+#include "prog/cli/review.h"
 #include "prog/cli/show.h"
 #include "prog/cli/submit.h"
 #include "prog/cli/verify.h"
@@ -120,6 +121,14 @@ static const struct option approve_options[] = {
 };
 static const struct option deny_options[] = {
 	{"message", "TEXT", "why (-m)", false},
+	{"yes", NULL, "do not ask", false},
+	{0},
+};
+static const struct option review_options[] = {
+	{"message", "TEXT", "why (-m)", false},
+	{"incident", NULL, "it should not have been signed: locks the key", false},
+	{"use", "N", "this use (default: the first whose review is owed)", false},
+	{"all", NULL, "show every file", false},
 	{"yes", NULL, "do not ask", false},
 	{0},
 };
@@ -330,6 +339,11 @@ const struct command command_table[] = {
 	 "server returns is checked and kept; see `greatseal receipts`.",
 	 approve_options, 1, 1, cmd_approve},
 	{"deny", "REQUEST", "Deny: the request is closed", "", deny_options, 1, 1, cmd_deny},
+	{"review", "REQUEST", "Say what is to be said of a use that broke the glass",
+	 "A use that passed a closed window or a freeze is reviewed by the people whom the rule\n"
+	 "names. Until an overdue review is complete its key signs nothing. An incident locks the\n"
+	 "key; unlocking takes the unlock quorum.",
+	 review_options, 1, 1, cmd_review},
 	{"withdraw", "REQUEST", "Withdraw your approval", "", message_option, 1, 1, cmd_withdraw},
 	{"cancel", "REQUEST", "Cancel your own request", "", message_option, 1, 1, cmd_cancel},
 	{"fetch", "REQUEST", "Fetch signed files and their proofs", "", fetch_options, 1, 1,
@@ -460,7 +474,8 @@ const struct command command_table[] = {
 	{"access revoke", "GRANT", "End it: one owner, or the person, suffices", "", message_option,
 	 1, 1, cmd_access_revoke},
 	{"receipts", "", "What the log has acknowledged of your acts",
-	 "Approvals, denials, withdrawals and cancellations are answered with a log entry and its\n"
+	 "Approvals, denials, withdrawals, cancellations and reviews are answered with a log entry "
+	 "and its\n"
 	 "proof, which stay in $XDG_STATE_HOME/greatseal/receipts. --check exits with 5 if the "
 	 "server\n"
 	 "hides one of them or the log has lost one, and sends those again that got no answer.",

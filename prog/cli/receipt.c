@@ -7,6 +7,7 @@
 #include "lib/codec/base64.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/leaf.h"
+#include "lib/model/review.h"
 #include "lib/tlog/proof_file.h"
 
 static inline void json_autorelease(json_t **j)
@@ -34,9 +35,18 @@ static void init(struct receipt *r)
 /* What the statement itself says. */
 static rc understand(struct receipt *r, struct fault *f)
 {
+	struct review review;
+
+	r->digest = digest_of(buf_view(&r->statement));
+	if (r->kind == STATEMENT_REVIEW) {
+		TRY(review_parse(buf_view(&r->statement), &review, f));
+		r->act = (struct act){
+			.kind = r->kind, .request = review.request, .person = review.person};
+		memcpy(r->act.origin, review.origin, sizeof(r->act.origin));
+		return OK;
+	}
 	if (r->kind < STATEMENT_APPROVAL || r->kind > STATEMENT_CANCELLATION)
 		return fault_set(f, RC_UNSUPPORTED, 0, "receipt: no act of a person");
-	r->digest = digest_of(buf_view(&r->statement));
 	return act_parse(r->kind, buf_view(&r->statement), &r->act, f);
 }
 
@@ -79,7 +89,8 @@ static rc check_leaf(const struct receipt *r, const struct leaf *leaf, unix_time
 	static const enum leaf_kind kinds[] = {[STATEMENT_APPROVAL] = LEAF_APPROVAL,
 					       [STATEMENT_DENIAL] = LEAF_DENIAL,
 					       [STATEMENT_WITHDRAWAL] = LEAF_WITHDRAWAL,
-					       [STATEMENT_CANCELLATION] = LEAF_CANCEL};
+					       [STATEMENT_CANCELLATION] = LEAF_CANCEL,
+					       [STATEMENT_REVIEW] = LEAF_REVIEW};
 	struct digest signature = digest_of(buf_view(&r->signature));
 
 	if (leaf->kind != kinds[r->kind])

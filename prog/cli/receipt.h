@@ -19,11 +19,11 @@
 #define RECEIPT_CLOCK 600 /* seconds that the keeper's clock and ours may differ */
 
 struct receipt {
-	enum statement_kind kind; /* STATEMENT_APPROVAL .. STATEMENT_CANCELLATION */
+	enum statement_kind kind; /* STATEMENT_APPROVAL .. STATEMENT_CANCELLATION, or REVIEW */
 	struct buf statement;
 	struct buf signature; /* raw SSHSIG */
 	struct buf proof;     /* empty: no answer yet */
-	struct act act;
+	struct act act;	      /* of a review: request, person and origin alone */
 	struct digest digest; /* of the statement */
 	unix_time sent;
 	/* set by receipt_check */

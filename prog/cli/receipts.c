@@ -171,6 +171,36 @@ static const char *flaw(const json_t *status, const struct receipt *r)
 		       : "the request's status does not say that it was closed by this act";
 }
 
+/* The same of a review, which the list of reviews has. */
+static rc review_flaw(struct cli *c, const struct receipt *r, const char **ret)
+{
+	const struct api_call get = {.method = "GET"};
+	uint64_t from = 0;
+	char request[DIGEST_HEX];
+	char hex[DIGEST_HEX];
+
+	digest_hex(&r->act.request, request);
+	digest_hex(&r->digest, hex);
+	do {
+		AUTO(json) json_t *list = NULL;
+		const json_t *row, *given;
+		size_t i, k;
+
+		TRY(api_json(c, &get, &list, "/v1/reviews?request=%s&from=%" PRIu64, request,
+			     from));
+		json_array_foreach(json_object_get(list, "reviews"), i, row) json_array_foreach(
+			json_object_get(row, "given"), k,
+			given) if (strcmp(json_text(given, "statement"), hex) == 0)
+		{
+			*ret = NULL;
+			return OK;
+		}
+		from = (uint64_t)json_number(list, "next");
+	} while (from > 0);
+	*ret = "the request's reviews do not list it";
+	return OK;
+}
+
 /* The log as it is now still has the entry, in its place. */
 static rc check_log(struct cli *c, const struct receipt *r)
 {
@@ -202,7 +232,10 @@ static rc check_status(struct cli *c, const struct receipt *r, struct finding *t
 		return OK;
 	}
 	TRY(e);
-	bad = flaw(json_object_get(answer, "status"), r);
+	if (r->kind == STATEMENT_REVIEW)
+		TRY(review_flaw(c, r, &bad));
+	else
+		bad = flaw(json_object_get(answer, "status"), r);
 	found(to, bad == NULL ? "kept" : "hidden", bad != NULL, bad == NULL ? "" : bad);
 	return OK;
 }

@@ -10,6 +10,7 @@
 #include "prog/cli/evidence.h"
 #include "prog/cli/files.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/review.h"
 #include "prog/cli/shown.h"
 #include "prog/cli/whatif.h"
 #include "prog/cli/wish.h"
@@ -58,16 +59,20 @@ static rc add_query(struct cli *c, const struct args *a, const char *option, cha
 	return OK;
 }
 
-/* One page of a list; query ends with '&' or '?'. */
+/* One page of a list; query ends with '&' or '?'. Before the first of an inbox stand the reviews
+ * that wait for its person, whatever key or product is looked for. */
 static rc show_list(struct cli *c, const struct args *a, const char *query, const char *none)
 {
 	const struct api_call get = {.method = "GET"};
 	const char *limit = args_value(a, "limit");
 	const char *after = args_value(a, "after");
+	bool inbox = strstr(query, "for=me&") != NULL;
+	AUTO(json) json_t *reviews = NULL;
 	AUTO(json) json_t *list = NULL;
 	const json_t *row;
 	uint64_t cursor = 0;
 	uint64_t n = LIST_DEFAULT;
+	size_t owed = 0;
 	size_t i;
 
 	if (limit != NULL && (!rc_is_ok(num_parse_u64(limit, strlen(limit), 500, &n)) || n == 0))
@@ -77,10 +82,16 @@ static rc show_list(struct cli *c, const struct args *a, const char *query, cons
 		return cli_problem(c, RC_USAGE, "", "--after %s: not a cursor of a list", after);
 	TRY(api_json(c, &get, &list, "%slimit=%llu&after=%llu", query, (unsigned long long)n,
 		     (unsigned long long)cursor));
+	if (inbox && after == NULL && c->json) {
+		TRY(reviews_mine(c, &reviews));
+		(void)json_object_set(list, "reviews", reviews);
+	}
 	if (cli_print_json(c, list))
 		return OK;
+	if (inbox && after == NULL)
+		TRY(reviews_print_mine(c, &owed));
 	json_array_foreach(json_object_get(list, "requests"), i, row) print_row(c, row);
-	if (i == 0)
+	if (i + owed == 0)
 		(void)printf("%s\n", none);
 	if (json_is_string(json_object_get(list, "next")))
 		cli_say(c, "more: --after %s", json_text(list, "next"));

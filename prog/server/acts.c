@@ -1,9 +1,13 @@
-/* acts - approvals, denials, withdrawals, cancellations and further uses: carried to the keeper. */
+/* acts - approvals, denials, withdrawals, cancellations, reviews and further uses: carried to the
+ * keeper. */
 #include <string.h>
 
 #include "lib/model/act.h"
+#include "lib/model/review.h"
 #include "prog/server/pipeline.h"
 #include "prog/server/routes.h"
+
+_Static_assert(REVIEW_BYTES_MAX <= ACT_BYTES_MAX, "a review fits where acts do");
 
 static rc act_kind(struct call_ctx *c, const json_t *body, enum statement_kind *ret)
 {
@@ -15,8 +19,29 @@ static rc act_kind(struct call_ctx *c, const json_t *body, enum statement_kind *
 			return OK;
 		}
 	}
+	if (name != NULL && strcmp(name, statement_info(STATEMENT_REVIEW)->name) == 0) {
+		*ret = STATEMENT_REVIEW;
+		return OK;
+	}
 	return call_refuse(c, REASON_CALL_FORM,
-			   "kind must be approval, denial, withdrawal or cancellation");
+			   "kind must be approval, denial, withdrawal, cancellation or review");
+}
+
+/* Which request the statement is about. */
+static rc subject_of(enum statement_kind kind, struct view statement, struct digest *ret,
+		     struct fault *f)
+{
+	struct review review;
+	struct act act;
+
+	if (kind == STATEMENT_REVIEW) {
+		TRY(review_parse(statement, &review, f));
+		*ret = review.request;
+		return OK;
+	}
+	TRY(act_parse(kind, statement, &act, f));
+	*ret = act.request;
+	return OK;
 }
 
 /* Where the act stands in the log: from the status' "leaf", or, when the signature followed at
@@ -78,7 +103,7 @@ rc post_act(struct call_ctx *c)
 	struct keeper_act m;
 	struct digest request;
 	struct digest digest;
-	struct act act;
+	struct digest subject;
 	struct fault f = {0};
 
 	buf_init(&statement, ACT_BYTES_MAX);
@@ -89,9 +114,9 @@ rc post_act(struct call_ctx *c)
 	TRY(act_kind(c, body, &kind));
 	TRY(call_bytes(c, body, "statement", &statement));
 	TRY(call_bytes(c, body, "signature", &sig));
-	if (!rc_is_ok(act_parse(kind, buf_view(&statement), &act, &f)))
+	if (!rc_is_ok(subject_of(kind, buf_view(&statement), &subject, &f)))
 		return call_refuse(c, REASON_FORM_STATEMENT, "%s", f.text);
-	if (!digest_is_equal(&act.request, &request))
+	if (!digest_is_equal(&subject, &request))
 		return call_refuse(c, REASON_CALL_FORM, "the statement is about another request");
 	TRY(request_known(c, &request));
 	m = (struct keeper_act){.kind = kind,

@@ -44,6 +44,7 @@ const struct route route_table[] = {
 	{"POST", "v1/requests", 0, REQUEST_BODY_MAX, post_request},
 	{"POST", "v1/explain", 0, REQUEST_BODY_MAX, post_explain},
 	{"GET", "v1/requests", 0, 0, get_requests},
+	{"GET", "v1/reviews", 0, 0, get_reviews},
 	{"GET", "v1/search", 0, 0, get_search},
 	{"GET", "v1/history", 0, 0, get_history},
 	{"GET", "v1/requests/*", 0, 0, get_request},

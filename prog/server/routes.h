@@ -36,8 +36,9 @@ rc get_keys(struct call_ctx *c); /* keys.c */
 rc get_key(struct call_ctx *c);
 rc get_key_csr(struct call_ctx *c);
 rc get_key_certificates(struct call_ctx *c);
-rc get_access(struct call_ctx *c); /* access.c */
-rc get_hosts(struct call_ctx *c);  /* hosts.c */
+rc get_access(struct call_ctx *c);  /* access.c */
+rc get_reviews(struct call_ctx *c); /* reviews.c */
+rc get_hosts(struct call_ctx *c);   /* hosts.c */
 rc get_host(struct call_ctx *c);
 rc get_host_ca(struct call_ctx *c);
 rc post_host_challenge(struct call_ctx *c);

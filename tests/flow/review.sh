@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# A use that broke the glass, and its review, as people do it: inbox, the key that waits, the review, its receipt, what a
+# verifier is told, and an incident.
+source "$SRCDIR/tests/lib/world.sh"
+world_documents() {
+	jq -ncS --arg a "$(public alice)" --arg c "$(public carol)" --arg d "$(public dave)" --arg h "$(public build-07)" \
+		'{version: 1, hosts: [{name: "build-07", groups: ["farm"], keys: [$h]}],
+		people: [{name: "alice", groups: ["release"], keys: [$a]}, {name: "carol", groups: ["engineers", "security"], keys: [$c]},
+		{name: "dave", groups: ["security"], keys: [$d]}]}' | tr -d '\n' >roster.json
+	jq -ncS '{version: 1, admin: {approve: ["1 of @dave"]}, unlock: {approve: ["1 of security"]},
+		change: {approve: ["1 of release", "1 of security"]}, rules: [{name: "hotfix", keys: ["release"], formats: ["cms"],
+		request: ["group:engineers"], from: ["group:farm"], approve: ["1 of release"], break_glass: true, ticket: "INC-*",
+		windows: ["past"], review: {approve: ["1 of security"], within: 1}}],
+		windows: [{name: "past", open: "2001-01-01", length: 60, zone: "UTC"}]}' | tr -d '\n' >policy.json
+}
+world_keys alice carol dave build-07
+world_start
+world_key ecdsa-p256
+echo "a fix" >app
+echo "another" >other
+echo "a third" >third
+has() { # has WHO FILTER command...: what the command answers
+	local who=$1 filter=$2
+	as "$who" "${@:3}" --json | jq -e "$filter" >/dev/null
+}
+
+# ---- Breaking it ----
+refused 4 rule.ticket submit "it burns" app
+request=$(submit "INC-7: it burns" app)
+as alice approve "$request" --yes >approved.txt
+grep -q "broke the glass" approved.txt || die "alice is not told: $(cat approved.txt)"
+as carol fetch "$request" -o signed >/dev/null 2>fetch.log || die "fetch: $(cat fetch.log)"
+cp app signed/
+GREATSEAL_CONFIG=/nonexistent greatseal verify signed/app --vkey "$(jq -r .vkey carol.json)" >verify.txt || die "$(cat verify.txt)"
+grep -q 'glass .*rule hotfix passed a closed window or a freeze; a review by "1 of security" is due 1 s after' verify.txt ||
+	die "verify: $(cat verify.txt)"
+ok "the verifier is told that the glass was broken"
+
+# ---- Owed ----
+has dave '.reviews | length == 1 and .[0].missing == ["1 of security"] and .[0].never == ["carol"]' inbox || die "$(as dave inbox --json)"
+as dave inbox | grep -q "^${request:0:16} .*use 1 of release broke the glass" || die "inbox: $(as dave inbox)"
+has alice '.reviews == []' inbox || die "alice holds no seat: $(as alice inbox --json)"
+has carol '.reviews == []' inbox || die "carol asked: $(as carol inbox --json)"
+until_true has dave '.reviews[0].state == "overdue"' inbox
+second=$(submit "INC-8: it burns on" other)
+as alice approve "$second" --yes >/dev/null
+has carol '.reason == "key.review" and .outcome == "wait"' explain "$second" || die "$(as carol explain "$second" --json)"
+as carol explain "$second" | grep -q "the review of use 1 of request ${request:0:16}, which broke the glass, was due" ||
+	die "explain: $(as carol explain "$second")"
+as carol show "$request" | grep -q "broke the glass: the key waits, overdue since" || die "show: $(as carol show "$request")"
+ok "until it is reviewed the key waits, and everybody is told why"
+
+# ---- Reviewing ----
+refused 2 "a review says why" as dave review "$request" --yes
+refused 4 who.self as carol review "$request" -m "fine by me" --yes
+refused 4 who.seat as alice review "$request" -m "fine by me" --yes
+refused 1 "no review is owed" as dave review "$second" -m "nothing yet" --yes
+as dave review "${request:0:16}" -m "the diff is what INC-7 says" --yes >reviewed.txt
+grep -qE '^reviewed; recorded in the log at [0-9]+$' reviewed.txt || die "$(cat reviewed.txt)"
+as carol show "$request" | grep -q "broke the glass; it was reviewed" || die "show: $(as carol show "$request")"
+until_true has carol '.status.state == "done"' show "$second"
+ok "the review frees the key, and what waited is signed"
+as dave receipts --check >receipts.txt || die "$(cat receipts.txt)"
+grep -qE "^kept +review +${request:0:16}" receipts.txt || die "$(cat receipts.txt)"
+ok "the review has a receipt, and the server keeps to it"
+
+# ---- An incident ----
+as dave review "$second" --incident -m "nobody knows this file" --yes | grep -q "^an incident: the key is locked; recorded" || die "incident"
+has dave '.state == "locked"' key show release || die "not locked: $(as dave key show release --json)"
+third=$(submit "INC-9: once more" third)
+as alice approve "$third" --yes >/dev/null
+has carol '.reason == "key.locked"' explain "$third" || die "$(as carol explain "$third" --json)"
+as dave key unlock release -m "looked into" >/dev/null
+has dave '.reviews == []' inbox || die "still owed: $(as dave inbox --json)"
+ok "an incident locks the key, and the quorum unlocks it"
+as dave log fsck --json | jq -e '.entries.review == 2' >/dev/null || die "fsck: $(as dave log fsck --json)"
+stop_keeper
+keeper_is fsck 2>fsck.log || die "fsck: $(cat fsck.log)"
+ok "the log counts two reviews, and the journal agrees"
