@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/format/inspect_tree.h"
+#include "lib/model/contents.h"
 
 #define BLOCK 65536
 #define RATIO_FLOOR (64ULL << 20) /* small files may expand this far whatever the ratio */
@@ -90,6 +91,12 @@ static rc content(struct tree *t, struct member *m, struct buf *keep, size_t kee
 			return stop(t, "expands-too-far", m->path,
 				    "the members expand to more than is read");
 		TRY(hasher_update(h, view_of(block, n)));
+		if (m->head_len < CLASSIFY_HEAD) {
+			size_t more = CLASSIFY_HEAD - m->head_len;
+
+			memcpy(m->head + m->head_len, block, n < more ? n : more);
+			m->head_len += n < more ? n : more;
+		}
 		if (keep->len < keep_max)
 			buf_put(keep, block, n < keep_max - keep->len ? n : keep_max - keep->len);
 	}
@@ -175,11 +182,21 @@ static rc header_facts(struct tree *t, struct archive_entry *e, struct view path
 	return link_check(t->in, path, view_str(target), strcmp(type, "hardlink") == 0);
 }
 
+/* What it would be on an allowlist. */
+static rc set_runs(const struct member *m, bool executable, json_t *o)
+{
+	unsigned classes = classify(view_of(m->head, m->head_len), m->path, executable);
+	char text[LIST_CLASSES_TEXT];
+
+	list_classes_text(classes, text);
+	return classes == 0 ? OK : report_set(o, "runs", json_string_nocheck(text));
+}
+
 static rc read_content(struct tree *t, struct archive_entry *e, struct view path, json_t *o,
 		       bool *ret_fatal)
 {
 	size_t keep_max = t->kind->keep == NULL ? 0 : t->kind->keep(t, path);
-	struct member m = {.path = path};
+	struct member m = {.path = path}; /* head: as much as head_len says */
 	AUTO(buf) struct buf keep = {0};
 
 	/* A hard link may carry content too (pax); nothing that is stored stays unread. */
@@ -192,6 +209,7 @@ static rc read_content(struct tree *t, struct archive_entry *e, struct view path
 	TRY(content(t, &m, &keep, keep_max, ret_fatal));
 	TRY(report_set_u64(o, "size", m.size));
 	TRY(report_set_hex(o, "sha256", &m.hash));
+	TRY(set_runs(&m, (archive_entry_perm(e) & 0111) != 0, o));
 	return t->kind->kept == NULL || keep_max == 0 ? OK : t->kind->kept(t, &m);
 }
 

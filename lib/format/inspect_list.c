@@ -36,35 +36,20 @@ static int rows_order(const void *a, const void *b)
 	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-/* "program interpreter" */
-static json_t *classes_text(unsigned classes)
-{
-	char mem[64];
-	struct buf b;
-
-	buf_init_fixed(&b, mem, sizeof(mem));
-	for (size_t i = 0; i < LIST_CLASSES; i++) {
-		if ((classes & 1u << i) == 0)
-			continue;
-		if (b.len > 0)
-			buf_put_u8(&b, ' ');
-		buf_put_str(&b, list_class_name(1u << i));
-	}
-	return json_stringn((const char *)b.ptr, b.len);
-}
-
 static rc one(struct inspection *in, const struct contents *c, const struct row *row, json_t *list)
 {
 	json_t *o = json_object();
+	char classes[LIST_CLASSES_TEXT];
 	char hex[DIGEST_HEX];
 	struct digest d;
 
+	list_classes_text(c->classes[row->at], classes);
 	TRY(report_add(list, o));
 	TRY(report_spend(in, 160 + row->package.len + row->path.len));
 	memcpy(d.b, contents_digest(c, row->at), DIGEST_SIZE);
 	digest_hex(&d, hex);
 	TRY(report_set(o, "sha256", json_string_nocheck(hex)));
-	TRY(report_set(o, "classes", classes_text(c->classes[row->at])));
+	TRY(report_set(o, "classes", json_string_nocheck(classes)));
 	if (row->package.len > 0)
 		TRY(report_set_text(o, "package", row->package, CONTENTS_PACKAGE_MAX * 2));
 	return row->path.len == 0 ? OK

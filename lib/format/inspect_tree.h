@@ -8,6 +8,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "lib/format/classify.h"
 #include "lib/format/inspect_impl.h"
 
 /* What is known of a regular member once its content has been read. */
@@ -16,6 +17,8 @@ struct member {
 	uint64_t size;	  /* bytes that really came out */
 	struct hash hash; /* SHA-256 */
 	struct view kept; /* the first bytes, as many as keep() asked for */
+	uint8_t head[CLASSIFY_HEAD];
+	size_t head_len;
 };
 
 struct tree;

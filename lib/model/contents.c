@@ -18,6 +18,21 @@ const char *list_class_name(unsigned class_bit)
 	return NULL;
 }
 
+void list_classes_text(unsigned classes, char out[static LIST_CLASSES_TEXT])
+{
+	struct buf b;
+
+	buf_init_fixed(&b, out, LIST_CLASSES_TEXT);
+	for (size_t i = 0; i < LIST_CLASSES; i++) {
+		if ((classes & 1u << i) == 0)
+			continue;
+		if (b.len > 0)
+			buf_put_u8(&b, ' ');
+		buf_put_str(&b, class_names[i]);
+	}
+	(void)buf_cstr(&b);
+}
+
 rc list_class_parse(struct view name, unsigned *ret)
 {
 	for (size_t i = 0; i < LIST_CLASSES; i++) {

@@ -53,6 +53,9 @@ enum list_class {
 
 /* "program", ...; NULL unless exactly one of the six. */
 const char *list_class_name(unsigned class_bit);
+/* All that are set: "program interpreter". */
+#define LIST_CLASSES_TEXT 64u
+void list_classes_text(unsigned classes, char out[static LIST_CLASSES_TEXT]);
 /* RC_UNKNOWN. */
 MUST rc list_class_parse(struct view name, unsigned *ret);
 

@@ -10,6 +10,7 @@
 #include "prog/cli/init.h"
 #include "prog/cli/inspect.h"
 #include "prog/cli/key.h"
+#include "prog/cli/list.h"
 #include "prog/cli/log.h"
 #include "prog/cli/change_show.h"
 #include "prog/cli/policy.h"
@@ -35,6 +36,36 @@ const struct option global_options[] = {
 };
 
 static const struct option none[] = {{0}};
+
+static const struct option list_build_options[] = {
+	{"output", "FILE", "where the list goes (-o)", false},
+	{"after", "FILE", "the list before: name, groups and origin are its, the serial is next",
+	 false},
+	{"name", "NAME", "the list's name", false},
+	{"group", "NAME", "a group of hosts that it is for", true},
+	{"origin", "LOG", "the log that its signature will be in (default: the configured one)",
+	 false},
+	{"serial", "N", "in place of the next", false},
+	{"from", "TIME", "valid from then (default: now)", false},
+	{"days", "N", "and for as many days (default: 90)", false},
+	{"dpkg", NULL, "all that dpkg has installed here, as it is on the disk", false},
+	{"root", "DIR", "here is below DIR; shown paths begin behind it", false},
+	{"index", "FILE", "all packages of this Packages file", false},
+	{"pool", "DIR", "below which its Filename fields lead", false},
+	{"interpreter", "PATH", "what lies there runs other files", true},
+	{"producer", "PATH", "what it writes may run in a build zone", true},
+	{"revoke", "HEX", "a content that nothing may use, by SHA-256", true},
+	{"no-names", NULL, "without packages and paths", false},
+	{0},
+};
+static const struct option list_record_options[] = {
+	{"output", "DIR", "where the records go (-o, default: this directory)", false},
+	{0},
+};
+static const struct option list_all_options[] = {
+	{"all", NULL, "every record", false},
+	{0},
+};
 
 static const struct option init_options[] = {
 	{"server", "URL", "https://HOST:PORT of greatseald", false},
@@ -143,6 +174,7 @@ static const struct option verify_options[] = {
 	{"signature", "FILE", "a detached signature (default: FILE.p7s)", false},
 	{"roots", "PEM", "check the certificate's path to these", false},
 	{"vkey", "KEY", "the log's key (default: from the configuration)", false},
+	{"after", "SERIAL", "of an allowlist: it must be newer than this one", false},
 	{0},
 };
 static const struct option fsck_options[] = {
@@ -351,6 +383,18 @@ const struct command command_table[] = {
 	{"verify", "FILE", "Verify a signed file, its approvals and its log entry, offline",
 	 "Needs the file, its proof FILE.greatseal and the log's key; no server.", verify_options,
 	 1, 1, cmd_verify},
+	{"list build", "[PATH...]", "Make an allowlist of what lies somewhere",
+	 "From directories, files, .deb files, older lists and package records, an index of\n"
+	 "packages, and what dpkg has installed. Submit it like any other file; it is recognised.",
+	 list_build_options, 0, -1, cmd_list_build},
+	{"list record", "DEB...", "Make the records of packages",
+	 "DEB.record names the package and every program, library, script and control script in "
+	 "it.",
+	 list_record_options, 1, -1, cmd_list_record},
+	{"list show", "LIST", "What an allowlist or a package record says", "", list_all_options, 1,
+	 1, cmd_list_show},
+	{"list diff", "OLD NEW", "What one list approves and the other does not",
+	 "By content. Exit 1 if they differ.", list_all_options, 2, 2, cmd_list_diff},
 	{"log checkpoint", "", "Follow the log: it must extend all that was seen before", "", none,
 	 0, 0, cmd_log_checkpoint},
 	{"log fsck", "[DIR]", "Recompute the whole log, from a directory or the server", "",

@@ -102,7 +102,7 @@ static rc print_text(struct cli *c, const json_t *value, bool is_diff)
 	return OK;
 }
 
-static rc inspect_path(struct cli *c, const char *path, json_t **ret)
+rc inspect_path(struct cli *c, const char *path, json_t **ret)
 {
 	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *base = strrchr(path, '/');

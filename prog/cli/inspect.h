@@ -8,6 +8,9 @@
 rc cmd_inspect(struct cli *c, const struct args *a);
 rc cmd_diff(struct cli *c, const struct args *a);
 
+/* The report of a file of this machine, made in a sandboxed worker; the caller's. */
+MUST rc inspect_path(struct cli *c, const char *path, json_t **ret);
+
 /* Fetches every file of the request, recomputes size, SHA-256 and content digest, runs the
  * inspection in a sandboxed worker here, prints its text, and compares its digest with the server's
  * report. RC_MISMATCH if anything differs. */

@@ -1,0 +1,338 @@
+/* list_source - packages: what is in a .deb, in an index of them, on a host that has them
+ * installed. */
+#include "prog/cli/list_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/format/stream.h"
+#include "prog/cli/inspect.h"
+
+#define TEXT_MAX ((size_t)256 << 20) /* a Packages or status file */
+#define STATUS "/var/lib/dpkg/status"
+#define INFO "/var/lib/dpkg/info"
+
+/* ---- A .deb -----------------------------------------------------------------------------------*/
+
+/* "program interpreter", back into bits. */
+static unsigned classes_of(const char *text)
+{
+	struct view rest = view_str(text);
+	unsigned classes = 0;
+
+	while (rest.len > 0) {
+		struct view word;
+		unsigned bit;
+
+		if (!rc_is_ok(view_until(&rest, ' ', &word))) {
+			word = rest;
+			rest = view_of(NULL, 0);
+		}
+		if (rc_is_ok(list_class_parse(word, &bit)))
+			classes |= bit;
+	}
+	return classes;
+}
+
+static rc digest_member(struct gather *g, const json_t *o, struct digest *ret)
+{
+	return rc_is_ok(digest_parse(view_str(json_text(o, "sha256")), ret))
+		       ? OK
+		       : cli_problem(g->c, RC_PEER, "", "the worker's report lacks a digest");
+}
+
+static rc add_entries(struct gather *g, const json_t *report, const char *package)
+{
+	const json_t *list = json_object_get(json_object_get(report, "archive"), "entries");
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(list, i, e)
+	{
+		const char *path = json_text(e, "path");
+		unsigned classes = classes_of(json_text(e, "runs"));
+		char full[PATH_MAX];
+		struct digest d;
+
+		g->files++;
+		if (classes == 0)
+			continue;
+		(void)snprintf(full, sizeof(full), "/%s", path[0] == '/' ? path + 1 : path);
+		TRY(digest_member(g, e, &d));
+		TRY(gather_add_shown(g, &d, classes, package, full));
+	}
+	return OK;
+}
+
+static rc add_scripts(struct gather *g, const json_t *report, const char *package)
+{
+	const json_t *list = json_object_get(json_object_get(report, "deb"), "scripts");
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(list, i, e)
+	{
+		char full[64];
+		struct digest d;
+
+		(void)snprintf(full, sizeof(full), "DEBIAN/%s", json_text(e, "name"));
+		TRY(digest_member(g, e, &d));
+		TRY(gather_add_shown(g, &d, LIST_SCRIPT, package, full));
+	}
+	return OK;
+}
+
+static rc take_header(struct gather *g, const json_t *report, const char *path,
+		      struct package_record_header *ret)
+{
+	const json_t *control = json_object_get(json_object_get(report, "deb"), "control");
+	const char *name = json_text(control, "Package");
+	const char *version = json_text(control, "Version");
+	const char *architecture = json_text(control, "Architecture");
+
+	*ret = (struct package_record_header){0};
+	if (name[0] == '\0' || strlen(name) > PACKAGE_TEXT_MAX || version[0] == '\0' ||
+	    strlen(version) > PACKAGE_TEXT_MAX || architecture[0] == '\0' ||
+	    strlen(architecture) > PACKAGE_TEXT_MAX)
+		return cli_problem(g->c, RC_SYNTAX, "",
+				   "%s: the control file names no package, version or architecture",
+				   path);
+	(void)strcpy(ret->name, name);
+	(void)strcpy(ret->version, version);
+	(void)strcpy(ret->architecture, architecture);
+	return digest_member(g, report, &ret->archive);
+}
+
+rc gather_deb(struct gather *g, const char *path, struct package_record_header *ret)
+{
+	char package[3 * PACKAGE_TEXT_MAX + 8];
+	struct package_record_header header;
+	AUTO(json) json_t *report = NULL;
+
+	TRY(inspect_path(g->c, path, &report));
+	if (strcmp(json_text(report, "type"), "deb") != 0)
+		return cli_problem(g->c, RC_UNSUPPORTED, "", "%s: not a Debian package", path);
+	if (!json_is_true(json_object_get(report, "complete")))
+		return cli_problem(g->c, RC_LIMIT, "see greatseal inspect --local",
+				   "%s: not all of it can be looked at, so it cannot be approved",
+				   path);
+	TRY(take_header(g, report, path, &header));
+	(void)snprintf(package, sizeof(package), "%s %s %s", header.name, header.version,
+		       header.architecture);
+	TRY(add_entries(g, report, package));
+	TRY(add_scripts(g, report, package));
+	if (ret != NULL)
+		*ret = header;
+	return OK;
+}
+
+/* ---- Stanzas (deb822) -------------------------------------------------------------------------*/
+
+struct stanza {
+	char package[PACKAGE_TEXT_MAX + 1];
+	char version[PACKAGE_TEXT_MAX + 1];
+	char architecture[PACKAGE_TEXT_MAX + 1];
+	char multi[16];
+	char status[64];
+	char filename[1024];
+	char sha256[DIGEST_HEX];
+};
+
+static void take_field(struct view line, const char *name, char *out, size_t cap)
+{
+	size_t n = strlen(name);
+
+	if (line.len <= n || memcmp(line.ptr, name, n) != 0 || line.ptr[n] != ':')
+		return;
+	line = view_of(line.ptr + n + 1, line.len - n - 1);
+	while (line.len > 0 && line.ptr[0] == ' ')
+		line = view_of(line.ptr + 1, line.len - 1);
+	/* One that does not fit is none: the stanza is then refused or passed over. */
+	if (line.len >= cap)
+		return;
+	memcpy(out, line.ptr, line.len);
+	out[line.len] = '\0';
+}
+
+/* The next stanza; false at the end. */
+static bool next_stanza(struct view *rest, struct stanza *s)
+{
+	bool any = false;
+
+	memset(s, 0, sizeof(*s));
+	while (rest->len > 0) {
+		struct view line;
+
+		if (!rc_is_ok(view_until(rest, '\n', &line))) {
+			line = *rest;
+			*rest = view_of(NULL, 0);
+		}
+		if (line.len == 0 && any)
+			return true;
+		any |= line.len > 0;
+		take_field(line, "Package", s->package, sizeof(s->package));
+		take_field(line, "Version", s->version, sizeof(s->version));
+		take_field(line, "Architecture", s->architecture, sizeof(s->architecture));
+		take_field(line, "Multi-Arch", s->multi, sizeof(s->multi));
+		take_field(line, "Status", s->status, sizeof(s->status));
+		take_field(line, "Filename", s->filename, sizeof(s->filename));
+		take_field(line, "SHA256", s->sha256, sizeof(s->sha256));
+	}
+	return any;
+}
+
+static rc read_text(struct gather *g, const char *path, struct buf *out)
+{
+	struct fault f = {0};
+
+	buf_init(out, TEXT_MAX);
+	CLI_TRY(g->c, &f, file_read(path, out, &f));
+	return OK;
+}
+
+/* ---- An index
+ * -----------------------------------------------------------------------------------*/
+
+static rc check_archive(struct gather *g, const char *path, const struct stanza *s)
+{
+	AUTO(fd) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct fault f = {0};
+	struct digest want;
+	struct hash h;
+
+	if (!rc_is_ok(digest_parse(view_str(s->sha256), &want)))
+		return cli_problem(g->c, RC_SYNTAX, "", "%s: the index has no SHA256 for it",
+				   s->filename);
+	if (fd < 0)
+		return cli_problem(g->c, RC_IO, "", "%s: %s", path, strerror(errno));
+	CLI_TRY(g->c, &f, stream_digest(fd, HASH_SHA256, &h, &f));
+	return memcmp(h.b, want.b, DIGEST_SIZE) == 0
+		       ? OK
+		       : cli_problem(g->c, RC_MISMATCH, "", "%s: not the file of the index", path);
+}
+
+rc gather_index(struct gather *g, const char *index, const char *pool)
+{
+	AUTO(buf) struct buf text = {0};
+	struct stanza s;
+	struct view rest;
+	size_t n = 0;
+
+	TRY(read_text(g, index, &text));
+	rest = buf_view(&text);
+	while (next_stanza(&rest, &s)) {
+		char path[PATH_MAX];
+
+		if (s.filename[0] == '\0' || s.filename[0] == '/' ||
+		    strstr(s.filename, "..") != NULL)
+			return cli_problem(g->c, RC_SYNTAX, "", "%s: %s has no usable Filename",
+					   index, s.package);
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", pool, s.filename) >= sizeof(path))
+			return cli_problem(g->c, RC_LIMIT, "", "%s: path is too long", s.filename);
+		TRY(check_archive(g, path, &s));
+		TRY(gather_deb(g, path, NULL));
+		n++;
+	}
+	return n > 0 ? OK : cli_problem(g->c, RC_SYNTAX, "", "%s: names no package", index);
+}
+
+/* ---- A dpkg database
+ * ----------------------------------------------------------------------------*/
+
+/* Below root, whatever links say. */
+static int open_in(int root, const char *path)
+{
+	const struct open_how how = {.flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC,
+				     .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static rc add_installed(struct gather *g, int root, const char *path, const char *package,
+			const char *as)
+{
+	AUTO(fd) int fd = open_in(root, path);
+
+	/* Taken away, diverted, or a link: what lies there now counts. */
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == ENXIO))
+		return OK;
+	if (fd < 0)
+		return cli_problem(g->c, RC_IO, "", "%s%s: %s", g->root, path, strerror(errno));
+	return gather_file(g, fd, package, as);
+}
+
+static rc add_control(struct gather *g, int root, const char *stem, const char *package)
+{
+	static const char *const names[] = {"preinst", "postinst", "prerm", "postrm", "config"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[512];
+		char as[32];
+
+		(void)snprintf(path, sizeof(path), INFO "/%s.%s", stem, names[i]);
+		(void)snprintf(as, sizeof(as), "DEBIAN/%s", names[i]);
+		TRY(add_installed(g, root, path, package, as));
+	}
+	return OK;
+}
+
+static rc add_package(struct gather *g, int root, const struct stanza *s)
+{
+	char package[3 * PACKAGE_TEXT_MAX + 8];
+	char stem[2 * PACKAGE_TEXT_MAX + 8];
+	AUTO(buf) struct buf text = {0};
+	char list[PATH_MAX];
+	struct fault f = {0};
+	struct view rest;
+	struct view line;
+
+	(void)snprintf(package, sizeof(package), "%s %s %s", s->package, s->version,
+		       s->architecture);
+	/* dpkg names the files of packages that several architectures may share by both. */
+	(void)snprintf(stem, sizeof(stem), strcmp(s->multi, "same") == 0 ? "%s:%s" : "%s",
+		       s->package, s->architecture);
+	(void)snprintf(list, sizeof(list), "%s" INFO "/%s.list", g->root, stem);
+	buf_init(&text, TEXT_MAX);
+	CLI_TRY(g->c, &f, file_read(list, &text, &f));
+	rest = buf_view(&text);
+	while (rc_is_ok(view_until(&rest, '\n', &line))) {
+		char path[PATH_MAX];
+
+		if (line.len == 0 || line.len >= sizeof(path))
+			continue;
+		memcpy(path, line.ptr, line.len);
+		path[line.len] = '\0';
+		TRY(add_installed(g, root, path, package, path));
+	}
+	return add_control(g, root, stem, package);
+}
+
+rc gather_dpkg(struct gather *g)
+{
+	AUTO(fd)
+	int root = open(g->root[0] == '\0' ? "/" : g->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(buf) struct buf text = {0};
+	char path[PATH_MAX];
+	struct stanza s;
+	struct view rest;
+	size_t n = 0;
+
+	if (root < 0)
+		return cli_problem(g->c, RC_IO, "", "%s: %s", g->root, strerror(errno));
+	if ((size_t)snprintf(path, sizeof(path), "%s" STATUS, g->root) >= sizeof(path))
+		return cli_problem(g->c, RC_LIMIT, "", "%s: path is too long", g->root);
+	TRY(read_text(g, path, &text));
+	rest = buf_view(&text);
+	while (next_stanza(&rest, &s)) {
+		if (strstr(s.status, " installed") == NULL)
+			continue;
+		TRY(add_package(g, root, &s));
+		n++;
+	}
+	return n > 0 ? OK : cli_problem(g->c, RC_NOTFOUND, "", "%s: no package is installed", path);
+}

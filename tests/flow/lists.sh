@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Allowlists and package records over real programs: made from packages and directories, submitted, read by two
+# approvers as a difference, signed, fetched, verified offline; what is older, changed or no list is refused.
+source "$SRCDIR/tests/lib/world.sh"
+world_keys alice carol dave build-07
+eval "plain_$(declare -f world_documents)"
+world_documents() {
+	plain_world_documents
+	jq -cS '.rules[0].formats = ["allowlist", "package-record", "pe"]' policy.json | tr -d '\n' >policy2.json
+	mv policy2.json policy.json
+}
+sha() { sha256sum "$1" | cut -d' ' -f1; }
+
+# ---- Making them: no server is asked.
+
+# Two versions of a package with a real program, a script, data and a script that runs as root.
+make_deb() { # VERSION PROGRAM
+	rm -rf pkg
+	mkdir -p pkg/DEBIAN pkg/usr/bin pkg/usr/share/doc/hello
+	cp "$2" pkg/usr/bin/hello
+	printf '#!/usr/bin/env python3\nprint("version %s")\n' "$1" >pkg/usr/bin/hello-script
+	echo 'about hello' >pkg/usr/share/doc/hello/README
+	printf '#!/bin/sh\nexit 0\n' >pkg/DEBIAN/postinst
+	chmod 755 pkg/usr/bin/* pkg/DEBIAN/postinst
+	printf 'Package: hello\nVersion: %s\nArchitecture: amd64\nMaintainer: A <a@example>\nDescription: x\n' "$1" >pkg/DEBIAN/control
+	dpkg-deb --root-owner-group --build pkg "hello_$1_amd64.deb" >/dev/null
+}
+true=$(readlink -f "$(type -P true)")
+false=$(readlink -f "$(type -P false)")
+shell=$(readlink -f "$(type -P dash)")
+make_deb 1.0 "$true"
+make_deb 2.0 "$false"
+
+mkdir -p tree/bin tree/lib
+cp "$shell" tree/bin/dash
+cp "$(ldd "$true" | sed -n 's/.*=> \(.*libc\.so[^ ]*\).*/\1/p')" tree/lib/libc.so.6
+ln -s dash tree/bin/sh
+printf '#!/bin/dash\n:\n' >tree/bin/tool
+echo 'just a text' >tree/notes
+common=(--name base --group farm --group desktops --origin log.example)
+greatseal list build -o one.list "${common[@]}" --root "$work/tree" "$work/tree" hello_1.0_amd64.deb >/dev/null
+greatseal list show one.list --all --json >one.json
+jq -e '.serial == 1 and .list == "base" and .groups == ["desktops", "farm"] and .count == 6' one.json >/dev/null ||
+	die "the list is another: $(cat one.json)"
+has() { # FILE CONTENT CLASSES PATH
+	jq -e --arg s "$(sha "$2")" --arg c "$3" --arg p "$4" \
+		'.records | any(.sha256 == $s and .classes == $c and .path == $p)' "$1" >/dev/null || die "no $3 $4 in $(cat "$1")"
+}
+has one.json "$true" program /usr/bin/hello
+has one.json "$shell" "program interpreter" /bin/dash
+has one.json tree/bin/tool script /bin/tool
+has one.json tree/lib/libc.so.6 "program library" /lib/libc.so.6
+has one.json pkg/DEBIAN/postinst script DEBIAN/postinst
+ok "a list from a directory and a package: programs, libraries, interpreters, scripts, control scripts"
+
+greatseal list build -o again.list --from "$(jq -r .not_before one.json)" "${common[@]}" --root "$work/tree" hello_1.0_amd64.deb \
+	"$work/tree" >/dev/null
+cmp one.list again.list || die "another order makes another list"
+ok "the same contents make the same bytes, in whatever order they come"
+
+mkdir -p pool/main
+cp hello_2.0_amd64.deb pool/main/
+printf 'Package: hello\nVersion: 2.0\nArchitecture: amd64\nFilename: main/hello_2.0_amd64.deb\nSHA256: %s\n\n' \
+	"$(sha hello_2.0_amd64.deb)" >Packages
+greatseal list build -o two.list --after one.list --index Packages --pool pool --root "$work/tree" "$work/tree" \
+	--revoke "$(sha "$true")" --producer /bin/dash >/dev/null
+code=0
+greatseal list diff one.list two.list >list.diff || code=$?
+((code == 1)) || die "diff ended with $code"
+grep -q "^+ $(sha "$false")  program  hello 2.0 amd64  /usr/bin/hello$" list.diff &&
+	grep -q "^~ $(sha "$true")  revoked" list.diff && grep -q '^      before: program$' list.diff &&
+	grep -q 'before: program interpreter$' list.diff || die "the difference is not shown: $(cat list.diff)"
+ok "the next list: from an index, one content revoked, one made a producer; diff says so"
+refused 5 mismatch greatseal list build -o bad.list --after one.list --index <(sed 's/^SHA256: ./SHA256: 0/' Packages) --pool pool --json
+cp hello_1.0_amd64.deb pool/main/hello_2.0_amd64.deb
+refused 5 'not the file of the index' greatseal list build -o bad.list --after one.list --index Packages --pool pool
+refused 1 'nothing that runs' greatseal list build -o bad.list "${common[@]}" tree/notes
+refused 2 'no host group' greatseal list build -o bad.list --name base --origin log.example tree
+refused 1 'nothing in the list lies there' greatseal list build -o bad.list "${common[@]}" --producer /bin/none tree
+[[ ! -e bad.list ]] || die "a list was left behind"
+
+# A dpkg database, below a root of its own whose links lead out.
+mkdir -p root/var/lib/dpkg/info root/usr/bin
+printf 'Package: hello\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0\n\nPackage: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n' >root/var/lib/dpkg/status
+printf '/.\n/usr\n/usr/bin\n/usr/bin/hello\n/usr/bin/out\n/usr/bin/missing\n' >root/var/lib/dpkg/info/hello.list
+cp pkg/DEBIAN/postinst root/var/lib/dpkg/info/hello.postinst
+cp "$true" root/usr/bin/hello
+ln -s "$false" root/usr/bin/out
+greatseal list build -o root.list "${common[@]}" --dpkg --root "$work/root" >/dev/null
+greatseal list show --all --json root.list >root.json
+jq -e '.count == 2' root.json >/dev/null || die "not what is installed: $(cat root.json)"
+has root.json "$true" program /usr/bin/hello
+has root.json pkg/DEBIAN/postinst script DEBIAN/postinst
+ok "a list of what dpkg has installed, and of nothing outside of its root"
+
+greatseal list record hello_2.0_amd64.deb >/dev/null
+jq -e --arg a "$(sha hello_2.0_amd64.deb)" '.package == "hello" and .version == "2.0" and .archive == $a and .count == 3' \
+	<(greatseal list show --json hello_2.0_amd64.deb.record) >/dev/null || die "the record is another"
+ok "the record of a package"
+
+# ---- Signing them.
+
+world_start
+world_key ecdsa-p256
+printf 'greatseal-list-1 and no more' >broken.list
+refused 1 'cut short' as carol submit --key release -m "broken" broken.list
+refused 5 'does not begin with greatseal-list-1' as carol submit --key release --format allowlist -m "no list" hello_1.0_amd64.deb
+
+sign() { # FILE PRODUCT
+	id=$(submit "the list" --product "$2" "$1")
+	for who in alice dave; do as "$who" approve "$id" --yes --quiet >approve.log || (($? == 3)); done
+	as carol fetch "$id" --output signed1 >/dev/null
+}
+sign one.list base-list
+sign hello_2.0_amd64.deb.record hello-record
+id=$(submit "the next" --product base-list two.list)
+as alice show "$id" >shown.txt
+grep -q 'allowlist' shown.txt || die "the format is not shown: $(cat shown.txt)"
+as alice diff "$id" >diff.txt
+grep -q '+ program  hello 2.0 amd64  /usr/bin/hello' diff.txt && grep -q 'classes: program -> revoked' diff.txt &&
+	grep -q 'list.serial: 1 -> 2' diff.txt && grep -q 'producers: what they write' diff.txt ||
+	die "the difference is not shown: $(cat diff.txt)"
+ok "an approver sees what the next list adds, revokes and makes a producer"
+for who in alice dave; do as "$who" approve "$id" --yes --quiet >approve.log || (($? == 3)); done
+as carol fetch "$id" --output signed2 >/dev/null
+
+# ---- Verifying them, without a server.
+cp one.list hello_2.0_amd64.deb.record signed1/ # a detached signature comes without its file
+cp two.list signed2/
+vkey=$(jq -r .vkey carol.json)
+stop_server
+stop_keeper
+check() { greatseal verify --config "$work/none.json" --vkey "$vkey" "$@"; }
+check signed1/one.list >verify.txt && check signed2/two.list --after 1 >>verify.txt && check signed1/hello_2.0_amd64.deb.record >>verify.txt ||
+	die "not verified: $(cat verify.txt)"
+grep -q 'list base, serial 2, 7 contents' verify.txt || die "the list is not told: $(cat verify.txt)"
+ok "lists and record are verified offline"
+refused 5 'serial 1 is not newer than 1' check signed1/one.list --after 1
+refused 5 'serial 1 is not newer than 2' check signed1/one.list --after 2
+cp -r signed2 tampered
+printf '\x01' | dd of=tampered/two.list bs=1 seek=$(($(stat -c %s two.list) - 400)) conv=notrunc status=none
+refused 5 FAILED check tampered/two.list
+cp signed1/one.list tampered/two.list
+refused 5 FAILED check tampered/two.list
+# A signature over a list is none over a file, to anybody's tools.
+openssl cms -verify -binary -inform DER -in signed2/two.list.p7s -content signed2/two.list -noverify -out /dev/null 2>cms.log ||
+	die "OpenSSL does not verify the signature: $(cat cms.log)"
+openssl asn1parse -inform DER -in signed2/two.list.p7s | grep -q 'OBJECT *:2.25.319039475065092147466616784747130619134' ||
+	die "the content type is another"
+ok "OpenSSL verifies the signature and names our content type"
+echo "$checks checks passed"
