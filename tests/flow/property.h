@@ -15,8 +15,8 @@ void note(int slot, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Sends it, perhaps kills the keeper under it and sends it again, and compares the answer with the
  * reference's. */
 void say(const struct message *m);
-/* A word that the keeper notices the clock by. */
-void hello(void);
+/* A word that the keeper notices the clock by; how many entries its log has. */
+uint64_t hello(void);
 /* Kills the keeper and starts it again. */
 void restart(void);
 /* Ends the test with the script of the request (-1: with its end). */

@@ -55,6 +55,8 @@ void new_request(int slot)
 	q->files = chance(70) ? 1 : 1 + below((1u << REF_FILES) - 1);
 	q->not_before = w.ref.now + (chance(80) ? 0 : below(900));
 	q->deadline = q->not_before + (chance(90) ? 30 + below(3400) : below(9000));
+	if (chance(25)) /* signed early, given out late */
+		q->release = q->not_before + below((unsigned)(q->deadline - q->not_before) + 1);
 	q->uses = 1 + (chance(50) ? 0 : below(4));
 	q->has_reason = chance(80);
 	q->has_ticket = q->has_reason && chance(30);
@@ -62,11 +64,12 @@ void new_request(int slot)
 	s->used = true;
 	note(slot,
 	     "%s (key %u) asks on %s (key %d) for %u uses of %s over files %u, not before %+lld, "
-	     "deadline %+lld%s%s",
+	     "deadline %+lld, release %+lld%s%s",
 	     ref_people[q->requester], q->signer, ref_hosts[q->host], q->host_key, q->uses,
 	     ref_keys[q->key], q->files, (long long)(q->not_before - w.ref.now),
-	     (long long)(q->deadline - w.ref.now), q->has_reason ? ", with a reason" : "",
-	     q->has_ticket ? " and a ticket" : "");
+	     (long long)(q->deadline - w.ref.now),
+	     q->release == 0 ? 0LL : (long long)(q->release - w.ref.now),
+	     q->has_reason ? ", with a reason" : "", q->has_ticket ? " and a ticket" : "");
 	/* Some are sent later. */
 	if (chance(93))
 		say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = chance(50)});

@@ -51,9 +51,11 @@ static unix_time edge(const struct ref_request *q)
 	const struct ref_rule *r = &p->rules[below(REF_RULES)];
 	size_t n = w.ref.use_count[q->key];
 
-	switch (below(10)) {
+	switch (below(11)) {
 	case 0:
 		return q->deadline;
+	case 9:
+		return q->release;
 	case 1:
 		return q->not_before;
 	case 2:

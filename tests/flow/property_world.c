@@ -95,6 +95,7 @@ void world_make_request(struct world *w, struct slot *s)
 	r->r.key_fingerprint = w->fingerprint[q->key];
 	r->r.not_before = q->not_before;
 	r->r.deadline = q->deadline;
+	r->r.release = q->release;
 	r->r.uses = q->uses;
 	r->r.key = a_name(ref_keys[q->key]);
 	r->r.requester = a_name(ref_people[q->requester]);

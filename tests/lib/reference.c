@@ -150,6 +150,12 @@ static void find_form(const struct ref *w, const struct ref_request *q, int rule
 	find(f, flaw != REASON_NONE, outcome, flaw);
 }
 
+static bool is_frozen(const struct ref *w, const struct ref_request *q)
+{
+	return (w->policy.freeze.keys & (1u << q->key)) != 0 && w->now >= w->policy.freeze.from &&
+	       w->now < w->policy.freeze.to;
+}
+
 static void find_time(const struct ref *w, const struct ref_request *q, struct ref_decision *d,
 		      struct findings *f)
 {
@@ -157,8 +163,7 @@ static void find_time(const struct ref *w, const struct ref_request *q, struct r
 	const struct ref_rule *r = &p->rules[d->rule];
 	const struct ref_rate *rates = p->keys[q->key].rates;
 	bool closed = !ref_windows_open(p, r->windows, w->now);
-	bool frozen = (p->freeze.keys & (1u << q->key)) != 0 && w->now >= p->freeze.from &&
-		      w->now < p->freeze.to;
+	bool frozen = is_frozen(w, q);
 
 	d->broke = r->break_glass && (closed || frozen);
 	f->waits_for_time = !r->break_glass && (closed || frozen);
@@ -228,6 +233,8 @@ static enum request_state state_of(const struct ref *w, const struct ref_request
 {
 	if (q->closed != REASON_NONE)
 		return STATE_CLOSED;
+	if (q->spent > 0 && !q->released)
+		return STATE_COMMITTED;
 	if (q->spent == q->uses)
 		return STATE_DONE;
 	return w->now > q->deadline ? STATE_CLOSED : STATE_OPEN;
@@ -249,6 +256,20 @@ static enum reason host_flaw(const struct ref *w, const struct ref_request *q)
 	return r;
 }
 
+/* What holds a signature that is made. */
+static void look_held(const struct ref *w, const struct ref_request *q, struct ref_answer *a)
+{
+	struct findings f = {REF_ALLOW, REASON_NONE, false};
+
+	find(&f, w->now < w->head, REF_WAIT, REASON_TIME_CLOCK);
+	find(&f, w->now < q->release, REF_WAIT, REASON_TIME_RELEASE);
+	find(&f, w->locked[q->key], REF_WAIT, REASON_KEY_LOCKED);
+	find(&f, is_frozen(w, q) && !q->broke, REF_WAIT, REASON_TIME_FREEZE);
+	a->state = STATE_COMMITTED;
+	a->decision.missing = 0;
+	overrule(a, f.outcome, f.reason);
+}
+
 /* The clock before the state, the state before the policy. */
 static void look(const struct ref *w, const struct ref_request *q, struct ref_answer *a)
 {
@@ -256,7 +277,9 @@ static void look(const struct ref *w, const struct ref_request *q, struct ref_an
 
 	*a = (struct ref_answer){.type = KEEPER_R_STATUS, .state = state_of(w, q)};
 	decide(w, q, &a->decision);
-	if (w->now < w->head)
+	if (a->state == STATE_COMMITTED)
+		look_held(w, q, a);
+	else if (w->now < w->head)
 		overrule(a, REF_WAIT, REASON_TIME_CLOCK);
 	else if (a->state == STATE_CLOSED)
 		overrule(a, REF_DENY, q->closed != REASON_NONE ? q->closed : REASON_STATE_EXPIRED);
@@ -309,10 +332,27 @@ static void spend(struct ref *w, struct ref_request *q, struct ref_answer *a)
 	w->uses[q->key][n % REF_USES].requester = q->requester;
 	w->uses[q->key][n % REF_USES].at = w->now;
 	q->spent++;
-	a->type = KEEPER_R_RESULT;
 	a->use = q->spent;
 	a->committed = true;
 	ref_changed(w);
+	if (w->now >= q->release) {
+		q->released = true;
+		a->type = KEEPER_R_RESULT;
+		return;
+	}
+	q->broke = a->decision.broke;
+	a->held = true;
+	look_held(w, q, a);
+}
+
+/* A look gives out what nothing holds any more. */
+static void look_and_release(struct ref *w, struct ref_request *q, struct ref_answer *a)
+{
+	look(w, q, a);
+	if (a->state != STATE_COMMITTED || a->decision.outcome != REF_ALLOW)
+		return;
+	q->released = true;
+	look(w, q, a);
 }
 
 void ref_spend_early(struct ref *w, int n)
@@ -323,8 +363,8 @@ void ref_spend_early(struct ref *w, int n)
 /* Signs if that is wanted; what is signed already is given out again and not signed twice. */
 static void conclude(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a)
 {
-	look(w, q, a);
-	if (sign && q->spent > 0) {
+	look_and_release(w, q, a);
+	if (sign && q->released) {
 		a->type = KEEPER_R_RESULT;
 		a->use = q->spent;
 	} else if (sign && a->state == STATE_OPEN && a->decision.outcome == REF_ALLOW) {
@@ -332,11 +372,11 @@ static void conclude(struct ref *w, struct ref_request *q, bool sign, struct ref
 	}
 }
 
-void ref_show(struct ref *w, const struct ref_request *q, struct ref_answer *a)
+void ref_show(struct ref *w, struct ref_request *q, struct ref_answer *a)
 {
 	ref_heard(w);
 	if (!ref_refuse(a, !q->known, REASON_STATE_UNKNOWN))
-		look(w, q, a);
+		look_and_release(w, q, a);
 }
 
 static bool submission_refused(const struct ref *w, const struct ref_request *q,
@@ -377,8 +417,11 @@ void ref_commit(struct ref *w, struct ref_request *q, uint32_t use, struct ref_a
 	    ref_refuse(a, !q->known, REASON_STATE_UNKNOWN) ||
 	    ref_refuse(a, use == 0 || use > q->uses || use > q->spent + 1, REASON_STATE_USES))
 		return;
-	look(w, q, a);
-	if (use <= q->spent) {
+	if (use <= q->spent)
+		look_and_release(w, q, a);
+	else
+		look(w, q, a);
+	if (use <= q->spent && q->released) {
 		a->type = KEEPER_R_RESULT;
 		a->use = use;
 	} else if (a->state == STATE_OPEN && a->decision.outcome == REF_ALLOW) {
@@ -441,8 +484,10 @@ static bool act_refused(const struct ref *w, struct ref_request *q, const struct
 			struct ref_answer *a)
 {
 	enum request_state s = state_of(w, q);
+	bool no = act->kind == STATEMENT_DENIAL || act->kind == STATEMENT_CANCELLATION;
 
-	if (ref_refuse(a, s == STATE_DONE,
+	if (ref_refuse(a, s == STATE_COMMITTED && !no, REASON_STATE_COMMITTED) ||
+	    ref_refuse(a, s == STATE_DONE,
 		       act->kind == STATEMENT_APPROVAL ? REASON_STATE_USES
 						       : REASON_STATE_COMMITTED) ||
 	    ref_refuse(a, s == STATE_CLOSED,

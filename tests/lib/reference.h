@@ -171,6 +171,7 @@ struct ref_request {
 	unsigned files;
 	unix_time not_before;
 	unix_time deadline;
+	unix_time release; /* 0: none */
 	uint32_t uses;
 	bool has_reason;
 	bool has_ticket;
@@ -179,6 +180,8 @@ struct ref_request {
 	unix_time submitted;
 	enum reason closed;
 	uint32_t spent;
+	bool released; /* what is signed is out, or may be had */
+	bool broke;    /* the first use passed a closed window or a freeze */
 	struct ref_said acts[REF_ACTS];
 	size_t act_count;
 	int order[REF_ACTS]; /* of those that it has, as they came */
@@ -297,7 +300,8 @@ struct ref_answer {
 	enum request_state state;
 	struct ref_decision decision; /* of a status; and of a use that was committed just now */
 	bool committed;
-	uint32_t use; /* of a result */
+	uint32_t use; /* of a result, or of what was committed */
+	bool held;    /* committed just now, and no result */
 };
 
 /* ---- reference_says.c -----------------------------------------------------------------------*/
@@ -357,7 +361,7 @@ bool ref_names_host(const struct ref *w, const struct ref_request *q, int rule);
 bool ref_refuse(struct ref_answer *a, bool is, enum reason reason);
 
 /* Messages, each by what the keeper should answer; the world is changed accordingly. */
-void ref_show(struct ref *w, const struct ref_request *q, struct ref_answer *a);
+void ref_show(struct ref *w, struct ref_request *q, struct ref_answer *a);
 void ref_submit(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a);
 void ref_act(struct ref *w, struct ref_request *q, int act, bool sign, struct ref_answer *a);
 void ref_commit(struct ref *w, struct ref_request *q, uint32_t use, struct ref_answer *a);
