@@ -60,7 +60,7 @@ done
 [[ $(jq -r .rules.hotfix policy.map) == policy.yaml:$(grep -n 'name: hotfix' policy.yaml | cut -d: -f1) ]] || die "the map"
 [[ $(jq -r .document policy.map) == $(sha256sum <policy.json | cut -d' ' -f1) ]] || die "the map's digest"
 cmp policy.map p.map
-jq -e '.rules[0].approval_lifetime == 259200 and (.rules[3] | has("approve") | not)' policy.json >/dev/null || die "the compiled policy"
+jq -e '.rules[0].approval_lifetime == 345600 and (.rules[3] | has("approve") | not)' policy.json >/dev/null || die "the compiled policy"
 jq -e '[.people[].keys[]] | all(test(" .* ") | not)' roster.json >/dev/null || die "a comment was compiled"
 ok "compiled: canonical, with a map"
 json 0 .fits greatseal policy check policy.json roster.json
@@ -102,6 +102,13 @@ sed 's/40 per 1d, /40 a day, /' policy.yaml >rate.yaml
 expect 2 "rate.yaml:$(at 'a day' rate.yaml):12: expected \"N per PERIOD\"" greatseal policy check rate.yaml roster.yaml
 sed 's/length: 7h/length: 32d/' policy.yaml >long.yaml
 expect 2 'expected 1 to 2678400 seconds for `length`' greatseal policy check long.yaml roster.yaml
+
+sed 's/approval_lifetime: 4d/approval_lifetime: 72h/' policy.yaml >gap.yaml
+expect 0 "gap.yaml:$(at 'name: release$' gap.yaml): warning: rule release: approvals may have to wait 3d18h for a window and count for 3d: raise" \
+	greatseal policy check gap.yaml roster.yaml
+sed '/year-end/,/keys/s/2026-12-18 00:00/2020-12-18 00:00/; /year-end/,/keys/s/2027-01-04 06:00/9990-01-01 00:00/' policy.yaml >ice.yaml
+json 1 '[.findings[] | select(.code == "rule.closed") | .place] | length == 2 and .[0] == "ice.yaml:'"$(at 'name: release$' ice.yaml)"'"' \
+	greatseal policy check --strict ice.yaml roster.yaml
 
 # ---- what is wrong, and where
 sed 's/    approve: \[2 of rel/    aprove: [2 of rel/' policy.yaml >typo.yaml
