@@ -11,7 +11,7 @@
 
 #define SPAN_TEXT 48
 
-/* "3d17h": the two largest units. */
+/* "3d17h": the two largest units that there are. */
 static void span_text(uint64_t seconds, char out[SPAN_TEXT])
 {
 	static const struct {
@@ -26,7 +26,7 @@ static void span_text(uint64_t seconds, char out[SPAN_TEXT])
 		uint64_t n = seconds / units[i].seconds;
 
 		seconds %= units[i].seconds;
-		if (n == 0 && (shown == 0 || seconds == 0))
+		if (n == 0)
 			continue;
 		len += snprintf(out + len, SPAN_TEXT - (size_t)len, "%llu%c", (unsigned long long)n,
 				units[i].unit);
@@ -224,6 +224,23 @@ static void gaps(struct linter *l, const struct times *t, const struct rule *rul
 			 rule->name.s, waits, rule->hold > 0 ? " and the hold" : "", lives);
 }
 
+/* What was approved early is an approval, too, and counts no longer than one. */
+static void early(struct linter *l, const struct rule *rule)
+{
+	char said[SPAN_TEXT];
+	char lives[SPAN_TEXT];
+
+	if (!rule->has_preapproved || rule->unattended ||
+	    rule->preapproved_max_age <= rule->approval_lifetime)
+		return;
+	span_text(rule->preapproved_max_age, said);
+	span_text(rule->approval_lifetime, lives);
+	lint_add(l, (struct spot){LINT_RULE, rule->name.s}, "rule.gap",
+		 "rule %s: preapproved.max_age is %s, and no approval counts longer than %s: raise "
+		 "approval_lifetime, or lower it",
+		 rule->name.s, said, lives);
+}
+
 /* All its uses, as fast as one of the key's rates permits. */
 static void rates(struct linter *l, const struct rule *rule, const struct name *name)
 {
@@ -261,6 +278,7 @@ void lint_times(struct linter *l)
 
 		for (size_t k = 0; k < rule->key_count; k++)
 			rates(l, rule, &rule->keys[k]);
+		early(l, rule);
 		if (rule->break_glass)
 			continue; /* it passes both */
 		closed(l, &t, rule);

@@ -479,6 +479,10 @@ static void look_at_times(const char *freezes, const char *rate, const char *rul
 #define ONE_RULE(deadline, more)                                                                   \
 	"\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"keys\":[\"release-2026\"]," deadline       \
 	"\"name\":\"release\",\"request\":[\"carol\"]" more
+#define EARLY(age)                                                                                 \
+	"\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"keys\":[\"release-2026\"],\"name\":"       \
+	"\"release\","                                                                             \
+	"\"preapproved\":{\"max_age\":" age "},\"request\":[\"carol\"]"
 #define IN_HOURS ",\"windows\":[\"hours\"]"
 #define HOURS(length, open)                                                                        \
 	",\"windows\":[{\"length\":" length ",\"name\":\"hours\",\"open\":\"" open                 \
@@ -542,6 +546,10 @@ static void windows_that_never_meet(void **state)
 			 "", ",\"review\":{\"approve\":[\"1 of "
 			     "security\"],\"within\":86400},\"ticket\":\"INC-*\""),
 		 "", NULL, ""},
+		/* What comes early. */
+		{"", "", "", EARLY("259201"), "", "rule.gap",
+		 "preapproved.max_age is 3d1s, and no approval counts longer than 3d"},
+		{"", "", "", EARLY("259200"), "", NULL, ""},
 		/* Uses and rates. */
 		{"", ",\"rate\":[\"2 per 1d\"]", "",
 		 ONE_RULE("\"max_deadline\":86400,\"max_uses\":5,", ""), "", "rule.rate",
