@@ -1,11 +1,7 @@
 #include "lib/format/classify.h"
 
+#include "lib/format/elf.h"
 #include "lib/model/contents.h"
-
-#define PT_INTERP 3u
-#define ET_REL 1u
-#define ET_EXEC 2u
-#define ET_DYN 3u
 
 struct view classify_base(struct view path)
 {
@@ -27,56 +23,22 @@ static bool holds(struct view v, const char *part)
 	return v.len > 0 && memmem(v.ptr, v.len, part, strlen(part)) != NULL;
 }
 
-/* ---- ELF (System V ABI, "Object files") -------------------------------------------------------*/
-
-struct elf {
-	struct view head;
-	bool wide; /* ELFCLASS64 */
-	bool big;  /* ELFDATA2MSB */
-};
-
-static uint64_t elf_number(const struct elf *e, uint64_t at, size_t size)
+static unsigned classify_elf(const struct elf *e, struct view path, bool executable)
 {
-	struct view v;
-	uint64_t n = 0;
-
-	if (!rc_is_ok(view_slice(e->head, at, size, &v)))
-		return 0;
-	for (size_t i = 0; i < size; i++)
-		n = n << 8 | v.ptr[e->big ? i : size - 1 - i];
-	return n;
-}
-
-static bool elf_has_interp(const struct elf *e)
-{
-	uint64_t at = elf_number(e, e->wide ? 32 : 28, e->wide ? 8 : 4);
-	uint64_t size = elf_number(e, e->wide ? 54 : 42, 2);
-	uint64_t count = elf_number(e, e->wide ? 56 : 44, 2);
-
-	/* Headers that lie beyond the first bytes read as 0. */
-	for (uint64_t i = 0; i < count && at < CLASSIFY_HEAD; i++, at += size)
-		if (elf_number(e, at, 4) == PT_INTERP)
-			return true;
-	return false;
-}
-
-static unsigned classify_elf(struct view head, struct view path, bool executable)
-{
-	const struct elf e = {.head = head, .wide = head.ptr[4] == 2, .big = head.ptr[5] == 2};
 	const struct view base = classify_base(path);
 	const bool named = holds(base, ".so");
 
-	switch (elf_number(&e, 16, 2)) {
-	case ET_EXEC:
+	switch (e->type) {
+	case ELF_EXEC:
 		return LIST_PROGRAM;
-	case ET_REL: /* what linkers read is data */
+	case ELF_REL: /* what linkers read is data */
 		return ends(base, ".ko") ? LIST_LIBRARY : 0;
-	case ET_DYN:
+	case ELF_DYN:
 		/* libc is run for its version; the loader is run by the kernel with each program.
 		 */
 		if (holds(base, "ld-") && named)
 			return LIST_PROGRAM | LIST_LIBRARY;
-		if (elf_has_interp(&e))
+		if (elf_has_interp(e))
 			return named ? LIST_PROGRAM | LIST_LIBRARY : LIST_PROGRAM;
 		/* Without a loader: a library, or a static program that may lie anywhere. */
 		return executable && !named ? LIST_PROGRAM | LIST_LIBRARY : LIST_LIBRARY;
@@ -153,9 +115,10 @@ struct view classify_shebang(struct view head)
 unsigned classify(struct view head, struct view path, bool executable)
 {
 	unsigned classes = 0;
+	struct elf e;
 
-	if (head.len >= 20 && memcmp(head.ptr, "\177ELF", 4) == 0)
-		classes = classify_elf(head, path, executable);
+	if (elf_open(head, &e))
+		classes = classify_elf(&e, path, executable);
 	else if (head.len >= 2 && memcmp(head.ptr, "#!", 2) == 0)
 		return LIST_SCRIPT;
 	else

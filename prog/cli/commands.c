@@ -62,6 +62,10 @@ static const struct option list_record_options[] = {
 	{"output", "DIR", "where the records go (-o, default: this directory)", false},
 	{0},
 };
+static const struct option list_lint_options[] = {
+	{"root", "DIR", "the host's files lie below it (default: /)", false},
+	{0},
+};
 static const struct option list_all_options[] = {
 	{"all", NULL, "every record", false},
 	{0},
@@ -393,6 +397,13 @@ const struct command command_table[] = {
 	 list_record_options, 1, -1, cmd_list_record},
 	{"list show", "LIST", "What an allowlist or a package record says", "", list_all_options, 1,
 	 1, cmd_list_show},
+	{"list lint", "LIST [PATH...]", "Would this host still start and update itself with it?",
+	 "Looks at init, the shell, package tools, what makes the initramfs, greatseal's own "
+	 "programs\n"
+	 "and each PATH, with the loader, libraries and interpreters that they need. Exit 1 if "
+	 "one\n"
+	 "would not run.",
+	 list_lint_options, 1, -1, cmd_list_lint},
 	{"list diff", "OLD NEW", "What one list approves and the other does not",
 	 "By content. Exit 1 if they differ.", list_all_options, 2, 2, cmd_list_diff},
 	{"log checkpoint", "", "Follow the log: it must extend all that was seen before", "", none,

@@ -71,7 +71,8 @@ grep -q "^+ $(sha "$false")  program  hello 2.0 amd64  /usr/bin/hello$" list.dif
 	grep -q "^~ $(sha "$true")  revoked" list.diff && grep -q '^      before: program$' list.diff &&
 	grep -q 'before: program interpreter$' list.diff || die "the difference is not shown: $(cat list.diff)"
 ok "the next list: from an index, one content revoked, one made a producer; diff says so"
-refused 5 mismatch greatseal list build -o bad.list --after one.list --index <(sed 's/^SHA256: ./SHA256: 0/' Packages) --pool pool --json
+sed "s/^SHA256: .*/SHA256: $(sha hello_1.0_amd64.deb)/" Packages >Packages.other
+refused 5 mismatch greatseal list build -o bad.list --after one.list --index Packages.other --pool pool --json
 cp hello_1.0_amd64.deb pool/main/hello_2.0_amd64.deb
 refused 5 'not the file of the index' greatseal list build -o bad.list --after one.list --index Packages --pool pool
 refused 1 'nothing that runs' greatseal list build -o bad.list "${common[@]}" tree/notes
@@ -92,6 +93,23 @@ jq -e '.count == 2' root.json >/dev/null || die "not what is installed: $(cat ro
 has root.json "$true" program /usr/bin/hello
 has root.json pkg/DEBIAN/postinst script DEBIAN/postinst
 ok "a list of what dpkg has installed, and of nothing outside of its root"
+
+# A host that would take the list: a shell, with what it needs.
+mkdir -p host/bin
+cp "$shell" host/bin/sh
+printf '#!/usr/bin/env sh\n' >host/bin/tool
+ldd "$shell" | grep -oE '/[^ ]+' | while read -r lib; do
+	mkdir -p "host$(dirname "$lib")"
+	cp -L "$lib" "host$lib"
+done
+greatseal list build -o host.list "${common[@]}" --root "$work/host" "$work/host" >/dev/null
+greatseal list lint host.list --root host >lint.txt || die "lint: $(cat lint.txt)"
+ok "lint: $(cat lint.txt)"
+greatseal list build -o half.list "${common[@]}" --root "$work/host" host/bin >/dev/null
+refused 1 'libc.so.6: not in the list, needed by /bin/sh' greatseal list lint half.list --root host
+greatseal list build -o revoked.list "${common[@]}" host --revoke "$(sha "$shell")" >/dev/null
+refused 1 '/bin/sh: revoked by the list, needed by every host' greatseal list lint revoked.list --root host
+refused 1 '/usr/bin/sh: No such file or directory, needed by /bin/tool' greatseal list lint host.list /bin/tool --root host
 
 greatseal list record hello_2.0_amd64.deb >/dev/null
 jq -e --arg a "$(sha hello_2.0_amd64.deb)" '.package == "hello" and .version == "2.0" and .archive == $a and .count == 3' \

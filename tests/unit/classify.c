@@ -1,12 +1,18 @@
-/* Unit tests of lib/format/classify: ELF files of each kind, scripts, interpreters. */
+/* Unit tests of lib/format classify and elf: ELF files of each kind and what they need, scripts,
+ * interpreters. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
+
+#include "lib/base/fd.h"
 #include "lib/format/classify.h"
+#include "lib/format/elf.h"
 #include "lib/model/contents.h"
 
+#define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
 #define PROGRAM LIST_PROGRAM
 #define LIBRARY LIST_LIBRARY
 
@@ -119,12 +125,89 @@ static void interpreters(void **state)
 		assert_false(classify_is_interpreter(view_str(no[i])));
 }
 
+/* This very program, as a file. */
+static void what_a_program_needs(void **state)
+{
+	AUTO(buf) struct buf b;
+	struct elf_needs n;
+	struct fault f;
+	struct elf e;
+	bool libc = false;
+
+	(void)state;
+	buf_init(&b, 64 << 20);
+	assert_rc(RC_OK, file_read("/proc/self/exe", &b, &f));
+	assert_true(elf_open(buf_view(&b), &e));
+	assert_true(elf_has_interp(&e));
+	assert_rc(RC_OK, elf_needs_read(&e, &n, &f));
+	assert_int_equal('/', n.interp.ptr[0]);
+	for (size_t i = 0; i < n.needed_count; i++)
+		libc |= view_is(n.needed[i], "libc.so.6");
+	assert_true(libc);
+	assert_false(elf_open(view_str("#!/bin/sh, and no more than that"), &e));
+	/* Cut short, it is refused or it needs less. */
+	for (size_t len = 64; len < b.len; len += 1 + len / 16) {
+		uint8_t *part = (uint8_t *)malloc(len);
+
+		assert_non_null(part);
+		memcpy(part, b.ptr, len);
+		assert_true(elf_open(view_of(part, len), &e));
+		(void)elf_needs_read(&e, &n, &f).code;
+		free(part);
+	}
+}
+
+/* One PT_LOAD at address 0, and the dynamic section behind it. */
+static rc needs_of(uint64_t (*dynamic)[2], size_t count, const char *strings, struct elf_needs *n)
+{
+	static uint8_t image[65536 + 8192];
+	struct fault f;
+	struct elf e;
+
+	make_elf(image, &(struct elf_case){.type = ELF_DYN}, true, false);
+	memset(image + 256, 0, sizeof(image) - 256);
+	put(image + 64 + 32, false, 8, 512); /* filesz of the first */
+	put(image + 120, false, 4, 2);	     /* PT_DYNAMIC */
+	put(image + 120 + 8, false, 8, 512);
+	put(image + 120 + 32, false, 8, count * 16);
+	(void)strcpy((char *)image + 300, strings);
+	for (size_t i = 0; i < count; i++) {
+		put(image + 512 + 16 * i, false, 8, dynamic[i][0]);
+		put(image + 512 + 16 * i + 8, false, 8, dynamic[i][1]);
+	}
+	assert_true(elf_open(view_of(image, sizeof(image)), &e));
+	return elf_needs_read(&e, n, &f);
+}
+
+static void dynamic_sections(void **state)
+{
+	static uint64_t good[][2] = {{5, 300}, {1, 1}, {29, 8}, {15, 1}, {0, 0}, {1, 8}};
+	static uint64_t nowhere[][2] = {{5, 5000}, {1, 1}};
+	static uint64_t outside[][2] = {{5, 300}, {1, UINT64_MAX}};
+	static uint64_t many[ELF_NEEDED_MAX + 2][2];
+	struct elf_needs n;
+
+	(void)state;
+	assert_rc(RC_OK, needs_of(good, 6, "-libx.so_", &n));
+	assert_int_equal(1, n.needed_count);
+	assert_true(view_is(n.needed[0], "libx.so_"));
+	assert_true(view_is(n.runpath, "_")); /* not the older DT_RPATH */
+	assert_rc(RC_SYNTAX, needs_of(nowhere, 2, "", &n));
+	assert_rc(RC_TRUNCATED, needs_of(outside, 2, "", &n));
+	many[0][0] = 5;
+	many[0][1] = 300;
+	for (size_t i = 1; i < ELF_NEEDED_MAX + 2; i++)
+		many[i][0] = 1;
+	assert_rc(RC_LIMIT, needs_of(many, ELF_NEEDED_MAX + 2, "x", &n));
+	assert_rc(RC_OK, needs_of(many, ELF_NEEDED_MAX + 1, "x", &n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(elf_files),
-		cmocka_unit_test(scripts),
-		cmocka_unit_test(interpreters),
+		cmocka_unit_test(elf_files),	    cmocka_unit_test(scripts),
+		cmocka_unit_test(interpreters),	    cmocka_unit_test(what_a_program_needs),
+		cmocka_unit_test(dynamic_sections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
