@@ -642,6 +642,7 @@ static void signer_taken_away(struct fx_who *who)
 	new_roster();
 	waits(REASON_SIG_REQUESTER, fx_approve(&fx, "bob", &q, true));
 	assert_int_not_equal(fx_commit(&fx, &q, 1), KEEPER_R_RESULT);
+	fx_key_release(&who->key[0]);
 	who->key[0] = kept;
 	new_roster();
 	fx_request_release(&q);

@@ -312,7 +312,7 @@ static void the_last_moment_for_a_no(void **state)
 	at(q.r.release + 5);
 	waits(REASON_STATE_DENIED, say_no(STATEMENT_DENIAL, "dave"));
 	stays_closed(REASON_STATE_DENIED);
-	(void)done(state);
+	(void)end(state);
 	(void)begin(state);
 	hold();
 	made();
@@ -557,6 +557,12 @@ static void the_deadline_ends_nothing(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static int forget_all(void **state)
+{
+	buf_release(&heard);
+	return group_teardown(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -575,5 +581,5 @@ int main(void)
 		CASE(the_deadline_ends_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, group_setup, forget_all);
 }

@@ -527,24 +527,17 @@ void world_end(struct world *w)
 	world_release(w);
 }
 
-static void key_release(struct fx_key *k)
-{
-	ed25519_key_free(k->ed);
-	pkey_soft_free(k->soft);
-	sshkey_free(k->ssh);
-}
-
 void world_release(struct world *w)
 {
 	fx_end(&w->fx);
 	for (int i = 0; i < REF_PEOPLE; i++)
 		if (i != 2 && i != 3)
-			key_release(&w->keys[i][1]);
+			fx_key_release(&w->keys[i][1]);
 	for (int k = 0; k < 2; k++) {
-		key_release(&w->keys[REF_SERVICE][k]);
-		key_release(&w->pool[k]);
+		fx_key_release(&w->keys[REF_SERVICE][k]);
+		fx_key_release(&w->pool[k]);
 		for (int m = 0; m < REF_BUILDERS; m++)
-			key_release(&w->makers[m][k]);
+			fx_key_release(&w->makers[m][k]);
 		passkey_release(&w->passkeys[k]);
 	}
 	secret_release(&w->token);

@@ -485,14 +485,19 @@ static void remove_all(const char *dir)
 	fx_check(reap(pid) == 0);
 }
 
+void fx_key_release(struct fx_key *k)
+{
+	ed25519_key_free(k->ed);
+	pkey_soft_free(k->soft);
+	sshkey_free(k->ssh);
+	*k = (struct fx_key){.ssh = NULL};
+}
+
 static void keys_free(struct fx_who *w)
 {
 	for (; w->name != NULL; w++)
-		for (size_t i = 0; i < w->key_count; i++) {
-			ed25519_key_free(w->key[i].ed);
-			pkey_soft_free(w->key[i].soft);
-			sshkey_free(w->key[i].ssh);
-		}
+		for (size_t i = 0; i < w->key_count; i++)
+			fx_key_release(&w->key[i]);
 }
 
 void fx_end(struct fixture *fx)

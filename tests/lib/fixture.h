@@ -105,6 +105,7 @@ struct fx_who *fx_host(struct fixture *fx, const char *name);
 
 /* Keys and signatures. */
 void fx_key_new(struct fx_key *k, bool p256);
+void fx_key_release(struct fx_key *k);
 void fx_sign(const struct fx_key *k, const char *ns, struct view message, struct buf *out);
 void fx_sign_as(struct fixture *fx, const char *person, enum statement_kind kind,
 		struct view statement, struct buf *out);
