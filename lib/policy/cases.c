@@ -257,7 +257,6 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	struct request *q = &c->request;
 	uint64_t deadline, not_before, uses;
 	bool digests_only = false;
-	size_t behind;
 	bool found;
 
 	TRY(jcan_key(j, "request"));
@@ -275,7 +274,6 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	if (found)
 		TRY(jcan_bool(j, &digests_only));
 	TRY(number_read(j, "not_before", POLICY_SECONDS_MAX, 0, &not_before));
-	behind = j->at;
 	TRY(product_read(j, c));
 	TRY(jcan_key_optional(j, "reason", &found));
 	if (found)
@@ -285,10 +283,9 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	TRY(number_read(j, "size", JCAN_NUMBER_MAX, 0, &c->item.size));
 	TRY(number_read(j, "uses", REQUEST_USES_MAX, 1, &uses));
 	TRY(jcan_object_end(j));
-	if (not_before > deadline)
-		return fault_set(j->fault, RC_RANGE, behind, "not_before is behind deadline");
-	if (uses == 0)
-		return fault_set(j->fault, RC_RANGE, j->at, "uses is 0");
+	if (not_before > deadline || uses == 0)
+		return fault_set(j->fault, RC_RANGE, j->at,
+				 uses == 0 ? "uses is 0" : "not_before is behind deadline");
 	q->upload = !digests_only;
 	q->uses = (uint32_t)uses;
 	q->deadline = c->at + (unix_time)deadline;

@@ -6,7 +6,6 @@
 
 #include "lib/codec/jcan.h"
 #include "lib/policy/artifact.h"
-#include "lib/policy/lint_impl.h"
 #include "lib/policy/matching.h"
 #include "lib/policy/quorum.h"
 
@@ -16,7 +15,22 @@ void findings_release(struct findings *f)
 	*f = (struct findings){0};
 }
 
-void lint_add(struct linter *l, struct spot at, const char *code, const char *fmt, ...)
+struct linter {
+	const struct policy *policy;
+	const struct roster *roster;
+	const struct principal **people; /* everybody; one may be NULL for a while */
+	struct findings *found;
+	rc failed; /* the first failure of add() */
+};
+
+/* The place of a finding. */
+struct spot {
+	enum lint_where where;
+	const char *name;
+};
+
+__attribute__((format(printf, 4, 5))) static void add(struct linter *l, struct spot at,
+						      const char *code, const char *fmt, ...)
 {
 	struct findings *f = l->found;
 	struct finding *n;
@@ -70,7 +84,7 @@ static void part_check(struct linter *l, const struct policy *part, struct spot 
 	struct fault f = {0};
 
 	if (!rc_is_ok(policy_check(part, l->roster, &f)))
-		lint_add(l, at, "policy.refused", "%s", f.text);
+		add(l, at, "policy.refused", "%s", f.text);
 }
 
 /* Tiers by themselves; then each rule with the tiers of its keys, which is looked at only if both
@@ -108,16 +122,16 @@ static void zones_refused(struct linter *l, const struct zone_source *zones)
 	for (size_t i = 0; i < p->window_count; i++) {
 		part.windows = &p->windows[i];
 		if (!rc_is_ok(policy_check_zones(&part, zones, &f)))
-			lint_add(l, (struct spot){LINT_WINDOW, p->windows[i].name.s},
-				 "policy.refused", "%s", f.text);
+			add(l, (struct spot){LINT_WINDOW, p->windows[i].name.s}, "policy.refused",
+			    "%s", f.text);
 	}
 	part.window_count = 0;
 	part.freeze_count = 1;
 	for (size_t i = 0; i < p->freeze_count; i++) {
 		part.freezes = &p->freezes[i];
 		if (!rc_is_ok(policy_check_zones(&part, zones, &f)))
-			lint_add(l, (struct spot){LINT_FREEZE, p->freezes[i].name.s},
-				 "policy.refused", "%s", f.text);
+			add(l, (struct spot){LINT_FREEZE, p->freezes[i].name.s}, "policy.refused",
+			    "%s", f.text);
 	}
 }
 
@@ -137,8 +151,8 @@ static void refused(struct linter *l)
 		}
 		/* The part calls each of the three "admin". */
 		why = strstr(f.text, ": ");
-		lint_add(l, (struct spot){LINT_POLICY, quorum_names[i]}, "policy.refused", "%s%s",
-			 quorum_names[i], why != NULL ? why : "");
+		add(l, (struct spot){LINT_POLICY, quorum_names[i]}, "policy.refused", "%s%s",
+		    quorum_names[i], why != NULL ? why : "");
 	}
 	for (size_t i = 0; good != NULL && i < p->rule_count; i++) {
 		struct policy part = part_of(good, &p->rules[i]);
@@ -193,8 +207,8 @@ static void spare(struct linter *l, const struct quorum_spec *spec, const struct
 		return; /* refused() has said so */
 	who = needed(l, &all);
 	if (who != NULL)
-		lint_add(l, at, "quorum.spare", "%s%s cannot be filled without %s",
-			 rule != NULL ? "rule " : "", at.name, who->name.s);
+		add(l, at, "quorum.spare", "%s%s cannot be filled without %s",
+		    rule != NULL ? "rule " : "", at.name, who->name.s);
 	for (size_t i = 0; who == NULL && rule != NULL && i < all.place_count; i++) {
 		const struct principal *asks = all.places[i].person;
 		size_t asks_at = (size_t)(asks - l->roster->people);
@@ -208,9 +222,9 @@ static void spare(struct linter *l, const struct quorum_spec *spec, const struct
 			who = needed(l, &rest);
 		l->people[asks_at] = asks;
 		if (who != NULL)
-			lint_add(l, at, "quorum.spare",
-				 "rule %s cannot be filled without %s when the requester is %s",
-				 at.name, who->name.s, asks->name.s);
+			add(l, at, "quorum.spare",
+			    "rule %s cannot be filled without %s when the requester is %s", at.name,
+			    who->name.s, asks->name.s);
 	}
 }
 
@@ -416,9 +430,9 @@ static void shadowed(struct linter *l)
 			if (i == k || !shadows(l->roster, wide, narrow) ||
 			    (k > i && shadows(l->roster, narrow, wide)))
 				continue;
-			lint_add(l, (struct spot){LINT_RULE, narrow->name.s}, "rule.shadowed",
-				 "rule %s never decides: whatever it allows, rule %s allows too",
-				 narrow->name.s, wide->name.s);
+			add(l, (struct spot){LINT_RULE, narrow->name.s}, "rule.shadowed",
+			    "rule %s never decides: whatever it allows, rule %s allows too",
+			    narrow->name.s, wide->name.s);
 			break;
 		}
 }
@@ -473,18 +487,18 @@ static void unreachable_rule(struct linter *l, const struct rule *rule)
 		found = matches(rule->from, rule->from_count, &r->hosts[i]) &&
 			can_be_of(rule, &r->hosts[i]);
 	if (!found)
-		lint_add(l, at, "rule.unreachable",
-			 "rule %s: no host that it accepts can be of its classes: none enrols",
-			 rule->name.s);
+		add(l, at, "rule.unreachable",
+		    "rule %s: no host that it accepts can be of its classes: none enrols",
+		    rule->name.s);
 	if (!has_jobs(r, rule))
-		lint_add(l, at, "rule.unreachable",
-			 "rule %s: nobody whom it lets ask does so by a token of an issuer in from",
-			 rule->name.s);
+		add(l, at, "rule.unreachable",
+		    "rule %s: nobody whom it lets ask does so by a token of an issuer in from",
+		    rule->name.s);
 	for (size_t i = 0; i < rule->key_count; i++)
 		if (!key_takes_format(l->policy, rule, i))
-			lint_add(l, at, "rule.unreachable",
-				 "rule %s: key %s is used for none of its formats", rule->name.s,
-				 rule->keys[i].s);
+			add(l, at, "rule.unreachable",
+			    "rule %s: key %s is used for none of its formats", rule->name.s,
+			    rule->keys[i].s);
 }
 
 static void unreachable(struct linter *l)
@@ -496,9 +510,9 @@ static void unreachable(struct linter *l)
 		unreachable_rule(l, rule);
 		artifact_rule_of(rule->artifact, &a);
 		if (a.rebuild_agree > 0 && a.rebuild_agree == a.rebuild_of.count)
-			lint_add(l, (struct spot){LINT_RULE, rule->name.s}, "rule.builders",
-				 "rule %s waits for ever when one of its builders is away",
-				 rule->name.s);
+			add(l, (struct spot){LINT_RULE, rule->name.s}, "rule.builders",
+			    "rule %s waits for ever when one of its builders is away",
+			    rule->name.s);
 	}
 }
 
@@ -564,26 +578,25 @@ static void unused(struct linter *l)
 		if (g->is_host ? host_group_named(l->policy, &g->name)
 			       : people_named(l->policy, true, &g->name))
 			continue;
-		lint_add(l,
-			 (struct spot){g->is_host ? LINT_HOST : LINT_PERSON, g->members[0]->name.s},
-			 "group.unused", "group %s of %s is named by no quorum and no rule",
-			 g->name.s, g->is_host ? "hosts" : "people");
+		add(l, (struct spot){g->is_host ? LINT_HOST : LINT_PERSON, g->members[0]->name.s},
+		    "group.unused", "group %s of %s is named by no quorum and no rule", g->name.s,
+		    g->is_host ? "hosts" : "people");
 	}
 	for (size_t i = 0; i < r->people_count; i++)
 		if (r->people[i].group_count == 0 &&
 		    !people_named(l->policy, false, &r->people[i].name))
-			lint_add(l, (struct spot){LINT_PERSON, r->people[i].name.s}, "person.idle",
-				 "%s is in no group and is named nowhere", r->people[i].name.s);
+			add(l, (struct spot){LINT_PERSON, r->people[i].name.s}, "person.idle",
+			    "%s is in no group and is named nowhere", r->people[i].name.s);
 	for (size_t i = 0; i < r->host_count; i++)
 		if (!host_accepted(l->policy, &r->hosts[i]))
-			lint_add(l, (struct spot){LINT_HOST, r->hosts[i].name.s}, "host.unused",
-				 "host %s: no rule accepts it", r->hosts[i].name.s);
+			add(l, (struct spot){LINT_HOST, r->hosts[i].name.s}, "host.unused",
+			    "host %s: no rule accepts it", r->hosts[i].name.s);
 }
 
 rc lint(const struct policy *p, const struct roster *r, const struct zone_source *zones,
-	unix_time now, struct findings *ret)
+	struct findings *ret)
 {
-	struct linter l = {.policy = p, .roster = r, .zones = zones, .now = now, .found = ret};
+	struct linter l = {.policy = p, .roster = r, .found = ret};
 
 	*ret = (struct findings){0};
 	l.people = (const struct principal **)calloc(r->people_count + 1, sizeof(*l.people));
@@ -596,8 +609,6 @@ rc lint(const struct policy *p, const struct roster *r, const struct zone_source
 	spares(&l);
 	shadowed(&l);
 	unreachable(&l);
-	if (ret->errors == 0) /* zones can be read */
-		lint_times(&l);
 	unused(&l);
 	free(l.people);
 	return l.failed;

@@ -31,9 +31,6 @@ struct finding {
  * quorum.spare     a quorum that cannot be filled any more when one more person is away
  * rule.shadowed    whatever this rule allows, another rule allows too
  * rule.unreachable no host can be of the classes that it asks for, or a key is for other formats
- * rule.closed     no window opens any more, or only while a freeze holds
- * rule.gap        between two openings a request, or its approvals, are over
- * rule.rate       a request cannot be used up as often as it may under the key's rate
  * rule.builders   all builders have to agree: one that is away stops everything
  * group.unused     no quorum and no rule names this group
  * person.idle      in no group, and named nowhere
@@ -44,10 +41,9 @@ struct findings {
 	size_t errors;
 };
 
-/* Looks at both; what is over at `now` does not come again. ret is to be released after a failure,
- * too. RC_NOMEM. */
+/* Looks at both; ret is to be released after a failure, too. RC_NOMEM. */
 MUST rc lint(const struct policy *p, const struct roster *r, const struct zone_source *zones,
-	     unix_time now, struct findings *ret);
+	     struct findings *ret);
 void findings_release(struct findings *f);
 AUTO_DEFINE(findings, struct findings, findings_release)
 

@@ -420,9 +420,7 @@ const struct command command_table[] = {
 	{"policy check", "POLICY ROSTER", "Check files before they are proposed",
 	 "Errors: names that the roster lacks, quorums that cannot be filled. Warnings: quorums "
 	 "with\n"
-	 "nobody to spare, rules that never decide, windows that never or too seldom open, "
-	 "groups,\n"
-	 "people and hosts that nothing names.",
+	 "nobody to spare, rules that never decide, groups, people and hosts that nothing names.",
 	 check_options, 2, 2, cmd_policy_check},
 	{"policy test", "TESTS", "Decide the requests of a test file",
 	 "Each test names a request, who approves it, and what is to become of it. Exit 1 if one\n"

@@ -118,8 +118,7 @@ rc cmd_policy_check(struct cli *c, const struct args *a)
 
 	TRY(policy_file_read(c, SOURCE_POLICY, a->words[0], &policy));
 	TRY(policy_file_read(c, SOURCE_ROSTER, a->words[1], &roster));
-	if (!rc_is_ok(lint(policy.policy, roster.roster, &zones_system, clock_now(&clock_system),
-			   &found)))
+	if (!rc_is_ok(lint(policy.policy, roster.roster, &zones_system, &found)))
 		return no_memory(c);
 	verdict(&found, args_has(a, "strict"), refusal);
 	/* Nobody denied anything and the command was used well: the files do not fit. */
@@ -236,8 +235,7 @@ rc cmd_policy_compile(struct cli *c, const struct args *a)
 	TRY(policy_file_read(c, SOURCE_ROSTER, a->words[1], &roster));
 	TRY(output_path(c, &policy, "out-policy", policy_out));
 	TRY(output_path(c, &roster, "out-roster", roster_out));
-	if (!rc_is_ok(lint(policy.policy, roster.roster, &zones_system, clock_now(&clock_system),
-			   &found)))
+	if (!rc_is_ok(lint(policy.policy, roster.roster, &zones_system, &found)))
 		return no_memory(c);
 	TRY(refuse_misfit(c, &found, &policy, &roster));
 	TRY(write_text(c, policy_out, 0644, buf_view(&policy.canonical)));

@@ -37,7 +37,7 @@ static void choose_requester(struct ref_request *q)
 	q->signer = q->requester == 2 || q->requester == 3 ? 0 : choose_key(q->requester);
 	lot = below(100);
 	q->host = lot < 70 ? 0 : lot < 90 ? REF_POOL : 1;
-	if (chance(20))
+	if (chance(35))
 		(void)choose_granted(q);
 	q->host_key = w.ref.pool.key >= 0 && chance(90) ? w.ref.pool.key : (int)below(2);
 }
@@ -53,6 +53,10 @@ void new_request(int slot)
 	q->key = chance(65) ? 0 : 1;
 	choose_requester(q);
 	q->files = chance(70) ? 1 : 1 + below((1u << REF_FILES) - 1);
+	if (w.ref.early_count > 0 && chance(25)) { /* as somebody has foreseen */
+		q->key = w.ref.early[w.ref.early_count - 1].key;
+		q->files = w.ref.early[w.ref.early_count - 1].files;
+	}
 	q->not_before = w.ref.now + (chance(80) ? 0 : below(900));
 	q->deadline = q->not_before + (chance(90) ? 30 + below(3400) : below(9000));
 	if (chance(25)) /* signed early, given out late */
@@ -192,6 +196,21 @@ void act_again(int slot)
 
 /* ---- Preapprovals --------------------------------------------------------------------------*/
 
+/* Of the same files as the last one, under the same rule, is one that may fill its other seat. */
+static int choose_companion(struct ref_early *e)
+{
+	const struct ref_early *last = e - 1;
+
+	if (e == w.ref.early || chance(50))
+		return -1;
+	e->key = last->key;
+	e->files = last->files;
+	for (int rule = 0; rule < REF_RULES; rule++)
+		if (ref_rule_says(&w.ref, rule, e->key) == last->said.rule)
+			return rule;
+	return -1;
+}
+
 static void new_early(void)
 {
 	int n = (int)w.ref.early_count;
@@ -199,11 +218,13 @@ static void new_early(void)
 	int rule;
 
 	*e = (struct ref_early){.key = chance(70) ? 0 : 1};
-	rule = choose_rule(e->key);
+	e->files = chance(70) ? 1 : 1 + below((1u << REF_FILES) - 1);
+	rule = choose_companion(e);
+	if (rule < 0)
+		rule = choose_rule(e->key);
 	choose_approver(&e->said, STATEMENT_PREAPPROVAL, rule, e->key);
 	/* Looked at as an approval is. */
 	e->said.kind = STATEMENT_APPROVAL;
-	e->files = chance(70) ? 1 : 1 + below((1u << REF_FILES) - 1);
 	e->uses = 1 + below(3);
 	e->taken_by = chance(85) ? e->said.person : (int)below(REF_PEOPLE);
 	world_make_early(&w, n, rule);

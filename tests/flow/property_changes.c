@@ -34,7 +34,8 @@ static unix_time other_end(void)
 	case 2:
 		if (r->grant_count > 0)
 			return r->grants[r->grant_count - 1].given +
-			       (unix_time)r->policy.keys[0].access_life;
+			       (unix_time)r->policy.keys[r->grants[r->grant_count - 1].key]
+				       .access_life;
 		break;
 	default:
 		return r->grant_count > 0 ? r->grants[r->grant_count - 1].until : r->pool.until;
@@ -223,6 +224,20 @@ static void change_rule(struct ref_rule *r)
 	}
 }
 
+/* So that a grant that was given lately ends soon. */
+static void shorten_a_life(struct ref_policy *p)
+{
+	size_t back = below(5) + 1;
+	const struct ref_grant *g = &w.ref.grants[w.ref.grant_count - back];
+	unix_time age;
+
+	if (back > w.ref.grant_count || !g->known || chance(30))
+		return;
+	age = w.ref.now - g->given;
+	if (age > 0 && age < 4000)
+		p->keys[g->key].access_life = (uint32_t)age + below(3);
+}
+
 static void change_key(struct ref_policy *p)
 {
 	struct ref_key *k = &p->keys[below(REF_KEYS)];
@@ -239,6 +254,7 @@ static void change_key(struct ref_policy *p)
 		break;
 	case 3:
 		k->access_life = 300 + below(5000);
+		shorten_a_life(p);
 		break;
 	default:
 		k->rates[below(REF_RATES)] = (struct ref_rate){chance(40) ? 0 : 1 + below(4),

@@ -7,8 +7,6 @@
 #include "lib/policy/lint.h"
 #include "tests/organisation.h"
 
-#define NOW ((unix_time)1767607200) /* 2026-01-05T10:00:00Z, a Monday */
-
 /* The findings of the small organisation with one replacement in each document. */
 static void look(const char *old_policy, const char *new_policy, const char *old_roster,
 		 const char *new_roster, struct findings *ret)
@@ -24,7 +22,7 @@ static void look(const char *old_policy, const char *new_policy, const char *old
 	if (!rc_is_ok(policy_parse(buf_view(&policy), &p, &f)) ||
 	    !rc_is_ok(roster_parse(buf_view(&roster), &r, &f)))
 		fail_msg("%s", f.text);
-	assert_rc(RC_OK, lint(p, r, NULL, NOW, ret));
+	assert_rc(RC_OK, lint(p, r, NULL, ret));
 }
 
 static const struct finding *find(const struct findings *f, const char *code, enum lint_where where,
@@ -171,7 +169,7 @@ static void look_at_floors(const char *seat, bool timed, struct findings *ret)
 			 : "");
 	if (!rc_is_ok(policy_parse(buf_view(&b), &p, &f)))
 		fail_msg("%s", f.text);
-	assert_rc(RC_OK, lint(p, r, &zones, NOW, ret));
+	assert_rc(RC_OK, lint(p, r, &zones, ret));
 }
 
 static void floors_and_zones_are_told_by_themselves(void **state)
@@ -310,7 +308,7 @@ static bool shadows_with(const struct policy *p, const struct roster *r)
 {
 	AUTO(findings) struct findings f = {0};
 
-	assert_rc(RC_OK, lint(p, r, NULL, NOW, &f));
+	assert_rc(RC_OK, lint(p, r, NULL, &f));
 	return has_code(&f, "rule.shadowed");
 }
 
@@ -426,160 +424,15 @@ static void rules_with_unknown_fields_shadow_nothing(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		AUTO(findings) struct findings found = {0};
 
-		assert_rc(RC_OK, lint(p, r, NULL, NOW, &found));
+		assert_rc(RC_OK, lint(p, r, NULL, &found));
 		assert_int_equal(has_code(&found, "rule.shadowed"), i == 0);
 		p->rules[0].json = view_str(unknown);
-	}
-}
-
-/* In UTC, or that cannot be read. */
-static rc utc_read(void *ctx, const char *name, struct buf *out, struct fault *f)
-{
-	/* A TZif file of version 2 without transitions, and its footer. */
-	static const uint8_t block[44] = {'T', 'Z', 'i', 'f', '2', [35] = 0, [39] = 1, [43] = 4};
-
-	(void)ctx;
-	if (strcmp(name, "UTC") != 0)
-		return fault_set(f, RC_NOTFOUND, 0, "%s is not there", name);
-	for (int i = 0; i < 2; i++) {
-		buf_put(out, block, sizeof(block));
-		buf_put(out, "\0\0\0\0\0\0UTC", 10);
-	}
-	buf_put_str(out, "\nUTC0\n");
-	return buf_done(out);
-}
-
-/* One rule with these fields more, and these parts of the policy, in canonical order. */
-static void look_at_times(const char *freezes, const char *rate, const char *rule_head,
-			  const char *rule_rest, const char *windows, struct findings *ret)
-{
-	static const struct zone_source zones = {.read = utc_read};
-	AUTO(policy) struct policy *p = NULL;
-	AUTO(roster) struct roster *r = roster_read();
-	AUTO(buf) struct buf b = {0};
-	struct fault f = {0};
-
-	buf_init(&b, DOCUMENT_BYTES_MAX);
-	buf_printf(
-		&b,
-		"{\"admin\":{\"approve\":[\"1 of security\"]},\"change\":{\"approve\":[\"1 of "
-		"security\"]},%s\"keys\":[{\"name\":\"release-2026\"%s}],\"rules\":[{%s\"approve\":"
-		"[\"2 of release-managers\"],%s}],\"unlock\":{\"approve\":[\"1 of "
-		"security\"]},\"version\":1%s}",
-		freezes, rate, rule_head, rule_rest, windows);
-	if (!rc_is_ok(policy_parse(buf_view(&b), &p, &f)))
-		fail_msg("%s", f.text);
-	assert_rc(RC_OK, lint(p, r, &zones, NOW, ret));
-	assert_int_equal(ret->errors, 0);
-}
-
-#define FREEZE(from, to)                                                                           \
-	"\"freezes\":[{\"from\":\"" from "\",\"keys\":[\"release-*\"],\"name\":\"ice\",\"to\":"    \
-	"\"" to "\",\"zone\":\"UTC\"}],"
-#define ONE_RULE(deadline, more)                                                                   \
-	"\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"keys\":[\"release-2026\"]," deadline       \
-	"\"name\":\"release\",\"request\":[\"carol\"]" more
-#define EARLY(age)                                                                                 \
-	"\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"keys\":[\"release-2026\"],\"name\":"       \
-	"\"release\","                                                                             \
-	"\"preapproved\":{\"max_age\":" age "},\"request\":[\"carol\"]"
-#define IN_HOURS ",\"windows\":[\"hours\"]"
-#define HOURS(length, open)                                                                        \
-	",\"windows\":[{\"length\":" length ",\"name\":\"hours\",\"open\":\"" open                 \
-	"\",\"zone\":\"UTC\"}]"
-
-static void windows_that_never_meet(void **state)
-{
-	static const struct {
-		const char *freezes;
-		const char *rate;
-		const char *head;
-		const char *rest;
-		const char *windows;
-		const char *code; /* NULL: nothing is found */
-		const char *text;
-	} list[] = {
-		/* Mondays to Thursdays from nine to four: 3 d 17 h from Thursday to Monday. */
-		{"", "", "\"approval_lifetime\":345600,", ONE_RULE("", IN_HOURS),
-		 HOURS("25200", "Mon..Thu 09:00"), NULL, ""},
-		{"", "", "", ONE_RULE("", IN_HOURS), HOURS("25200", "Mon..Thu 09:00"), "rule.gap",
-		 "approvals may have to wait 3d17h for a window and count for 3d"},
-		{"", "", "", ONE_RULE("\"max_deadline\":320399,", IN_HOURS),
-		 HOURS("25200", "Mon..Thu 09:00"), "rule.gap",
-		 "a request may have to wait 3d17h for a window and is over after 3d16h: raise "
-		 "max_deadline"},
-		{"", "", "\"approval_lifetime\":345600,",
-		 ONE_RULE("\"max_deadline\":320400,", IN_HOURS), HOURS("25200", "Mon..Thu 09:00"),
-		 NULL, ""},
-		{"", "", "\"approval_lifetime\":345600,",
-		 "\"formats\":[\"pe\"],\"from\":[\"build-07\"],\"hold\":7200,\"keys\":[\"release-"
-		 "2026\"],"
-		 "\"max_deadline\":320400,\"name\":\"release\",\"request\":[\"carol\"]" IN_HOURS,
-		 HOURS("25200", "Mon..Thu 09:00"), "rule.gap",
-		 "3d19h for a window and its hold and is over after 3d17h"},
-		/* Once a year, and a request lives for two weeks. */
-		{"", "", "", ONE_RULE("", IN_HOURS), HOURS("86400", "*-12-24"), "rule.gap",
-		 "may have to wait 364d for a window and is over after 14d"},
-		/* Windows that touch leave no gap. */
-		{"", "", "", ONE_RULE("\"max_deadline\":60,", IN_HOURS), HOURS("86400", "00:00"),
-		 NULL, ""},
-		/* What is over does not come again. */
-		{"", "", "", ONE_RULE("", IN_HOURS), HOURS("25200", "2025-12-24 09:00"),
-		 "rule.closed", "none of its windows opens any more"},
-		{"", "", "", ONE_RULE("", IN_HOURS), HOURS("25200", "2026-01-05 09:00"), NULL, ""},
-		{"", "", "", ONE_RULE("", IN_HOURS), HOURS("3600", "2026-01-05 09:00"),
-		 "rule.closed", "none of its windows opens any more"},
-		/* A freeze over every opening; one that leaves a minute; one that ends. */
-		{FREEZE("2026-12-24 00:00", "2026-12-25 00:00"), "", "",
-		 ONE_RULE("\"max_deadline\":31622400,", IN_HOURS), HOURS("86400", "2026-12-24"),
-		 "rule.closed", "key release-2026 is frozen whenever a window is open"},
-		{FREEZE("2026-12-24 00:00", "2026-12-24 23:59"), "", "",
-		 ONE_RULE("\"max_deadline\":31622400,", IN_HOURS), HOURS("86400", "2026-12-24"),
-		 NULL, ""},
-		{FREEZE("2025-01-01 00:00", "2030-01-01 00:00"), "", "", ONE_RULE("", ""), "",
-		 "rule.closed", "key release-2026 is frozen"},
-		{FREEZE("2025-01-01 00:00", "2026-06-01 00:00"), "", "", ONE_RULE("", ""), "", NULL,
-		 ""},
-		/* Breaking the glass passes both. */
-		{FREEZE("2025-01-01 00:00", "2030-01-01 00:00"), "", "",
-		 "\"break_glass\":true," ONE_RULE(
-			 "", ",\"review\":{\"approve\":[\"1 of "
-			     "security\"],\"within\":86400},\"ticket\":\"INC-*\""),
-		 "", NULL, ""},
-		/* What comes early. */
-		{"", "", "", EARLY("259201"), "", "rule.gap",
-		 "preapproved.max_age is 3d1s, and no approval counts longer than 3d"},
-		{"", "", "", EARLY("259200"), "", NULL, ""},
-		/* Uses and rates. */
-		{"", ",\"rate\":[\"2 per 1d\"]", "",
-		 ONE_RULE("\"max_deadline\":86400,\"max_uses\":5,", ""), "", "rule.rate",
-		 "5 uses of key release-2026 take 2d at its rate, and a request is over after 1d"},
-		{"", ",\"rate\":[\"2 per 1d\"]", "",
-		 ONE_RULE("\"max_deadline\":86400,\"max_uses\":4,", ""), "", NULL, ""},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-		static const char *const codes[] = {"rule.closed", "rule.gap", "rule.rate"};
-		AUTO(findings) struct findings f = {0};
-		size_t count = 0;
-
-		look_at_times(list[i].freezes, list[i].rate, list[i].head, list[i].rest,
-			      list[i].windows, &f);
-		for (size_t k = 0; k < f.count; k++)
-			for (size_t n = 0; n < 3; n++)
-				count += strcmp(f.list[k].code, codes[n]) == 0;
-		if (list[i].code != NULL)
-			expect(&f, list[i].code, LINT_RULE, "release", list[i].text);
-		if (count != (list[i].code != NULL))
-			fail_msg("row %zu: %zu findings", i, count);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(windows_that_never_meet),
 		cmocka_unit_test(a_spacious_organisation_has_no_finding),
 		cmocka_unit_test(quorums_with_nobody_to_spare),
 		cmocka_unit_test(the_requester_is_not_to_spare),
