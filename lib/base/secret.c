@@ -35,7 +35,8 @@ void secret_release(struct secret *s)
 
 void secret_wipe(void *p, size_t n)
 {
-	explicit_bzero(p, n);
+	if (n > 0) /* there may be nothing at all */
+		explicit_bzero(p, n);
 }
 
 bool ct_equal(struct view a, struct view b)

@@ -23,7 +23,8 @@ struct client_hosts;
 MUST rc client_hosts_new(struct client_hosts **ret, struct fault *f);
 /* Accepts NULL. */
 void client_hosts_free(struct client_hosts *h);
-/* Lets the call pass where it is not asked for, or where the connection is of client-ca's file.
+/* Lets the call pass where it is not asked for, where the connection is of client-ca's file, or
+ * where it has no certificate and the call is by a token, which is judged next.
  * Refuses with call.certificate, host.locked, host.expired, host.certificate, host.unenrolled,
  * keeper.unavailable. */
 MUST rc client_hosts_check(struct call_ctx *c);

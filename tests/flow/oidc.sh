@@ -75,6 +75,7 @@ says 4 'the roster has no person or service' as carol explain --who service:ci-f
 ok "explain and show know jobs"
 
 # It waits: by tokens that are got anew, over an issuer that is away for a while.
+: >job.log
 env --default-signal=TERM GREATSEAL_CONFIG="$work/job.json" ACTIONS_ID_TOKEN_REQUEST_URL="$issuer/token" ACTIONS_ID_TOKEN_REQUEST_TOKEN=secret \
 	greatseal sign --key release -m "release 1.0" dist/app-1.0.bin >job.out 2>job.log &
 signer=$!
@@ -87,6 +88,7 @@ wait "$signer" || code=$?
 ok "SIGTERM ends the wait with 3"
 # Each of these has so little left that it serves for one call.
 claims "$(jq -c --argjson e "$(($(date +%s) + 58))" '. + {exp: $e}' <<<"$good")"
+: >job.log # the one before has waited, too
 job sign --key release -m "release 1.0" dist/app-1.0.bin >job.out 2>job.log &
 signer=$!
 pids+=("$signer")
@@ -119,6 +121,21 @@ as dave preapprove --key release --yes dist/early.bin >/dev/null 2>early.log || 
 job sign --key release --no-wait dist/early.bin >/dev/null 2>early.log || die "not at once: $(<early.log)"
 [[ -s signed/early.bin.p7s ]] || die "early"
 ok "files that were approved beforehand are signed at once"
+
+# A server that lets in the hosts of the roster takes jobs by their tokens, and nobody else without a certificate.
+stop_server
+listening=$address
+: >server.log
+greatseald run --data "$work/server" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" --worker "$GREATSEAL_WORKER" \
+	--listen "$listening" --client-ca keeper 2>>server.log &
+server=$!
+pids+=("$server")
+until_true is_ready
+job show "$id" --json | jq -e '.status.state == "done"' >/dev/null || die "a job at a server for hosts"
+refused 1 call.certificate as carol show "$id"
+claims "$(jq -c '.repository_id = "4321"' <<<"$good")"
+refused 4 token.match job show "$id"
+claims "$good"
 
 # The server's store is lost: it learns from the keeper what there is, by records in place of tokens.
 stop_server
@@ -237,6 +254,7 @@ ok "a job with a token in a file joins, waits and fetches"
 claims "{\"project_id\":\"77\",\"exp\":$(($(date +%s) + 58))}"
 (umask 077 && token https://seal.example >lab.token)
 echo four >dist/four.bin
+: >lab.log
 file_job sign --key release dist/four.bin >lab.out 2>lab.log &
 signer=$!
 pids+=("$signer")
