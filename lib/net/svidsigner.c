@@ -14,7 +14,9 @@
 
 #define CERT_FILE "svid.pem"
 #define KEY_FILE "svid_key.pem"
+#define BUNDLE_FILE "svid_bundle.pem"
 #define CHAIN_FILE_MAX ((size_t)SVID_CHAIN_MAX * X509_DER_MAX)
+#define BUNDLE_FILE_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX)
 #define KEY_FILE_MAX 16384
 #define ATTEMPTS 3 /* the two files are replaced one after the other */
 
@@ -34,22 +36,23 @@ static void svid_release(struct svid *s)
 }
 AUTO_DEFINE(svid, struct svid, svid_release)
 
-static rc read_chain(int dirfd, struct svid *s, struct fault *f)
+static rc read_chain(int dirfd, const char *name, size_t max, struct x509_chain *ret,
+		     struct fault *f)
 {
-	AUTO(fd) int fd = openat(dirfd, CERT_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	AUTO(fd) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	AUTO(buf) struct buf text = {0};
 	struct stat st;
 	uint8_t *at;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
-		return fault_errno(f, errno, "%s", CERT_FILE);
-	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (size_t)st.st_size > CHAIN_FILE_MAX)
-		return fault_set(f, RC_LIMIT, 0, "%s: no file of certificates", CERT_FILE);
-	buf_init(&text, CHAIN_FILE_MAX);
+		return fault_errno(f, errno, "%s", name);
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (size_t)st.st_size > max)
+		return fault_set(f, RC_LIMIT, 0, "%s: no file of certificates", name);
+	buf_init(&text, max);
 	at = buf_space(&text, (size_t)st.st_size);
 	TRY(buf_done(&text));
 	TRY(fd_read_full(fd, at, (size_t)st.st_size, f));
-	return x509_chain_read(buf_view(&text), &s->chain, f);
+	return x509_chain_read(buf_view(&text), ret, f);
 }
 
 static rc read_key(int dirfd, struct svid *s, struct fault *f)
@@ -84,13 +87,65 @@ static rc load(const char *dir, struct svid *s, struct fault *f)
 
 	if (dirfd < 0)
 		return fault_errno(f, errno, "%s", dir);
-	TRY(read_chain(dirfd, s, f));
+	TRY(read_chain(dirfd, CERT_FILE, CHAIN_FILE_MAX, &s->chain, f));
 	TRY(read_key(dirfd, s, f));
 	TRY(x509_parse(s->chain.der[0], &leaf, f));
 	if (!view_is_equal(leaf.spki, pkey_spki(pkey_soft_public(s->key))))
 		return fault_set(f, RC_MISMATCH, 0, "%s: %s is not the key of %s", dir, KEY_FILE,
 				 CERT_FILE);
 	return svid_ssh_key(leaf.spki, &s->ssh, f);
+}
+
+/* Both files, as they belong together. */
+static rc load_pair(const char *dir, struct svid *s, struct fault *f)
+{
+	rc r = RC(RC_MISMATCH);
+
+	for (unsigned i = 0; i < ATTEMPTS && r.code == RC_MISMATCH; i++) {
+		svid_release(s);
+		r = load(dir, s, f);
+	}
+	return r;
+}
+
+static rc check_bundle(const char *dir, const struct svid *s, unix_time now, struct fault *f)
+{
+	AUTO(fd) int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(x509_chain) struct x509_chain roots = {0};
+	struct svid_trust trust = {.when = now};
+	struct sshkey *key = NULL;
+	rc r;
+
+	if (dirfd < 0)
+		return fault_errno(f, errno, "%s", dir);
+	r = read_chain(dirfd, BUNDLE_FILE, BUNDLE_FILE_MAX, &roots, f);
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	TRY(svid_id(s->chain.der[0], &trust.id, f));
+	trust.roots = roots.der;
+	trust.root_count = roots.count;
+	r = svid_verify(s->chain.der, s->chain.count, &trust, &key, f);
+	sshkey_free(key);
+	return rc_is_ok(r) ? OK : fault_wrap(f, r, "%s and %s", CERT_FILE, BUNDLE_FILE);
+}
+
+rc svid_read(const char *dir, unix_time now, struct buf *chain_pem, struct secret *ret_key,
+	     unix_time *ret_end, struct fault *f)
+{
+	static const struct pem_kind kind = {"CERTIFICATE", PEM_COLUMNS};
+	AUTO(svid) struct svid s = {0};
+	struct x509 leaf;
+
+	TRY(load_pair(dir, &s, f));
+	TRY(check_bundle(dir, &s, now, f));
+	TRY(x509_parse(s.chain.der[0], &leaf, f));
+	for (size_t i = 0; i < s.chain.count; i++)
+		pem_put(&kind, s.chain.der[i], chain_pem);
+	TRY(buf_done(chain_pem));
+	TRY(pkey_soft_export(s.key, ret_key, f));
+	*ret_end = leaf.not_after;
+	return OK;
 }
 
 static rc sshsig_by(const struct svid *s, const char *ns, struct view message, struct buf *out,
@@ -127,13 +182,8 @@ rc svid_sign(const char *dir, const char *ns, struct view message, struct buf *o
 	AUTO(svid) struct svid s = {0};
 	AUTO(buf) struct buf sig = {0};
 	struct svid_proof p = {0};
-	rc r = RC(RC_MISMATCH);
 
-	for (unsigned i = 0; i < ATTEMPTS && r.code == RC_MISMATCH; i++) {
-		svid_release(&s);
-		r = load(dir, &s, f);
-	}
-	TRY(r);
+	TRY(load_pair(dir, &s, f));
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	TRY(sshsig_by(&s, ns, message, &sig, f));
 	p.sig = buf_view(&sig);

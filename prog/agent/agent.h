@@ -32,10 +32,11 @@ struct agent {
 	struct who who;
 	struct host_key *key;
 	struct prober *prober;
-	int dirfd; /* of the state, and its lock; -1: the key is the roster's */
+	int dirfd; /* of the state, and its lock; -1: not enrolled */
 	int lock;
+	struct svid_source *svid;   /* NULL: the key is no SVID's */
 	struct tls_identity *first; /* at the start, or NULL */
-	struct renewal *renewal;    /* NULL: the key is the roster's */
+	struct renewal *renewal;    /* NULL: not enrolled */
 	struct pool *pool;	    /* connections to the server */
 	struct http_server *http;
 	atomic_bool ending;	   /* calls that wait are given up */

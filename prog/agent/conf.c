@@ -47,6 +47,7 @@ static const struct {
 	TEXT_ROW("host", host, "", "this host's name in the roster"),
 	TEXT_ROW("origin", origin, "", "the log's origin that requests must name"),
 	TEXT_ROW("key-file", key_file, "", "the host's SSH key, where the roster holds it"),
+	TEXT_ROW("svid-dir", svid_dir, "", "or the directory of svid.pem and svid_key.pem"),
 	TEXT_ROW("tpm-device", tpm, "device:/dev/tpmrm0",
 		 "the TPM: device:PATH, or swtpm:path=SOCKET"),
 	TEXT_ROW("allow-users", allow_users, "", "names or numbers; empty: who can connect"),
@@ -234,6 +235,33 @@ static rc look_up_all(const char *setting, const char *list, bool group, uint32_
 	return OK;
 }
 
+bool conf_is_enrolled(const struct conf *c)
+{
+	return c->key_file[0] == '\0' && c->svid_dir[0] == '\0';
+}
+
+/* Who the host is: by one of two settings and what enrolment would know, or by enrolment. */
+static rc check_identity(const struct conf *c, struct fault *f)
+{
+	const char *path = c->key_file[0] != '\0' ? c->key_file : c->svid_dir;
+	bool all = c->server[0] != '\0' && c->pin[0] != '\0' && c->host[0] != '\0' &&
+		   c->origin[0] != '\0';
+	bool any = c->server[0] != '\0' || c->pin[0] != '\0' || c->host[0] != '\0' ||
+		   c->origin[0] != '\0';
+
+	if (c->key_file[0] != '\0' && c->svid_dir[0] != '\0')
+		return fault_set(f, RC_USAGE, 0, "key-file or svid-dir, not both");
+	if (path[0] != '\0' && (path[0] != '/' || !all))
+		return fault_set(f, RC_USAGE, 0,
+				 "%s, an absolute path, needs server, pin, host and origin",
+				 path == c->key_file ? "key-file" : "svid-dir");
+	if (path[0] == '\0' && any)
+		return fault_set(f, RC_USAGE, 0,
+				 "server, pin, host and origin are for a host with key-file or "
+				 "svid-dir; enrolment knows them");
+	return OK;
+}
+
 rc conf_check(struct conf *c, struct fault *f)
 {
 	struct name name;
@@ -241,16 +269,7 @@ rc conf_check(struct conf *c, struct fault *f)
 
 	if (c->socket[0] != '/' || c->state[0] != '/')
 		return fault_set(f, RC_USAGE, 0, "socket and state must be absolute paths");
-	if (c->key_file[0] != '\0' &&
-	    (c->key_file[0] != '/' || c->server[0] == '\0' || c->pin[0] == '\0' ||
-	     c->host[0] == '\0' || c->origin[0] == '\0'))
-		return fault_set(f, RC_USAGE, 0,
-				 "key-file, an absolute path, needs server, pin, host and origin");
-	if (c->key_file[0] == '\0' && (c->server[0] != '\0' || c->pin[0] != '\0' ||
-				       c->host[0] != '\0' || c->origin[0] != '\0'))
-		return fault_set(f, RC_USAGE, 0,
-				 "server, pin, host and origin are for a host with key-file; "
-				 "enrolment knows them");
+	TRY(check_identity(c, f));
 	if (c->host[0] != '\0' && !rc_is_ok(name_parse(view_str(c->host), &name)))
 		return fault_set(f, RC_USAGE, 0, "host %s is not a name (a-z 0-9 . _ -)", c->host);
 	if (c->pin[0] != '\0' &&

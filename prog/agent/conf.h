@@ -25,6 +25,7 @@ struct conf {
 	char host[NAME_MAX_LEN + 1];
 	char origin[ORIGIN_MAX + 1];
 	char key_file[PATH_MAX];
+	char svid_dir[PATH_MAX];
 	char tpm[512]; /* device:PATH or swtpm:CONFIGURATION */
 	char allow_users[1024];
 	char allow_groups[1024];
@@ -47,6 +48,8 @@ MUST rc conf_set(struct conf *c, const char *name, struct view value, struct fau
 MUST rc conf_load(struct conf *c, const char *path, struct fault *f);
 /* Whether what must be there is there; looks names of users and groups up. */
 MUST rc conf_check(struct conf *c, struct fault *f);
+/* Whether the host's key is from enrolment, and not the roster's or an SVID's. */
+bool conf_is_enrolled(const struct conf *c);
 /* Name, default and meaning of each, for --help and greatseal-agent(8). */
 void conf_print(void);
 

@@ -223,10 +223,10 @@ rc cmd_enrol(const struct conf *c, const struct enrol_order *o, struct fault *f)
 
 	state_init(&s);
 	pending_init(&p);
-	if (c->key_file[0] != '\0')
+	if (!conf_is_enrolled(c))
 		return fault_set(f, RC_USAGE, 0,
-				 "the settings name a key-file: that host is in "
-				 "the roster with its key");
+				 "the settings name a key-file or svid-dir: the roster knows that "
+				 "host without enrolment");
 	TRY(state_dir(c->state, &dirfd, &lock, f));
 	if (o->again) {
 		TRY(check_order(o, f));
@@ -361,7 +361,7 @@ rc cmd_status(const struct conf *c, bool json, struct fault *f)
 
 	if (o == NULL)
 		return RC(RC_NOMEM);
-	if (c->key_file[0] == '\0') {
+	if (conf_is_enrolled(c)) {
 		rc r = stored_status(c, o, f);
 
 		if (r.code == RC_NOTFOUND)

@@ -13,6 +13,7 @@
 #include "lib/crypt/pkey_soft.h"
 #include "lib/crypt/sshpriv.h"
 #include "lib/crypt/sshsig.h"
+#include "lib/net/svidsigner.h"
 #include "prog/agent/chip.h"
 
 /* The last 65 bytes of a P-256 SubjectPublicKeyInfo are its point (RFC 5480 2.2). */
@@ -38,6 +39,7 @@ struct host_key {
 	struct chip *chip; /* tpm */
 	struct pkey *chip_public;
 	struct view tpm_public;
+	char *svid_dir;
 };
 
 void host_key_free(struct host_key *k)
@@ -49,6 +51,7 @@ void host_key_free(struct host_key *k)
 	pkey_soft_free(k->soft);
 	pkey_destroy(k->chip_public);
 	chip_free(k->chip);
+	free(k->svid_dir);
 	free(k);
 }
 
@@ -58,6 +61,14 @@ static rc imported_sshsig(const struct host_key *k, const char *ns, struct view 
 			  struct buf *out, struct fault *f)
 {
 	return sshpriv_sign(k->imported, ns, message, out, f);
+}
+
+/* ---- An SVID: its key is what the files have at the moment ---- */
+
+static rc svid_sshsig(const struct host_key *k, const char *ns, struct view message,
+		      struct buf *out, struct fault *f)
+{
+	return svid_sign(k->svid_dir, ns, message, out, f);
 }
 
 /* ---- Our own P-256 key ---- */
@@ -133,6 +144,7 @@ static rc tpm_identity(const struct host_key *k, struct view chain_pem, struct t
 static const struct host_key_kind kind_tpm = {
 	.klass = "software", .sshsig = p256_sshsig, .raw = tpm_raw, .identity = tpm_identity};
 static const struct host_key_kind kind_imported = {.klass = "", .sshsig = imported_sshsig};
+static const struct host_key_kind kind_svid = {.klass = "", .sshsig = svid_sshsig};
 static const struct host_key_kind kind_soft = {
 	.klass = "software", .sshsig = p256_sshsig, .raw = soft_raw, .identity = soft_identity};
 
@@ -210,6 +222,21 @@ rc host_key_import(const char *path, struct host_key **ret, struct fault *f)
 		return fault_wrap(f, r, "the host key %s", path);
 	}
 	k->ssh = sshpriv_key(k->imported);
+	*ret = k;
+	return OK;
+}
+
+rc host_key_svid(const char *dir, struct host_key **ret, struct fault *f)
+{
+	struct host_key *k = (struct host_key *)calloc(1, sizeof(*k));
+
+	if (k != NULL)
+		k->svid_dir = strdup(dir);
+	if (k == NULL || k->svid_dir == NULL) {
+		host_key_free(k);
+		return fault_set(f, RC_NOMEM, 0, "the host key");
+	}
+	k->kind = &kind_svid;
 	*ret = k;
 	return OK;
 }
@@ -344,6 +371,6 @@ rc host_key_identity(const struct host_key *k, struct view chain_pem, struct tls
 {
 	if (k->kind->identity == NULL)
 		return fault_set(f, RC_UNSUPPORTED, 0,
-				 "a key of the roster has no certificate for TLS");
+				 "this kind of key has no certificate of enrolment");
 	return k->kind->identity(k, chain_pem, ret, f);
 }

@@ -1,8 +1,9 @@
 /* host_key - the key that says which host this is: SSHSIG over requests, and TLS.
  *
- * Kinds are rows of one table (host_key.c): a P-256 key of our own in a file or in a TPM, or an SSH
- * key that the roster knows already. The private half of neither leaves this process. Owns: the key
- * and its file. Must not own: what is signed (local.c), certificates (state.h). Thread-safe. */
+ * Kinds are rows of one table (host_key.c): a P-256 key of our own in a file or in a TPM, an SSH
+ * key that the roster knows already, or an SVID's. The private half of neither leaves this process.
+ * Owns: the key and its file. Must not own: what is signed (local.c), certificates (state.h).
+ * Thread-safe. */
 #ifndef GS_AGENT_HOST_KEY_H
 #define GS_AGENT_HOST_KEY_H
 
@@ -22,6 +23,8 @@ struct host_key;
 /* An unencrypted OpenSSH private key of the roster. RC_NOTFOUND, RC_DENIED: others can read the
  * file; else as sshpriv_parse. */
 MUST rc host_key_import(const char *path, struct host_key **ret, struct fault *f);
+/* Whatever X.509-SVID is in the directory at the moment (lib/net/svidsigner.h). RC_NOMEM. */
+MUST rc host_key_svid(const char *dir, struct host_key **ret, struct fault *f);
 /* Our own, from the state directory. tpm: where the TPM is (chip.h), for a key that is kept in one;
  * it is not asked yet. RC_NOTFOUND, RC_CORRUPT, RC_DENIED. */
 MUST rc host_key_open(int dirfd, const char *tpm, struct host_key **ret, struct fault *f);
@@ -32,7 +35,7 @@ MUST rc host_key_create_tpm(int dirfd, const char *tpm, struct host_key **ret, s
 /* Accepts NULL. */
 void host_key_free(struct host_key *k);
 
-/* Borrowed. */
+/* Borrowed; NULL for an SVID. */
 const struct sshkey *host_key_ssh(const struct host_key *k);
 /* The same as SubjectPublicKeyInfo; NULL for keys that cannot be in a certificate. */
 const struct pkey *host_key_public(const struct host_key *k);
@@ -42,7 +45,8 @@ struct chip *host_key_chip(const struct host_key *k);
 struct view host_key_tpm_public(const struct host_key *k);
 /* What is claimed without proof: "software", a literal; "" for the roster's keys. */
 const char *host_key_class(const struct host_key *k);
-/* Appends an SSHSIG blob. RC_CRYPTO, RC_RANGE (namespace), RC_NOMEM. */
+/* Appends an SSHSIG blob, or a host proof with an SVID's certificates (lib/crypt/spiffe.h): at most
+ * SVID_PROOF_MAX bytes. RC_CRYPTO, RC_RANGE (namespace), RC_NOMEM. */
 MUST rc host_key_sshsig(const struct host_key *k, const char *ns, struct view message,
 			struct buf *out, struct fault *f);
 /* The key with a certificate chain (PEM) for TLS. RC_UNSUPPORTED: this kind has none;

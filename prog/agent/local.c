@@ -6,7 +6,7 @@
 
 #include "lib/base/log.h"
 #include "lib/codec/base64.h"
-#include "lib/crypt/sshsig.h"
+#include "lib/crypt/spiffe.h"
 #include "lib/model/request.h"
 #include "lib/model/statement.h"
 #include "prog/agent/renewal.h"
@@ -53,8 +53,8 @@ static void sign(struct talk *t)
 	rc r;
 
 	buf_init(&statement, REQUEST_BYTES_MAX);
-	buf_init(&sig, SSHSIG_BLOB_MAX);
-	buf_init(&text, SSHSIG_ARMOR_MAX);
+	buf_init(&sig, SVID_PROOF_MAX);
+	buf_init(&text, base64_size(BASE64_STD, SVID_PROOF_MAX) + 1);
 	r = read_statement(t, &statement);
 	if (r.code == RC_LIMIT) {
 		talk_refuse(t, 413, "agent.statement", "", "a request may have %u bytes",
@@ -114,8 +114,8 @@ static void renew(struct talk *t)
 	}
 	if (a->renewal == NULL) {
 		talk_refuse(t, 422, "agent.key", "",
-			    "the host key is the roster's: it has no "
-			    "certificate");
+			    "the host key or SVID is not from enrolment: it "
+			    "is renewed elsewhere");
 		return;
 	}
 	r = renewal_now(a->renewal, &f);

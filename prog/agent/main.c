@@ -23,6 +23,7 @@
 #include "prog/agent/enrol.h"
 #include "prog/agent/prober.h"
 #include "prog/agent/renewal.h"
+#include "prog/agent/svid_source.h"
 
 #define DRAIN_MS 5000u
 #define ARGS_MAX 64
@@ -69,13 +70,21 @@ static rc read_settings(int argc, char **argv, struct conf *c, struct fault *f)
 	return conf_check(c, f);
 }
 
-/* Who we are, from a key that the roster holds. */
+/* Who we are by the settings: a key that the roster holds, or an SVID. */
 static rc become_static(struct agent *a, struct fault *f)
 {
 	const struct conf *c = &a->conf;
+	unix_time end = 0;
 	struct hash pin;
 
-	TRY(host_key_import(c->key_file, &a->key, f));
+	if (c->svid_dir[0] != '\0') {
+		TRY(svid_source_new(c->svid_dir, &a->svid));
+		TRY(svid_source_look(a->svid, clock_now(&a->clock), &a->first, &end, f));
+		TRY(host_key_svid(c->svid_dir, &a->key, f));
+		atomic_store(&a->expires, end);
+	} else {
+		TRY(host_key_import(c->key_file, &a->key, f));
+	}
 	TRY(hash_parse(view_str(c->pin), &pin));
 	memcpy(a->who.pin.b, pin.b, DIGEST_SIZE);
 	(void)snprintf(a->who.server, sizeof(a->who.server), "%s", c->server);
@@ -94,7 +103,7 @@ static rc become_enrolled(struct agent *a, struct fault *f)
 	r = state_load(a->dirfd, &s, f);
 	if (r.code == RC_NOTFOUND)
 		return fault_set(f, RC_USAGE, 0,
-				 "this host is not enrolled, and there is no key-file");
+				 "this host is not enrolled, and there is no key-file or svid-dir");
 	TRY(r);
 	TRY(host_key_open(a->dirfd, a->conf.tpm, &a->key, f));
 	TRY(host_key_identity(a->key, buf_view(&s.certificate), &a->first, f));
@@ -105,7 +114,7 @@ static rc become_enrolled(struct agent *a, struct fault *f)
 
 static rc become(struct agent *a, struct fault *f)
 {
-	return a->conf.key_file[0] != '\0' ? become_static(a, f) : become_enrolled(a, f);
+	return conf_is_enrolled(&a->conf) ? become_enrolled(a, f) : become_static(a, f);
 }
 
 /* ---- Running ---- */
@@ -160,7 +169,9 @@ static rc lock_in(const struct agent *a, struct fault *f)
 	size_t n = 0;
 	int abi = 0;
 
-	if (a->conf.key_file[0] == '\0')
+	if (a->svid != NULL)
+		paths[n++] = (struct sandbox_path){.path = a->conf.svid_dir};
+	if (conf_is_enrolled(&a->conf))
 		paths[n++] = (struct sandbox_path){.path = a->conf.state, .write = true};
 	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
 		if (access(readable[i], R_OK) == 0)
@@ -269,6 +280,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 	http_server_free(a.http);
 	renewal_stop(a.renewal);
 	tls_identity_free(a.first);
+	svid_source_free(a.svid);
 	pool_free(a.pool);
 	prober_stop(a.prober);
 	host_key_free(a.key);

@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "lib/net/https_stream.h"
 #include "prog/agent/prober.h"
+#include "prog/agent/svid_source.h"
 
 /* Request headers that reach the server. Greatseal-Claims, which is ours to make, is not one. */
 static const char *const passed[] = {"Authorization", "Greatseal-Service"};
@@ -76,6 +77,27 @@ static rc add_claims(struct talk *t, struct relay *r, struct https_stream_spec *
 	return add_header(r, spec, CLAIMS_HEADER, buf_cstr(&text), at);
 }
 
+/* One that has rotated is shown from the next connection on. */
+static void look_at_svid(struct agent *a)
+{
+	struct tls_identity *t = NULL;
+	struct fault f = {0};
+	unix_time end;
+	rc r;
+
+	if (a->svid == NULL)
+		return;
+	r = svid_source_look(a->svid, clock_now(&a->clock), &t, &end, &f);
+	if (!rc_is_ok(r))
+		log_warn("the SVID stays as it was: %s", f.text);
+	if (t == NULL)
+		return;
+	pool_identity(a->pool, t);
+	tls_identity_free(t);
+	atomic_store(&a->expires, end);
+	log_info("the SVID is a new one");
+}
+
 static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fault *f)
 {
 	const char *method = http_method(t->exchange);
@@ -103,6 +125,7 @@ static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fau
 			return fault_set(f, RC_USAGE, 0, "%s is too long", passed[i]);
 	}
 	TRY(add_claims(t, r, &spec, &at));
+	look_at_svid(t->agent);
 	TRY(pool_take(t->agent->pool, &r->upstream, f));
 	return https_stream_begin(r->upstream.client, &spec, &r->stream, f);
 }

@@ -2,6 +2,7 @@
 # A host with a SPIFFE ID: an authority of openssl, a request with an SVID that rotates, its proof offline, evidence;
 # SVIDs that expired, of another workload, of a stranger, or stolen by their certificate alone.
 source "$SRCDIR/tests/lib/world.sh"
+PATH=$BUILD/prog/agent:$PATH
 world_keys alice carol dave build-07 mallory
 world_start
 world_key ecdsa-p256
@@ -103,6 +104,66 @@ as dave host show pod --json | jq -e '.state == "spiffe" and (.locked | not)' >/
 as robot fetch "$waiting" -o signed-after >fetch.log 2>&1 || die "fetch: $(cat fetch.log)"
 refused 4 change.invalid as dave host unlock pod
 ok "a host with a SPIFFE ID is locked and unlocked"
+
+# ---- Through the agent, which shows the SVID to a server that asks for it ----
+socket=$work/agent.sock
+cp -r svid pod
+printf '%s\n' "socket = $socket" "svid-dir = $work/pod" "server = https://$address" "pin = $pin" "host = pod" "origin = log.example" >pod.conf
+agent() { greatseal-agent "$1" --config pod.conf "${@:2}"; } # VERB [option...]
+refused 1 "key-file or svid-dir" agent -t --key-file /k
+refused 1 "svid-dir, an absolute path" greatseal-agent -t --svid-dir pod
+refused 1 "without enrolment" agent enrol "https://$address" --pin "$pin" --token x
+mkdir empty
+refused 1 "svid.pem" agent run --svid-dir "$work/empty"
+cp stranger.pem pod/svid_bundle.pem
+refused 1 "svid.pem and svid_bundle.pem" agent run
+cp root.pem pod/svid_bundle.pem
+stop_server
+server_settings=(--client-ca keeper)
+start_server
+refused 1 call.certificate as robot submit --key release -m "no SVID on the connection" app
+(exec greatseal-agent run --config pod.conf 2>>agent.log) &
+agent=$!
+pids+=("$agent")
+info() { curl -sf --unix-socket "$socket" http://a/agent/v1/info | jq -r "$1"; }
+until_true info .host -o /dev/null
+as local init-client --agent "$socket" --person carol --key "$work/carol" >/dev/null
+ask_here() { as local submit --key release -m "$1" app --new --json --quiet | jq -e .request >/dev/null || die "$1"; }
+ask_here "through the agent"
+ends() { date -u -d "$(openssl x509 -in "$1/svid.pem" -noout -enddate | cut -d= -f2)" +%Y-%m-%dT%H:%M:%SZ; }
+[[ $(info '.certificate_end') == "$(ends pod)" ]] || die "the end: $(info .)"
+ok "an agent with an SVID signs requests and opens the connection"
+# rotate DIR: the files of that directory, one after the other, as an SVID's keeper does it.
+rotate() {
+	cp "$1/svid_key.pem" new_key
+	chmod_key new_key
+	mv new_key pod/svid_key.pem
+	cp "$1/svid.pem" new_pem
+	mv new_pem pod/svid.pem
+}
+issue next spiffe://corp/ci/pod middle -days 2
+rotate next
+ask_here "with the next SVID"
+[[ $(info '.certificate_end') == "$(ends next)" ]] || die "the next end: $(info .)"
+grep -q "the SVID is a new one" agent.log || die "not told"
+issue elsewhere spiffe://corp/ci/elsewhere middle -days 1
+rotate elsewhere
+refused 1 call.certificate as local submit --key release -m "another workload's" app --new
+cp next/svid.pem pod/svid.pem # the key is still the other's
+refused 1 call.certificate as local submit --key release -m "half of a rotation" app --new
+grep -q "is not the key of svid.pem" agent.log || die "half of a rotation is not told"
+rotate next
+ask_here "rotated back"
+cp stranger.pem pod/svid_bundle.pem
+ask_here "a bundle that it does not lead to"
+grep -q "stays as it was: svid.pem and svid_bundle.pem" agent.log || die "the bundle is not told"
+refused 1 "renewed elsewhere" agent renew
+kill -TERM "$agent"
+wait "$agent" || die "the agent ended with $?"
+stop_server
+server_settings=()
+start_server
+ok "what rotates is noticed, and what does not fit together is not shown"
 
 # ---- SVIDs that are none of the host's ----
 hostile() { # REASON WHAT DIR
