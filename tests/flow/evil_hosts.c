@@ -350,6 +350,159 @@ static void tokens(void **state)
 	secret_release(&other);
 }
 
+/* Good until the last second, and not in the one in which it ends. */
+static void a_token_ends_on_the_second(void **state)
+{
+	const unix_time start = fx_now(&fx);
+	struct secret seed = {0};
+
+	(void)state;
+	fx_clock_at(&fx, start);
+	invite("pool2", &seed);
+	fx_clock_at(&fx, start + INVITE_DEFAULT);
+	refused(REASON_HOST_TOKEN, enrol(&m1, "pool2", &seed));
+	assert_true(answer_has("has expired"));
+	invite("pool2", &seed);
+	fx_clock_at(&fx, start + 2 * INVITE_DEFAULT - 1);
+	assert_int_equal(enrol(&m1, "pool2", &seed), KEEPER_R_JSON);
+	refused(REASON_HOST_TOKEN, enrol(&m2, "pool2", &seed));
+	fx_clock(&fx, fx.clock + 2 * INVITE_DEFAULT + 1);
+	secret_release(&seed);
+}
+
+/* Both with the same token, in one round: exactly one is the host. */
+static void two_machines_race(void **state)
+{
+	struct machine *const both[2] = {&m1, &m2};
+	struct secret seed = {0};
+
+	(void)state;
+	for (unsigned round = 0; round < 6; round++) {
+		AUTO(buf) struct buf frames = {0};
+		unsigned won = 0;
+		unsigned lost = 0;
+
+		buf_init(&frames, KEEPER_FRAME_MAX);
+		invite("pool2", &seed);
+		for (unsigned i = 0; i < 2; i++) {
+			struct machine *m = both[(i + round) % 2];
+			struct keeper_enrol e;
+
+			write_statement(m, "pool2", 0, "software");
+			buf_clear(&m->token_sig);
+			fx_ok(host_token_sign(&seed, buf_view(&m->statement), &m->token_sig, NULL));
+			e = (struct keeper_enrol){.statement = buf_view(&m->statement),
+						  .host_sig = buf_view(&m->host_sig),
+						  .token_sig = buf_view(&m->token_sig)};
+			keeper_put_enrol(&frames, ++fx.correlation, KEEPER_ENROL, &e);
+		}
+		fx_send(&fx, &frames);
+		for (unsigned i = 0; i < 2; i++) {
+			assert_true(fx_recv(&fx));
+			if (fx.header.type == KEEPER_R_JSON) {
+				won++;
+				continue;
+			}
+			assert_int_equal(fx_reason(&fx), REASON_HOST_TOKEN);
+			lost++;
+		}
+		assert_int_equal(won, 1);
+		assert_int_equal(lost, 1);
+		won = 0;
+		for (unsigned i = 0; i < 2; i++)
+			won += ask(both[i], "pool2") == KEEPER_R_RESULT;
+		assert_int_equal(won, 1);
+	}
+	secret_release(&seed);
+}
+
+/* A token does not outlive its host's place in the roster, not even when it is listed again. */
+static void a_host_leaves_with_its_token(void **state)
+{
+	struct secret seed = {0};
+
+	(void)state;
+	invite("pool4", &seed);
+	set_roster("{\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool1\"},");
+	refused(REASON_WHO_HOST, enrol(&m1, "pool4", &seed));
+	set_roster(POOL);
+	refused(REASON_HOST_TOKEN, enrol(&m1, "pool4", &seed));
+	refused(REASON_HOST_TOKEN, send_enrol(&m1, KEEPER_ENROL, view_of("", 0)));
+	secret_release(&seed);
+}
+
+/* The statement with another name in it, by the machine's key and the token. */
+static enum reason enrol_named(struct machine *m, const char *name, size_t len,
+			       const struct secret *seed)
+{
+	static const char before[] = "\"host\":\"";
+	static const char own[] = "pool4";
+	AUTO(buf) struct buf changed = {0};
+	struct view s;
+	size_t at = 0;
+
+	write_statement(m, own, 0, "software");
+	s = buf_view(&m->statement);
+	while (memcmp(s.ptr + at, before, sizeof(before) - 1) != 0)
+		at++; /* it is there */
+	at += sizeof(before) - 1;
+	buf_init(&changed, ENROLMENT_BYTES_MAX);
+	buf_put(&changed, s.ptr, at);
+	buf_put(&changed, name, len);
+	buf_put(&changed, s.ptr + at + sizeof(own) - 1, s.len - at - (sizeof(own) - 1));
+	fx_ok(buf_done(&changed));
+	buf_clear(&m->statement);
+	buf_put_view(&m->statement, buf_view(&changed));
+	buf_clear(&m->host_sig);
+	fx_sign(&m->key, statement_info(STATEMENT_ENROLMENT)->ns, buf_view(&m->statement),
+		&m->host_sig);
+	buf_clear(&m->token_sig);
+	fx_ok(host_token_sign(seed, buf_view(&m->statement), &m->token_sig, NULL));
+	return send_enrol(m, KEEPER_ENROL, view_of("", 0)) == KEEPER_R_ERROR ? fx_reason(&fx)
+									     : REASON_NONE;
+}
+
+static void names_that_look_like_it(void **state)
+{
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+	static const struct {
+		const char *text;
+		size_t len;
+	} names[] = {
+		NAME("pool4\0"),
+		NAME("pool4\0.evil"),
+		NAME("pool4\\u0000"),
+		NAME("p\xd0\xbe"
+		     "ol4"), /* a Cyrillic o */
+		NAME("POOL4"),
+		NAME("pool4 "),
+		NAME("pool4."),
+		NAME("\xef\xbb\xbfpool4"),
+		NAME("pool4\\u200b"),
+		NAME("\\u0070ool4"),
+		NAME("pool\xef\xbc\x94"), /* a full-width 4 */
+		NAME("../pool4"),
+		NAME(""),
+	};
+#undef NAME
+	struct secret seed = {0};
+
+	(void)state;
+	invite("pool4", &seed);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		enum reason r = enrol_named(&m1, names[i].text, names[i].len, &seed);
+
+		if (strncmp(reason_id(r), "form.", 5) != 0 && r != REASON_WHO_HOST)
+			fail_msg("name %zu: %s", i, reason_id(r));
+	}
+	/* None of them has spent it. */
+	assert_int_equal(enrol_named(&m1, "pool4", 5, &seed), REASON_NONE);
+	secret_release(&seed);
+}
+
 /* ---- Names and keys -------------------------------------------------------------------------*/
 
 static void names_and_keys(void **state)
@@ -569,6 +722,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hosts_of_the_roster_are_locked_too, machines,
 						no_machines),
 		cmocka_unit_test_setup_teardown(tokens, machines, no_machines),
+		cmocka_unit_test_setup_teardown(a_token_ends_on_the_second, machines, no_machines),
+		cmocka_unit_test_setup_teardown(two_machines_race, machines, no_machines),
+		cmocka_unit_test_setup_teardown(a_host_leaves_with_its_token, machines,
+						no_machines),
+		cmocka_unit_test_setup_teardown(names_that_look_like_it, machines, no_machines),
 		cmocka_unit_test_setup_teardown(names_and_keys, machines, no_machines),
 		cmocka_unit_test_setup_teardown(a_copy_shows_itself, machines, no_machines),
 		cmocka_unit_test_setup_teardown(certificates_end, machines, no_machines),

@@ -495,6 +495,30 @@ static void classes(void **state)
 	assert_int_equal(enrol("pool1", "tpm", &bare), KEEPER_R_JSON);
 }
 
+/* A new invitation does not let a host of a TPM come back as less; its key stays what it was. */
+static void no_way_back_to_software(void **state)
+{
+	const struct digest named = fake_tpm_ek(&bare);
+
+	(void)state;
+	invite("pool3", &named);
+	assert_int_equal(enrol("pool3", "tpm", &bare), KEEPER_R_JSON);
+	machine_end();
+	machine_begin();
+	invite("pool3", NULL);
+	say("pool3", "software", 0);
+	refused(REASON_HOST_CLASS, send_bytes(KEEPER_ENROL, view_of("", 0)));
+	assert_true(answer_has("the roster demands tpm"));
+	invite("pool3", &named);
+	say("pool3", "software", 0);
+	refused(REASON_HOST_CLASS, send_bytes(KEEPER_ENROL, view_of("", 0)));
+	/* Its renewals are by the TPM's key. */
+	say("pool3", "software", 1);
+	refused(REASON_HOST_UNENROLLED, send_bytes(KEEPER_RENEW, view_of("", 0)));
+	assert_int_equal(list("pool3"), KEEPER_R_JSON);
+	assert_true(answer_has("\"class\":\"tpm\""));
+}
+
 /* ---- Damage ---------------------------------------------------------------------------------*/
 
 /* No changed byte (of every fifth) and no shorter form of a good attestation is taken. */
@@ -581,6 +605,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wrong_attributes, begin, end),
 		cmocka_unit_test_setup_teardown(other_challenges, begin, end),
 		cmocka_unit_test_setup_teardown(classes, begin, end),
+		cmocka_unit_test_setup_teardown(no_way_back_to_software, begin, end),
 		cmocka_unit_test_setup_teardown(damage, begin, end),
 	};
 

@@ -193,6 +193,23 @@ issue server spiffe://corp/ci/pod corp serverAuth
 is call.certificate server
 issue false spiffe://corp/ci/pod stranger clientAuth
 is call.certificate false
+# Names with a NUL in them, of letters that look alike, or in another form, by the right authority.
+named() { # NAME BYTES in hex of the URI
+	local n=$((${#2} / 2))
+	key "$1.key"
+	printf 'subjectAltName=DER:%02x%02x%02x%02x%s\nkeyUsage=critical,digitalSignature\n' 48 $((n + 2)) 134 "$n" "$2" >extensions
+	openssl req -new -key "$1.key" -subj /O=workload -out csr 2>/dev/null
+	openssl x509 -req -in csr -CA corp.pem -CAkey corp.key -set_serial "0x$(openssl rand -hex 8)" -extfile extensions -out "$1.pem" 2>/dev/null
+}
+hex() { printf "$1" | od -An -v -tx1 | tr -d ' \n'; }
+named same "$(hex spiffe://corp/ci/pod)"
+is call.auth same
+for uri in 'spiffe://corp/ci/pod\0' 'spiffe://corp/ci/pod\0.evil' 'spiffe://corp/ci/p\xd0\xbed' 'spiffe://corp/ci/pod/' 'spiffe://CORP/ci/pod' \
+	'SPIFFE://corp/ci/pod' 'spiffe://corp/ci/%%70od' 'spiffe://corp/ci/./pod' 'spiffe://corp/ci/pod?x' 'spiffe://corp/ci/po'; do
+	named alike "$(hex "$uri")"
+	is call.certificate alike
+done
+ok "a SPIFFE ID counts byte for byte"
 # The roots of a domain make no certificates of the keeper's hosts.
 line=$(as dave host add build-10 --json | jq -r .enrol)
 $line --state "$work/ten" >/dev/null

@@ -116,7 +116,9 @@ as dave host show build-08 --json | jq -e '.counter == 1' >/dev/null || die "the
 refused 1 "" greatseal-agent renew --state "$work/copy" --socket "$work/none"
 as dave host show build-08 --json | jq -e '.state == "cloned" and .locked' >/dev/null || die "not cloned"
 refused 1 "" greatseal-agent renew --state "$work/agent" --socket "$work/none"
-ok "a copy that renews locks both"
+as dave host list >list.txt
+grep -q "build-08 .*cloned" list.txt && grep -q "has a copy somewhere" list.txt || die "the list: $(cat list.txt)"
+ok "a copy that renews locks both, and the list says so"
 code=0
 as dave host unlock build-08 >refused.log 2>&1 || code=$?
 ((code != 0)) && grep -q change.invalid refused.log || die "unlocked after a clone alarm"
