@@ -260,6 +260,7 @@ static rc check_all(const struct context *c)
 
 		memcpy(where + 5, c->policy->tiers[i].name.s, sizeof(c->policy->tiers[i].name.s));
 		TRY(names_exist(c, &c->policy->tiers[i].approve, where));
+		TRY(names_exist(c, &c->policy->tiers[i].review.approve, where));
 	}
 	return floors_check(c->policy, c->roster, c->people, c->fault);
 }

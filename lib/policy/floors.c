@@ -12,6 +12,10 @@ struct floor {
 	const struct rule *rule;
 	const struct name *key;
 	const struct tier *tier;
+	/* the seats that are compared: those who approve, or who review */
+	const struct quorum_spec *mine;
+	const struct quorum_spec *least;
+	const char *what;
 	uint64_t work; /* left */
 	struct fault *fault;
 };
@@ -33,7 +37,7 @@ static unsigned unfit_channels(const struct quorum_spec *tier, unsigned chosen,
  * chosen clauses of the tier. */
 static size_t open_without(const struct floor *fl, unsigned chosen)
 {
-	const struct quorum_spec *tier = &fl->tier->approve;
+	const struct quorum_spec *tier = fl->least;
 	struct matching m;
 	size_t open;
 
@@ -42,7 +46,7 @@ static size_t open_without(const struct floor *fl, unsigned chosen)
 		if (fl->channels[i] == 0)
 			fl->people[i] = NULL;
 	}
-	matching_init(&m, &fl->rule->approve);
+	matching_init(&m, fl->mine);
 	m.channels = fl->channels;
 	open = matching_run(&m, fl->people, fl->roster->people_count);
 	for (size_t i = 0; i < fl->roster->people_count; i++)
@@ -72,8 +76,8 @@ static bool has_seats(const struct quorum_spec *rule, const struct quorum_spec *
 
 static rc spend(struct floor *fl)
 {
-	uint64_t cost = ((uint64_t)fl->rule->approve.count + fl->tier->approve.count) *
-			(fl->roster->people_count + 1);
+	uint64_t cost =
+		((uint64_t)fl->mine->count + fl->least->count) * (fl->roster->people_count + 1);
 
 	if (cost > fl->work)
 		return fault_set(fl->fault, RC_LIMIT, 0,
@@ -95,9 +99,9 @@ static rc spend(struct floor *fl)
  */
 static rc seats_check(struct floor *fl)
 {
-	const struct quorum_spec *tier = &fl->tier->approve;
+	const struct quorum_spec *tier = fl->least;
 
-	if (has_seats(&fl->rule->approve, tier))
+	if (has_seats(fl->mine, tier))
 		return OK;
 
 	for (unsigned chosen = 1; chosen < 1u << tier->count; chosen++) {
@@ -115,9 +119,9 @@ static rc seats_check(struct floor *fl)
 			continue;
 		seat_text(&first, text);
 		return fault_set(fl->fault, RC_DENIED, 0,
-				 "rule %.40s undercuts tier %.40s of key %.40s: its seats can be "
+				 "rule %.40s undercuts tier %.40s of key %.40s: %s can be "
 				 "filled without \"%.40s\"%s",
-				 fl->rule->name.s, fl->tier->name.s, fl->key->s, text,
+				 fl->rule->name.s, fl->tier->name.s, fl->key->s, fl->what, text,
 				 (chosen & (chosen - 1)) != 0 ? " and others" : "");
 	}
 	return OK;
@@ -162,6 +166,21 @@ static rc files_check(const struct floor *fl)
 					 rule->name.s, tier->name.s, fl->key->s, field);
 }
 
+/* Who looks afterwards, and how soon, at what broke the glass. */
+static rc review_check(struct floor *fl)
+{
+	const struct review_spec *mine = &fl->rule->review;
+	const struct review_spec *least = &fl->tier->review;
+
+	if (!fl->rule->break_glass || least->approve.count == 0)
+		return OK;
+	TRY(number_check(fl, "review.within", mine->within, least->within));
+	fl->mine = &mine->approve;
+	fl->least = &least->approve;
+	fl->what = "the seats of its review";
+	return seats_check(fl);
+}
+
 static rc rule_check(struct floor *fl)
 {
 	const struct rule *rule = fl->rule;
@@ -201,6 +220,10 @@ static rc rule_check(struct floor *fl)
 	if (!rule->unattended)
 		TRY(number_check(fl, "approval_lifetime", rule->approval_lifetime,
 				 tier->approval_lifetime));
+	TRY(review_check(fl));
+	fl->mine = &rule->approve;
+	fl->least = &tier->approve;
+	fl->what = "its seats";
 	return seats_check(fl);
 }
 

@@ -547,7 +547,8 @@ static bool people_named(const struct policy *p, bool is_group, const struct nam
 		    refs_name(p->rules[i].request, p->rules[i].request_count, is_group, n))
 			return true;
 	for (size_t i = 0; i < p->tier_count; i++)
-		if (spec_names(&p->tiers[i].approve, !is_group, n))
+		if (spec_names(&p->tiers[i].approve, !is_group, n) ||
+		    spec_names(&p->tiers[i].review.approve, !is_group, n))
 			return true;
 	return false;
 }

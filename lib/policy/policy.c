@@ -23,8 +23,10 @@ void policy_free(struct policy *p)
 		free(p->keys[i].formats);
 		free(p->keys[i].owners.seats);
 	}
-	for (size_t i = 0; i < p->tier_count; i++)
+	for (size_t i = 0; i < p->tier_count; i++) {
 		free(p->tiers[i].approve.seats);
+		free(p->tiers[i].review.approve.seats);
+	}
 	for (size_t i = 0; i < p->freeze_count; i++)
 		free(p->freezes[i].keys);
 	free(p->rules);

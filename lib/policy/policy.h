@@ -13,7 +13,8 @@
  *    "request":[TEXT..],"review":{"approve":[SEAT..],"within":SECONDS}?,"synced":"false"?,"ticket":GLOB?,
  *    "unattended":true?,"upload":"required"|"optional"?,"windows":[NAME..]?}..],
  *  "tiers":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"classes":[CLASS..]?,"hold":SECONDS?,
- *    "max_deadline":SECONDS?,"max_uses":N?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"synced":"false"?,"upload":"required"?}..]?,
+ *    "max_deadline":SECONDS?,"max_uses":N?,"name":NAME,"preapproved":{"max_age":SECONDS}?,
+ *    "review":{"approve":[SEAT..],"within":SECONDS}?,"synced":"false"?,"upload":"required"?}..]?,
  *  "unlock":{"approve":[SEAT..]},"version":N,
  *  "windows":[{"length":SECONDS,"name":NAME,"open":CALENDAR,"zone":ZONE}..]?}
  * SEAT is "2 of release-managers" (a group) or "1 of @alice" (a person), N 1..64, with " (cli)" or
@@ -111,6 +112,13 @@ struct rate {
 	bool per_requester; /* uses that one person has asked for, instead of all */
 };
 
+/* Who signs a review of a use that broke the glass, and how soon (review.h). */
+struct review_spec {
+	struct quorum_spec approve; /* none: no review is owed */
+	uint64_t within;	    /* seconds from the use */
+	struct view json;	    /* {"approve":[..],"within":N}, in the document */
+};
+
 /* The least that a rule for a key of this tier must demand. 0, no seats, false: nothing. */
 struct tier {
 	struct name name;
@@ -120,6 +128,7 @@ struct tier {
 	uint64_t hold;
 	bool has_preapproved;
 	uint64_t preapproved_max_age; /* 0: no rule permits preapprovals */
+	struct review_spec review;    /* of a break-glass rule's uses */
 	uint32_t max_uses;
 	uint64_t approval_lifetime;
 	uint64_t max_deadline;
@@ -140,13 +149,6 @@ struct key_policy {
 	struct quorum_spec owners; /* who may let others ask for it for a while; none: nobody */
 	uint64_t access_max_life;  /* of what they grant; 0 without owners */
 	struct digest digest;
-};
-
-/* Who signs a review of a use that broke the glass, and how soon (review.h). */
-struct review_spec {
-	struct quorum_spec approve; /* none: no review is owed */
-	uint64_t within;	    /* seconds from the use */
-	struct view json;	    /* {"approve":[..],"within":N}, in the document */
 };
 
 struct rule {

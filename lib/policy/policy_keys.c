@@ -133,6 +133,11 @@ static rc tier_read(struct jcan *j, void *row)
 	t->max_uses = (uint32_t)uses;
 	TRY(field_name(j, "name", &t->name));
 	TRY(preapproved_field(j, 0, &t->has_preapproved, &t->preapproved_max_age));
+	TRY(review_field(j, &t->review));
+	if (t->review.approve.count > POLICY_TIER_CLAUSES_MAX)
+		return fault_set(j->fault, RC_LIMIT, j->at,
+				 "review.approve has %zu entries, at most %u",
+				 t->review.approve.count, POLICY_TIER_CLAUSES_MAX);
 	TRY(word_field(j, "synced", "false", &t->unsynced));
 	TRY(word_field(j, "upload", "required", &t->upload_required));
 	TRY(jcan_object_end(j));

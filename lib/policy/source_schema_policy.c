@@ -246,6 +246,18 @@ static const struct source_field tier_preapproved_fields[] = {
 };
 static OBJECT(tier_preapproved, "preapproved of a tier");
 
+static const struct source_field tier_review_fields[] = {
+	LIST_ROW("approve", word_seat, POLICY_TIER_CLAUSES_MAX,
+		 "seats that whoever fills a review's seats fills, too"),
+	{.name = "within",
+	 .type = SOURCE_SECONDS,
+	 .required = true,
+	 .min = 1,
+	 .max = POLICY_SECONDS_MAX,
+	 .help = "no review is due later"},
+};
+static OBJECT(tier_review, "a review of a tier");
+
 static const struct source_field tier_fields[] = {
 	NAME_ROW("what keys name"),
 	{.name = "approve",
@@ -267,6 +279,7 @@ static const struct source_field tier_fields[] = {
 	 .help = "no rule holds shorter"},
 	MAP_ROW("artifact", artifact, "every rule demands as much"),
 	MAP_ROW("preapproved", tier_preapproved, "how old a preapproval no rule counts"),
+	MAP_ROW("review", tier_review, "the least that a break-glass rule's review demands"),
 	{.name = "upload",
 	 .type = SOURCE_TEXT,
 	 .word = &word_required,

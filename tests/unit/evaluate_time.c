@@ -639,6 +639,23 @@ static void rules_do_not_undercut_their_tier(void **state)
 		 "its seats can be filled without \"1 of security\""},
 		{RC_NOTFOUND, "\"approve\":[\"1 of release-managers\"],\"max_d",
 		 "\"approve\":[\"1 of nobody\"],\"max_d", "tier production: approve names nobody"},
+		/* rule glass has 1 of security within a day */
+		{RC_OK, "\"name\":\"production\"",
+		 "\"name\":\"production\",\"review\":{\"approve\":[\"1 of "
+		 "security\"],\"within\":86400}",
+		 NULL},
+		{RC_DENIED, "\"name\":\"production\"",
+		 "\"name\":\"production\",\"review\":{\"approve\":[\"1 of "
+		 "security\"],\"within\":86399}",
+		 "rule glass undercuts tier production of key release: review.within is 86400"},
+		{RC_DENIED, "\"name\":\"production\"",
+		 "\"name\":\"production\",\"review\":{\"approve\":[\"1 of "
+		 "release-managers\"],\"within\":86400}",
+		 "the seats of its review can be filled without \"1 of release-managers\""},
+		{RC_NOTFOUND, "\"name\":\"production\"",
+		 "\"name\":\"production\",\"review\":{\"approve\":[\"1 of "
+		 "nobody\"],\"within\":86400}",
+		 "names nobody"},
 		/* by people and not by text: both managers are demanded by name */
 		{RC_OK, "\"approve\":[\"1 of release-managers\"],\"max_d",
 		 "\"approve\":[\"1 of @alice\"],\"max_d", NULL},
