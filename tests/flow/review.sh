@@ -77,3 +77,18 @@ as dave log fsck --json | jq -e '.entries.review == 2' >/dev/null || die "fsck: 
 stop_keeper
 keeper_is fsck 2>fsck.log || die "fsck: $(cat fsck.log)"
 ok "the log counts two reviews, and the journal agrees"
+
+# ---- A journal that somebody has been at ----
+for sql in "delete from review_owed where use=1" "update review_owed set done=0"; do
+	cp -r keeper keeper.good
+	python3 -c 'import sqlite3, sys
+db = sqlite3.connect("keeper/keeper.db")
+db.execute(sys.argv[1])
+db.commit()' "$sql"
+	! keeper_is fsck 2>fsck.log || die "fsck finds nothing after: $sql"
+	grep -qE "no review of it is owed|the review is another" fsck.log || die "fsck: $(cat fsck.log)"
+	rm -rf keeper
+	mv keeper.good keeper
+done
+keeper_is fsck 2>/dev/null >&2 || die "the good one"
+ok "fsck finds a review that is no longer owed, and one that is owed again"

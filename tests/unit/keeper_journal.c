@@ -325,6 +325,98 @@ static void rows_come_back(void **state)
 	assert_rc(RC_OK, journal_check(j, NULL));
 }
 
+struct owed_seen {
+	size_t count;
+	uint64_t last;
+};
+
+static rc count_owed(void *ctx, const struct journal_owed *o)
+{
+	struct owed_seen *s = (struct owed_seen *)ctx;
+
+	assert_true(s->count == 0 || o->authorize > s->last);
+	s->count++;
+	s->last = o->authorize;
+	return OK;
+}
+
+/* What is owed comes back in its order, the first due of a key before others, until it is done. */
+static void reviews_are_owed_until_done(void **state)
+{
+	static const char spec[] = "{\"approve\":[\"1 of security\"],\"within\":60}";
+	struct journal_owed o = {.use = 1, .spec_len = sizeof(spec) - 1, .never_count = 2};
+	struct journal_review r = {.authorize = 10, .channel = SSHKEY_BROWSER, .given = 5};
+	struct journal_review list[JOURNAL_REVIEWS_MAX];
+	struct journal_owed_sum sum;
+	struct tree_head before = compact_head(&head.tree);
+	struct owed_seen seen = {0};
+	struct journal_owed got;
+	struct name other;
+	size_t count;
+
+	(void)state;
+	assert_rc(RC_OK, name_parse(view_str("release"), &o.key));
+	assert_rc(RC_OK, name_parse(view_str("other"), &other));
+	assert_rc(RC_OK, name_parse(view_str("carol"), &o.never[0]));
+	assert_rc(RC_OK, name_parse(view_str("dave"), &o.never[1]));
+	memcpy(o.spec, spec, o.spec_len);
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	for (uint64_t i = 0; i < 3; i++) {
+		o.authorize = 10 + i;
+		o.request = i < 2 ? 5 : 6;
+		o.use = (uint32_t)i + 1;
+		o.due = 1000 - (unix_time)i;
+		assert_rc(RC_OK, journal_owed_add(j, &o, NULL));
+	}
+	assert_int_not_equal(journal_owed_add(j, &o, NULL).code, RC_OK); /* once for each use */
+	append(1);
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+	before = compact_head(&head.tree);
+	reopen();
+	assert_rc(RC_NOTFOUND, journal_owed_get(j, 9, &got, NULL));
+	assert_rc(RC_OK, journal_owed_get(j, 10, &got, NULL));
+	assert_true(view_is(view_of(got.spec, got.spec_len), spec));
+	assert_int_equal(got.never_count, 2);
+	assert_string_equal(got.never[1].s, "dave");
+	assert_int_equal(got.due, 1000);
+	assert_int_equal(got.done, 0);
+	assert_rc(RC_OK, journal_owed_first(j, &o.key, &got, NULL));
+	assert_int_equal(got.authorize, 12);
+	assert_rc(RC_NOTFOUND, journal_owed_first(j, &other, &got, NULL));
+	assert_rc(RC_OK, journal_owed_count(j, 5, &sum, NULL));
+	assert_true(sum.all == 2 && sum.owed == 2 && sum.due == 999);
+	assert_rc(RC_OK, journal_owed_count(j, 7, &sum, NULL));
+	assert_int_equal(sum.all, 0);
+	assert_rc(RC_OK, name_parse(view_str("erin"), &r.person));
+	assert_rc(RC_OK, journal_begin(j, NULL));
+	for (r.leaf = 20; r.leaf < 22; r.leaf++) {
+		r.incident = r.leaf == 21;
+		r.signer = digest_n(r.leaf);
+		r.statement = digest_n(r.leaf + 100);
+		assert_rc(RC_OK, journal_review_add(j, &r, NULL));
+	}
+	assert_rc(RC_OK, journal_owed_done(j, 12, 21, NULL));
+	append(1);
+	assert_rc(RC_OK, journal_commit(j, &head, &before, NULL));
+	assert_rc(RC_OK, journal_review_list(j, 10, list, &count, NULL));
+	assert_int_equal(count, 2);
+	assert_true(!list[0].incident && list[1].incident);
+	assert_string_equal(list[1].person.s, "erin");
+	assert_int_equal(list[1].channel, SSHKEY_BROWSER);
+	r.signer = digest_n(21);
+	assert_true(digest_is_equal(&list[1].signer, &r.signer));
+	assert_rc(RC_OK, journal_owed_first(j, &o.key, &got, NULL));
+	assert_int_equal(got.authorize, 11);
+	assert_rc(RC_OK, journal_owed_each(j, 0, 0, 9, count_owed, &seen, NULL));
+	assert_int_equal(seen.count, 2); /* the third is done */
+	seen = (struct owed_seen){0};
+	assert_rc(RC_OK, journal_owed_each(j, 6, 0, 9, count_owed, &seen, NULL));
+	assert_int_equal(seen.last, 12); /* of a request, done or not */
+	seen = (struct owed_seen){0};
+	assert_rc(RC_OK, journal_owed_each(j, 0, 11, 1, count_owed, &seen, NULL));
+	assert_true(seen.count == 1 && seen.last == 11);
+}
+
 static void log_is_append_only(void **state)
 {
 	struct tree_head before = compact_head(&head.tree);
@@ -389,6 +481,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tiles_give_the_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(uses_are_counted_as_by_a_model, setup, teardown),
+		cmocka_unit_test_setup_teardown(reviews_are_owed_until_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(log_is_append_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_disk_is_no_more_than_that, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_process_alone, setup, teardown),

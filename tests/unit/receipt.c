@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #include "lib/codec/base64.h"
 #include "lib/model/leaf.h"
+#include "lib/model/review.h"
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/receipt.h"
 
@@ -130,6 +132,43 @@ static void each_kind(void **state)
 	}
 }
 
+/* A review's entry says which use it is of, and is none of another kind. */
+static void of_a_review(void **state)
+{
+	struct review v = {.use = 1, .time = NOW, .origin = "log.example", .comment = "looked at"};
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf text = {0};
+	AUTO(receipt) struct receipt r = {0};
+	AUTO(receipt) struct receipt again = {0};
+	struct leaf leaf;
+	struct fault f;
+
+	(void)state;
+	v.request.b[0] = 7;
+	assert_rc(RC_OK, name_parse(view_str("erin"), &v.person));
+	buf_init(&statement, REVIEW_BYTES_MAX);
+	assert_rc(RC_OK, review_encode(&v, &statement, NULL));
+	assert_rc(RC_OK, receipt_make(STATEMENT_REVIEW, buf_view(&statement), view_str("signature"),
+				      NOW, &r, NULL));
+	assert_true(digest_is_equal(&r.act.request, &v.request));
+	leaf = leaf_of(&r, LEAF_REVIEW);
+	leaf.use = 1;
+	(void)snprintf(leaf.action, sizeof(leaf.action), "ok");
+	answer(&r, &leaf, &signer);
+	assert_rc(RC_OK, receipt_check(&r, &signer.key, NOW + 2, &f));
+	leaf.request.b[0] = 8;
+	answer(&r, &leaf, &signer);
+	assert_rc(RC_MISMATCH, receipt_check(&r, &signer.key, NOW + 2, &f));
+	leaf = leaf_of(&r, LEAF_APPROVAL);
+	answer(&r, &leaf, &signer);
+	assert_rc(RC_MISMATCH, receipt_check(&r, &signer.key, NOW + 2, &f));
+	buf_init(&text, RECEIPT_BYTES_MAX);
+	assert_rc(RC_OK, receipt_encode(&r, &text, NULL));
+	assert_rc(RC_OK, receipt_parse(buf_view(&text), &again, NULL));
+	assert_int_equal(again.kind, STATEMENT_REVIEW);
+	assert_string_equal(again.act.person.s, "erin");
+}
+
 /* Everything that an entry says is held against the act. */
 static void another_entry(void **state)
 {
@@ -221,9 +260,8 @@ static void refused_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_kind),
-		cmocka_unit_test(another_entry),
-		cmocka_unit_test(another_log),
+		cmocka_unit_test(each_kind),	 cmocka_unit_test(of_a_review),
+		cmocka_unit_test(another_entry), cmocka_unit_test(another_log),
 		cmocka_unit_test(refused_files),
 	};
 
