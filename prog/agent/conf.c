@@ -50,6 +50,8 @@ static const struct {
 	TEXT_ROW("svid-dir", svid_dir, "", "or the directory of svid.pem and svid_key.pem"),
 	TEXT_ROW("tpm-device", tpm, "device:/dev/tpmrm0",
 		 "the TPM: device:PATH, or swtpm:path=SOCKET"),
+	TEXT_ROW("builder-id", builder_id, "",
+		 "the builder that this host may sign provenance as; empty: none"),
 	TEXT_ROW("allow-users", allow_users, "", "names or numbers; empty: who can connect"),
 	TEXT_ROW("allow-groups", allow_groups, "", "likewise"),
 	NUMBER_ROW("connections", connections, 4, 16384, "512", "connections in all"),

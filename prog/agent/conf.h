@@ -26,7 +26,8 @@ struct conf {
 	char origin[ORIGIN_MAX + 1];
 	char key_file[PATH_MAX];
 	char svid_dir[PATH_MAX];
-	char tpm[512]; /* device:PATH or swtpm:CONFIGURATION */
+	char builder_id[512]; /* PROVENANCE_URI_MAX and NUL */
+	char tpm[512];	      /* device:PATH or swtpm:CONFIGURATION */
 	char allow_users[1024];
 	char allow_groups[1024];
 	uint64_t connections;

@@ -10,6 +10,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
 #include "lib/crypt/digest.h"
+#include "lib/crypt/dsse.h"
 #include "lib/crypt/pkey_soft.h"
 #include "lib/crypt/sshpriv.h"
 #include "lib/crypt/sshsig.h"
@@ -26,6 +27,8 @@ struct host_key_kind {
 		     struct fault *f);
 	rc (*raw)(const struct host_key *k, const struct digest *d, struct buf *der,
 		  struct fault *f); /* of P-256 keys: over a digest */
+	rc (*dsse)(const struct host_key *k, struct view pae, struct buf *out,
+		   struct fault *f); /* NULL: not such bytes */
 	rc (*identity)(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
 		       struct fault *f);
 };
@@ -61,6 +64,15 @@ static rc imported_sshsig(const struct host_key *k, const char *ns, struct view 
 			  struct buf *out, struct fault *f)
 {
 	return sshpriv_sign(k->imported, ns, message, out, f);
+}
+
+static rc imported_dsse(const struct host_key *k, struct view pae, struct buf *out, struct fault *f)
+{
+	AUTO(buf) struct buf ssh = {0};
+
+	buf_init(&ssh, SSHSIG_BLOB_MAX);
+	TRY(sshpriv_sign_raw(k->imported, pae, &ssh, f));
+	return dsse_put_ssh_signature(k->ssh, buf_view(&ssh), out, f);
 }
 
 /* ---- An SVID: its key is what the files have at the moment ---- */
@@ -113,6 +125,13 @@ static rc p256_sshsig(const struct host_key *k, const char *ns, struct view mess
 	return buf_done(out);
 }
 
+static rc p256_dsse(const struct host_key *k, struct view pae, struct buf *out, struct fault *f)
+{
+	struct digest d = digest_of(pae);
+
+	return k->kind->raw(k, &d, out, f);
+}
+
 static rc soft_identity(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
 			struct fault *f)
 {
@@ -141,12 +160,19 @@ static rc tpm_identity(const struct host_key *k, struct view chain_pem, struct t
 	return tls_identity_new_external(chain_pem, k->chip_public, &s, ret, f);
 }
 
-static const struct host_key_kind kind_tpm = {
-	.klass = "software", .sshsig = p256_sshsig, .raw = tpm_raw, .identity = tpm_identity};
-static const struct host_key_kind kind_imported = {.klass = "", .sshsig = imported_sshsig};
+static const struct host_key_kind kind_tpm = {.klass = "software",
+					      .sshsig = p256_sshsig,
+					      .raw = tpm_raw,
+					      .dsse = p256_dsse,
+					      .identity = tpm_identity};
+static const struct host_key_kind kind_imported = {
+	.klass = "", .sshsig = imported_sshsig, .dsse = imported_dsse};
 static const struct host_key_kind kind_svid = {.klass = "", .sshsig = svid_sshsig};
-static const struct host_key_kind kind_soft = {
-	.klass = "software", .sshsig = p256_sshsig, .raw = soft_raw, .identity = soft_identity};
+static const struct host_key_kind kind_soft = {.klass = "software",
+					       .sshsig = p256_sshsig,
+					       .raw = soft_raw,
+					       .dsse = p256_dsse,
+					       .identity = soft_identity};
 
 /* The public half as "ecdsa-sha2-nistp256" (RFC 5656 3.1). */
 static rc public_to_ssh(const struct pkey *pub, struct sshkey **ret, struct fault *f)
@@ -364,6 +390,21 @@ rc host_key_sshsig(const struct host_key *k, const char *ns, struct view message
 		   struct fault *f)
 {
 	return k->kind->sshsig(k, ns, message, out, f);
+}
+
+rc host_key_dsse(const struct host_key *k, const char *type, struct view payload, struct buf *out,
+		 struct fault *f)
+{
+	AUTO(buf) struct buf pae = {0};
+
+	if (k->kind->dsse == NULL)
+		return fault_set(f, RC_UNSUPPORTED, 0,
+				 "an SVID cannot sign provenance: a DSSE envelope names a key");
+	buf_init(&pae, DSSE_PAYLOAD_MAX + 256);
+	dsse_put_pae(type, payload, &pae);
+	TRY(buf_done(&pae));
+	TRY(k->kind->dsse(k, buf_view(&pae), out, f));
+	return buf_done(out);
 }
 
 rc host_key_identity(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,

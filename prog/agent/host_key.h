@@ -49,6 +49,10 @@ const char *host_key_class(const struct host_key *k);
  * SVID_PROOF_MAX bytes. RC_CRYPTO, RC_RANGE (namespace), RC_NOMEM. */
 MUST rc host_key_sshsig(const struct host_key *k, const char *ns, struct view message,
 			struct buf *out, struct fault *f);
+/* Appends the signature of a DSSE envelope over the payload (lib/crypt/dsse.h). RC_UNSUPPORTED: an
+ * SVID, since an envelope names a key; RC_CRYPTO, RC_NOMEM. */
+MUST rc host_key_dsse(const struct host_key *k, const char *type, struct view payload,
+		      struct buf *out, struct fault *f);
 /* The key with a certificate chain (PEM) for TLS. RC_UNSUPPORTED: this kind has none;
  * RC_MISMATCH: of another key. */
 MUST rc host_key_identity(const struct host_key *k, struct view chain_pem,

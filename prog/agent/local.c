@@ -6,12 +6,15 @@
 
 #include "lib/base/log.h"
 #include "lib/codec/base64.h"
+#include "lib/crypt/dsse.h"
 #include "lib/crypt/spiffe.h"
+#include "lib/model/provenance.h"
 #include "lib/model/request.h"
 #include "lib/model/statement.h"
 #include "prog/agent/renewal.h"
 
 /* {"statement":"<base64>"} around the largest request. */
+#define ATTEST_BODY_MAX ((size_t)PROVENANCE_BYTES_MAX / 3 * 4 + 4096)
 #define SIGN_BODY_MAX ((size_t)REQUEST_BYTES_MAX / 3 * 4 + 4096)
 
 rc local_may_sign(const struct who *who, struct view statement, struct fault *f)
@@ -30,12 +33,12 @@ rc local_may_sign(const struct who *who, struct view statement, struct fault *f)
 	return OK;
 }
 
-static rc read_statement(struct talk *t, struct buf *out)
+static rc read_bytes(struct talk *t, const char *name, struct buf *out)
 {
 	struct view body = http_body(t->exchange);
 	AUTO(json)
 	json_t *root = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
-	const char *text = json_string_value(json_object_get(root, "statement"));
+	const char *text = json_string_value(json_object_get(root, name));
 
 	if (text == NULL || json_object_size(root) != 1)
 		return RC(RC_SYNTAX);
@@ -55,7 +58,7 @@ static void sign(struct talk *t)
 	buf_init(&statement, REQUEST_BYTES_MAX);
 	buf_init(&sig, SVID_PROOF_MAX);
 	buf_init(&text, base64_size(BASE64_STD, SVID_PROOF_MAX) + 1);
-	r = read_statement(t, &statement);
+	r = read_bytes(t, "statement", &statement);
 	if (r.code == RC_LIMIT) {
 		talk_refuse(t, 413, "agent.statement", "", "a request may have %u bytes",
 			    REQUEST_BYTES_MAX);
@@ -80,6 +83,58 @@ static void sign(struct talk *t)
 		return;
 	}
 	talk_json(t, json_pack("{s:s,s:s}", "host", a->who.host.s, "signature", buf_cstr(&text)));
+}
+
+/* ---- Provenance ---- */
+
+rc local_may_attest(const char *builder, struct view payload, struct fault *f)
+{
+	AUTO(provenance) struct provenance p = {0};
+
+	if (builder[0] == '\0')
+		return fault_set(f, RC_STATE, 0, "this agent signs no provenance: set builder-id");
+	TRY(provenance_parse(payload, &p, f));
+	if (strcmp(p.builder, builder) != 0)
+		return fault_set(f, RC_MISMATCH, 0, "builder %s, and this host is %s", p.builder,
+				 builder);
+	return OK;
+}
+
+static void sign_provenance(struct talk *t)
+{
+	struct agent *a = t->agent;
+	AUTO(buf) struct buf payload = {0};
+	AUTO(buf) struct buf sig = {0};
+	AUTO(buf) struct buf text = {0};
+	char keyid[SSHKEY_FINGERPRINT];
+	struct fault f = {0};
+	rc r;
+
+	buf_init(&payload, PROVENANCE_BYTES_MAX);
+	buf_init(&sig, DSSE_SIGNATURE_MAX);
+	buf_init(&text, base64_size(BASE64_STD, DSSE_SIGNATURE_MAX) + 1);
+	if (!rc_is_ok(read_bytes(t, "payload", &payload))) {
+		talk_refuse(t, 400, "agent.form", "", "the body is {\"payload\":BASE64}");
+		return;
+	}
+	r = local_may_attest(a->conf.builder_id, buf_view(&payload), &f);
+	if (!rc_is_ok(r)) {
+		log_info("uid %u: no provenance: %s", t->peer.uid, f.text);
+		talk_refuse(t, 422, "agent.statement",
+			    "builder-id in the agent's settings is the one builder it signs for",
+			    "%s", f.text);
+		return;
+	}
+	r = host_key_dsse(a->key, PROVENANCE_PAYLOAD_TYPE, buf_view(&payload), &sig, &f);
+	base64_put(BASE64_STD, buf_view(&sig), &text);
+	if (!rc_is_ok(r) || !rc_is_ok(buf_done(&text))) {
+		talk_refuse(t, 503, "agent.key", "", "the host key has not signed: %s", f.text);
+		return;
+	}
+	log_info("provenance signed for uid %u", t->peer.uid);
+	sshkey_fingerprint_text(sshkey_fingerprint(host_key_ssh(a->key)), keyid);
+	talk_json(t, json_pack("{s:s,s:s,s:s}", "host", a->who.host.s, "keyid", keyid, "signature",
+			       buf_cstr(&text)));
 }
 
 static void info(struct talk *t)
@@ -127,6 +182,7 @@ static void renew(struct talk *t)
 
 static const struct local_call calls[] = {
 	{"POST", "/agent/v1/host-signature", SIGN_BODY_MAX, sign},
+	{"POST", "/agent/v1/provenance", ATTEST_BODY_MAX, sign_provenance},
 	{"GET", "/agent/v1/info", 0, info},
 	{"POST", "/agent/v1/renew", 0, renew},
 };

@@ -1,7 +1,7 @@
 /* local - the calls that the agent answers itself, below /agent/v1: a table of them.
  *
- * Owns: the one rule about the host key: it signs canonical requests that name this host and the
- * server's origin, and nothing else. */
+ * Owns: the rule about the host key: it signs canonical requests that name this host and the
+ * server's origin, provenance of the one builder that the settings name, and nothing else. */
 #ifndef GS_AGENT_LOCAL_H
 #define GS_AGENT_LOCAL_H
 
@@ -20,5 +20,10 @@ const struct local_call *local_find(struct talk *t);
 /* Why the host key would not sign these bytes; OK if it would. RC_LIMIT, or as request_parse;
  * RC_MISMATCH: another host, or another origin. */
 MUST rc local_may_sign(const struct who *who, struct view statement, struct fault *f);
+
+/* The same for provenance: RC_STATE there is no builder; RC_MISMATCH another one; as
+ * provenance_parse.
+ */
+MUST rc local_may_attest(const char *builder, struct view payload, struct fault *f);
 
 #endif

@@ -469,3 +469,19 @@ rc api_host_signature(struct cli *c, struct view statement, struct buf *out)
 	TRY(api_json(c, &call, &answer, "/agent/v1/host-signature"));
 	return json_get_base64(c, answer, "signature", out);
 }
+
+rc api_host_provenance(struct cli *c, struct view payload, char *keyid, size_t cap, struct buf *out)
+{
+	AUTO(json) json_t *body = json_object();
+	AUTO(json) json_t *answer = NULL;
+	const struct api_call post = {.method = "POST", .open = true, .exact = true, .body = body};
+	const char *name;
+
+	TRY(json_put_base64(c, body, "payload", payload));
+	TRY(api_json(c, &post, &answer, "/agent/v1/provenance"));
+	name = json_text(answer, "keyid");
+	if (strlen(name) >= cap)
+		return cli_problem(c, RC_PEER, "", "the agent's answer names no key");
+	memcpy(keyid, name, strlen(name) + 1);
+	return json_get_base64(c, answer, "signature", out);
+}

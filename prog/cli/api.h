@@ -45,6 +45,9 @@ MUST rc api_upload(struct cli *c, int fd, const struct digest *sha256, uint64_t 
  * appended to out). Only with config.agent. */
 MUST rc api_agent_info(struct cli *c, struct api *a, json_t **ret);
 MUST rc api_host_signature(struct cli *c, struct view statement, struct buf *out);
+/* Its host's DSSE signature over provenance, appended to out, and the key's name in keyid[cap]. */
+MUST rc api_host_provenance(struct cli *c, struct view payload, char *keyid, size_t cap,
+			    struct buf *out);
 
 /* What /v1/info says of the server, for init-client: over the pinned connection, unsigned. */
 MUST rc api_info(struct cli *c, struct api *a, json_t **ret);

@@ -246,6 +246,40 @@ static rc envelope_write(struct cli *c, const struct args *a, struct view envelo
 	return OK;
 }
 
+static rc sign_provenance(struct cli *c, const struct speaker *who, struct view payload,
+			  struct dsse_signature *s)
+{
+	struct fault f = {0};
+	struct buf sig;
+
+	buf_init_fixed(&sig, s->sig, sizeof(s->sig));
+	if (who->key == NULL) {
+		TRY(api_host_provenance(c, payload, s->keyid, sizeof(s->keyid), &sig));
+		CLI_TRY(c, &f, buf_done(&sig));
+	} else {
+		CLI_TRY(c, &f,
+			sshsigner_sign_dsse(who->key, PROVENANCE_PAYLOAD_TYPE, payload, &sig, &f));
+		sshkey_fingerprint_text(sshkey_fingerprint(sshsigner_key(who->key)), s->keyid);
+	}
+	s->len = sig.len;
+	return OK;
+}
+
+/* Whoever has an agent and names no key has the agent's host sign. */
+static rc provenance_speaker(struct cli *c, const struct args *a, struct speaker *ret)
+{
+	const char *path = args_value(a, "by-key");
+
+	TRY(cli_config(c));
+	if (path == NULL && c->config.agent[0] != '\0')
+		return OK;
+	TRY(speaker_open(c, NULL, path, ret));
+	if (ret->key == NULL)
+		return cli_problem(c, RC_USAGE, "give --by-key of a builder or service",
+				   "an SVID cannot sign provenance: a DSSE envelope names a key");
+	return OK;
+}
+
 static rc provenance(struct cli *c, const struct args *a, struct evidence *e)
 {
 	char builder[PROVENANCE_URI_MAX + 1];
@@ -255,14 +289,10 @@ static rc provenance(struct cli *c, const struct args *a, struct evidence *e)
 	struct dsse_signature s = {0};
 	struct provenance_made made;
 	struct fault f = {0};
-	struct buf sig;
 
 	TRY(text_option(c, a, "builder-id", builder, sizeof(builder)));
 	TRY(text_option(c, a, "source", e->source, sizeof(e->source)));
-	TRY(speaker_open(c, NULL, args_value(a, "by-key"), &who));
-	if (who.key == NULL)
-		return cli_problem(c, RC_USAGE, "give --by-key of a builder or service",
-				   "an SVID cannot sign provenance: a DSSE envelope names a key");
+	TRY(provenance_speaker(c, a, &who));
 	TRY(hash_files(c, a, e));
 	made = (struct provenance_made){.builder = builder,
 					.source = e->source,
@@ -271,13 +301,8 @@ static rc provenance(struct cli *c, const struct args *a, struct evidence *e)
 					.count = e->count};
 	buf_init(&payload, PROVENANCE_BYTES_MAX);
 	buf_init(&envelope, DSSE_BYTES_MAX);
-	buf_init_fixed(&sig, s.sig, sizeof(s.sig));
 	CLI_TRY(c, &f, provenance_encode(&made, &payload, &f));
-	CLI_TRY(c, &f,
-		sshsigner_sign_dsse(who.key, PROVENANCE_PAYLOAD_TYPE, buf_view(&payload), &sig,
-				    &f));
-	s.len = sig.len;
-	sshkey_fingerprint_text(sshkey_fingerprint(sshsigner_key(who.key)), s.keyid);
+	TRY(sign_provenance(c, &who, buf_view(&payload), &s));
 	dsse_put(PROVENANCE_PAYLOAD_TYPE, buf_view(&payload), &s, &envelope);
 	CLI_TRY(c, &f, buf_done(&envelope));
 	TRY(envelope_write(c, a, buf_view(&envelope)));

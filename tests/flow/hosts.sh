@@ -43,7 +43,7 @@ ok "the token is spent, and nowhere on a disk"
 
 # ---- A request in its name ----
 run_agent() {
-	greatseal-agent run --socket "$work/agent.sock" --state "$work/agent" 2>>agent.log &
+	greatseal-agent run --socket "$work/agent.sock" --state "$work/agent" "$@" 2>>agent.log &
 	agent=$!
 	pids+=("$agent")
 	until_true curl -sf --unix-socket "$work/agent.sock" http://agent/agent/v1/info -o /dev/null
@@ -84,6 +84,26 @@ live() { as carol evidence list app --json | jq -e --argjson want "$1" \
 scan >/dev/null
 as carol attest provenance --builder-id https://ci.example/acme --source git+https://git.example/acme --by-key host.pem app >/dev/null 2>&1 ||
 	die "an enrolled host's provenance"
+# The same through the agent, which signs for the one builder of its settings and in nobody else's name.
+through() { as robot attest provenance --builder-id "$1" --source git+https://git.example/acme app; }
+refused 2 "this agent signs no provenance" through https://ci.example/acme
+stop_agent
+run_agent --builder-id https://ci.example/acme
+refused 2 "builder https://ci.example/other, and this host is https://ci.example/acme" through https://ci.example/other
+through https://ci.example/acme >/dev/null || die "provenance by the agent"
+python3 - app.intoto.jsonl <<'EOP' >payload
+import base64, json, sys
+e = json.load(open(sys.argv[1]))
+sys.stdout.buffer.write(b"DSSEv1 %d %s %d " % (len(e["payloadType"]), e["payloadType"].encode(), len(base64.b64decode(e["payload"]))) + base64.b64decode(e["payload"]))
+open("signature", "wb").write(base64.b64decode(e["signatures"][0]["sig"]))
+EOP
+openssl pkey -in host.pem -pubout -out host.pub.pem 2>/dev/null || openssl pkey -inform DER -in agent/host.key -pubout -out host.pub.pem
+openssl dgst -sha256 -verify host.pub.pem -signature signature payload >/dev/null || die "openssl does not verify the envelope"
+ask() { curl -s --unix-socket "$work/agent.sock" -H 'Content-Type: application/json' -d "$1" http://agent/agent/v1/provenance | jq -r .error.code; }
+[[ $(ask '{}') == agent.form && $(ask '{"payload":"!"}') == agent.form && $(ask '{"payload":"e30="}') == agent.statement ]] || die "bad payloads"
+as carol evidence list app --json | jq -e '[.. | objects | select(.by? == "build-08" and .kind? == "provenance" and .live)] | length >= 1' >/dev/null ||
+	die "$(as carol evidence list app --json)"
+ok "the agent's host signs provenance of its builder, and stock openssl verifies it"
 live '[true, true]'
 as dave host lock build-08 >/dev/null
 live '[false, false]'

@@ -15,6 +15,7 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/model/request.h"
 #include "lib/model/statement.h"
+#include "lib/model/provenance.h"
 #include "prog/agent/host_api.h"
 #include "prog/agent/host_key.h"
 #include "prog/agent/local.h"
@@ -190,6 +191,30 @@ static void only_our_requests_are_signed(void **state)
 	assert_false(rc_is_ok(local_may_sign(&who, buf_view(&good), NULL)));
 }
 
+static void provenance_is_of_the_one_builder(void **state)
+{
+	static const struct evidence_subject subject = {.name = "app"};
+	const struct provenance_made made = {.builder = "https://ci.example/acme",
+					     .source = "git+https://git.example/acme",
+					     .finished = 1800000000,
+					     .subjects = &subject,
+					     .count = 1};
+	AUTO(buf) struct buf payload = {0};
+	struct view v;
+
+	(void)state;
+	buf_init(&payload, PROVENANCE_BYTES_MAX);
+	assert_rc(RC_OK, provenance_encode(&made, &payload, NULL));
+	v = buf_view(&payload);
+	assert_rc(RC_OK, local_may_attest("https://ci.example/acme", v, NULL));
+	assert_rc(RC_STATE, local_may_attest("", v, NULL));
+	assert_rc(RC_MISMATCH, local_may_attest("https://ci.example/acm", v, NULL));
+	assert_rc(RC_MISMATCH, local_may_attest("https://ci.example/acme2", v, NULL));
+	assert_false(rc_is_ok(
+		local_may_attest("https://ci.example/acme", view_of(v.ptr, v.len - 1), NULL)));
+	assert_false(rc_is_ok(local_may_attest("https://ci.example/acme", view_str("{}"), NULL)));
+}
+
 static void states_come_back_as_they_were(void **state)
 {
 	struct state s;
@@ -290,6 +315,7 @@ int main(void)
 		cmocka_unit_test(keys_are_private_and_durable),
 		cmocka_unit_test(signatures_verify_elsewhere),
 		cmocka_unit_test(only_our_requests_are_signed),
+		cmocka_unit_test(provenance_is_of_the_one_builder),
 		cmocka_unit_test(states_come_back_as_they_were),
 		cmocka_unit_test(answers_are_strict),
 	};
