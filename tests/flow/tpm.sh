@@ -46,7 +46,8 @@ eval "plain_$(declare -f world_documents)"
 world_documents() {
 	plain_world_documents
 	jq -cS '.hosts += [{name: "build-09", groups: ["farm"], enrol: true, class: "attested"},
-		{name: "build-10", groups: ["farm"], enrol: true, class: "tpm"}]' roster.json | tr -d '\n' >roster.new
+		{name: "build-10", groups: ["farm"], enrol: true, class: "tpm"},
+		{name: "build-11", groups: ["farm"], enrol: true}]' roster.json | tr -d '\n' >roster.new
 	mv roster.new roster.json
 }
 exec_keeper() {
@@ -134,4 +135,41 @@ start_tpm bare
 enrol bare barestate >/dev/null
 [[ $(host build-10 '.state + " " + .class + " " + .ek') == "enrolled tpm $ek" ]] || die "enrolled: $(host build-10 .)"
 ok "a TPM without certificate that the invitation names is of class tpm"
+
+# ---- A rule for hosts of that class ----
+jq -cS '.version = 2 | .rules[0].classes = ["tpm"]' policy.json | tr -d '\n' >policy2.json
+change=$(as dave policy propose policy2.json --json | jq -r .id || true)
+as alice policy sign "$change" --yes >/dev/null
+agent_of() { # TPM STATE
+	start_agent "$1" "$2"
+	as carol init-client --agent "$socket" --person carol --key "$work/carol" >/dev/null
+}
+agent_of bare barestate
+request=$(submit "of a host with a TPM" app-1.0 --new)
+as alice approve "$request" --yes >/dev/null
+as dave approve "$request" --yes >/dev/null
+rm -r signed
+as carol fetch "$request" -o signed 2>fetch.log || die "fetch: $(cat fetch.log)"
+[[ -s signed/app-1.0.greatseal ]] || die "not signed: $(ls signed)"
+stop_agent
+invite build-11
+enrol bare soft --tpm none >/dev/null
+[[ $(host build-11 '.state + " " + .class') == "enrolled software" ]] || die "enrolled: $(host build-11 .)"
+agent_of bare soft
+refused 4 host.class as carol submit --key release -m "of a software host" app-1.0 --new
+stop_agent
+as other init-client --server "https://$address" --pin "$pin" --person carol --key "$work/carol" --host build-07 --host-key "$work/build-07" >/dev/null
+refused 4 host.class as other submit --key release -m "of a host with a key in the roster" app-1.0 --new
+stop_tpm
+start_tpm chip
+agent_of chip state
+refused 4 host.class as carol submit --key release -m "attested, and the rule says tpm" app-1.0 --new
+stop_agent
+jq -cS '.version = 3 | .rules[0].classes = ["attested", "tpm"]' policy.json | tr -d '\n' >policy3.json
+change=$(as dave policy propose policy3.json --json | jq -r .id || true)
+as alice policy sign "$change" --yes >/dev/null
+agent_of chip state
+[[ $(submit "attested" app-1.0 --new) =~ ^[0-9a-f]{64}$ ]] || die "attested"
+stop_agent
+ok "a rule's classes let hosts of these ask, and nobody else"
 echo "$checks checks"
