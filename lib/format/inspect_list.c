@@ -45,7 +45,7 @@ static rc one(struct inspection *in, const struct contents *c, const struct row 
 
 	list_classes_text(c->classes[row->at], classes);
 	TRY(report_add(list, o));
-	TRY(report_spend(in, 160 + row->package.len + row->path.len));
+	TRY(report_spend(in, 800 + row->package.len + row->path.len));
 	memcpy(d.b, contents_digest(c, row->at), DIGEST_SIZE);
 	digest_hex(&d, hex);
 	TRY(report_set(o, "sha256", json_string_nocheck(hex)));
