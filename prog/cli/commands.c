@@ -37,25 +37,46 @@ const struct option global_options[] = {
 
 static const struct option none[] = {{0}};
 
+#define LIST_HEADER_OPTIONS                                                                        \
+	{"output", "FILE", "where the list goes (-o)", false},                                     \
+		{"after", "FILE",                                                                  \
+		 "the list before: name, groups and origin are its, the serial is next", false},   \
+		{"name", "NAME", "the list's name", false},                                        \
+		{"group", "NAME", "a group of hosts that it is for", true},                        \
+		{"origin", "LOG",                                                                  \
+		 "the log that its signature will be in (default: the configured one)", false},    \
+		{"serial", "N", "in place of the next", false},                                    \
+		{"from", "TIME", "valid from then (default: now)", false},                         \
+	{                                                                                          \
+		"days", "N", "and for as many days (default: 90)", false                           \
+	}
+
+#define LIST_RECORD_OPTIONS                                                                        \
+	{"interpreter", "PATH", "what lies there runs other files", true},                         \
+		{"producer", "PATH", "what it writes may run in a build zone", true},              \
+		{"revoke", "HEX", "a content that nothing may use, by SHA-256", true},             \
+	{                                                                                          \
+		"no-names", NULL, "without packages and paths", false                              \
+	}
+
 static const struct option list_build_options[] = {
-	{"output", "FILE", "where the list goes (-o)", false},
-	{"after", "FILE", "the list before: name, groups and origin are its, the serial is next",
-	 false},
-	{"name", "NAME", "the list's name", false},
-	{"group", "NAME", "a group of hosts that it is for", true},
-	{"origin", "LOG", "the log that its signature will be in (default: the configured one)",
-	 false},
-	{"serial", "N", "in place of the next", false},
-	{"from", "TIME", "valid from then (default: now)", false},
-	{"days", "N", "and for as many days (default: 90)", false},
+	LIST_HEADER_OPTIONS,
+	LIST_RECORD_OPTIONS,
 	{"dpkg", NULL, "all that dpkg has installed here, as it is on the disk", false},
 	{"root", "DIR", "here is below DIR; shown paths begin behind it", false},
 	{"index", "FILE", "all packages of this Packages file", false},
 	{"pool", "DIR", "below which its Filename fields lead", false},
-	{"interpreter", "PATH", "what lies there runs other files", true},
-	{"producer", "PATH", "what it writes may run in a build zone", true},
-	{"revoke", "HEX", "a content that nothing may use, by SHA-256", true},
-	{"no-names", NULL, "without packages and paths", false},
+	{"package", "NAME", "of the index only this one", true},
+	{0},
+};
+static const struct option list_vendor_options[] = {
+	LIST_HEADER_OPTIONS,
+	LIST_RECORD_OPTIONS,
+	{"release", "FILE", "the vendor's InRelease", false},
+	{"keyring", "FILE", "the keys that may sign it, in OpenPGP's binary form", false},
+	{"index", "FILE", "a Packages file that it names, not compressed", false},
+	{"pool", "DIR", "below which its Filename fields lead", false},
+	{"package", "NAME", "of the index only this one", true},
 	{0},
 };
 static const struct option list_record_options[] = {
@@ -391,6 +412,11 @@ const struct command command_table[] = {
 	 "From directories, files, .deb files, older lists and package records, an index of\n"
 	 "packages, and what dpkg has installed. Submit it like any other file; it is recognised.",
 	 list_build_options, 0, -1, cmd_list_build},
+	{"list from-vendor", "[PATH...]", "Make an allowlist of what a vendor has signed",
+	 "All packages of an index that an apt repository's Release file names, if a key of "
+	 "--keyring\n"
+	 "has signed that (gpgv checks it) and it is still valid; and each PATH as in list build.",
+	 list_vendor_options, 0, -1, cmd_list_from_vendor},
 	{"list record", "DEB...", "Make the records of packages",
 	 "DEB.record names the package and every program, library, script and control script in "
 	 "it.",

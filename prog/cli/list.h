@@ -9,6 +9,7 @@
 #include "prog/cli/cli.h"
 
 rc cmd_list_build(struct cli *c, const struct args *a);
+rc cmd_list_from_vendor(struct cli *c, const struct args *a);
 rc cmd_list_record(struct cli *c, const struct args *a);
 rc cmd_list_show(struct cli *c, const struct args *a);
 rc cmd_list_diff(struct cli *c, const struct args *a);

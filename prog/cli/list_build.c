@@ -8,6 +8,7 @@
 #include "lib/codec/jcan.h"
 #include "prog/cli/list.h"
 #include "prog/cli/list_gather.h"
+#include "prog/cli/list_vendor.h"
 
 #define DAY ((unix_time)86400)
 #define DAYS_DEFAULT 90
@@ -119,6 +120,19 @@ static rc take_header(struct cli *c, struct list_header *h)
 
 /* ---- The records ------------------------------------------------------------------------------*/
 
+/* With --release the index must be the vendor's. */
+static rc check_vendor(struct cli *c, const struct args *a)
+{
+	const struct vendor v = {.release = args_value(a, "release"),
+				 .keyring = args_value(a, "keyring"),
+				 .index = args_value(a, "index"),
+				 .now = clock_now(&clock_system)};
+
+	if ((v.release == NULL) != (v.keyring == NULL))
+		return cli_problem(c, RC_USAGE, "", "--release and --keyring go together");
+	return v.release == NULL ? OK : vendor_check(c, &v);
+}
+
 static rc gather_all(struct cli *c, const struct args *a, struct gather *g)
 {
 	const char *index = args_value(a, "index");
@@ -130,7 +144,10 @@ static rc gather_all(struct cli *c, const struct args *a, struct gather *g)
 		TRY(gather_path(g, a->words[i]));
 	if (args_has(a, "dpkg"))
 		TRY(gather_dpkg(g));
-	return index != NULL ? gather_index(g, index, pool) : OK;
+	if (index == NULL)
+		return OK;
+	TRY(check_vendor(c, a));
+	return gather_index(g, index, pool);
 }
 
 static rc revoke(struct cli *c, struct gather *g)
@@ -221,6 +238,16 @@ rc cmd_list_build(struct cli *c, const struct args *a)
 		(void)printf("%s: serial %llu, %zu contents of %zu files\n",
 			     args_value(a, "output"), (unsigned long long)h.serial, count, g.files);
 	return OK;
+}
+
+rc cmd_list_from_vendor(struct cli *c, const struct args *a)
+{
+	static const char *const needed[] = {"release", "keyring", "index", "pool"};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (args_value(a, needed[i]) == NULL)
+			return cli_problem(c, RC_USAGE, "", "--%s is missing", needed[i]);
+	return cmd_list_build(c, a);
 }
 
 /* ---- record -----------------------------------------------------------------------------------*/

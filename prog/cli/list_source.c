@@ -216,6 +216,17 @@ static rc check_archive(struct gather *g, const char *path, const struct stanza 
 		       : cli_problem(g->c, RC_MISMATCH, "", "%s: not the file of the index", path);
 }
 
+/* --package NAME, if there are any. */
+static bool is_wanted(const struct gather *g, const char *package)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = args_nth(g->c->args, "package", i)) != NULL; i++)
+		if (strcmp(name, package) == 0)
+			return true;
+	return args_value(g->c->args, "package") == NULL;
+}
+
 rc gather_index(struct gather *g, const char *index, const char *pool)
 {
 	AUTO(buf) struct buf text = {0};
@@ -228,6 +239,8 @@ rc gather_index(struct gather *g, const char *index, const char *pool)
 	while (next_stanza(&rest, &s)) {
 		char path[PATH_MAX];
 
+		if (!is_wanted(g, s.package))
+			continue;
 		if (s.filename[0] == '\0' || s.filename[0] == '/' ||
 		    strstr(s.filename, "..") != NULL)
 			return cli_problem(g->c, RC_SYNTAX, "", "%s: %s has no usable Filename",
@@ -238,7 +251,7 @@ rc gather_index(struct gather *g, const char *index, const char *pool)
 		TRY(gather_deb(g, path, NULL));
 		n++;
 	}
-	return n > 0 ? OK : cli_problem(g->c, RC_SYNTAX, "", "%s: names no package", index);
+	return n > 0 ? OK : cli_problem(g->c, RC_SYNTAX, "", "%s: names no such package", index);
 }
 
 /* ---- A dpkg database

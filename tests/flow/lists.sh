@@ -80,6 +80,46 @@ refused 2 'no host group' greatseal list build -o bad.list --name base --origin 
 refused 1 'nothing in the list lies there' greatseal list build -o bad.list "${common[@]}" --producer /bin/none tree
 [[ ! -e bad.list ]] || die "a list was left behind"
 
+# A vendor's repository: the key, the Release file, the index, the packages.
+vendor() { greatseal list from-vendor -o vendor.list "${common[@]}" --release InRelease --keyring vendor.gpg --index "${1:-Packages}" --pool pool; }
+if type -P gpg gpgv >/dev/null; then
+	export GNUPGHOME=$work/gnupg
+	mkdir -m 700 gnupg
+	gpg --batch --quiet --passphrase '' --quick-gen-key vendor@example ed25519 sign never 2>gpg.log
+	gpg --batch --quiet --passphrase '' --quick-gen-key other@example ed25519 sign never 2>>gpg.log
+	gpg --export vendor@example >vendor.gpg
+	cp hello_2.0_amd64.deb pool/main/
+	release() { # KEY VALID-UNTIL FILE
+		printf 'Origin: Vendor\nValid-Until: %s\nMD5Sum:\n %s %s main/Packages\nSHA256:\n %s %s main/Packages\n' "$2" \
+			"$(sha Packages)" 1 "$(sha "$3")" "$(stat -c %s "$3")" |
+			gpg --batch --quiet --yes --local-user "$1" --clearsign --output InRelease
+	}
+	release vendor@example 'Fri, 01 Jan 2100 09:00:00 UTC' Packages
+	vendor >/dev/null
+	greatseal list show vendor.list --all --json >vendor.json
+	has vendor.json "$false" program /usr/bin/hello
+	ok "a list of what a vendor has signed"
+	refused 1 'names no such package' greatseal list build -o v.list "${common[@]}" --index Packages --pool pool --package other
+	sed 's/^Package: hello/Package: hallo/' Packages >Packages.hallo
+	refused 5 'not an index that InRelease names' vendor Packages.hallo
+	release vendor@example 'Fri, 01 Jan 2100 09:00:00 UTC' Packages.hallo
+	refused 5 'not an index that InRelease names' vendor
+	release vendor@example 'Fri, 01 Jan 2010 09:00:00 UTC' Packages
+	refused 1 'no longer valid' vendor
+	release other@example 'Fri, 01 Jan 2100 09:00:00 UTC' Packages
+	refused 5 'not signed by a key of vendor.gpg' vendor
+	release vendor@example 'Fri, 01 Jan 2100 09:00:00 UTC' Packages
+	sed -i 's/^Origin: Vendor/Origin: Nobody/' InRelease
+	refused 5 'not signed by a key of vendor.gpg' vendor
+	printf 'Origin: Vendor\n' >InRelease
+	refused 5 'not signed by a key of vendor.gpg' vendor
+	refused 2 'keyring is missing' greatseal list from-vendor -o v.list "${common[@]}" --release InRelease
+	gpgconf --kill gpg-agent
+	unset GNUPGHOME
+else
+	echo "# no gpg: from-vendor is not tried"
+fi
+
 # A dpkg database, below a root of its own whose links lead out.
 mkdir -p root/var/lib/dpkg/info root/usr/bin
 printf 'Package: hello\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0\n\nPackage: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n' >root/var/lib/dpkg/status

@@ -1,0 +1,149 @@
+#include "prog/cli/list_vendor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/format/stream.h"
+
+#define RELEASE_MAX ((size_t)64 << 20)
+
+/* ---- gpgv -------------------------------------------------------------------------------------*/
+
+static rc start_gpgv(struct cli *c, const struct vendor *v, int out, pid_t *ret)
+{
+	char keyring[PATH_MAX];
+	char release[PATH_MAX];
+	char *argv[] = {"gpgv", "--keyring", keyring, "--output", "-", "--", release, NULL};
+	posix_spawn_file_actions_t actions;
+	int e;
+
+	/* gpgv looks for other names of keyrings at home. */
+	if (realpath(v->keyring, keyring) == NULL)
+		return cli_problem(c, RC_IO, "", "%s: %s", v->keyring, strerror(errno));
+	if (realpath(v->release, release) == NULL)
+		return cli_problem(c, RC_IO, "", "%s: %s", v->release, strerror(errno));
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	e = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	if (e == 0)
+		e = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY,
+						     0);
+	if (e == 0)
+		e = posix_spawnp(ret, "gpgv", &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return e == 0 ? OK
+		      : cli_problem(c, RC_IO, "install gpgv", "gpgv cannot be started: %s",
+				    strerror(e));
+}
+
+/* What was signed, in out, if a key of the keyring has signed all of it. */
+static rc signed_text(struct cli *c, const struct vendor *v, struct buf *out)
+{
+	AUTO(fd) int from = -1;
+	AUTO(fd) int to = -1;
+	struct fault f = {0};
+	int pipes[2];
+	int status = 0;
+	pid_t pid;
+	rc r;
+
+	if (pipe2(pipes, O_CLOEXEC) != 0)
+		return cli_problem(c, RC_IO, "", "pipe: %s", strerror(errno));
+	from = pipes[0];
+	to = pipes[1];
+	TRY(start_gpgv(c, v, to, &pid));
+	fd_close(&to);
+	r = fd_read_all(from, out, &f);
+	fd_close(&from); /* one that goes on writing ends */
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (!rc_is_ok(r))
+		return cli_problem(c, r.code, "", "%s: %s", v->release, f.text);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return cli_problem(c, RC_BADSIG, "gpgv --keyring KEYRING FILE says why",
+				   "%s: not signed by a key of %s", v->release, v->keyring);
+	return OK;
+}
+
+/* ---- The Release file -------------------------------------------------------------------------*/
+
+static bool begins(struct view line, const char *head)
+{
+	size_t n = strlen(head);
+
+	return line.len >= n && memcmp(line.ptr, head, n) == 0;
+}
+
+/* "Sat, 28 Nov 2026 09:00:00 UTC" */
+static rc check_valid_until(struct cli *c, const struct vendor *v, struct view line)
+{
+	char text[64];
+	struct tm when = {0};
+	const char *end;
+
+	(void)snprintf(text, sizeof(text), "%.*s", (int)(line.len < 60 ? line.len : 60),
+		       (const char *)line.ptr);
+	end = strptime(text, "Valid-Until: %a, %d %b %Y %H:%M:%S", &when);
+	if (end == NULL ||
+	    (strcmp(end, " UTC") != 0 && strcmp(end, " GMT") != 0 && strcmp(end, " +0000") != 0))
+		return cli_problem(c, RC_SYNTAX, "", "%s: %s", v->release, text);
+	return timegm(&when) >= v->now ? OK
+				       : cli_problem(c, RC_EXPIRED, "fetch the vendor's newer one",
+						     "%s is no longer valid: %s", v->release, text);
+}
+
+/* " HEX SIZE main/binary-amd64/Packages" */
+static bool names_index(struct view line, const char *hex)
+{
+	const char *name = "Packages";
+
+	return line.len > 64 + 2 + strlen(name) && line.ptr[0] == ' ' &&
+	       memcmp(line.ptr + 1, hex, 64) == 0 && line.ptr[65] == ' ' &&
+	       memcmp(line.ptr + line.len - strlen(name), name, strlen(name)) == 0;
+}
+
+static rc check_index(struct cli *c, const struct vendor *v, struct view text)
+{
+	AUTO(fd) int fd = open(v->index, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct fault f = {0};
+	char hex[DIGEST_HEX];
+	bool sha256 = false;
+	bool found = false;
+	struct digest d;
+	struct hash h;
+	struct view line;
+
+	if (fd < 0)
+		return cli_problem(c, RC_IO, "", "%s: %s", v->index, strerror(errno));
+	CLI_TRY(c, &f, stream_digest(fd, HASH_SHA256, &h, &f));
+	memcpy(d.b, h.b, DIGEST_SIZE);
+	digest_hex(&d, hex);
+	while (rc_is_ok(view_until(&text, '\n', &line))) {
+		if (begins(line, "Valid-Until:"))
+			TRY(check_valid_until(c, v, line));
+		/* Lines that begin with a space belong to the field before them. */
+		if (line.len > 0 && line.ptr[0] != ' ')
+			sha256 = view_is(line, "SHA256:");
+		found |= sha256 && names_index(line, hex);
+	}
+	return found ? OK
+		     : cli_problem(c, RC_MISMATCH, "", "%s: not an index that %s names", v->index,
+				   v->release);
+}
+
+rc vendor_check(struct cli *c, const struct vendor *v)
+{
+	AUTO(buf) struct buf text;
+
+	buf_init(&text, RELEASE_MAX);
+	TRY(signed_text(c, v, &text));
+	return check_index(c, v, buf_view(&text));
+}
