@@ -292,13 +292,37 @@ static void change_tier(struct ref_policy *p)
 	}
 }
 
+/* Rules that keep to the tier, or just do not. */
+static void set_tier(struct ref_policy *p)
+{
+	uint32_t hold = 1 + below(200);
+
+	p->keys[0].tier = true;
+	for (int i = 0; i < 4; i++)
+		if (p->rules[i].seats.count > 0)
+			p->rules[i].hold = hold;
+	if (chance(60))
+		p->tier.hold = hold + below(3) - 1;
+	if (chance(30)) {
+		p->tier.has_preapproved = true;
+		p->tier.preapproved = 1199 + below(3);
+	}
+	if (chance(30))
+		p->tier.lifetime = 1799 + below(3);
+	if (chance(30))
+		p->tier.max_uses = 2 + below(2);
+}
+
 /* From the first one on, with something added. */
 static void begin_anew(struct ref_policy *p)
 {
 	struct ref_rule *r = p->rules;
 
 	world_first(p, NULL);
-	switch (below(7)) {
+	switch (below(8)) {
+	case 7:
+		set_tier(p);
+		break;
 	case 0:
 		r[0].hold = 1 + below(150);
 		r[3].hold = 1 + below(60);
@@ -500,14 +524,17 @@ static void new_enrolment(bool renewal)
 		say(&(struct message){.say = SAY_ENROLMENT, .slot = -1, .n = n});
 }
 
-static void send_host(enum host_action action)
+static void send_host(int host, enum host_action action)
 {
 	struct ref_answer want;
 	enum keeper_type type;
 
-	note(-1, "host: %s", host_action_name(action));
-	type = world_send_host(&w, action);
-	ref_host_change(&w.ref, action, w.tokens, &want);
+	note(-1, "host %s: %s", ref_hosts[host], host_action_name(action));
+	type = world_send_host(&w, host, action);
+	if (host == REF_POOL)
+		ref_pool_change(&w.ref, action, w.tokens, &want);
+	else
+		ref_host_lock(&w.ref, host, action, &want);
 	if (type != want.type || (type == KEEPER_R_ERROR && fx_reason(&w.fx) != want.reason))
 		give_up(-1, reason_id(want.type == KEEPER_R_ERROR ? want.reason : REASON_NONE));
 }
@@ -515,9 +542,12 @@ static void send_host(enum host_action action)
 void change_host(void)
 {
 	unsigned lot = below(100);
+	int other = (int)below(REF_POOL);
 
-	if (w.ref.pool.key < 0 && chance(50)) {
-		send_host(HOST_INVITE);
+	if (chance(20)) {
+		send_host(other, w.ref.host_locked[other] || chance(20) ? HOST_UNLOCK : HOST_LOCK);
+	} else if (w.ref.pool.key < 0 && chance(50)) {
+		send_host(REF_POOL, HOST_INVITE);
 		new_enrolment(false);
 	} else if (lot < 25) {
 		new_enrolment(true);
@@ -529,12 +559,12 @@ void change_host(void)
 	} else if (lot < 60) {
 		new_enrolment(false);
 	} else if (lot < 70) {
-		send_host(HOST_INVITE);
+		send_host(REF_POOL, HOST_INVITE);
 	} else if (lot < 80 && w.ref.pool.lock == REF_FREE) {
-		send_host(HOST_LOCK);
+		send_host(REF_POOL, HOST_LOCK);
 	} else if (w.ref.pool.lock != REF_FREE) {
-		send_host(chance(70) ? HOST_UNLOCK : HOST_FORGET);
+		send_host(REF_POOL, chance(70) ? HOST_UNLOCK : HOST_FORGET);
 	} else if (lot < 83) {
-		send_host(HOST_FORGET);
+		send_host(REF_POOL, HOST_FORGET);
 	}
 }

@@ -337,11 +337,11 @@ void world_make_enrolment(struct world *w, int n)
 		fx_ok(host_token_sign(&w->token, buf_view(&out->statement), &out->token_sig, NULL));
 }
 
-enum keeper_type world_send_host(struct world *w, enum host_action action)
+enum keeper_type world_send_host(struct world *w, int host, enum host_action action)
 {
 	static const char *const one[] = {"bob", NULL};
 	struct host_change c = {.action = action,
-				.host = a_name(ref_hosts[REF_POOL]),
+				.host = a_name(ref_hosts[host]),
 				.expires = w->ref.now + 3600,
 				.lifetime = INVITE_DEFAULT};
 	AUTO(buf) struct buf statement;

@@ -105,7 +105,7 @@ void world_make_enrolment(struct world *w, int n);
 void world_put(struct world *w, const struct message *m, struct buf *out);
 
 /* Changes that are sent at once; the answer's type. */
-enum keeper_type world_send_host(struct world *w, enum host_action action);
+enum keeper_type world_send_host(struct world *w, int host, enum host_action action);
 
 /* ---- property_documents.c -------------------------------------------------------------------*/
 /* The first ones, into what is not NULL. */

@@ -246,10 +246,18 @@ static void overrule(struct ref_answer *a, enum ref_outcome outcome, enum reason
 	a->decision.reason = reason;
 }
 
+/* How the host stands, whatever it signed. */
+static enum reason standing(const struct ref *w, int host)
+{
+	if (host == REF_POOL)
+		return ref_pool_flaw(w);
+	return w->host_locked[host] ? REASON_HOST_LOCKED : REASON_NONE;
+}
+
 /* Why the host that signed no longer stands for the request. */
 static enum reason host_flaw(const struct ref *w, const struct ref_request *q)
 {
-	enum reason r = q->host == REF_POOL ? ref_pool_flaw(w) : REASON_NONE;
+	enum reason r = standing(w, q->host);
 
 	if (r == REASON_NONE && q->host == REF_POOL && w->pool.key != q->host_key)
 		r = REASON_HOST_UNENROLLED;
@@ -382,7 +390,7 @@ void ref_show(struct ref *w, struct ref_request *q, struct ref_answer *a)
 static bool submission_refused(const struct ref *w, const struct ref_request *q,
 			       struct ref_answer *a)
 {
-	enum reason host = q->host == REF_POOL ? ref_pool_flaw(w) : REASON_NONE;
+	enum reason host = standing(w, q->host);
 
 	return ref_refuse(a, q->deadline < w->now, REASON_TIME_DEADLINE) ||
 	       ref_refuse(a, w->roster.gone[q->requester], REASON_WHO_PERSON) ||

@@ -273,6 +273,7 @@ struct ref {
 	struct ref_grant grants[REF_MEMORY];
 	size_t grant_count;
 	struct ref_pool pool;
+	bool host_locked[REF_POOL];
 	unsigned bound; /* keys that it has enrolled with at any time */
 	struct ref_enrolment enrolments[REF_MEMORY];
 	size_t enrolment_count;
@@ -348,7 +349,9 @@ void ref_end_grant(struct ref *w, int n, struct ref_answer *a);
 /* ---- reference_hosts.c ----------------------------------------------------------------------*/
 /* Why the host does not stand now; NONE if it does. */
 enum reason ref_pool_flaw(const struct ref *w);
-void ref_host_change(struct ref *w, enum host_action action, int token, struct ref_answer *a);
+void ref_pool_change(struct ref *w, enum host_action action, int token, struct ref_answer *a);
+/* Of the others, of which it is only known whether they are locked. */
+void ref_host_lock(struct ref *w, int host, enum host_action action, struct ref_answer *a);
 void ref_enrol(struct ref *w, int n, struct ref_answer *a);
 
 /* ---- reference.c ----------------------------------------------------------------------------*/

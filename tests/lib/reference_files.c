@@ -19,6 +19,8 @@ static bool is_listed(const struct ref *w, enum ref_maker maker, unsigned key)
 
 static bool is_live(const struct ref *w, const struct ref_word *e)
 {
+	if (e->maker == REF_BUILD1 && w->host_locked[0])
+		return false;
 	if (e->maker != REF_POOL_MAKER)
 		return is_listed(w, e->maker, e->key);
 	return !w->roster.host_gone[REF_POOL] && !w->roster.pool_tpm &&
@@ -128,8 +130,11 @@ static enum reason signer_flaw(const struct ref *w, const struct ref_word *e)
 
 	if (e->kind == REF_REBUILD && e->maker >= REF_BUILDERS)
 		return REASON_EVIDENCE_SIGNER;
+	if (e->maker != REF_POOL_MAKER && !is_listed(w, e->maker, e->key))
+		return REASON_EVIDENCE_SIGNER;
 	if (e->maker != REF_POOL_MAKER)
-		return is_listed(w, e->maker, e->key) ? REASON_NONE : REASON_EVIDENCE_SIGNER;
+		return e->maker == REF_BUILD1 && w->host_locked[0] ? REASON_HOST_LOCKED
+								   : REASON_NONE;
 	/* An envelope names a key alone: of one that it never enrolled with nothing is known. */
 	if (w->roster.host_gone[REF_POOL] ||
 	    (e->kind == REF_PROVENANCE && (w->bound & (1u << e->key)) == 0))

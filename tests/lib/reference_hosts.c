@@ -22,7 +22,7 @@ enum reason ref_pool_flaw(const struct ref *w)
 	return w->now > w->pool.until ? REASON_HOST_EXPIRED : REASON_NONE;
 }
 
-void ref_host_change(struct ref *w, enum host_action action, int token, struct ref_answer *a)
+void ref_pool_change(struct ref *w, enum host_action action, int token, struct ref_answer *a)
 {
 	struct ref_pool *h = &w->pool;
 	bool late = action == HOST_UNLOCK || action == HOST_FORGET;
@@ -46,6 +46,18 @@ void ref_host_change(struct ref *w, enum host_action action, int token, struct r
 	} else {
 		*h = (struct ref_pool){.key = -1};
 	}
+	ref_changed(w);
+}
+
+void ref_host_lock(struct ref *w, int host, enum host_action action, struct ref_answer *a)
+{
+	ref_heard(w);
+	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK) ||
+	    ref_refuse(a, w->roster.host_gone[host], REASON_WHO_HOST) ||
+	    ref_refuse(a, action == HOST_UNLOCK && !w->host_locked[host], REASON_CHANGE_INVALID))
+		return;
+	*a = (struct ref_answer){.type = KEEPER_R_CHANGE, .result = REF_DONE};
+	w->host_locked[host] = action == HOST_LOCK;
 	ref_changed(w);
 }
 
