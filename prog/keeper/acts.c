@@ -176,8 +176,9 @@ static rc check_state(const struct dossier *d, enum statement_kind kind, struct 
 			      d->row.closed != REASON_NONE ? d->row.closed : REASON_STATE_EXPIRED,
 			      "%s", "");
 	}
-	if (kind == STATEMENT_APPROVAL &&
-	    (approvals_of(d) >= APPROVALS_MAX || d->fact_count >= QUORUM_PEOPLE_MAX))
+	/* Preapprovals make room: they come after the approvals, as far as there is any. */
+	if (kind == STATEMENT_APPROVAL && (approvals_of(d) >= APPROVALS_MAX ||
+					   d->fact_count - d->early_count >= QUORUM_PEOPLE_MAX))
 		return refuse(why, REASON_FORM_LIMIT, "the request has had %zu approvals",
 			      approvals_of(d));
 	if (d->act_count == JOURNAL_ACTS_MAX)

@@ -28,17 +28,42 @@ static const char rules[] = RULE(
 						      "\"max_uses\":5,\"name\":\"brief\","
 						      "\"preapproved\":{\"max_age\":600}" END;
 
+/* Times two people these are all the preapprovals that a set of files may have. */
+#define MANY_RULES 32
+static struct buf in_force;
+
+static void put_rules(struct buf *out)
+{
+	buf_put_str(out, rules);
+	for (unsigned i = 0; i < MANY_RULES; i++)
+		buf_printf(out,
+			   ",{\"approve\":[\"3 of security\"],\"formats\":[\"cms\"],"
+			   "\"from\":[\"build1\"],\"keys\":[\"many\"],\"name\":\"many%02u\","
+			   "\"preapproved\":{\"max_age\":600}" END,
+			   i);
+	fx_ok(buf_done(out));
+}
+
+static int rules_teardown(void **state)
+{
+	buf_release(&in_force);
+	return group_teardown(state);
+}
+
 static int rules_setup(void **state)
 {
-	AUTO(buf) struct buf doc;
+	AUTO(buf) struct buf extra;
 	struct digest before;
 
 	(void)group_setup(state);
 	before = digest_of(buf_view(&fx.policy));
-	buf_init(&doc, DOCUMENT_BYTES_MAX);
-	fx_policy_doc(&fx, fx.policy_version + 1, rules, &doc);
-	fx_check(fx_change_document(&fx, STATEMENT_POLICY, buf_view(&doc), &before, admins) ==
+	buf_init(&extra, DOCUMENT_BYTES_MAX);
+	buf_init(&in_force, DOCUMENT_BYTES_MAX);
+	put_rules(&extra);
+	fx_policy_doc(&fx, fx.policy_version + 1, buf_cstr(&extra), &in_force);
+	fx_check(fx_change_document(&fx, STATEMENT_POLICY, buf_view(&in_force), &before, admins) ==
 		 KEEPER_R_CHANGE);
+	fx_make_key(&fx, "many", "ecdsa-p256");
 	fx_make_key(&fx, "guarded", "ecdsa-p256");
 	fx_make_key(&fx, "rebuilt", "ecdsa-p256");
 	fx_make_key(&fx, "early", "ecdsa-p256");
@@ -299,6 +324,34 @@ static void an_old_approval_beside_it(void **state)
 	fx_request_release(&q);
 }
 
+/* ---- As many as there may be ----------------------------------------------------------------*/
+
+/* They leave room for approvals of the request itself. */
+static void preapprovals_without_end(void **state)
+{
+	AUTO(policy) struct policy *p = NULL;
+	AUTO(roster) struct roster *r = NULL;
+	const struct rule_ref *refs;
+	size_t n;
+
+	(void)state;
+	fx_ok(policy_parse(buf_view(&in_force), &p, NULL));
+	fx_ok(roster_parse(buf_view(&fx.roster), &r, NULL));
+	early_new("many");
+	refs = policy_rules_of(p, &early.key, &n);
+	assert_int_equal(n, MANY_RULES);
+	for (size_t i = 0; i < n; i++) {
+		early.rule =
+			policy_rule_digest(p, refs[i].rule, r, &early.key, &early.key_fingerprint);
+		assert_int_equal(early_send("bob"), KEEPER_R_JSON);
+		assert_int_equal(early_send("carol"), KEEPER_R_JSON);
+	}
+	early.nonce[2] ^= 1;
+	refused(REASON_FORM_LIMIT, early_send("dave"));
+	assert_int_equal(fx_approve(&fx, "dave", &q, true), KEEPER_R_RESULT);
+	fx_request_release(&q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,10 +363,11 @@ int main(void)
 		cmocka_unit_test(who_may_not),
 		cmocka_unit_test(withdrawn_or_old),
 		cmocka_unit_test(an_old_approval_beside_it),
+		cmocka_unit_test(preapprovals_without_end),
 	};
 
 	(void)query;
 	(void)fresh;
 	(void)done;
-	return cmocka_run_group_tests(tests, rules_setup, group_teardown);
+	return cmocka_run_group_tests(tests, rules_setup, rules_teardown);
 }
