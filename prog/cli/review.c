@@ -149,16 +149,19 @@ rc reviews_mine(struct cli *c, json_t **ret)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *all = json_array();
-	uint64_t from = 0;
+	uint64_t next = 0;
+	uint64_t from;
 
 	do {
 		AUTO(json) json_t *list = NULL;
 
+		from = next;
 		TRY(api_json(c, &get, &list, "/v1/reviews?for=me&from=%" PRIu64, from));
-		if (json_array_extend(all, json_object_get(list, "reviews")) != 0)
+		if (json_is_array(json_object_get(list, "reviews")) &&
+		    json_array_extend(all, json_object_get(list, "reviews")) != 0)
 			return cli_problem(c, RC_NOMEM, "", "no memory");
-		from = (uint64_t)json_number(list, "next");
-	} while (from > 0);
+		next = (uint64_t)json_number(list, "next");
+	} while (next > from); /* a server that goes in circles is not followed */
 	*ret = json_incref(all);
 	return OK;
 }

@@ -32,7 +32,9 @@ ANSWERS = {
     "/v1/keys/k": (409, {"error": {"code": EVIL, "text": EVIL, "remedy": EVIL}}),
     "/v1/keys": (200, {"keys": [{k: EVIL for k in ("name", "algorithm", "state", "token", "token_state", "fingerprint")}
                                 | {"certificate": {k: EVIL for k in ("subject", "issuer", "not_before", "not_after")}}]}),
-    "/v1/changes": (200, {"changes": [{"id": EVIL, "kind": EVIL, "state": EVIL, "missing": [EVIL]}]}),
+    "/v1/changes": (200, {"changes": [{"id": EVIL, "kind": EVIL, "state": EVIL, "missing": [EVIL]}],
+        "waiting": [{"id": EVIL, "kind": EVIL, "due": EVIL, "version": 2}]}),
+    "/v1/reviews": (200, {"next": 1, "reviews": [{"request": EVIL, "state": EVIL, "use": 1, "key": EVIL, "due": EVIL}]}), # without end
     "/v1/changes/abababab": (200, {"id": HEX, "kind": "policy", "state": "pending", "statement": "e30="}),
     "/v1/requests": (200, {"next": EVIL, "requests": [{"request": EVIL, "state": "open", "outcome": EVIL, "requester": EVIL,
         "key": EVIL, "names": [EVIL], "text": EVIL, "deadline": EVIL, "items": 3}, {"request": HEX, "names": []}]}),
