@@ -17,6 +17,7 @@
 #include "prog/cli/api.h"
 #include "prog/cli/change_show.h"
 #include "prog/cli/encode.h"
+#include "prog/cli/job.h"
 #include "prog/cli/logview.h"
 #include "prog/cli/policy.h"
 #include "prog/cli/shown.h"
@@ -36,8 +37,11 @@ static rc show(struct cli *c, enum statement_kind kind)
 	char *text;
 
 	TRY(api_json(c, &get, &answer, "/v1/%s", name_of(kind)));
+	if (c->json)
+		change_warn_json(c, answer);
 	if (cli_print_json(c, answer))
 		return OK;
+	change_warn(c, stderr);
 	text = json_dumps(json_object_get(answer, "document"),
 			  JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	if (text == NULL)
@@ -202,16 +206,102 @@ static bool is_document(enum statement_kind kind)
 	return kind == STATEMENT_POLICY || kind == STATEMENT_ROSTER || kind == STATEMENT_RECOVERY;
 }
 
-static void print_waiting(const struct cli *c, const json_t *row)
-{
-	bool recovery = strcmp(json_text(row, "kind"), "recovery") == 0;
+/* ---- What is accepted and not in force yet --------------------------------------------------*/
 
-	(void)printf("%s%s version %" JSON_INTEGER_FORMAT "%s is accepted and in force at %s\n"
-		     "  change %.16s: greatseal policy object, if it must not be\n",
-		     recovery ? cli_red(c) : cli_bold(c),
-		     recovery ? "ROSTER RECOVERY: roster" : json_text(row, "kind"),
-		     json_number(row, "version"), cli_plain(c), json_text(row, "due"),
-		     json_text(row, "id"));
+static bool is_recovery(const json_t *row)
+{
+	return strcmp(json_text(row, "kind"), statement_info(STATEMENT_RECOVERY)->name) == 0;
+}
+
+/* Which keys have signed it: fingerprints, for people to compare with what lies in their safes. */
+static rc put_signers(struct cli *c, json_t *row)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *answer = NULL;
+	json_t *list = json_array();
+	const json_t *sig;
+	size_t i;
+
+	(void)json_object_set_new(row, "signed_by", list);
+	TRY(api_json(c, &get, &answer, "/v1/statements/%s", json_text(row, "id")));
+	json_array_foreach(json_object_get(answer, "signatures"), i, sig)
+	{
+		AUTO(buf) struct buf bytes = {0};
+		char text[SSHKEY_FINGERPRINT];
+		struct sshsig parts;
+		struct digest d;
+
+		buf_init(&bytes, SSHSIG_BLOB_MAX);
+		TRY(json_base64(c, sig, &bytes));
+		if (!rc_is_ok(sshsig_parse(buf_view(&bytes), &parts, NULL)))
+			return cli_problem(c, RC_PEER, "", "a signature cannot be read");
+		d = digest_of(parts.key_blob);
+		sshkey_fingerprint_text(&d, text);
+		(void)json_array_append_new(list, json_string(text));
+	}
+	return OK;
+}
+
+rc change_waiting(struct cli *c, json_t **ret)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *answer = NULL;
+	json_t *row;
+	size_t i;
+
+	TRY(api_json(c, &get, &answer, "/v1/changes"));
+	json_array_foreach(json_object_get(answer, "waiting"), i, row) if (is_recovery(row))
+		TRY(put_signers(c, row));
+	*ret = json_object_get(answer, "waiting") != NULL
+		       ? json_incref(json_object_get(answer, "waiting"))
+		       : json_array();
+	return OK;
+}
+
+static void print_waiting(const struct cli *c, FILE *out, const json_t *row)
+{
+	const json_t *key;
+	size_t i;
+
+	(void)fprintf(out,
+		      "%s%s version %" JSON_INTEGER_FORMAT "%s is accepted and in force at %s\n",
+		      is_recovery(row) ? cli_red(c) : cli_bold(c),
+		      is_recovery(row) ? "ROSTER RECOVERY: roster" : json_text(row, "kind"),
+		      json_number(row, "version"), cli_plain(c), json_text(row, "due"));
+	json_array_foreach(json_object_get(row, "signed_by"), i, key)(void)
+		fprintf(out, "  signed by recovery key %s\n", json_string_value(key));
+	(void)fprintf(out, "  change %.16s: greatseal policy object, if it must not be%s\n",
+		      json_text(row, "id"),
+		      is_recovery(row) ? "; that takes all of the quorum change" : "");
+}
+
+void change_warn(struct cli *c, FILE *out)
+{
+	const struct problem before = c->problem;
+	AUTO(json) json_t *waiting = NULL;
+	const json_t *row;
+	size_t i;
+
+	if (job_asks(c))
+		return; /* it objects to nothing */
+	if (!rc_is_ok(change_waiting(c, &waiting))) {
+		(void)fprintf(stderr, "greatseal: whether a recovery waits is not known: %s\n",
+			      c->problem.text);
+		c->problem = before;
+	}
+	json_array_foreach(waiting, i, row) print_waiting(c, out, row);
+}
+
+void change_warn_json(struct cli *c, json_t *answer)
+{
+	const struct problem before = c->problem;
+	json_t *waiting = NULL;
+
+	if (job_asks(c) || !rc_is_ok(change_waiting(c, &waiting))) {
+		waiting = json_null();
+		c->problem = before;
+	}
+	(void)json_object_set_new(answer, "waiting", waiting);
 }
 
 rc cmd_change_list(struct cli *c, const struct args *a)
@@ -224,26 +314,15 @@ rc cmd_change_list(struct cli *c, const struct args *a)
 
 	(void)a;
 	TRY(api_json(c, &get, &answer, "/v1/changes"));
+	change_warn_json(c, answer);
 	if (cli_print_json(c, answer))
 		return OK;
-	json_array_foreach(json_object_get(answer, "waiting"), waiting, row) print_waiting(c, row);
+	json_array_foreach(json_object_get(answer, "waiting"), waiting, row)
+		print_waiting(c, stdout, row);
 	json_array_foreach(json_object_get(answer, "changes"), i, row) print_change(c, row);
 	if (i == 0)
 		(void)printf("no change is waiting for signatures\n");
 	return OK;
-}
-
-void change_warn(struct cli *c)
-{
-	const struct api_call get = {.method = "GET"};
-	const struct problem before = c->problem;
-	AUTO(json) json_t *answer = NULL;
-	const json_t *row;
-	size_t i;
-
-	if (!rc_is_ok(api_json(c, &get, &answer, "/v1/changes")))
-		c->problem = before;
-	json_array_foreach(json_object_get(answer, "waiting"), i, row) print_waiting(c, row);
 }
 
 rc cmd_change_object(struct cli *c, const struct args *a)

@@ -23,8 +23,13 @@ MUST rc change_fetch(struct cli *c, const char *typed, enum statement_kind *ret_
  * roster. Nothing is signed that the keeper would not read. */
 MUST rc change_print(struct cli *c, enum statement_kind kind, struct view statement,
 		     json_t **ret_report);
-/* Says so if a policy or roster is about to come into force; silent where the server is. */
-void change_warn(struct cli *c);
+/* What is accepted and not in force yet, as GET /v1/changes has it under "waiting"; of a recovery
+ * with "signed_by":[FINGERPRINT..]. */
+MUST rc change_waiting(struct cli *c, json_t **ret);
+/* Says so, a recovery in red; that it cannot be known on standard error. */
+void change_warn(struct cli *c, FILE *out);
+/* Sets answer["waiting"]; null: it cannot be known. */
+void change_warn_json(struct cli *c, json_t *answer);
 
 /* Signs the statement as the configured person and sends it; *ret is the server's answer. */
 MUST rc change_offer(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret);

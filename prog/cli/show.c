@@ -85,6 +85,7 @@ static rc show_list(struct cli *c, const struct args *a, const char *query, cons
 	if (inbox && after == NULL && c->json) {
 		TRY(reviews_mine(c, &reviews));
 		(void)json_object_set(list, "reviews", reviews);
+		change_warn_json(c, list);
 	}
 	if (cli_print_json(c, list))
 		return OK;
@@ -111,7 +112,7 @@ rc cmd_inbox(struct cli *c, const struct args *a)
 	TRY(add_query(c, a, "key", query));
 	TRY(add_query(c, a, "product", query));
 	if (!c->json)
-		change_warn(c);
+		change_warn(c, stdout);
 	(void)snprintf(none, sizeof(none), all || mine ? "no such request" : "nothing waits for %s",
 		       c->config.person.s);
 	return show_list(c, a, query, none);
@@ -191,8 +192,11 @@ rc cmd_show(struct cli *c, const struct args *a)
 
 	TRY(wish_fetch(c, a->words[0], &w));
 	c->exit = EXIT_DONE;
+	if (c->json)
+		change_warn_json(c, w.answer);
 	if (cli_print_json(c, w.answer))
 		return OK;
+	change_warn(c, stdout);
 	wish_print(c, &w, args_has(a, "all"));
 	print_claims(&w);
 	print_reports(c, &w);

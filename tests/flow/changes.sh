@@ -79,6 +79,18 @@ refused 5 "brings another roster" as carol roster recover roster.json --recovery
 as carol roster recover roster2.json --recovery-key safe3 --statement rescue --json >second.json 2>/dev/null || true
 jq -e '.state == "accepted"' second.json >/dev/null || die "$(cat second.json)"
 as carol inbox | grep -q "ROSTER RECOVERY: roster version 2" || die "the inbox says nothing of the recovery"
+as carol inbox | grep -qF "signed by recovery key $(ssh-keygen -lf safe3.pub | cut -d' ' -f2)" || die "the inbox does not say whose keys"
+waits='.waiting | length == 1 and .[0].kind == "recovery" and .[0].version == 2 and (.[0].due | length) == 20 and (.[0].signed_by | length) == 2'
+for what in "policy show" "roster show" "inbox" "policy pending" "show $request"; do
+	# shellcheck disable=SC2086 # words
+	as carol $what --json | jq -e "$waits" >/dev/null || die "$what --json says nothing of the recovery"
+	# shellcheck disable=SC2086
+	as carol $what >said.log 2>&1
+	grep -q "ROSTER RECOVERY: roster version 2.* is accepted and in force at" said.log &&
+		grep -q "greatseal policy object, if it must not be; that takes all of the quorum change" said.log || die "$what: $(cat said.log)"
+done
+as carol roster show 2>/dev/null | jq -e '.version == 1' >/dev/null || die "a warning among the roster's lines"
+ok "a recovery is told wherever people look: who, until when, and what to do"
 as alice policy object "$(id_of second.json)" -m "we have our keys" --json >object.json 2>/dev/null || true
 jq -e '.state == "pending" and .missing == ["1 of security"]' object.json >/dev/null || die "$(cat object.json)"
 as dave policy sign "$(id_of object.json)" --yes >/dev/null
