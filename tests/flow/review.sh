@@ -64,6 +64,67 @@ as dave receipts --check >receipts.txt || die "$(cat receipts.txt)"
 grep -qE "^kept +review +${request:0:16}" receipts.txt || die "$(cat receipts.txt)"
 ok "the review has a receipt, and the server keeps to it"
 
+# ---- A server that lies ----
+cat >between.py <<'PY'
+import http.client, http.server, json, os, ssl, sys
+def real(h, body):
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    c = http.client.HTTPSConnection(sys.argv[1], context=tls)
+    c.request(h.command, h.path, body, {k: v for k, v in h.headers.items() if k.lower() not in ("host", "connection", "content-length")})
+    r = c.getresponse()
+    return r.status, r.read()
+def answer(mode, h, body):
+    if mode == "swallow" and h.path.endswith("/acts"): # the review goes nowhere
+        return 200, json.dumps({"status": {"state": "done", "review": {"owed": 0, "state": "done"}}}).encode()
+    status, text = real(h, body)
+    if h.path.startswith("/v1/reviews") and status == 200:
+        value = json.loads(text)
+        for row in value["reviews"]:
+            if mode == "elsewhere": # an entry that is another's
+                row["authorize"] -= 1
+            if mode == "hides":
+                row["given"] = []
+        text = json.dumps(value).encode()
+    return status, text
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def handle_any(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, text = answer(open("mode").read().strip(), self, body)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+    do_GET = do_POST = do_PATCH = handle_any
+    def log_message(self, *a):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain("server/tls.crt", "server/tls.key")
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+with open("port.new", "w") as f:
+    f.write(str(server.server_address[1]))
+os.rename("port.new", "port")
+server.serve_forever()
+PY
+echo elsewhere >mode
+python3 between.py "$address" 2>between.log &
+pids+=($!)
+until_true test -s port
+cp dave.json honest.json
+as dave init-client --server "https://127.0.0.1:$(<port)" --pin "$pin" --person dave --key "$work/dave" \
+	--host build-07 --host-key "$work/build-07" >/dev/null
+refused 5 "broke the glass" as dave review "$second" -m "looked at" --yes
+echo swallow >mode
+refused 5 "the review may not have been recorded" as dave review "$second" -m "looked at" --yes
+rm -f "$XDG_STATE_HOME"/greatseal/receipts/"$(grep -l '"review"' "$XDG_STATE_HOME"/greatseal/receipts/* | xargs grep -L '"proof"' | xargs -n 1 basename)"
+echo hides >mode
+as dave receipts --check >receipts.txt 2>/dev/null && die "the hidden review is not missed: $(cat receipts.txt)"
+grep -qE "^hidden +review +${request:0:16}" receipts.txt || die "$(cat receipts.txt)"
+cp honest.json dave.json
+ok "who hides, swallows or moves a review is told so to the face"
+
 # ---- An incident ----
 as dave review "$second" --incident -m "nobody knows this file" --yes | grep -q "^an incident: the key is locked; recorded" || die "incident"
 has dave '.state == "locked"' key show release || die "not locked: $(as dave key show release --json)"

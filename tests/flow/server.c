@@ -169,6 +169,12 @@ static void bodies_are_strict(void **state)
 	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/requests?limit=x"));
 	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/requests?state=odd"));
 	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/search?digest=1"));
+	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/reviews?request=1"));
+	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/reviews?for=Alice"));
+	refuses(400, REASON_CALL_FORM, front_get(&s, "alice", "/v1/reviews?from=x"));
+	refuses(404, REASON_STATE_UNKNOWN,
+		front_get(&s, "alice",
+			  front_path(&(struct digest){{7}}, "/v1/reviews?request=%s")));
 	refuses(404, REASON_CALL_NOTFOUND, front_get(&s, "alice", "/v1/requests/xyz"));
 	refuses(404, REASON_CALL_NOTFOUND,
 		front_get(&s, "alice", front_path(&(struct digest){{7}}, "/v1/reports/%s")));
