@@ -211,16 +211,111 @@ static bool listed(const char *name, const char *const *names, size_t count)
 	return false;
 }
 
+/* In the alphabet's order. */
+static const char *const networked[] = {
+	"access",
+	"arch_prctl",
+	"brk",
+	"clock_getres",
+	"clock_gettime",
+	"clock_nanosleep",
+	"clone",
+	"clone3",
+	"close",
+	"close_range",
+	"connect",
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_pwait",
+	"epoll_wait",
+	"eventfd2",
+	"exit",
+	"exit_group",
+	"faccessat",
+	"faccessat2",
+	"fcntl",
+	"fstat",
+	"futex",
+	"getcwd",
+	"getdents64",
+	"getegid",
+	"geteuid",
+	"getgid",
+	"getpeername",
+	"getpid",
+	"getppid",
+	"getrandom",
+	"getrlimit",
+	"getrusage",
+	"getsockname",
+	"getsockopt",
+	"gettid",
+	"gettimeofday",
+	"getuid",
+	"ioctl",
+	"lseek",
+	"lstat",
+	"madvise",
+	"membarrier",
+	"mmap",
+	"mprotect",
+	"mremap",
+	"munmap",
+	"nanosleep",
+	"newfstatat",
+	"open",
+	"openat",
+	"pipe2",
+	"poll",
+	"ppoll",
+	"prctl",
+	"pread64",
+	"prlimit64",
+	"pselect6",
+	"read",
+	"readlink",
+	"readlinkat",
+	"readv",
+	"recvfrom",
+	"recvmsg",
+	"restart_syscall",
+	"rseq",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"sched_getaffinity",
+	"sched_yield",
+	"sendmsg",
+	"sendto",
+	"set_robust_list",
+	"set_tid_address",
+	"setsockopt",
+	"shutdown",
+	"sigaltstack",
+	"socket",
+	"socketpair",
+	"stat",
+	"statx",
+	"sysinfo",
+	"tgkill",
+	"time",
+	"uname",
+	"write",
+	"writev",
+};
+#define NETWORKED (sizeof(networked) / sizeof(networked[0]))
+
 rc sandbox_filter(const struct sandbox_calls *c, struct fault *f)
 {
 	static const struct sandbox_calls plain;
 	AUTO(filter) scmp_filter_ctx ctx = NULL;
 	int e;
 
-	if (c->allow_count == 0)
+	if (c->allow_count == 0 && !c->networked)
 		return fault_set(f, RC_USAGE, 0, "sandbox: empty list of system calls");
 	for (size_t i = 0; i < c->refuse_count; i++)
-		if (listed(c->refuse[i], c->allow, c->allow_count))
+		if (listed(c->refuse[i], c->allow, c->allow_count) ||
+		    (c->networked && listed(c->refuse[i], networked, NETWORKED)))
 			return fault_set(f, RC_DUPLICATE, 0, "sandbox: %s allowed and refused",
 					 c->refuse[i]);
 	ctx = seccomp_init(c->soft ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
@@ -231,6 +326,8 @@ rc sandbox_filter(const struct sandbox_calls *c, struct fault *f)
 		TRY(rule_add(ctx, SCMP_ACT_ERRNO(EPERM), c->refuse[i], &plain, f));
 	for (size_t i = 0; i < c->allow_count; i++)
 		TRY(rule_add(ctx, SCMP_ACT_ALLOW, c->allow[i], c, f));
+	for (size_t i = 0; i < NETWORKED && c->networked; i++)
+		TRY(rule_add(ctx, SCMP_ACT_ALLOW, networked[i], c, f));
 	/* LeakSanitizer stops the threads of its own process with it. */
 	if (WITH_ASAN && c->soft)
 		TRY(rule_add(ctx, SCMP_ACT_ALLOW, "ptrace", &plain, f));

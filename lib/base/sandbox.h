@@ -49,6 +49,8 @@ MUST rc sandbox_paths_online(const struct sandbox_path *paths, size_t count, int
 struct sandbox_calls {
 	const char *const *allow;
 	size_t allow_count;
+	bool networked; /* also what threads, TLS and its libraries ask for in each program that
+			   speaks to a network: no files are made, no program is started */
 	const char *const *refuse; /* fail with EPERM, never end the process: for library probes */
 	size_t refuse_count;
 	bool soft; /* builds with AddressSanitizer then also allow ptrace, for its search for leaks
@@ -56,8 +58,8 @@ struct sandbox_calls {
 	bool no_exec_memory; /* mmap and mprotect, if allowed, only without PROT_EXEC */
 	bool unix_sockets;   /* socket, if allowed, only for AF_UNIX */
 };
-/* Takes effect for every thread of the process. A name in both lists is RC_DUPLICATE, an empty
- * allow list RC_USAGE, RC_IO where the kernel has no seccomp. */
+/* Takes effect for every thread of the process. A name in both lists is RC_DUPLICATE, nothing
+ * to allow RC_USAGE, RC_IO where the kernel has no seccomp. */
 MUST rc sandbox_filter(const struct sandbox_calls *calls, struct fault *f);
 
 /* sandbox_filter() with an allow list alone. */
