@@ -12,13 +12,11 @@
 #include "lib/crypt/digest.h"
 #include "lib/crypt/dsse.h"
 #include "lib/crypt/pkey_soft.h"
+#include "lib/crypt/spiffe.h"
 #include "lib/crypt/sshpriv.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/net/svidsigner.h"
 #include "prog/agent/chip.h"
-
-/* The last 65 bytes of a P-256 SubjectPublicKeyInfo are its point (RFC 5480 2.2). */
-#define P256_POINT 65
 
 /* What a kind of key can do. identity is NULL where the key cannot be in a certificate. */
 struct host_key_kind {
@@ -177,18 +175,9 @@ static const struct host_key_kind kind_soft = {.klass = "software",
 /* The public half as "ecdsa-sha2-nistp256" (RFC 5656 3.1). */
 static rc public_to_ssh(const struct pkey *pub, struct sshkey **ret, struct fault *f)
 {
-	struct view spki = pkey_spki(pub);
-	uint8_t bytes[256];
-	struct buf blob;
-
-	if (pkey_alg(pub) != KEY_P256 || spki.len < P256_POINT)
+	if (pkey_alg(pub) != KEY_P256)
 		return fault_set(f, RC_UNSUPPORTED, 0, "the host key is not of P-256");
-	buf_init_fixed(&blob, bytes, sizeof(bytes));
-	buf_put_string(&blob, view_str("ecdsa-sha2-nistp256"));
-	buf_put_string(&blob, view_str("nistp256"));
-	buf_put_string(&blob, view_of(spki.ptr + spki.len - P256_POINT, P256_POINT));
-	TRY(buf_done(&blob));
-	return sshkey_parse_blob(buf_view(&blob), ret, f);
+	return svid_ssh_key(pkey_spki(pub), ret, f);
 }
 
 static rc from_soft(struct pkey_soft *soft, struct host_key **ret, struct fault *f)
