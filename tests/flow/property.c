@@ -615,7 +615,7 @@ static void one_step(void)
 		{75, act_again, NULL},	  {115, commit, NULL},	     {50, look_at, NULL},
 		{115, NULL, clock_step},  {28, NULL, change_policy}, {15, NULL, change_roster},
 		{14, NULL, lock_key},	  {2, NULL, restart},	     {40, NULL, preapprove},
-		{45, NULL, say_word},	  {20, NULL, give_access},   {15, NULL, change_host},
+		{40, NULL, say_word},	  {25, NULL, give_access},   {15, NULL, change_host},
 	};
 	unsigned lot = below(1000);
 	size_t i = 0;

@@ -301,6 +301,8 @@ static void new_grant(void)
 	unsigned who = 0;
 
 	*g = (struct ref_grant){.person = (int)below(REF_PEOPLE), .key = (int)below(REF_KEYS)};
+	if (chance(60)) /* whom the first rules do not name */
+		g->person = g->key == 0 ? 3 : (int[]){0, 3, 5}[below(3)];
 	g->host = chance(60) ? -1 : (int)below(REF_HOSTS);
 	g->until = w.ref.now + (chance(90) ? 1 + below(3500) : below(6000));
 	if (chance(92))

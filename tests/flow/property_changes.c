@@ -388,6 +388,8 @@ void change_policy(void)
 		begin_anew(&p);
 	taken = world_policy(&w, &p);
 	note(-1, "policy, rule %s or times: %s", ref_rules[n], taken ? "taken" : "refused");
+	for (int i = 0; i < SLOTS && chance(80); i++)
+		look_at(any_slot());
 }
 
 /* ---- Roster --------------------------------------------------------------------------------*/
