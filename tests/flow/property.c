@@ -3,7 +3,32 @@
  *
  * Each episode has a keeper of its own and a seed that is printed when it fails; GS_PROPERTY_SEED
  * names the first one's, GS_PROPERTY_STEPS how many steps an episode has. Half of the episodes run
- * in a second process. */
+ * in a second process.
+ *
+ * What it is worth was tried with faults put into the keeper by hand, one at a time, and the
+ * episodes of the seeds 9000, 9001..; the step at which each was found:
+ *
+ *      168  the builders that a rule names are no part of its digest
+ *      323  the uses of a request are forgotten when the keeper starts: spent again after a kill
+ *      454  a grant without a host lets any host in
+ *      694  builders that agree count twice
+ *      726  owners of a service may approve what it asks for
+ *      820  a rate for each requester counts everybody's uses
+ *     1468  who asks for access fills an owner's seat
+ *     1804  the requester's key is not looked at again when the roster has changed
+ *     1953  an approval on the command line is a duplicate of one in the browser
+ *     3421  anybody withdraws an approval
+ *     6235  a verdict that is not clean is passed over
+ *     9169  two machines renew a host's certificate with the same number
+ *    11529  the host's key is not looked at again when it has enrolled anew
+ *    11534  grants outlive the policy's longest life
+ *    13207  what a machine said counts after its key is gone
+ *    23746  a rule may hold shorter than its tier
+ *    28829  preapprovals cost no use
+ *    34844  a freeze lasts a second longer
+ *
+ * Not found in 50,000 steps: a hold that begins with the preapproval instead of the request, and a
+ * use that passed a freeze and is not marked so. Those are for evaluate_hold and evil_time. */
 #include "tests/flow/property.h"
 
 #include <jansson.h>
