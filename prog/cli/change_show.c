@@ -356,17 +356,56 @@ static void print_names(const char *what, const json_t *list)
 	(void)printf("\n");
 }
 
+#define QUORUM_LINE 512
+
+/* One member of quorums() in words. */
+static void quorum_text(const json_t *q, char out[QUORUM_LINE])
+{
+	const json_t *seat;
+	size_t i;
+	size_t len = 0;
+
+	out[0] = '\0';
+	if (json_is_integer(q))
+		(void)snprintf(out, QUORUM_LINE, "%lld s after its quorum",
+			       (long long)json_integer_value(q));
+	if (json_is_object(q) && json_integer_value(json_object_get(q, "need")) == 0)
+		(void)snprintf(out, QUORUM_LINE, "by nobody");
+	else if (json_is_object(q))
+		(void)snprintf(out, QUORUM_LINE, "%lld of %zu keys, %lld s after",
+			       (long long)json_integer_value(json_object_get(q, "need")),
+			       json_array_size(json_object_get(q, "keys")),
+			       (long long)json_integer_value(json_object_get(q, "delay")));
+	json_array_foreach(q, i, seat)
+	{
+		int n = snprintf(out + len, QUORUM_LINE - len, "%s%s", i > 0 ? " and " : "",
+				 json_string_value(seat));
+
+		if (n < 0 || (size_t)n >= QUORUM_LINE - len)
+			return;
+		len += (size_t)n;
+	}
+}
+
 static void print_quorum(const json_t *is, const json_t *would_be)
 {
-	char *a = json_dumps(is, JSON_SORT_KEYS);
-	char *b = json_dumps(would_be, JSON_SORT_KEYS);
+	static const char *const names[] = {"admin", "change", "delay", "recovery", "unlock"};
 
-	if (a != NULL && b != NULL && strcmp(a, b) != 0)
-		(void)printf("QUORUMS CHANGE\n  now:   %s\n  then:  %s\n", a, b);
-	else if (a != NULL)
-		(void)printf("quorums stay: %s\n", a);
-	free(a);
-	free(b);
+	(void)printf("%s\n", json_equal(is, would_be) ? "quorums stay" : "QUORUMS CHANGE");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const json_t *a = json_object_get(is, names[i]);
+		const json_t *b = json_object_get(would_be, names[i]);
+		char now[QUORUM_LINE];
+		char then[QUORUM_LINE];
+
+		quorum_text(a, now);
+		quorum_text(b, then);
+		if (json_equal(a, b))
+			(void)printf("  %-9s %s\n", names[i], now);
+		else
+			(void)printf("  %-9s now:  %s\n  %-9s then: %s%s\n", names[i], now, "",
+				     then, strcmp(now, then) == 0 ? ", but others" : "");
+	}
 }
 
 static void print_report(const struct cli *c, const struct comparison *x, size_t failed)

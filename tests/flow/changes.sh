@@ -25,6 +25,10 @@ as dave policy show-change "$(id_of change.json)" --json >report.json
 jq -e '.kind == "policy" and .quorum.delay == 0 and .quorum_then.delay == 3600 and .quorum_then.recovery.need == 2 and
 	(.rules | .added + .removed + .changed + .related) == [] and .void == [] and (.tests | map(.passed)) == [true] and
 	(.diff | contains("+    \"delay\": 3600"))' report.json >/dev/null || die "$(cat report.json)"
+as dave policy show-change "$(id_of change.json)" >report.log
+for line in 'QUORUMS CHANGE' 'delay     now:  0 s after its quorum' 'then: 3600 s after its quorum' 'then: 2 of 3 keys, 3600 s after'; do
+	grep -qF -- "$line" report.log || die "no '$line' in: $(cat report.log)"
+done
 as dave policy sign "$(id_of change.json)" --yes >/dev/null
 as alice policy show --json | jq -e '.version == 2' >/dev/null || die "version 2"
 ok "a report of the change, and its tests, before it is signed"
