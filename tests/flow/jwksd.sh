@@ -14,11 +14,16 @@ world_documents() {
 		change: {approve: ["1 of release", "1 of security"]}, rules: [{name: "release", keys: ["release"],
 		formats: ["cms"], request: ["service:ci"], from: ["group:farm"], approve: ["1 of release"]}]}' | tr -d '\n' >policy.json
 }
+# Its socket is there before its entry "start" is in the log.
+serves() { (($(grep -c ': serving ' keeper.log || true) > $1)); }
 start_keeper() {
+	local before
+	before=$(grep -c ': serving ' keeper.log 2>/dev/null || true)
+	touch keeper.log
 	exec_keeper run --socket "$work/k.sock" --jwks-socket "$work/j.sock" 2>>keeper.log &
 	keeper=$!
 	pids+=("$keeper")
-	until_true test -S j.sock
+	until_true serves "${before:-0}"
 }
 world_keys alice dave build-07
 issuer_start
@@ -28,9 +33,13 @@ token=file:main,passphrase=$work/passphrase,scrypt=10
 keeper_is init --origin log.example --policy "$work/policy.json" --roster "$work/roster.json" 2>init.log
 start_keeper
 fetch() { greatseal-jwksd once --keeper-socket "$work/j.sock" --ca-file "$work/issuer/cert.pem" --timeout 2 --issuer "$issuer" "$@" 2>jwksd.log; }
-# The journal as it is on the disk; the keeper has it locked, so a copy is read.
+is_stopped() { ! awk '{ print $3 }' /proc/"$keeper"/task/*/stat | grep -qv T; }
+# The journal as it is on the disk; the keeper has it locked, so a copy is read, while it stands still.
 rows() {
-	mkdir -p copy && cp keeper/keeper.db* copy/
+	rm -rf copy && mkdir copy
+	kill -STOP "$keeper" && until_true is_stopped
+	cp keeper/keeper.db* copy/
+	kill -CONT "$keeper"
 	sqlite3 copy/keeper.db "$1"
 }
 leaves() { rows 'select count(*) from leaf'; }
