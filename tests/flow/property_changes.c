@@ -334,7 +334,7 @@ static void begin_anew(struct ref_policy *p)
 		break;
 	case 2:
 		r[0].files = (struct ref_files){.rebuild_of = 7, .agree = 1 + below(2)};
-		r[2].files = (struct ref_files){.rebuild_of = 3 << below(2), .agree = 2};
+		r[2].files = (struct ref_files){.rebuild_of = 3u << below(2), .agree = 2};
 		r[3].files = (struct ref_files){.provenance_by = 1u << below(REF_POOL_MAKER),
 						.source = chance(50)};
 		break;
