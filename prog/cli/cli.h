@@ -63,6 +63,7 @@ struct cli {
 	struct api *api;
 	struct job *job;		    /* its tokens, once they are wanted */
 	const struct https_progress *watch; /* looks on during calls, or NULL; see wait.h */
+	uint64_t log_still; /* size at which the log was waited for in vain; see logview.c */
 	struct sshsigner *person_key;
 	struct sshsigner *host_key;
 	struct problem problem;

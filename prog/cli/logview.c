@@ -110,7 +110,9 @@ rc logview_follow(struct cli *c, struct checkpoint *ret, struct buf *note)
 	return OK;
 }
 
-/* Under load the files of the log follow what the keeper has released after a moment. */
+/* Under load the files of the log follow what the keeper has released after a moment. A log that
+ * did not grow in that time is not waited for again until it does: a check of many receipts would
+ * wait for each. */
 #define COVER_TRIES 40
 #define COVER_NS 50000000
 
@@ -123,8 +125,11 @@ static rc follow_to(struct cli *c, uint64_t index, struct checkpoint *ret, struc
 		TRY(logview_follow(c, ret, note));
 		if (ret->head.size > index)
 			return OK;
+		if (ret->head.size == c->log_still)
+			break;
 		(void)nanosleep(&pause, NULL);
 	}
+	c->log_still = ret->head.size;
 	return cli_problem(c, RC_BUSY, "try again",
 			   "the log's checkpoint does not cover entry %llu",
 			   (unsigned long long)index);

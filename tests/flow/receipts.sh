@@ -9,10 +9,10 @@ world_key
 cat >between.py <<'PY'
 import http.client, http.server, json, os, ssl, sys
 REAL = sys.argv[1]
+CLIENT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) # no default one for each call: it reads all of the system's roots
+CLIENT.check_hostname, CLIENT.verify_mode = False, ssl.CERT_NONE
 def real(method, path, headers, body):
-    tls = ssl.create_default_context()
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    c = http.client.HTTPSConnection(REAL, context=tls)
+    c = http.client.HTTPSConnection(REAL, context=CLIENT)
     c.request(method, path, body, {k: v for k, v in headers.items() if k.lower() not in ("host", "connection", "content-length")})
     r = c.getresponse()
     return r.status, r.read()
@@ -48,6 +48,7 @@ def lies(mode, method, path, headers, body):
     return status, answer
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True # head and body are two writes: the second would wait for the first's delayed ACK
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, answer = lies(open("mode").read().strip(), self.command, self.path, self.headers, body)
