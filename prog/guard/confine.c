@@ -1,0 +1,154 @@
+/* confine - the system calls of each process of the guard; everything else fails with EPERM.
+ *
+ * None may start a program: a process of the guard that execs would wait for an answer of its own.
+ * No Landlock for the three: the kernel opens a question's file with the rights of the worker, and
+ * files of other mount namespaces lie beneath nothing that a rule could name. That the worker opens
+ * nothing is seen to here. The loader, which reads what came from outside, has both (load.c). */
+#include "lib/base/sandbox.h"
+#include "prog/guard/guard.h"
+
+static const char *const worker_calls[] = {
+	"brk",
+	"clock_gettime",
+	"close",
+	"exit",
+	"exit_group",
+	"fanotify_mark",
+	"fcntl",
+	"fstat",
+	"futex",
+	"getpid",
+	"madvise",
+	"mmap",
+	"mprotect",
+	"mremap",
+	"munmap",
+	"newfstatat",
+	"poll",
+	"ppoll",
+	"pread64",
+	"read",
+	"restart_syscall",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"stat",
+	"write",
+};
+
+static const char *const reporter_calls[] = {
+	"brk",	      "clock_gettime",	 "close",	   "exit",
+	"exit_group", "fstat",		 "futex",	   "getpid",
+	"mmap",	      "mprotect",	 "munmap",	   "newfstatat",
+	"poll",	      "ppoll",		 "read",	   "readlink",
+	"readlinkat", "restart_syscall", "rt_sigprocmask", "rt_sigreturn",
+	"stat",	      "write",
+};
+
+/* Its children's, too. */
+static const char *const supervisor_calls[] = {
+	"accept4",
+	"access",
+	"brk",
+	"clock_gettime",
+	"clone",
+	"clone3",
+	"close",
+	"close_range",
+	"exit",
+	"exit_group",
+	"faccessat",
+	"faccessat2",
+	"fanotify_mark",
+	"fchmod",
+	"fcntl",
+	"fdatasync",
+	"fstat",
+	"fstatfs",
+	"fsync",
+	"ftruncate",
+	"futex",
+	"getpid",
+	"getppid",
+	"getrandom",
+	"getrlimit",
+	"getsockopt",
+	"gettid",
+	"gettimeofday",
+	"getuid",
+	"kill",
+	"landlock_add_rule",
+	"landlock_create_ruleset",
+	"landlock_restrict_self",
+	"link",
+	"linkat",
+	"lseek",
+	"lstat",
+	"madvise",
+	"memfd_create",
+	"mlockall",
+	"mmap",
+	"mprotect",
+	"mremap",
+	"munmap",
+	"newfstatat",
+	"open",
+	"openat",
+	"pipe2",
+	"poll",
+	"ppoll",
+	"prctl",
+	"pread64",
+	"prlimit64",
+	"pwrite64",
+	"read",
+	"readlink",
+	"readlinkat",
+	"recvfrom",
+	"rename",
+	"renameat",
+	"renameat2",
+	"restart_syscall",
+	"rseq",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"seccomp",
+	"sendmsg",
+	"sendto",
+	"set_robust_list",
+	"setrlimit",
+	"socket",
+	"stat",
+	"statfs",
+	"statx",
+	"sysinfo",
+	"uname",
+	"unlink",
+	"unlinkat",
+	"wait4",
+	"waitid",
+	"write",
+	"writev",
+};
+
+#define FILTER(names)                                                                              \
+	(&(const struct sandbox_calls){.allow = (names),                                           \
+				       .allow_count = sizeof(names) / sizeof((names)[0]),          \
+				       .soft = true,                                               \
+				       .no_exec_memory = true,                                     \
+				       .unix_sockets = true})
+
+rc confine_supervisor(struct fault *f)
+{
+	return sandbox_filter(FILTER(supervisor_calls), f);
+}
+
+rc confine_worker(struct fault *f)
+{
+	return sandbox_filter(FILTER(worker_calls), f);
+}
+
+rc confine_reporter(struct fault *f)
+{
+	return sandbox_filter(FILTER(reporter_calls), f);
+}

@@ -1,0 +1,234 @@
+/* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
+ *
+ *	status | observe | enforce SERIAL | reload | checked SERIAL
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/num.h"
+#include "prog/guard/supervisor.h"
+
+static void reply(struct client *c, const char *text)
+{
+	(void)send(c->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+	fd_close(&c->fd);
+	c->len = 0;
+	c->waits = c->loads = false;
+}
+
+/* Fault texts are printable ASCII; quotes and backslashes are taken out. */
+static void reply_refused(struct client *c, rc r, const struct fault *f)
+{
+	char text[REPLY_MAX], why[FAULT_TEXT];
+
+	(void)snprintf(why, sizeof(why), "%s", f->text);
+	for (char *p = why; *p != '\0'; p++)
+		if (*p == '"' || *p == '\\')
+			*p = '\'';
+	(void)snprintf(text, sizeof(text), "{\"ok\":false,\"code\":\"%s\",\"text\":\"%s\"}\n",
+		       rc_name(r), why);
+	reply(c, text);
+}
+
+static void reply_status(const struct supervisor *s, struct client *c)
+{
+	const struct share *m = s->g.share;
+	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT];
+
+	if (s->has_list && rc_is_ok(time_format(s->list.not_after, until)))
+		(void)snprintf(list, sizeof(list),
+			       "{\"name\":\"%s\",\"serial\":%" PRIu64 ",\"count\":%" PRIu64
+			       ",\"not_after\":\"%s\"}",
+			       s->list.name.s, s->list.serial, s->list.count, until);
+	(void)snprintf(text, sizeof(text),
+		       "{\"ok\":true,\"level\":\"base\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
+		       "\"checked\":%" PRIu64 ",\"file_systems\":%zu,\"not_guarded\":%zu,"
+		       "\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64
+		       ",\"denied\":%" PRIu64 ",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64
+		       ",\"held\":%" PRIu64 ",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
+		       atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
+		       s->marked && s->loader == 0 &&
+				       atomic_load(&m->applied) == atomic_load(&m->wanted)
+			       ? "true"
+			       : "false",
+		       list, s->checked, s->marks, s->marks_failed, (int)s->worker,
+		       s->starts > 0 ? s->starts - 1 : 0, atomic_load(&m->allowed),
+		       atomic_load(&m->denied), atomic_load(&m->would_deny),
+		       atomic_load(&m->hashed), atomic_load(&m->held), m->slot_count,
+		       atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
+	reply(c, text);
+}
+
+/* "WORD N" */
+static bool has_number(const char *line, const char *word, uint64_t *ret)
+{
+	size_t n = strlen(word);
+
+	return strncmp(line, word, n) == 0 && line[n] == ' ' &&
+	       rc_is_ok(num_parse_u64(line + n + 1, strlen(line + n + 1), INT64_MAX, ret));
+}
+
+static void run_command(struct supervisor *s, struct client *c, const char *line)
+{
+	struct fault f = {0};
+	uint64_t serial = 0;
+	rc r;
+
+	if (strcmp(line, "status") == 0) {
+		reply_status(s, c);
+		return;
+	}
+	if (has_number(line, "checked", &serial)) {
+		s->checked = serial;
+		reply(c, "{\"ok\":true}\n");
+		return;
+	}
+	if (strcmp(line, "reload") == 0) {
+		r = supervisor_load(s, false, &f);
+		c->loads = true;
+	} else if (strcmp(line, "observe") == 0 || has_number(line, "enforce", &serial)) {
+		r = supervisor_set_mode(s, line[0] == 'e', serial, &f);
+		c->waits = true;
+		c->wanted = atomic_load(&s->g.share->wanted);
+	} else {
+		r = fault_set(&f, RC_UNKNOWN, 0, "no such command");
+	}
+	if (!rc_is_ok(r))
+		reply_refused(c, r, &f);
+	else
+		control_applied(s);
+}
+
+/* ---- Connections ----------------------------------------------------------------------------*/
+
+static rc address(const char *path, struct sockaddr_un *ret, struct fault *f)
+{
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(ret->sun_path))
+		return fault_set(f, RC_LIMIT, 0, "socket %s: the path is too long", path);
+	memcpy(ret->sun_path, path, strlen(path) + 1);
+	return OK;
+}
+
+rc control_listen(struct supervisor *s, struct fault *f)
+{
+	struct sockaddr_un a;
+
+	TRY(address(s->g.conf->socket, &a, f));
+	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->listener < 0)
+		return fault_errno(f, errno, "socket");
+	(void)unlink(a.sun_path);
+	/* main has set a umask that leaves it to root alone. */
+	if (bind(s->listener, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    listen(s->listener, 8) != 0)
+		return fault_errno(f, errno, "socket %s", a.sun_path);
+	return OK;
+}
+
+static bool is_root(int fd)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.uid == getuid();
+}
+
+void control_accept(struct supervisor *s)
+{
+	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	for (size_t i = 0; i < CLIENTS_MAX && fd >= 0 && is_root(fd); i++) {
+		if (s->client[i].fd >= 0)
+			continue;
+		s->client[i] = (struct client){.fd = fd, .since = guard_now()};
+		return;
+	}
+	fd_close(&fd);
+}
+
+void control_read(struct supervisor *s, struct client *c)
+{
+	ssize_t n = recv(c->fd, c->command + c->len, sizeof(c->command) - 1 - c->len, MSG_DONTWAIT);
+	char *end;
+
+	if (n <= 0 || c->waits || c->loads) {
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			reply(c, "");
+		return;
+	}
+	c->len += (size_t)n;
+	c->command[c->len] = '\0';
+	end = strchr(c->command, '\n');
+	if (end != NULL) {
+		*end = '\0';
+		run_command(s, c, c->command);
+	} else if (c->len == sizeof(c->command) - 1) {
+		reply(c, "");
+	}
+}
+
+void control_applied(struct supervisor *s)
+{
+	uint32_t applied = atomic_load(&s->g.share->applied);
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &s->client[i];
+
+		if (c->fd >= 0 && c->waits && (int32_t)(applied - c->wanted) >= 0)
+			reply(c, "{\"ok\":true}\n");
+	}
+}
+
+void control_loaded(struct supervisor *s, const struct load_result *r)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &s->client[i];
+		struct fault f = {.code = r->code};
+
+		if (c->fd < 0 || !c->loads)
+			continue;
+		c->loads = false;
+		if (r->code == RC_OK) {
+			c->waits = true;
+			c->wanted = atomic_load(&s->g.share->wanted);
+			continue;
+		}
+		(void)snprintf(f.text, sizeof(f.text), "%s", r->text);
+		reply_refused(c, RC(r->code), &f);
+	}
+	control_applied(s);
+}
+
+void control_tick(struct supervisor *s, uint64_t now)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (s->client[i].fd >= 0 && !s->client[i].loads && !s->client[i].waits &&
+		    now - s->client[i].since > CLIENT_MS)
+			reply(&s->client[i], "");
+}
+
+rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f)
+{
+	AUTO(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un a;
+
+	TRY(address(path, &a, f));
+	if (fd < 0)
+		return fault_errno(f, errno, "socket");
+	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0)
+		return errno == ENOENT || errno == ECONNREFUSED
+			       ? fault_set(f, RC_NOTFOUND, 0, "%s: no guard is running", path)
+			       : fault_errno(f, errno, "%s", path);
+	TRY(fd_write_full(fd, line, strlen(line), f));
+	TRY(fd_write_full(fd, "\n", 1, f));
+	TRY(fd_read_all(fd, out, f));
+	return out->len > 0 ? OK : fault_set(f, RC_PEER, 0, "%s: no answer", path);
+}

@@ -1,0 +1,416 @@
+#include "prog/guard/decide.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "prog/guard/event.h"
+
+#define RAW_EVENTS (RAW_BYTES / sizeof(struct fanotify_event_metadata))
+
+/* ---- Answers --------------------------------------------------------------------------------*/
+
+/* With a descriptor of its own, so that the writer of reports can say which file it was. */
+static void tell(struct decider *d, struct news n, int fd)
+{
+	n.fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (!ring_put(&d->share->decided, &n) && n.fd >= 0)
+		(void)close(n.fd);
+}
+
+static void answer(struct decider *d, struct question *q, bool allow)
+{
+	const struct fanotify_response r = {.fd = q->fd, .response = allow ? FAN_ALLOW : FAN_DENY};
+	int fd = q->fd;
+
+	/* ENOENT: a former worker answered it and was killed before it could note that. */
+	(void)!write(d->group, &r, sizeof(r));
+	q->state = QUESTION_FREE;
+	(void)close(fd);
+}
+
+static void refuse(struct decider *d, struct question *q, enum why why, const struct digest *digest)
+{
+	bool enforce = d->mode == GUARD_ENFORCE;
+	struct news n = {.kind = enforce ? NEWS_DENIED : NEWS_WOULD_DENY,
+			 .why = why,
+			 .pid = q->pid,
+			 .serial = d->has_list ? d->list.header.serial : 0};
+
+	if (digest != NULL)
+		n.digest = *digest;
+	tell(d, n, q->fd);
+	atomic_fetch_add(enforce ? &d->share->denied : &d->share->would_deny, 1);
+	answer(d, q, !enforce);
+}
+
+/* ---- Verdicts -------------------------------------------------------------------------------*/
+
+static enum why verdict(const struct decider *d, const struct digest *digest)
+{
+	unsigned classes = d->has_list ? list_find(&d->list, digest->b) : 0;
+
+	if (classes == 0)
+		return WHY_UNAPPROVED;
+	/* Any other class will do: the loader of a dynamic program is executed, too. */
+	return (classes & LIST_REVOKED) != 0 ? WHY_REVOKED : WHY_NONE;
+}
+
+/* Answers a question about a file whose content is known. */
+static void answer_known(struct decider *d, struct question *q, struct slot *s, uint64_t now)
+{
+	enum why why = verdict(d, &s->digest);
+	bool let = why == WHY_NONE || d->mode == GUARD_OBSERVE;
+
+	/* Before the answer: a writer who comes now must find both. */
+	if (let) {
+		cache_allowed(s, q->pid, now);
+		if (!s->marked)
+			cache_mark(&d->cache, s);
+	}
+	if (why != WHY_NONE) {
+		s->told = true;
+		refuse(d, q, why, &s->digest);
+		return;
+	}
+	if (!s->told) {
+		tell(d,
+		     (struct news){.kind = NEWS_FIRST_SEEN,
+				   .pid = q->pid,
+				   .serial = d->list.header.serial,
+				   .digest = s->digest},
+		     q->fd);
+		s->told = true;
+	}
+	atomic_fetch_add(&d->share->allowed, 1);
+	answer(d, q, true);
+}
+
+/* ---- Digests --------------------------------------------------------------------------------*/
+
+static void job_end(struct decider *d, struct job *j)
+{
+	struct hash unused;
+
+	if (j->at > 0)
+		rc_ignore(hasher_finish(j->hasher, &unused), "it starts anew either way");
+	j->slot = NULL;
+	j->at = 0;
+	d->jobs_busy--;
+}
+
+/* Those who wait for this file are looked at again. */
+static void wake(struct decider *d, uint64_t dev, uint64_t ino)
+{
+	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+		struct question *q = &d->share->question[i];
+
+		if (q->state == QUESTION_WAITING && q->dev == dev && q->ino == ino)
+			q->state = QUESTION_NEW;
+	}
+}
+
+/* The file cannot be judged: whoever asks for it gets no, and its lease goes. */
+static void job_fail(struct decider *d, struct job *j, enum why why, uint64_t now)
+{
+	struct slot *s = j->slot;
+
+	job_end(d, j);
+	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+		struct question *q = &d->share->question[i];
+
+		if (q->state == QUESTION_WAITING && q->dev == s->dev && q->ino == s->ino)
+			refuse(d, q, why, NULL);
+	}
+	cache_leave(&d->cache, s, now);
+}
+
+static void job_done(struct decider *d, struct job *j, uint64_t now)
+{
+	struct slot *s = j->slot;
+	struct stat after;
+	struct hash hash;
+
+	/* Times say nothing: a store through a mapping may not move them, and a chmod does. */
+	if (fstat(s->fd, &after) != 0 || after.st_size != j->size ||
+	    j->at != (uint64_t)after.st_size || !cache_holds(s)) {
+		job_fail(d, j, WHY_CHANGED, now);
+		return;
+	}
+	if (!rc_is_ok(hasher_finish(j->hasher, &hash))) {
+		job_fail(d, j, WHY_UNREADABLE, now);
+		return;
+	}
+	j->at = 0;
+	job_end(d, j);
+	memcpy(s->digest.b, hash.b, DIGEST_SIZE);
+	s->known = true;
+	s->state = SLOT_HELD;
+	atomic_fetch_add(&d->share->hashed, 1);
+	wake(d, s->dev, s->ino);
+}
+
+static void job_slice(struct decider *d, struct job *j, uint64_t now)
+{
+	ssize_t n;
+
+	if (j->slot->state != SLOT_HASHING) {
+		/* A writer came. Not tried again: one that always comes would hold the exec for
+		 * ever. */
+		job_fail(d, j, WHY_CHANGED, now);
+		return;
+	}
+	n = pread(j->slot->fd, d->slice, SLICE_BYTES, (off_t)j->at);
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n < 0 || (n > 0 && !rc_is_ok(hasher_update(j->hasher, view_of(d->slice, (size_t)n))))) {
+		job_fail(d, j, WHY_UNREADABLE, now);
+		return;
+	}
+	j->at += (uint64_t)n;
+	if (n == 0 || j->at == (uint64_t)j->size)
+		job_done(d, j, now);
+}
+
+static struct job *job_free(struct decider *d)
+{
+	for (size_t i = 0; i < JOBS_MAX; i++)
+		if (d->job[i].slot == NULL)
+			return &d->job[i];
+	return NULL;
+}
+
+/* ---- Questions ------------------------------------------------------------------------------*/
+
+/* A file that no slot holds: lease, then its digest under the lease. */
+static void begin(struct decider *d, struct question *q, uint64_t now)
+{
+	struct job *j = job_free(d);
+	struct slot *s;
+	struct stat st;
+	rc r;
+
+	if (j == NULL)
+		return; /* stays new */
+	r = cache_take(&d->cache, q->fd, q->dev, q->ino, now, &s);
+	if (r.code == RC_LIMIT)
+		return;
+	if (!rc_is_ok(r)) {
+		refuse(d, q, r.code == RC_BUSY ? WHY_WRITER : WHY_NO_LEASE, NULL);
+		return;
+	}
+	q->state = QUESTION_WAITING;
+	/* Once more, now that nobody can change it. */
+	if (fstat(s->fd, &st) != 0)
+		st = (struct stat){.st_size = -1};
+	j->slot = s;
+	j->at = 0;
+	j->size = st.st_size;
+	d->jobs_busy++;
+	job_slice(d, j, now);
+}
+
+static void look(struct decider *d, struct question *q, uint64_t now)
+{
+	struct slot *s;
+	struct stat st;
+
+	if (fstat(q->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		refuse(d, q, WHY_UNREADABLE, NULL);
+		return;
+	}
+	q->dev = st.st_dev;
+	q->ino = st.st_ino;
+	s = cache_find(&d->cache, q->dev, q->ino);
+	if (s == NULL)
+		begin(d, q, now);
+	else if (s->state == SLOT_HELD || cache_return(&d->cache, s))
+		answer_known(d, q, s, now);
+	else
+		q->state = QUESTION_WAITING;
+}
+
+bool decider_has_room(const struct decider *d)
+{
+	size_t free_rows = 0;
+
+	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+		free_rows += d->share->question[i].state == QUESTION_FREE;
+	return free_rows >= RAW_EVENTS;
+}
+
+static void put_question(struct decider *d, const struct event *e)
+{
+	struct question *to = NULL;
+
+	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+		struct question *q = &d->share->question[i];
+
+		/* A former worker was killed between taking it and noting that it had. */
+		if (q->state != QUESTION_FREE && q->fd == e->fd)
+			return;
+		if (q->state == QUESTION_FREE && to == NULL)
+			to = q;
+	}
+	assert(to != NULL);
+	*to = (struct question){.state = QUESTION_FREE, .fd = e->fd, .pid = e->pid};
+	atomic_signal_fence(memory_order_seq_cst);
+	to->state = QUESTION_NEW;
+}
+
+/* What lies in the buffer goes among the questions. It ends with zeros. */
+static void take_raw(struct decider *d)
+{
+	struct share *s = d->share;
+
+	while (s->raw_at + sizeof(struct fanotify_event_metadata) <= RAW_BYTES) {
+		struct view rest = view_of(s->raw + s->raw_at, RAW_BYTES - s->raw_at);
+		struct event e;
+
+		if (!rc_is_ok(event_next(&rest, &e, NULL)))
+			break;
+		if (e.kind == EVENT_ASK)
+			put_question(d, &e);
+		else if (e.kind == EVENT_OVERFLOW)
+			tell(d, (struct news){.kind = NEWS_OVERFLOW}, -1);
+		else if (e.fd >= 0)
+			(void)close(e.fd);
+		s->raw_at = (uint32_t)(RAW_BYTES - rest.len);
+	}
+	memset(s->raw, 0, RAW_BYTES);
+	s->raw_at = 0;
+}
+
+bool decider_read(struct decider *d)
+{
+	while (decider_has_room(d)) {
+		ssize_t n = read(d->group, d->share->raw, RAW_BYTES);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* EMFILE: the kernel has refused that exec, for want of a descriptor. */
+		if (n <= 0)
+			return n < 0 && (errno == EAGAIN || errno == EMFILE);
+		take_raw(d);
+	}
+	return true;
+}
+
+void decider_step(struct decider *d, uint64_t now)
+{
+	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+		if (d->share->question[i].state == QUESTION_NEW)
+			look(d, &d->share->question[i], now);
+	for (size_t i = 0; i < JOBS_MAX; i++)
+		if (d->job[i].slot != NULL)
+			job_slice(d, &d->job[i], now);
+	/* Who waited for a slot that has gone is looked at anew, also where the digest came. */
+	(void)cache_tick(&d->cache, now);
+	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+		struct question *q = &d->share->question[i];
+		const struct slot *s;
+
+		if (q->state != QUESTION_WAITING)
+			continue;
+		s = cache_find(&d->cache, q->dev, q->ino);
+		if (s == NULL || s->state == SLOT_HELD)
+			q->state = QUESTION_NEW;
+	}
+	atomic_store(&d->share->held, d->cache.count - d->cache.free_count);
+}
+
+int decider_patience(const struct decider *d)
+{
+	if (d->jobs_busy > 0)
+		return 0;
+	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+		if (d->share->question[i].state == QUESTION_NEW)
+			return 1;
+	return d->cache.leaving > 0 ? 5 : 250;
+}
+
+/* ---- List and mode --------------------------------------------------------------------------*/
+
+static void take_list(struct decider *d)
+{
+	int fd = atomic_load(&d->share->list_fd);
+	size_t len = (size_t)atomic_load(&d->share->list_len);
+	struct list list;
+	void *map;
+
+	if (fd < 0)
+		return;
+	map = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (map == MAP_FAILED)
+		return;
+	/* The loader has read it before; it is sealed. */
+	if (!rc_is_ok(list_open(view_of(map, len), &list, NULL))) {
+		(void)munmap(map, len);
+		return;
+	}
+	if (d->map != NULL)
+		(void)munmap(d->map, d->map_len);
+	d->map = map;
+	d->map_len = len;
+	d->list = list;
+	d->has_list = true;
+}
+
+void decider_apply(struct decider *d)
+{
+	uint32_t wanted = atomic_load(&d->share->wanted);
+
+	if (wanted == atomic_load(&d->share->applied))
+		return;
+	d->mode = (enum guard_mode)atomic_load(&d->share->mode);
+	take_list(d);
+	for (uint32_t i = 0; i < d->cache.count; i++) {
+		struct slot *s = &d->cache.slot[i];
+
+		if (s->state != SLOT_HELD)
+			continue;
+		s->told = false;
+		/* Observed content passes by its mark too; what is refused must be asked for. */
+		if (verdict(d, &s->digest) != WHY_NONE)
+			cache_unmark(&d->cache, s);
+	}
+	atomic_store(&d->share->applied, wanted);
+}
+
+/* ---- Start ----------------------------------------------------------------------------------*/
+
+rc decider_init(struct decider *d, struct share *s, int group, int signal, uint64_t now,
+		struct fault *f)
+{
+	*d = (struct decider){.share = s, .group = group};
+	d->slice = (uint8_t *)malloc(SLICE_BYTES);
+	if (d->slice == NULL)
+		return fault_set(f, RC_NOMEM, 0, "no memory to read files with");
+	for (size_t i = 0; i < JOBS_MAX; i++)
+		TRY(hasher_new(HASH_SHA256, &d->job[i].hasher));
+	TRY(cache_init(&d->cache, s, group, signal, now, f));
+	atomic_store(&s->applied, atomic_load(&s->wanted) - 1);
+	decider_apply(d);
+	take_raw(d);
+	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+		if (s->question[i].state == QUESTION_WAITING)
+			s->question[i].state = QUESTION_NEW;
+	return OK;
+}
+
+void decider_release(struct decider *d)
+{
+	for (size_t i = 0; i < JOBS_MAX; i++)
+		hasher_free(d->job[i].hasher);
+	cache_release(&d->cache);
+	free(d->slice);
+	if (d->map != NULL)
+		(void)munmap(d->map, d->map_len);
+	*d = (struct decider){0};
+}

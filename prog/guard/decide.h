@@ -1,0 +1,61 @@
+/* decide - the worker's answers: which exec goes on and which does not.
+ *
+ * One thread. A question about a content that is known is answered at once; others are read in
+ * slices between which new questions are looked at, so a large file holds nobody up but those who
+ * want it. Here no file is opened, no line is written, no name is looked up, and nothing is
+ * allocated: each of these has been the reason for somebody's machine to hang.
+ * The guard's own processes exec nothing (their filter of system calls sees to it), so there is no
+ * question of their own to wait for.
+ * Owns: questions, verdicts, digests. Must not own: leases and marks (cache.h), lists' signatures.
+ */
+#ifndef GS_GUARD_DECIDE_H
+#define GS_GUARD_DECIDE_H
+
+#include <sys/types.h>
+
+#include "lib/crypt/digest.h"
+#include "lib/model/list.h"
+#include "prog/guard/cache.h"
+
+#define JOBS_MAX 16u	       /* files that are read at the same time */
+#define SLICE_BYTES (1u << 20) /* of one file, before others have their turn */
+
+struct job {
+	struct slot *slot; /* NULL: free */
+	struct hasher *hasher;
+	uint64_t at;
+	off_t size; /* when it began */
+};
+
+struct decider {
+	struct share *share;
+	struct cache cache;
+	int group;
+	enum guard_mode mode;
+	struct list list;
+	bool has_list;
+	void *map;
+	size_t map_len;
+	uint32_t jobs_busy;
+	struct job job[JOBS_MAX];
+	uint8_t *slice; /* SLICE_BYTES */
+};
+
+/* Takes over what a former worker left behind: its questions are asked again. RC_NOMEM, RC_CRYPTO.
+ */
+MUST rc decider_init(struct decider *d, struct share *s, int group, int signal, uint64_t now,
+		     struct fault *f);
+void decider_release(struct decider *d);
+
+/* Mode and list as the supervisor wants them now, for every slot too. */
+void decider_apply(struct decider *d);
+/* Reads events as long as there is room for what they ask. False: the group gives no more. */
+bool decider_read(struct decider *d);
+/* Looks at questions, reads a slice of each file, lets leases go. */
+void decider_step(struct decider *d, uint64_t now);
+/* What the next poll may wait, in ms. */
+int decider_patience(const struct decider *d);
+/* Whether there is room for another buffer full of questions. */
+bool decider_has_room(const struct decider *d);
+
+#endif

@@ -1,0 +1,49 @@
+/* guard - the descriptors that all processes of greatseal-guard share, and their entry points.
+ *
+ * Supervisor, worker and writer of reports have one table of descriptors (clone(2), CLONE_FILES):
+ * what one opens the others can use, and nothing is closed by the death of one. Memory is apart but
+ * for struct share. */
+#ifndef GS_GUARD_GUARD_H
+#define GS_GUARD_GUARD_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "prog/guard/conf.h"
+#include "prog/guard/share.h"
+
+struct guard {
+	const struct conf *conf;
+	struct share *share;
+	int group;	    /* fanotify */
+	int wake;	    /* eventfd: the supervisor wants something of the worker */
+	int applied;	    /* eventfd: the worker has done it */
+	int reports;	    /* eventfd: there may be something in a ring */
+	int32_t supervisor; /* its pid */
+	int lease_signals;  /* signalfd of SIGIO and the signal of broken leases */
+};
+
+/* The real-time signal of broken leases. Its queue is bounded: SIGIO comes when it was full. */
+#define GUARD_LEASE_SIGNAL (SIGRTMIN + 1)
+
+/* CLOCK_MONOTONIC in ms. */
+uint64_t guard_now(void);
+void guard_ring_bell(int eventfd);
+/* First thing in a child that shares the descriptors: it ends with the supervisor, also with one
+ * that is gone already. A child that stayed would keep the group alive, and with it every question.
+ */
+void guard_end_together(const struct guard *g);
+
+/* The worker's whole life: answers questions until it is killed. */
+_Noreturn void worker_run(const struct guard *g);
+/* The same of the process that writes reports to standard error. */
+_Noreturn void reporter_run(const struct guard *g);
+/* Runs the guard until SIGTERM. RC_USAGE, RC_IO, RC_UNSUPPORTED: no fanotify here; RC_NOMEM. */
+MUST rc supervisor_run(const struct conf *c, struct fault *f);
+
+/* ---- Confinement: each of the three before its first byte from outside ----------------------*/
+MUST rc confine_supervisor(struct fault *f);
+MUST rc confine_worker(struct fault *f);
+MUST rc confine_reporter(struct fault *f);
+
+#endif

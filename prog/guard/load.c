@@ -1,0 +1,238 @@
+#include "prog/guard/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/num.h"
+#include "lib/base/sandbox.h"
+#include "lib/model/list.h"
+#include "prog/guard/proof.h"
+
+#define PROOF_SUFFIX ".greatseal"
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define NAME_TEXT 64
+
+/* What the state directory remembers. serial 0: nothing. */
+struct newest {
+	uint64_t serial;
+	struct digest digest;
+};
+
+/* ---- What is kept ---------------------------------------------------------------------------*/
+
+/* "SERIAL HEX\n" */
+static rc newest_read(int dir, struct newest *ret, struct fault *f)
+{
+	AUTO(buf) struct buf text = {0};
+	struct view rest, number;
+	rc r;
+
+	*ret = (struct newest){.serial = 0};
+	buf_init(&text, 128);
+	r = file_read_at(dir, "newest", &text, f);
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	rest = buf_view(&text);
+	/* Whoever could damage it could make us take an old list: nothing is taken then. */
+	if (!rc_is_ok(view_until(&rest, ' ', &number)) ||
+	    !rc_is_ok(
+		    num_parse_u64((const char *)number.ptr, number.len, INT64_MAX, &ret->serial)) ||
+	    rest.len != 2 * DIGEST_SIZE + 1 || rest.ptr[rest.len - 1] != '\n' ||
+	    !rc_is_ok(digest_parse(view_of(rest.ptr, rest.len - 1), &ret->digest)))
+		return fault_set(f, RC_CORRUPT, 0,
+				 "state: \"newest\" is damaged: no list is taken");
+	return OK;
+}
+
+static rc newest_write(int dir, const struct newest *n, struct fault *f)
+{
+	const struct file_spec spec = {
+		.dirfd = dir, .name = "newest", .mode = 0600, .durable = true};
+	char text[128], hex[DIGEST_HEX];
+
+	digest_hex(&n->digest, hex);
+	(void)snprintf(text, sizeof(text), "%" PRIu64 " %s\n", n->serial, hex);
+	return file_replace(&spec, view_str(text), f);
+}
+
+static rc keep(int dir, const struct newest *before, const struct newest *now, struct view list,
+	       struct view proof, struct fault *f)
+{
+	char name[NAME_TEXT];
+	struct file_spec spec = {.dirfd = dir, .name = name, .mode = 0600, .durable = true};
+
+	(void)snprintf(name, sizeof(name), "list.%" PRIu64, now->serial);
+	TRY(file_replace(&spec, list, f));
+	(void)snprintf(name, sizeof(name), "list.%" PRIu64 PROOF_SUFFIX, now->serial);
+	TRY(file_replace(&spec, proof, f));
+	TRY(newest_write(dir, now, f));
+	if (before->serial == 0 || before->serial == now->serial)
+		return OK;
+	(void)snprintf(name, sizeof(name), "list.%" PRIu64, before->serial);
+	(void)unlinkat(dir, name, 0);
+	(void)snprintf(name, sizeof(name), "list.%" PRIu64 PROOF_SUFFIX, before->serial);
+	(void)unlinkat(dir, name, 0);
+	return OK;
+}
+
+bool load_enforces(const struct conf *c)
+{
+	char path[PATH_MAX + 8];
+	AUTO(buf) struct buf text = {0};
+
+	(void)snprintf(path, sizeof(path), "%s/mode", c->state);
+	buf_init(&text, 16);
+	return rc_is_ok(file_read(path, &text, NULL)) && view_is(buf_view(&text), "enforce\n");
+}
+
+rc load_keep_mode(const struct conf *c, bool enforce, struct fault *f)
+{
+	AUTO(fd) int dir = -1;
+	struct file_spec spec = {.name = "mode", .mode = 0600, .durable = true};
+
+	TRY(dir_open(c->state, &dir, f));
+	spec.dirfd = dir;
+	return file_replace(&spec, view_str(enforce ? "enforce\n" : "observe\n"), f);
+}
+
+/* ---- What comes in --------------------------------------------------------------------------*/
+
+/* The whole file into the memory file, which nobody can change from here on. */
+static rc copy_in(int from, int memory, uint64_t *ret_len, struct fault *f)
+{
+	static uint8_t chunk[1 << 16];
+	uint64_t size, at = 0;
+
+	TRY(fd_size(from, &size, f));
+	if (size == 0 || size > LOAD_LIST_MAX)
+		return fault_set(f, RC_LIMIT, 0, "the list has %" PRIu64 " bytes, at most %" PRIu64,
+				 size, LOAD_LIST_MAX);
+	while (at < size) {
+		size_t n = size - at < sizeof(chunk) ? (size_t)(size - at) : sizeof(chunk);
+
+		TRY(fd_pread_full(from, chunk, n, at, f));
+		TRY(fd_pwrite_full(memory, chunk, n, at, f));
+		at += n;
+	}
+	if (fcntl(memory, F_ADD_SEALS, SEALS) != 0)
+		return fault_errno(f, errno, "list: sealing");
+	*ret_len = size;
+	return OK;
+}
+
+static rc judge(const struct conf *c, int dir, struct view bytes, struct view proof,
+		const struct newest *before, unix_time now, struct list *ret, struct fault *f)
+{
+	struct newest is = {.digest = digest_of(bytes)};
+	const struct proof_wish wish = {
+		.log = &c->log, .list_key = &c->list_key, .format = LIST_FORMAT, .file = bytes};
+	const struct list_host host = {.origin = c->log.name,
+				       .name = c->name.s[0] != '\0' ? &c->name : NULL,
+				       .groups = c->groups,
+				       .group_count = c->group_count,
+				       .serial = before->serial,
+				       .digest = before->digest,
+				       .now = now};
+
+	/* Signature and log come first: until they are good, nothing else of it is believed. */
+	TRY(proof_check(proof, &wish, f));
+	TRY(list_open(bytes, ret, f));
+	TRY(list_check(&ret->header, &is.digest, &host, f));
+	is.serial = ret->header.serial;
+	if (is.serial == before->serial)
+		return OK;
+	return keep(dir, before, &is, bytes, proof, f);
+}
+
+static rc load(const struct conf *c, bool kept, int memory, unix_time now, struct load_result *ret,
+	       struct fault *f)
+{
+	AUTO(fd) int dir = -1;
+	AUTO(fd) int from = -1;
+	AUTO(buf) struct buf proof = {0};
+	char path[PATH_MAX + NAME_TEXT], proof_path[PATH_MAX + NAME_TEXT + 16];
+	struct newest before;
+	struct list list;
+	void *map;
+	rc r;
+
+	TRY(dir_open(c->state, &dir, f));
+	TRY(newest_read(dir, &before, f));
+	if (kept && before.serial == 0)
+		return fault_set(f, RC_NOTFOUND, 0, "no list was ever taken");
+	if (kept)
+		(void)snprintf(path, sizeof(path), "%s/list.%" PRIu64, c->state, before.serial);
+	else
+		(void)snprintf(path, sizeof(path), "%s", c->list);
+	(void)snprintf(proof_path, sizeof(proof_path), "%s" PROOF_SUFFIX, path);
+	from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (from < 0)
+		return fault_errno(f, errno, "%s", path);
+	buf_init(&proof, PROOF_BYTES_MAX);
+	TRY(file_read(proof_path, &proof, f));
+	TRY(copy_in(from, memory, &ret->len, f));
+	map = mmap(NULL, (size_t)ret->len, PROT_READ, MAP_SHARED, memory, 0);
+	if (map == MAP_FAILED)
+		return fault_errno(f, errno, "list: mmap");
+	r = judge(c, dir, view_of(map, (size_t)ret->len), buf_view(&proof), &before, now, &list, f);
+	/* One that has expired since it was taken goes on until there is a newer one. */
+	if (kept && r.code == RC_EXPIRED) {
+		r = list_open(view_of(map, (size_t)ret->len), &list, f);
+		(void)snprintf(ret->text, sizeof(ret->text), "it has expired");
+	}
+	if (rc_is_ok(r)) {
+		ret->serial = list.header.serial;
+		ret->count = list.contents.count;
+		ret->not_after = list.header.not_after;
+		ret->name = list.header.name;
+	}
+	(void)munmap(map, (size_t)ret->len);
+	return r;
+}
+
+void load_list(const struct conf *c, bool kept, int memory, unix_time now, struct load_result *ret)
+{
+	struct fault f = {0};
+	rc r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = load(c, kept, memory, now, ret, &f);
+	ret->code = r.code;
+	if (!rc_is_ok(r))
+		(void)snprintf(ret->text, sizeof(ret->text), "%s: %s", rc_name(r), f.text);
+}
+
+void load_run(const struct conf *c, bool kept, int memory, int out)
+{
+	const int keep_fds[] = {memory, out};
+	struct sandbox_path paths[] = {{c->state, true, false}, {"", false, false}};
+	char parent[PATH_MAX];
+	struct load_result result = {.code = RC_IO};
+	struct fault f = {0};
+	char *slash;
+	int abi;
+	rc r;
+
+	(void)snprintf(parent, sizeof(parent), "%s", c->list);
+	slash = strrchr(parent, '/');
+	if (slash != NULL)
+		slash[slash == parent ? 1 : 0] = '\0';
+	paths[1].path = parent;
+	r = sandbox_close_others(keep_fds, 2, &f);
+	if (rc_is_ok(r))
+		r = sandbox_paths(paths, access(parent, F_OK) == 0 ? 2 : 1, &abi, &f);
+	if (rc_is_ok(r))
+		load_list(c, kept, memory, clock_now(&clock_system), &result);
+	else
+		(void)snprintf(result.text, sizeof(result.text), "%s", f.text);
+	rc_ignore(fd_write_full(out, &result, sizeof(result), NULL), "the supervisor sees the end");
+	_exit(0);
+}

@@ -1,0 +1,175 @@
+#include "prog/guard/mark.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+
+#define MOUNTINFO_MAX ((size_t)16 << 20)
+
+/* Local, with leases (measured for those of the first row), and what we read is what runs. */
+static const struct {
+	const char *name;
+	long magic; /* statfs(2) */
+} kinds[] = {
+	{"ext4", 0xef53},	  {"xfs", 0x58465342},
+	{"btrfs", 0x9123683e},	  {"tmpfs", 0x01021994},
+	{"overlay", 0x794c7630},  {"ext3", 0xef53},
+	{"ext2", 0xef53},	  {"f2fs", (long)0xf2f52010UL},
+	{"squashfs", 0x73717368}, {"iso9660", 0x9660},
+	{"vfat", 0x4d44},	  {"ramfs", (long)0x858458f6UL},
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+bool mark_knows(const char *type)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (strcmp(kinds[i].name, type) == 0)
+			return true;
+	return false;
+}
+
+static rc mark(int group, const char *path, struct fault *f)
+{
+	if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC_PERM, AT_FDCWD,
+			  path) != 0)
+		return fault_errno(f, errno, "mark %s", path);
+	return OK;
+}
+
+/* The two name one file system, by device or by its own identity (btrfs has many devices). */
+static bool is_one(int fd, const char *path)
+{
+	struct stat a, b;
+	struct statfs x, y;
+
+	if (stat(path, &b) != 0 || statfs(path, &y) != 0)
+		return false; /* of init's root: it may be hidden from us */
+	if (fstat(fd, &a) != 0 || fstatfs(fd, &x) != 0)
+		return true; /* in doubt it is not touched */
+	if (a.st_dev == b.st_dev)
+		return true;
+	return (x.f_fsid.__val[0] != 0 || x.f_fsid.__val[1] != 0) &&
+	       memcmp(&x.f_fsid, &y.f_fsid, sizeof(x.f_fsid)) == 0;
+}
+
+rc mark_path(int group, const char *path, struct fault *f)
+{
+	AUTO(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statx at;
+	struct statfs fs;
+	size_t kind = 0;
+
+	if (fd < 0 || fstatfs(fd, &fs) != 0)
+		return fault_errno(f, errno, "mount %s", path);
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &at) != 0 ||
+	    (at.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0)
+		return fault_set(f, RC_USAGE, 0, "mount %s: nothing is mounted there", path);
+	if (is_one(fd, "/") || is_one(fd, "/proc/1/root/"))
+		return fault_set(f, RC_USAGE, 0,
+				 "mount %s: that is the file system of the root; \"mount = all\" "
+				 "guards the whole machine",
+				 path);
+	while (kind < KINDS && (unsigned long)kinds[kind].magic != (unsigned long)fs.f_type)
+		kind++;
+	if (kind == KINDS)
+		return fault_set(f, RC_UNSUPPORTED, 0,
+				 "mount %s: file systems of type 0x%lx cannot be guarded", path,
+				 (unsigned long)fs.f_type);
+	return mark(group, path, f);
+}
+
+/* ---- mountinfo ------------------------------------------------------------------------------*/
+
+static bool is_octal(uint8_t c)
+{
+	return c >= '0' && c <= '7';
+}
+
+/* Space, tab, line end and backslash are written as \ooo. */
+static rc unescape(struct view in, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.len; i++) {
+		uint8_t c = in.ptr[i];
+
+		if (n + 1 >= cap)
+			return RC(RC_LIMIT);
+		if (c == '\\' && in.len - i >= 4 && is_octal(in.ptr[i + 1]) &&
+		    is_octal(in.ptr[i + 2]) && is_octal(in.ptr[i + 3])) {
+			c = (uint8_t)((in.ptr[i + 1] - '0') * 64 + (in.ptr[i + 2] - '0') * 8 +
+				      (in.ptr[i + 3] - '0'));
+			i += 3;
+		}
+		if (c == 0)
+			return RC(RC_SYNTAX);
+		out[n++] = (char)c;
+	}
+	out[n] = '\0';
+	return OK;
+}
+
+static bool has_option(struct view options, const char *name)
+{
+	struct view one;
+
+	while (rc_is_ok(view_until(&options, ',', &one)))
+		if (view_is(one, name))
+			return true;
+	return view_is(options, name);
+}
+
+rc mount_line_next(struct view *rest, struct mount_line *ret, struct fault *f)
+{
+	struct view line, field[6], type;
+
+	TRY(view_until(rest, '\n', &line));
+	for (size_t i = 0; i < 6; i++)
+		if (!rc_is_ok(view_until(&line, ' ', &field[i])))
+			return fault_set(f, RC_SYNTAX, i, "mountinfo: a line ends early");
+	/* Any number of optional fields, then "-". */
+	do {
+		if (!rc_is_ok(view_until(&line, ' ', &type)))
+			return fault_set(f, RC_SYNTAX, 0, "mountinfo: a line without \"-\"");
+	} while (!view_is(type, "-"));
+	if (!rc_is_ok(view_until(&line, ' ', &type)) || type.len >= sizeof(ret->type))
+		return fault_set(f, RC_SYNTAX, 0, "mountinfo: a line without a type");
+	memset(ret->type, 0, sizeof(ret->type));
+	memcpy(ret->type, type.ptr, type.len);
+	ret->noexec = has_option(field[5], "noexec");
+	if (!rc_is_ok(unescape(field[4], ret->path, sizeof(ret->path))))
+		return fault_set(f, RC_LIMIT, 0, "mountinfo: a path is too long");
+	return OK;
+}
+
+rc mark_all(int group, size_t *ret_marked, size_t *ret_failed, struct fault *f)
+{
+	static struct mount_line line;
+	AUTO(buf) struct buf text = {0};
+	struct view rest;
+
+	*ret_marked = 0;
+	*ret_failed = 0;
+	buf_init(&text, MOUNTINFO_MAX);
+	TRY(file_read("/proc/self/mountinfo", &text, f));
+	rest = buf_view(&text);
+	while (rest.len > 0) {
+		TRY(mount_line_next(&rest, &line, f));
+		/* noexec cannot be taken off in a user's own namespace (mount_namespaces(7)); where
+		 * root takes it off, mountinfo changes and we come again. */
+		if (!mark_knows(line.type) || line.noexec)
+			continue;
+		if (rc_is_ok(mark(group, line.path, NULL)))
+			(*ret_marked)++;
+		else
+			(*ret_failed)++;
+	}
+	return OK;
+}

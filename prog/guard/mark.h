@@ -1,0 +1,35 @@
+/* mark - which file systems are guarded.
+ *
+ * Owns: the table of kinds that can be (local ones with leases), and what is refused. A path names
+ * a mount point; the file system of the machine's root is marked by "all" alone, so that a test, or
+ * a trial on one disk, cannot hold up the machine. */
+#ifndef GS_GUARD_MARK_H
+#define GS_GUARD_MARK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/fault.h"
+#include "lib/base/result.h"
+#include "lib/base/view.h"
+
+/* Marks the file system mounted at path. RC_NOTFOUND; RC_USAGE: not a mount point, or the file
+ * system of the root; RC_UNSUPPORTED: of a kind that cannot be guarded; RC_IO. */
+MUST rc mark_path(int group, const char *path, struct fault *f);
+
+/* A line of /proc/self/mountinfo (proc(5)). */
+struct mount_line {
+	char path[4096]; /* unescaped, NUL-terminated */
+	char type[64];
+	bool noexec; /* nothing runs from this mount */
+};
+/* Takes the next line of *rest. RC_SYNTAX, RC_LIMIT; RC_TRUNCATED at the end. */
+MUST rc mount_line_next(struct view *rest, struct mount_line *ret, struct fault *f);
+/* Whether file systems of this type are guarded. */
+bool mark_knows(const char *type);
+
+/* Marks every local file system that programs can run from; again after each change of mountinfo.
+ * *ret_failed counts those that could not be (shadowed by another mount, gone meanwhile). */
+MUST rc mark_all(int group, size_t *ret_marked, size_t *ret_failed, struct fault *f);
+
+#endif

@@ -1,0 +1,154 @@
+/* reporter - writes what the guard did as lines of JSON to standard error, one each.
+ *
+ * The only one that looks up names, and the only one that may hang: then the ring fills, and what
+ * does not fit is counted and said later. */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "prog/guard/guard.h"
+
+#define PATH_BYTES 4096u
+#define LINE_BYTES 32768u
+
+static const char *const kind_name[] = {
+	[NEWS_FIRST_SEEN] = "first-seen", [NEWS_DENIED] = "denied",
+	[NEWS_WOULD_DENY] = "would-deny", [NEWS_LIST] = "list",
+	[NEWS_LIST_BAD] = "list-refused", [NEWS_MODE] = "mode",
+	[NEWS_WORKER] = "worker",	  [NEWS_OVERFLOW] = "overflow",
+	[NEWS_MARKED] = "guarded",
+};
+_Static_assert(sizeof(kind_name) / sizeof(kind_name[0]) == NEWS__COUNT, "each kind has a name");
+
+static const char *const why_name[] = {
+	[WHY_NONE] = "",
+	[WHY_UNAPPROVED] = "unapproved",
+	[WHY_REVOKED] = "revoked",
+	[WHY_WRITER] = "writer",
+	[WHY_NO_LEASE] = "no-lease",
+	[WHY_CHANGED] = "changed",
+	[WHY_UNREADABLE] = "unreadable",
+};
+_Static_assert(sizeof(why_name) / sizeof(why_name[0]) == WHY__COUNT, "each reason has a name");
+
+/* A JSON string. Paths are bytes: what is not printable ASCII becomes \u00XX. */
+static void put_text(struct buf *out, const char *name, const char *text, size_t len)
+{
+	buf_printf(out, ",\"%s\":\"", name);
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c < 0x20 || c > 0x7e)
+			buf_printf(out, "\\u00%02x", c);
+		else
+			buf_put_u8(out, c);
+	}
+	buf_put_u8(out, '"');
+}
+
+static void put_link(struct buf *out, const char *name, const char *link)
+{
+	char path[PATH_BYTES];
+	ssize_t n = readlink(link, path, sizeof(path));
+
+	if (n > 0)
+		put_text(out, name, path, (size_t)n);
+}
+
+/* Who asked: as far as it can still be seen. */
+static void put_asker(struct buf *out, int32_t pid)
+{
+	char path[40];
+	struct stat st;
+
+	buf_printf(out, ",\"pid\":%d", (int)pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &st) == 0)
+		buf_printf(out, ",\"uid\":%u", (unsigned)st.st_uid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	put_link(out, "by", path);
+}
+
+static void put_news(struct buf *out, const struct news *n)
+{
+	static const struct digest none;
+	char when[TIME_TEXT], hex[DIGEST_HEX], link[40];
+
+	buf_printf(out, "{\"event\":\"%s\"", kind_name[n->kind]);
+	if (rc_is_ok(time_format(clock_now(&clock_system), when)))
+		buf_printf(out, ",\"time\":\"%s\"", when);
+	if (n->why != WHY_NONE)
+		buf_printf(out, ",\"reason\":\"%s\"", why_name[n->why]);
+	if (n->fd >= 0) {
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", n->fd);
+		put_link(out, "path", link);
+	}
+	if (n->pid > 0)
+		put_asker(out, n->pid);
+	if (!digest_is_equal(&n->digest, &none)) {
+		digest_hex(&n->digest, hex);
+		buf_printf(out, ",\"sha256\":\"%s\"", hex);
+	}
+	if (n->serial > 0)
+		buf_printf(out, ",\"serial\":%" PRIu64, n->serial);
+	if (n->count > 0)
+		buf_printf(out, ",\"count\":%" PRIu64, n->count);
+	if (n->text[0] != '\0')
+		put_text(out, "text", n->text, strlen(n->text));
+	buf_put_str(out, "}\n");
+}
+
+/* One write for each line, so that they do not mix. */
+static void say(struct buf *line)
+{
+	if (rc_is_ok(buf_done(line)))
+		rc_ignore(fd_write_full(STDERR_FILENO, line->ptr, line->len, NULL),
+			  "there is nobody else to tell");
+	buf_clear(line);
+}
+
+static void drain(struct ring *r, struct buf *line, uint64_t *said)
+{
+	uint64_t dropped = atomic_load(&r->dropped);
+	struct news n;
+
+	while (ring_take(r, &n)) {
+		put_news(line, &n);
+		/* Before the write, which may hang: the file is not ours to hold. */
+		fd_close(&n.fd);
+		say(line);
+	}
+	if (dropped == *said)
+		return;
+	buf_printf(line, "{\"event\":\"dropped\",\"count\":%" PRIu64 "}\n", dropped - *said);
+	*said = dropped;
+	say(line);
+}
+
+void reporter_run(const struct guard *g)
+{
+	static uint8_t memory[LINE_BYTES];
+	uint64_t decided = 0, ruled = 0, bell;
+	struct buf line;
+
+	guard_end_together(g);
+	buf_init_fixed(&line, memory, sizeof(memory));
+	if (!rc_is_ok(confine_reporter(NULL)))
+		_exit(1);
+	for (;;) {
+		struct pollfd p = {.fd = g->reports, .events = POLLIN};
+
+		(void)poll(&p, 1, 1000);
+		if ((p.revents & POLLIN) != 0)
+			(void)!read(g->reports, &bell, sizeof(bell));
+		drain(&g->share->ruled, &line, &ruled);
+		drain(&g->share->decided, &line, &decided);
+	}
+}

@@ -1,0 +1,94 @@
+/* share - what outlives a worker: the memory that the guard's processes share.
+ *
+ * The supervisor makes it, the worker alone writes questions, slots and the buffer, so that the
+ * next worker finds what was asked and what is held when one is killed at any instant. All
+ * processes of the guard also share one table of descriptors (CLONE_FILES), so a number in here is
+ * good in each. Owns: the layout. Must not own: what is done with it (cache.c, decide.c,
+ * supervisor.c). */
+#ifndef GS_GUARD_SHARE_H
+#define GS_GUARD_SHARE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "prog/guard/ring.h"
+
+#define QUESTIONS_MAX 256u /* execs that wait; more wait in the kernel */
+#define SLOTS_MIN 16u
+#define SLOTS_MAX 1000000u /* files whose content is held */
+#define SLOT_RECENT 6u
+#define RAW_BYTES 4096u
+
+enum guard_mode { GUARD_OBSERVE, GUARD_ENFORCE };
+
+enum question_state {
+	QUESTION_FREE,
+	QUESTION_NEW,	  /* not looked at yet */
+	QUESTION_WAITING, /* for its file's slot: digest, or release */
+};
+
+/* An exec that waits for its answer. */
+struct question {
+	enum question_state state;
+	int fd; /* the event's; also what the kernel knows the question by */
+	int32_t pid;
+	uint64_t dev;
+	uint64_t ino;
+};
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_HASHING, /* leased; its digest is being made */
+	SLOT_HELD,    /* leased; digest is what it contains as long as the lease holds */
+	SLOT_LEAVING, /* unmarked; the lease goes when no exec can be under way any more */
+};
+
+/* Somebody who was allowed to exec the file, and when (ms). */
+struct recent {
+	int32_t pid;
+	uint64_t at;
+};
+
+/* A file whose content is known, for as long as the lease on fd holds. */
+struct slot {
+	enum slot_state state;
+	int fd;
+	bool marked; /* the kernel does not ask for it */
+	bool known;  /* digest is there */
+	bool told;   /* its verdict was reported */
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t since; /* ms: taken; LEAVING: since then */
+	struct digest digest;
+	struct recent recent[SLOT_RECENT];
+	uint32_t recent_next;
+};
+
+struct share {
+	/* From the supervisor; wanted grows with each change of the two below. */
+	_Atomic uint32_t wanted;
+	_Atomic uint32_t mode;	   /* enum guard_mode */
+	_Atomic int list_fd;	   /* sealed memory; -1: none */
+	_Atomic uint64_t list_len; /* bytes of it */
+	/* From the worker. */
+	_Atomic uint32_t applied; /* the last wanted that it decides by */
+	_Atomic uint64_t beat;	  /* grows while it works */
+	_Atomic uint64_t allowed, denied, would_deny, hashed, held;
+	/* Events as the kernel gave them, from raw_at on not yet among the questions. */
+	uint32_t raw_at;
+	_Alignas(8) uint8_t raw[RAW_BYTES];
+	struct question question[QUESTIONS_MAX];
+	struct ring decided; /* from the worker */
+	struct ring ruled;   /* from the supervisor */
+	uint32_t slot_count;
+	struct slot slot[];
+};
+
+static inline size_t share_size(uint32_t slots)
+{
+	return sizeof(struct share) + (size_t)slots * sizeof(struct slot);
+}
+
+#endif

@@ -1,0 +1,429 @@
+#include "prog/guard/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "lib/base/log.h"
+#include "lib/base/sandbox.h"
+#include "prog/guard/mark.h"
+
+#define DESCRIPTORS_SPARE 1024u /* beside the files that are held: questions, reports, our own */
+#define AGAIN_MS 100u		/* a child that dies at once is started again no faster */
+#define ROUND_MS 200
+
+/* ---- Reports --------------------------------------------------------------------------------*/
+
+void supervisor_tell(struct supervisor *s, const struct news *n)
+{
+	struct news mine = *n;
+
+	mine.fd = -1;
+	(void)ring_put(&s->g.share->ruled, &mine);
+	guard_ring_bell(s->g.reports);
+}
+
+uint32_t supervisor_want(struct supervisor *s)
+{
+	uint32_t now = atomic_fetch_add(&s->g.share->wanted, 1) + 1;
+
+	guard_ring_bell(s->g.wake);
+	return now;
+}
+
+static void apply_mode(struct supervisor *s, bool enforce)
+{
+	struct news n = {.kind = NEWS_MODE};
+
+	(void)snprintf(n.text, sizeof(n.text), "%s", enforce ? "enforce" : "observe");
+	atomic_store(&s->g.share->mode, enforce ? GUARD_ENFORCE : GUARD_OBSERVE);
+	(void)supervisor_want(s);
+	supervisor_tell(s, &n);
+}
+
+/* ---- Children -------------------------------------------------------------------------------*/
+
+/* A child with our descriptors: not a copy of the table, the table. */
+static pid_t spawn_sharing(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static void start_worker(struct supervisor *s)
+{
+	pid_t pid = spawn_sharing();
+
+	if (pid == 0)
+		worker_run(&s->g);
+	s->worker = pid > 0 ? pid : 0;
+	s->worker_since = guard_now();
+	s->beat_at = s->worker_since;
+}
+
+static void start_reporter(struct supervisor *s)
+{
+	pid_t pid = spawn_sharing();
+
+	if (pid == 0)
+		reporter_run(&s->g);
+	s->reporter = pid > 0 ? pid : 0;
+	s->reporter_since = guard_now();
+}
+
+rc supervisor_load(struct supervisor *s, bool kept, struct fault *f)
+{
+	int ends[2];
+
+	if (s->loader != 0)
+		return fault_set(f, RC_BUSY, 0, "a list is being looked at; ask again");
+	s->load_memory = memfd_create("greatseal-list", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (s->load_memory < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+		fd_close(&s->load_memory);
+		return fault_errno(f, errno, "list");
+	}
+	s->load_kept = kept;
+	s->load_pipe = ends[0];
+	s->loader = fork();
+	if (s->loader == 0)
+		load_run(s->g.conf, kept, s->load_memory, ends[1]);
+	(void)close(ends[1]);
+	if (s->loader < 0) {
+		s->loader = 0;
+		fd_close(&s->load_memory);
+		fd_close(&s->load_pipe);
+		return fault_errno(f, EAGAIN, "list: fork");
+	}
+	return OK;
+}
+
+/* The list that the loader found good is in force from here on. */
+static void adopt(struct supervisor *s, const struct load_result *r)
+{
+	struct share *m = s->g.share;
+
+	if (s->old_memory >= 0) /* the worker has not come round to the one in between */
+		(void)close(s->old_memory);
+	s->old_memory = atomic_load(&m->list_fd);
+	s->list = *r;
+	s->has_list = true;
+	atomic_store(&m->list_len, r->len);
+	atomic_store(&m->list_fd, s->load_memory);
+	s->load_memory = -1;
+	s->old_wanted = supervisor_want(s);
+	supervisor_tell(s,
+			&(struct news){.kind = NEWS_LIST, .serial = r->serial, .count = r->count});
+}
+
+static void loader_ended(struct supervisor *s)
+{
+	struct load_result r = {.code = RC_IO};
+	struct news bad = {.kind = NEWS_LIST_BAD};
+	bool kept = s->load_kept, whole;
+
+	s->loader = 0;
+	whole = rc_is_ok(fd_read_full(s->load_pipe, &r, sizeof(r), NULL));
+	fd_close(&s->load_pipe);
+	if (!whole)
+		r = (struct load_result){.code = RC_IO, .text = "the loader died"};
+	r.text[sizeof(r.text) - 1] = '\0';
+	if (r.code == RC_OK) {
+		adopt(s, &r);
+	} else if (!kept || r.code != RC_NOTFOUND) {
+		memcpy(bad.text, r.text, sizeof(bad.text));
+		supervisor_tell(s, &bad);
+	}
+	fd_close(&s->load_memory);
+	control_loaded(s, &r);
+	if (!kept)
+		return;
+	/* Enforcing without a list would be the end of the machine; said loudly instead. */
+	if (load_enforces(s->g.conf)) {
+		s->checked = s->has_list ? s->list.serial : 0;
+		apply_mode(s, s->has_list);
+		if (!s->has_list)
+			log_err("there is no list to enforce: observing only");
+	}
+	rc_ignore(supervisor_load(s, false, NULL), "it is tried again on reload");
+}
+
+static void reap(struct supervisor *s)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+		if (pid == s->loader)
+			loader_ended(s);
+		else if (pid == s->worker)
+			s->worker = 0;
+		else if (pid == s->reporter)
+			s->reporter = 0;
+	}
+}
+
+/* Children that are gone come again; a worker that stands still is ended. */
+static void look_after(struct supervisor *s, uint64_t now)
+{
+	uint64_t beat = atomic_load(&s->g.share->beat);
+
+	if (s->reporter == 0 && now - s->reporter_since >= AGAIN_MS)
+		start_reporter(s);
+	if (s->worker == 0 && (now - s->worker_since >= AGAIN_MS || s->starts == 0)) {
+		start_worker(s);
+		if (s->starts++ > 0)
+			supervisor_tell(
+				s, &(struct news){.kind = NEWS_WORKER, .count = s->starts - 1});
+	}
+	if (beat != s->beat) {
+		s->beat = beat;
+		s->beat_at = now;
+	} else if (s->worker > 0 && now - s->beat_at > s->g.conf->patience * 1000) {
+		(void)kill(s->worker, SIGKILL);
+		s->beat_at = now;
+	}
+}
+
+/* ---- Mode -----------------------------------------------------------------------------------*/
+
+rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, struct fault *f)
+{
+	if (enforce && (!s->has_list || s->list.count == 0))
+		return fault_set(f, RC_STATE, 0, "there is no list: nothing could run any more");
+	if (enforce && (checked != s->list.serial || s->checked != s->list.serial))
+		return fault_set(f, RC_STATE, 0,
+				 "run `greatseal-guard check` first: list %llu was not checked "
+				 "against this machine",
+				 (unsigned long long)s->list.serial);
+	TRY(load_keep_mode(s->g.conf, enforce, f));
+	apply_mode(s, enforce);
+	return OK;
+}
+
+/* ---- Start ----------------------------------------------------------------------------------*/
+
+static rc make_share(struct supervisor *s, struct fault *f)
+{
+	struct rlimit limit;
+	uint64_t slots = s->g.conf->files;
+	struct share *m;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return fault_errno(f, errno, "RLIMIT_NOFILE");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return fault_errno(f, errno, "RLIMIT_NOFILE");
+	if (limit.rlim_cur < DESCRIPTORS_SPARE + SLOTS_MIN)
+		return fault_set(f, RC_LIMIT, 0, "at least %u descriptors are needed (LimitNOFILE)",
+				 DESCRIPTORS_SPARE + SLOTS_MIN);
+	if (slots > limit.rlim_cur - DESCRIPTORS_SPARE)
+		slots = limit.rlim_cur - DESCRIPTORS_SPARE;
+	m = (struct share *)mmap(NULL, share_size((uint32_t)slots), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (m == MAP_FAILED)
+		return fault_errno(f, errno, "shared memory");
+	m->slot_count = (uint32_t)slots;
+	atomic_store(&m->list_fd, -1);
+	s->g.share = m;
+	return OK;
+}
+
+static rc make_signals(struct supervisor *s, struct fault *f)
+{
+	sigset_t ours, lease, all;
+
+	(void)sigemptyset(&ours);
+	(void)sigaddset(&ours, SIGCHLD);
+	(void)sigaddset(&ours, SIGTERM);
+	(void)sigaddset(&ours, SIGINT);
+	(void)sigaddset(&ours, SIGHUP);
+	(void)sigemptyset(&lease);
+	(void)sigaddset(&lease, SIGIO);
+	(void)sigaddset(&lease, GUARD_LEASE_SIGNAL);
+	all = ours;
+	(void)sigaddset(&all, SIGIO);
+	(void)sigaddset(&all, GUARD_LEASE_SIGNAL);
+	(void)sigaddset(&all, SIGPIPE);
+	/* Blocked from here on in all of us: an unblocked SIGIO ends a process. */
+	if (sigprocmask(SIG_BLOCK, &all, NULL) != 0)
+		return fault_errno(f, errno, "signals");
+	s->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->g.lease_signals = signalfd(-1, &lease, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->g.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->g.applied = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->g.reports = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->signals < 0 || s->g.lease_signals < 0 || s->g.wake < 0 || s->g.applied < 0 ||
+	    s->g.reports < 0)
+		return fault_errno(f, errno, "signals");
+	return OK;
+}
+
+static rc make_group(struct supervisor *s, struct fault *f)
+{
+	s->g.group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
+					   FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
+				   O_RDONLY | O_LARGEFILE | O_CLOEXEC);
+	if (s->g.group < 0 && (errno == ENOSYS || errno == EINVAL))
+		return fault_set(f, RC_UNSUPPORTED, 0,
+				 "this kernel has no fanotify permission events "
+				 "(CONFIG_FANOTIFY_ACCESS_PERMISSIONS)");
+	return s->g.group < 0 ? fault_errno(f, errno, "fanotify (root is needed)") : OK;
+}
+
+static rc make_marks(struct supervisor *s, struct fault *f)
+{
+	const struct conf *c = s->g.conf;
+	size_t marked = 0;
+
+	if (c->all) {
+		TRY(mark_all(s->g.group, &marked, &s->marks_failed, f));
+	} else {
+		for (; marked < c->mount_count; marked++)
+			TRY(mark_path(s->g.group, c->mounts[marked], f));
+	}
+	if (s->marks != marked)
+		supervisor_tell(s, &(struct news){.kind = NEWS_MARKED, .count = marked});
+	s->marks = marked;
+	s->marked = true;
+	return OK;
+}
+
+/* sd_notify(3): the unit is up when what it guards is marked. */
+static void notify_ready(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	AUTO(fd) int fd = -1;
+
+	if (path == NULL || strlen(path) >= sizeof(a.sun_path))
+		return;
+	memcpy(a.sun_path, path, strlen(path));
+	if (path[0] == '@')
+		a.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (const struct sockaddr *)&a,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+}
+
+/* ---- The loop -------------------------------------------------------------------------------*/
+
+/* True: it is time to end. */
+static bool take_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+	bool end = false;
+
+	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == (uint32_t)SIGTERM || info.ssi_signo == (uint32_t)SIGINT)
+			end = true;
+		if (info.ssi_signo == (uint32_t)SIGHUP)
+			rc_ignore(supervisor_load(s, false, NULL), "one is on its way");
+	}
+	reap(s);
+	return end;
+}
+
+static void worker_applied(struct supervisor *s)
+{
+	uint64_t bell;
+
+	(void)!read(s->g.applied, &bell, sizeof(bell));
+	if (s->old_memory >= 0 && (int32_t)(atomic_load(&s->g.share->applied) - s->old_wanted) >= 0)
+		fd_close(&s->old_memory);
+	control_applied(s);
+}
+
+static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
+{
+	struct pollfd p[4 + CLIENTS_MAX] = {{.fd = s->signals, .events = POLLIN},
+					    {.fd = s->g.applied, .events = POLLIN},
+					    {.fd = s->listener, .events = POLLIN},
+					    {.fd = s->mountinfo, .events = POLLPRI}};
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		p[4 + i] = (struct pollfd){.fd = s->client[i].fd, .events = POLLIN};
+	if (poll(p, 4 + CLIENTS_MAX, ROUND_MS) < 0 && errno != EINTR)
+		return fault_errno(f, errno, "poll");
+	*ret_end = take_signals(s);
+	worker_applied(s);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (s->client[i].fd >= 0 && s->client[i].fd == p[4 + i].fd && p[4 + i].revents != 0)
+			control_read(s, &s->client[i]);
+	if ((p[2].revents & POLLIN) != 0)
+		control_accept(s);
+	if ((p[3].revents & POLLPRI) != 0 && s->marked)
+		rc_ignore(make_marks(s, NULL), "what could not be marked is in the status");
+	look_after(s, guard_now());
+	control_tick(s, guard_now());
+	return OK;
+}
+
+static rc start(struct supervisor *s, struct fault *f)
+{
+	TRY(make_share(s, f));
+	TRY(make_signals(s, f));
+	TRY(make_group(s, f));
+	TRY(control_listen(s, f));
+	if (s->g.conf->all) {
+		s->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+		if (s->mountinfo < 0)
+			return fault_errno(f, errno, "/proc/self/mountinfo");
+	}
+	TRY(confine_supervisor(f));
+	start_reporter(s);
+	TRY(supervisor_load(s, true, f));
+	return OK;
+}
+
+static void end(struct supervisor *s)
+{
+	if (s->worker > 0)
+		(void)kill(s->worker, SIGKILL);
+	if (s->reporter > 0)
+		(void)kill(s->reporter, SIGKILL);
+	if (s->loader > 0)
+		(void)kill(s->loader, SIGKILL);
+	(void)unlink(s->g.conf->socket);
+}
+
+rc supervisor_run(const struct conf *c, struct fault *f)
+{
+	static struct supervisor s;
+	const char *notify = getenv("NOTIFY_SOCKET");
+	bool over = false;
+	rc r;
+
+	s = (struct supervisor){.g = {.conf = c, .supervisor = getpid()},
+				.load_memory = -1,
+				.load_pipe = -1,
+				.old_memory = -1,
+				.listener = -1,
+				.mountinfo = -1};
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		s.client[i].fd = -1;
+	r = start(&s, f);
+	while (rc_is_ok(r) && !over) {
+		r = round_of(&s, &over, f);
+		/* The last good list has been looked at: questions can be answered. */
+		if (rc_is_ok(r) && !s.marked && s.worker > 0 && (s.loader == 0 || !s.load_kept)) {
+			r = make_marks(&s, f);
+			if (rc_is_ok(r))
+				notify_ready(notify);
+		}
+	}
+	end(&s);
+	return r;
+}

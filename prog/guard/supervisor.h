@@ -1,0 +1,75 @@
+/* supervisor - keeps what must not be lost (the fanotify group, the shared memory, all descriptors)
+ * and the processes that do the work. It decides nothing and reads nothing but commands of root.
+ *
+ * Owns: children, list and mode in force. control.c has its connections. */
+#ifndef GS_GUARD_SUPERVISOR_H
+#define GS_GUARD_SUPERVISOR_H
+
+#include <sys/types.h>
+
+#include "lib/base/fault.h"
+#include "prog/guard/guard.h"
+#include "prog/guard/load.h"
+
+#define CLIENTS_MAX 8u
+#define COMMAND_MAX 128u
+#define REPLY_MAX 4096u
+
+struct client {
+	int fd; /* -1: free */
+	size_t len;
+	char command[COMMAND_MAX];
+	bool waits; /* for the worker to have applied: */
+	uint32_t wanted;
+	bool loads; /* for the loader to end */
+	uint64_t since;
+};
+
+struct supervisor {
+	struct guard g;
+	pid_t worker, reporter, loader; /* 0: none */
+	uint64_t worker_since, reporter_since;
+	uint64_t starts; /* of workers */
+	uint64_t beat, beat_at;
+	/* A list that is being looked at. */
+	int load_memory, load_pipe;
+	bool load_kept; /* the last good one, at the start */
+	/* The one in force. */
+	struct load_result list;
+	bool has_list;
+	int old_memory; /* the one before, until the worker has let go of it */
+	uint32_t old_wanted;
+	uint64_t checked; /* serial that `check` found good here */
+	bool marked;
+	size_t marks, marks_failed;
+	int signals, listener, mountinfo;
+	struct client client[CLIENTS_MAX];
+};
+
+/* ---- For control.c --------------------------------------------------------------------------*/
+
+/* The worker is told; a client may wait for ret to be applied. */
+uint32_t supervisor_want(struct supervisor *s);
+/* RC_STATE: no list, an empty one, or one that `check` has not looked at. RC_IO and its kind. */
+MUST rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, struct fault *f);
+/* RC_BUSY: one is being looked at. */
+MUST rc supervisor_load(struct supervisor *s, bool kept, struct fault *f);
+void supervisor_tell(struct supervisor *s, const struct news *n);
+
+MUST rc control_listen(struct supervisor *s, struct fault *f);
+void control_accept(struct supervisor *s);
+/* Bytes of a client; an answer, if it is due. */
+void control_read(struct supervisor *s, struct client *c);
+/* Answers those whose wish has been fulfilled. r: of the loader, for those who wait for it. */
+void control_applied(struct supervisor *s);
+void control_loaded(struct supervisor *s, const struct load_result *r);
+/* Who says nothing for this long is let go. */
+#define CLIENT_MS 10000u
+void control_tick(struct supervisor *s, uint64_t now);
+
+/* ---- The other end, for the commands --------------------------------------------------------*/
+
+/* Sends a line, appends the answer. RC_NOTFOUND: no guard runs; RC_IO; RC_LIMIT. */
+MUST rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f);
+
+#endif

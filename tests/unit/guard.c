@@ -1,0 +1,178 @@
+/* Unit tests of prog/guard: events as the kernel writes them, the ring, mountinfo, settings. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+
+#include "prog/guard/conf.h"
+#include "prog/guard/event.h"
+#include "prog/guard/mark.h"
+#include "prog/guard/ring.h"
+
+#define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
+
+static struct fanotify_event_metadata ask(int fd)
+{
+	return (struct fanotify_event_metadata){.event_len = sizeof(struct fanotify_event_metadata),
+						.vers = FANOTIFY_METADATA_VERSION,
+						.metadata_len =
+							sizeof(struct fanotify_event_metadata),
+						.mask = FAN_OPEN_EXEC_PERM,
+						.fd = fd,
+						.pid = 42};
+}
+
+static void events_are_told_apart(void **state)
+{
+	struct fanotify_event_metadata m[4] = {ask(7), ask(8), ask(-1), ask(9)};
+	struct view v = view_of(m, sizeof(m));
+	struct event e;
+
+	(void)state;
+	m[1].mask = FAN_OPEN_PERM;
+	m[2].mask = FAN_Q_OVERFLOW;
+	assert_rc(RC_OK, event_next(&v, &e, NULL));
+	assert_int_equal(EVENT_ASK, e.kind);
+	assert_int_equal(7, e.fd);
+	assert_int_equal(42, e.pid);
+	assert_rc(RC_OK, event_next(&v, &e, NULL));
+	assert_int_equal(EVENT_OTHER, e.kind);
+	assert_int_equal(8, e.fd);
+	assert_rc(RC_OK, event_next(&v, &e, NULL));
+	assert_int_equal(EVENT_OVERFLOW, e.kind);
+	assert_int_equal(-1, e.fd);
+	assert_rc(RC_OK, event_next(&v, &e, NULL));
+	assert_int_equal(9, e.fd);
+	assert_int_equal(0, v.len);
+	assert_rc(RC_TRUNCATED, event_next(&v, &e, NULL));
+}
+
+static void events_are_read_strictly(void **state)
+{
+	struct fanotify_event_metadata m = ask(7);
+	struct view v = view_of(&m, sizeof(m));
+	struct event e;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(m); n++) {
+		v = view_of(&m, n);
+		assert_rc(RC_TRUNCATED, event_next(&v, &e, NULL));
+		assert_int_equal(n, v.len);
+	}
+	v = view_of(&m, sizeof(m));
+	m.vers++;
+	assert_rc(RC_UNSUPPORTED, event_next(&v, &e, NULL));
+	m = ask(7);
+	m.event_len = sizeof(m) - 1;
+	assert_rc(RC_SYNTAX, event_next(&v, &e, NULL));
+	m.event_len = sizeof(m) + 1;
+	assert_rc(RC_TRUNCATED, event_next(&v, &e, NULL));
+	m = ask(-1);
+	assert_rc(RC_SYNTAX, event_next(&v, &e, NULL));
+	v = view_of(&m, sizeof(m));
+	m = ask(7);
+	m.metadata_len = 8;
+	assert_rc(RC_SYNTAX, event_next(&v, &e, NULL));
+}
+
+/* What does not fit is counted, nothing is written over, and the order stays. */
+static void the_ring_drops_and_counts(void **state)
+{
+	struct ring *r = (struct ring *)calloc(1, sizeof(*r));
+	struct news n = {.kind = NEWS_DENIED};
+
+	(void)state;
+	assert_non_null(r);
+	assert_false(ring_take(r, &n));
+	for (uint64_t round = 0; round < 3; round++) {
+		for (uint64_t i = 0; i < RING_ROWS + 5; i++) {
+			n.count = i;
+			assert_int_equal(i < RING_ROWS, ring_put(r, &n));
+		}
+		assert_int_equal(5 * (round + 1), r->dropped);
+		for (uint64_t i = 0; i < RING_ROWS; i++) {
+			assert_true(ring_take(r, &n));
+			assert_int_equal(i, n.count);
+		}
+		assert_false(ring_take(r, &n));
+	}
+	free(r);
+}
+
+static void mountinfo_is_read(void **state)
+{
+	static struct mount_line l;
+	struct view v = view_str("22 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw\n"
+				 "23 22 0:5 / /my\\040dir\\134x rw,nosuid,noexec - tmpfs tmpfs rw\n"
+				 "24 22 0:6 / /proc rw - proc proc rw\n"
+				 "25 22 0:7 / /srv rw\n");
+
+	(void)state;
+	assert_rc(RC_OK, mount_line_next(&v, &l, NULL));
+	assert_string_equal("/", l.path);
+	assert_string_equal("ext4", l.type);
+	assert_false(l.noexec);
+	assert_true(mark_knows(l.type));
+	assert_rc(RC_OK, mount_line_next(&v, &l, NULL));
+	assert_string_equal("/my dir\\x", l.path);
+	assert_true(l.noexec);
+	assert_rc(RC_OK, mount_line_next(&v, &l, NULL));
+	assert_false(mark_knows(l.type));
+	assert_false(mark_knows("nfs4"));
+	assert_false(mark_knows("fuse.sshfs"));
+	assert_rc(RC_SYNTAX, mount_line_next(&v, &l, NULL));
+	assert_rc(RC_TRUNCATED, mount_line_next(&v, &l, NULL));
+}
+
+static rc set(struct conf *c, const char *name, const char *value)
+{
+	return conf_set(c, view_str(name), view_str(value), NULL);
+}
+
+static void settings_are_strict(void **state)
+{
+	static struct conf c;
+	static const char zeros[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
+
+	(void)state;
+	conf_defaults(&c);
+	assert_rc(RC_USAGE, conf_check(&c, NULL));
+	assert_rc(RC_UNKNOWN, set(&c, "nothing", "1"));
+	assert_rc(RC_SYNTAX, set(&c, "list-key", "abc"));
+	assert_rc(RC_SYNTAX, set(&c, "log-key", "abc"));
+	assert_rc(RC_SYNTAX, set(&c, "group", "Not A Name"));
+	assert_rc(RC_SYNTAX, set(&c, "list-name", ""));
+	assert_rc(RC_SYNTAX, set(&c, "mount", "relative"));
+	assert_rc(RC_RANGE, set(&c, "files", "15"));
+	assert_rc(RC_RANGE, set(&c, "patience", "31"));
+	assert_rc(RC_OK, set(&c, "list-key", zeros));
+	assert_rc(RC_OK, set(&c, "log-key",
+			     "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/"
+			     "LDE4izWy10TW"));
+	assert_rc(RC_USAGE, conf_check(&c, NULL)); /* no group */
+	assert_rc(RC_OK, set(&c, "group", "build-farm"));
+	assert_rc(RC_USAGE, conf_check(&c, NULL)); /* nothing to guard */
+	assert_rc(RC_OK, set(&c, "mount", "/srv"));
+	assert_rc(RC_OK, conf_check(&c, NULL));
+	assert_rc(RC_OK, set(&c, "mount", "all"));
+	assert_rc(RC_USAGE, conf_check(&c, NULL)); /* both */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_are_told_apart),
+		cmocka_unit_test(events_are_read_strictly),
+		cmocka_unit_test(the_ring_drops_and_counts),
+		cmocka_unit_test(mountinfo_is_read),
+		cmocka_unit_test(settings_are_strict),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
