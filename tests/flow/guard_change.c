@@ -1,0 +1,383 @@
+/* guard_change - approved programs that are changed, by every kind of writer, and while they are
+ * looked at: what was not approved must not run. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "tests/lib/fixture.h"
+#include "tests/lib/guard_world.h"
+#include "tests/lib/mounts.h"
+
+#define DENIED (GW_REFUSED + EPERM)
+#define BUSY (GW_REFUSED + ETXTBSY)
+#define LETTER "GREATSEAL-LETTER:"
+#define RACE_BYTES ((size_t)16 << 20)
+#define RACE_EXECS 3000
+
+static struct guard_world w;
+static off_t letter_at; /* where the letter is in a copy of guard_prog */
+
+static void world(void)
+{
+	AUTO(buf) struct buf bytes = {0};
+	const uint8_t *at;
+	char path[200];
+
+	gw_new(&w);
+	gw_program(&w, "good", 'A', "", 0);
+	gw_path(&w, "good", path);
+	gw_approve(&w, path, LIST_PROGRAM);
+	buf_init(&bytes, (size_t)64 << 20);
+	fx_ok(file_read(path, &bytes, NULL));
+	at = (const uint8_t *)memmem(bytes.ptr, bytes.len, LETTER, strlen(LETTER));
+	letter_at = (off_t)(at - bytes.ptr) + (off_t)strlen(LETTER);
+	gw_publish(&w);
+	gw_start(&w, NULL);
+	gw_enforce(&w);
+}
+
+/* ---- Writers: each makes an unapproved program of an approved one ---------------------------*/
+
+static int open_write(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	fx_check(fd >= 0);
+	return fd;
+}
+
+static void by_write(const char *path)
+{
+	int fd = open_write(path);
+
+	fx_check(lseek(fd, letter_at, SEEK_SET) == letter_at && write(fd, "B", 1) == 1);
+	(void)close(fd);
+}
+
+static void by_pwrite(const char *path)
+{
+	int fd = open_write(path);
+
+	fx_check(pwrite(fd, "B", 1, letter_at) == 1);
+	(void)close(fd);
+}
+
+static void by_splice(const char *path)
+{
+	int fd = open_write(path), ends[2];
+	off_t at = letter_at;
+
+	fx_check(pipe(ends) == 0 && write(ends[1], "B", 1) == 1);
+	fx_check(splice(ends[0], NULL, fd, &at, 1, 0) == 1);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	(void)close(fd);
+}
+
+/* A file of one byte B, to copy from. */
+static int one_byte(void)
+{
+	int fd = memfd_create("b", MFD_CLOEXEC);
+
+	fx_check(fd >= 0 && write(fd, "B", 1) == 1 && lseek(fd, 0, SEEK_SET) == 0);
+	return fd;
+}
+
+static void by_sendfile(const char *path)
+{
+	int fd = open_write(path), from = one_byte();
+
+	fx_check(lseek(fd, letter_at, SEEK_SET) == letter_at && sendfile(fd, from, NULL, 1) == 1);
+	(void)close(from);
+	(void)close(fd);
+}
+
+static void by_truncate(const char *path)
+{
+	AUTO(buf) struct buf bytes = {0};
+	int fd;
+
+	buf_init(&bytes, (size_t)64 << 20);
+	fx_ok(file_read(path, &bytes, NULL));
+	bytes.ptr[letter_at] = 'B';
+	fx_check(truncate(path, 0) == 0);
+	fd = open_write(path);
+	fx_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL));
+	(void)close(fd);
+}
+
+static void by_append(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	fx_check(fd >= 0 && write(fd, "x", 1) == 1);
+	(void)close(fd);
+}
+
+static void by_fallocate(const char *path)
+{
+	int fd = open_write(path);
+
+	fx_check(fallocate(fd, 0, 0, 1 << 22) == 0);
+	(void)close(fd);
+}
+
+static char *map_shared(const char *path, size_t *ret_len)
+{
+	int fd = open_write(path);
+	struct stat st;
+	char *map;
+
+	fx_check(fstat(fd, &st) == 0);
+	*ret_len = (size_t)st.st_size;
+	map = (char *)mmap(NULL, *ret_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	fx_check(map != MAP_FAILED);
+	(void)close(fd);
+	return map;
+}
+
+static void by_mapping(const char *path)
+{
+	size_t len;
+	char *map = map_shared(path, &len);
+
+	map[letter_at] = 'B';
+	(void)munmap(map, len);
+}
+
+/* The times of before, as if nothing had been. */
+static void by_mapping_and_times(const char *path)
+{
+	struct timespec times[2];
+	struct stat st;
+
+	fx_check(stat(path, &st) == 0);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	by_mapping(path);
+	fx_check(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+static void by_write_and_times(const char *path)
+{
+	struct timespec times[2];
+	struct stat st;
+
+	fx_check(stat(path, &st) == 0);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	by_pwrite(path);
+	fx_check(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+static void by_rename(const char *path)
+{
+	char other[200];
+
+	gw_program(&w, "other", 'B', "", 0);
+	gw_path(&w, "other", other);
+	fx_check(rename(other, path) == 0);
+}
+
+static const struct {
+	const char *name;
+	void (*change)(const char *path);
+} writers[] = {
+	{"write", by_write},
+	{"pwrite", by_pwrite},
+	{"splice", by_splice},
+	{"sendfile", by_sendfile},
+	{"truncate and rewrite", by_truncate},
+	{"append", by_append},
+	{"fallocate", by_fallocate},
+	{"shared mapping", by_mapping},
+	{"shared mapping, times restored", by_mapping_and_times},
+	{"write, times restored", by_write_and_times},
+	{"rename over", by_rename},
+};
+
+static void changed_after_it_ran(void **state)
+{
+	char path[200], name[20];
+
+	(void)state;
+	world();
+	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
+		(void)snprintf(name, sizeof(name), "prog%zu", i);
+		gw_program(&w, name, 'A', "", 0);
+		gw_path(&w, name, path);
+		assert_int_equal(0, gw_run(path));
+		assert_int_equal(0, gw_run(path)); /* by its mark */
+		writers[i].change(path);
+		if (gw_run(path) != DENIED)
+			fail_msg("changed by %s, and it ran", writers[i].name);
+		/* The good content again, in place. */
+		gw_program(&w, name, 'A', "", 0);
+		assert_int_equal(0, gw_run(path));
+	}
+	gw_free(&w);
+}
+
+/* Through a mapping that stays: made before the file was ever asked for, with its page dirty; and
+ * made after it had run. Nothing of it may run as long as it can be changed. */
+static void mapped_while_it_is_asked_for(void **state)
+{
+	char path[200];
+	size_t len;
+	char *map;
+
+	(void)state;
+	world();
+	gw_program(&w, "before", 'A', "", 0);
+	gw_path(&w, "before", path);
+	map = map_shared(path, &len);
+	map[letter_at] = 'A';
+	assert_int_not_equal(0, gw_run(path)); /* EPERM, or ETXTBSY by the kernel */
+	map[letter_at] = 'B';
+	assert_int_not_equal(GW_UNAPPROVED, gw_run(path));
+	(void)munmap(map, len);
+	assert_int_equal(DENIED, gw_run(path));
+	assert_true(gw_reports(&w, "\"reason\":\"writer\"", "/before\"", 1) >= 1);
+
+	gw_path(&w, "good", path);
+	assert_int_equal(0, gw_run(path));
+	map = map_shared(path, &len);
+	map[letter_at] = 'B';
+	assert_int_not_equal(GW_UNAPPROVED, gw_run(path));
+	(void)munmap(map, len);
+	assert_int_equal(DENIED, gw_run(path));
+	gw_free(&w);
+}
+
+/* A program that runs keeps its writers waiting only for a moment. */
+static void writers_are_let_in(void **state)
+{
+	char path[200];
+
+	(void)state;
+	world();
+	for (int i = 0; i < 20; i++) {
+		int fd;
+
+		gw_path(&w, "good", path);
+		assert_int_equal(0, gw_run(path));
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		assert_true(fd >= 0);
+		(void)close(fd);
+	}
+	assert_int_equal(0, gw_number(&w, "denied"));
+	gw_free(&w);
+}
+
+/* ---- Races ----------------------------------------------------------------------------------*/
+
+/* Flips the letter of the file, now faster and now slower than it can be read, until the parent has
+ * had enough. */
+static int flip(void *ctx)
+{
+	_Atomic int *stop = (_Atomic int *)ctx;
+	char path[200];
+
+	gw_path(&w, "race", path);
+	for (unsigned i = 0; atomic_load(stop) == 0; i++) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+
+		if (fd < 0)
+			continue; /* ETXTBSY: it runs */
+		(void)!pwrite(fd, i % 2 == 0 ? "B" : "A", 1, letter_at);
+		(void)close(fd);
+		(void)usleep(i * 7919 % 300000);
+	}
+	return 0;
+}
+
+static void flipped_while_it_is_read(void **state)
+{
+	_Atomic int *stop = (_Atomic int *)mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+						MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned ran = 0, unapproved = 0, refused = 0;
+	char path[200];
+	pid_t writer;
+
+	(void)state;
+	fx_check(stop != MAP_FAILED);
+	world();
+	gw_program(&w, "race", 'A', "", RACE_BYTES);
+	gw_path(&w, "race", path);
+	gw_approve(&w, path, LIST_PROGRAM);
+	gw_publish(&w);
+	assert_int_equal(0, gw_run(path));
+	writer = fork();
+	if (writer == 0)
+		_exit(flip((void *)(uintptr_t)stop));
+	for (int i = 0; i < RACE_EXECS; i++) {
+		int r = gw_run(path);
+
+		ran += r == 0;
+		unapproved += r == GW_UNAPPROVED;
+		refused += r == DENIED || r == BUSY;
+		assert_true(r == 0 || r == GW_UNAPPROVED || r == DENIED || r == BUSY);
+	}
+	atomic_store(stop, 1);
+	fx_check(waitpid(writer, NULL, 0) == writer);
+	(void)printf("race: %d execs of a %zu MiB file that is flipped: %u ran, %u refused, "
+		     "%u unapproved\n",
+		     RACE_EXECS, RACE_BYTES >> 20, ran, refused, unapproved);
+	assert_int_equal(0, unapproved);
+	assert_true(ran > 0 && refused > 0);
+	(void)munmap((void *)(uintptr_t)stop, 4096);
+	gw_free(&w);
+}
+
+/* A program that is written and run at once, again and again: approved content never refused,
+ * other content always. */
+static void written_then_run(void **state)
+{
+	char name[20], path[200];
+
+	(void)state;
+	world();
+	for (int i = 0; i < 1000; i++) {
+		bool good = i % 2 == 0;
+
+		(void)snprintf(name, sizeof(name), "new%d", i);
+		gw_program(&w, name, good ? 'A' : 'B', "", 0);
+		gw_path(&w, name, path);
+		if (gw_run(path) != (good ? 0 : DENIED))
+			fail_msg("%d of 1000: a %s program", i, good ? "good" : "bad");
+		fx_check(unlink(path) == 0);
+	}
+	gw_free(&w);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changed_after_it_ran),
+		cmocka_unit_test(mapped_while_it_is_asked_for),
+		cmocka_unit_test(writers_are_let_in),
+		cmocka_unit_test(flipped_while_it_is_read),
+		cmocka_unit_test(written_then_run),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	if (!gw_possible())
+		return MOUNTS_SKIP;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

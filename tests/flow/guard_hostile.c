@@ -1,0 +1,357 @@
+/* guard_hostile - what an ordinary user may try in order to run code that nobody approved, one case
+ * after the other, against a guard of level base that enforces. Prints the table; docs/guard.md
+ * says the same in words. A case that is caught where it should not be is as much a failure as the
+ * other way round: then the documentation is wrong. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "tests/lib/fixture.h"
+#include "tests/lib/guard_world.h"
+#include "tests/lib/mounts.h"
+
+#define CASES 28 /* of the comparison in the literature: the first rows of the table */
+#define BASE_LEAST 7
+#define SKIP 254 /* this machine does not have what the case needs */
+
+static struct guard_world w;
+static char ran[100]; /* the trace */
+static char bad[200], dynamic[200], lib[200];
+
+/* ---- Cases in C: 0 is "went through" where no trace can be left -----------------------------*/
+
+static int exec_fd(int flags)
+{
+	char *argv[] = {bad, NULL};
+	int fd = open(bad, flags);
+
+	(void)syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+	return 1;
+}
+
+static int by_path_fd(void)
+{
+	return exec_fd(O_PATH);
+}
+
+static int by_fd(void)
+{
+	return exec_fd(O_RDONLY);
+}
+
+static int memory_copy(const char *path)
+{
+	AUTO(buf) struct buf bytes = {0};
+	int fd = memfd_create("x", 0);
+
+	buf_init(&bytes, (size_t)64 << 20);
+	if (fd < 0 || !rc_is_ok(file_read(path, &bytes, NULL)) ||
+	    !rc_is_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL)))
+		_exit(SKIP);
+	return fd;
+}
+
+static int memfd_exec(const char *path)
+{
+	char *argv[] = {bad, NULL};
+
+	(void)syscall(SYS_execveat, memory_copy(path), "", argv, environ, AT_EMPTY_PATH);
+	return 1;
+}
+
+static int memfd_dynamic(void)
+{
+	return memfd_exec(dynamic);
+}
+
+static int memfd_static(void)
+{
+	return memfd_exec(bad);
+}
+
+static int memfd_dlopen(void)
+{
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memory_copy(lib));
+	return dlopen(path, RTLD_NOW) == NULL;
+}
+
+static int by_dlopen(void)
+{
+	return dlopen(lib, RTLD_NOW) == NULL;
+}
+
+static int mapped(bool later)
+{
+	int fd = open(bad, O_RDONLY | O_CLOEXEC);
+	void *p = mmap(NULL, 4096, PROT_READ | (later ? 0 : PROT_EXEC), MAP_PRIVATE, fd, 0);
+
+	return p == MAP_FAILED || (later && mprotect(p, 4096, PROT_READ | PROT_EXEC) != 0);
+}
+
+static int map_exec(void)
+{
+	return mapped(false);
+}
+
+static int map_then_protect(void)
+{
+	return mapped(true);
+}
+
+static int anonymous(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0) == MAP_FAILED;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	(void)close(fd);
+	return done;
+}
+
+/* Root in namespaces of their own, as any user may be. */
+static bool become_root(void)
+{
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+	       write_text("/proc/self/setgroups", "deny") &&
+	       write_text("/proc/self/uid_map", "0 65534 1") &&
+	       write_text("/proc/self/gid_map", "0 65534 1");
+}
+
+static int own_namespace(void)
+{
+	if (!become_root())
+		return SKIP;
+	(void)execl(bad, bad, (char *)NULL);
+	return 1;
+}
+
+static int own_tmpfs(void)
+{
+	AUTO(buf) struct buf bytes = {0};
+	int fd;
+
+	buf_init(&bytes, (size_t)64 << 20);
+	if (!rc_is_ok(file_read(bad, &bytes, NULL)) || unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
+	    mount("tmpfs", w.mount, "tmpfs", 0, NULL) != 0)
+		return SKIP;
+	fd = open(bad, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	if (fd < 0 || !rc_is_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL)))
+		return SKIP;
+	(void)close(fd);
+	(void)execl(bad, bad, (char *)NULL);
+	return 1;
+}
+
+/* ---- Beyond the 28 --------------------------------------------------------------------------*/
+
+#define EXECVE_CHECK 0x10000 /* AT_EXECVE_CHECK, Linux 6.14 */
+
+static int execve_check(void)
+{
+	char *argv[] = {bad, NULL};
+	char good[200];
+
+	gw_path(&w, "good", good);
+	if (syscall(SYS_execveat, AT_FDCWD, good, argv, environ, EXECVE_CHECK) != 0)
+		return SKIP;
+	return syscall(SYS_execveat, AT_FDCWD, bad, argv, environ, EXECVE_CHECK) == 0 ? 0 : 1;
+}
+
+static int bind_mount(void)
+{
+	if (!become_root() || mount(w.mount, "/mnt", NULL, MS_BIND, NULL) != 0)
+		return SKIP;
+	(void)execl("/mnt/bad", "bad", (char *)NULL);
+	return 1;
+}
+
+static int opened_then_deleted(void)
+{
+	char *argv[] = {bad, NULL};
+	char copy[200];
+	int fd;
+
+	gw_program(&w, "gone", 'B', "", 0);
+	gw_path(&w, "gone", copy);
+	fd = open(copy, O_RDONLY);
+	(void)unlink(copy);
+	(void)syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+	return 1;
+}
+
+/* ---- The table ------------------------------------------------------------------------------*/
+
+static const struct {
+	const char *name;
+	bool caught;	   /* by level base */
+	const char *shell; /* $M is the guarded mount, $GUARD_RAN the trace; NULL: fn */
+	int (*fn)(void);   /* 0: went through, 1: not, SKIP; or it leaves the trace */
+} cases[] = {
+	{"exec", true, "$M/dynamic", NULL},
+	{"exec of a static program", true, "$M/bad", NULL},
+	{"O_PATH and execveat", true, NULL, by_path_fd},
+	{"descriptor and execveat", true, NULL, by_fd},
+	{"shell script, executed", true, "$M/script.sh", NULL},
+	{"Python script, executed", true, "$M/script.py", NULL},
+	{"user and mount namespace, exec", true, NULL, own_namespace},
+	{"memory file, dynamic program", false, NULL, memfd_dynamic},
+	{"memory file, static program", false, NULL, memfd_static},
+	{"memory file, dlopen", false, NULL, memfd_dlopen},
+	{"dlopen", false, NULL, by_dlopen},
+	{"LD_PRELOAD", false, "LD_PRELOAD=$M/lib.so /bin/true", NULL},
+	{"LD_AUDIT", false, "LD_AUDIT=$M/lib.so /bin/true", NULL},
+	{"ld.so as launcher", false, "/lib64/ld-linux-x86-64.so.2 $M/dynamic", NULL},
+	{"mmap, executable", false, NULL, map_exec},
+	{"mmap, then mprotect", false, NULL, map_then_protect},
+	{"anonymous memory", false, NULL, anonymous},
+	{"sh FILE", false, "sh $M/script.sh", NULL},
+	{"sh < FILE", false, "sh < $M/script.sh", NULL},
+	{". FILE", false, ". $M/script.sh", NULL},
+	{"cat FILE | sh", false, "cat $M/script.sh | sh", NULL},
+	{"python3 FILE", false, "python3 $M/script.py", NULL},
+	{"python3 FILE without #!", false, "python3 $M/plain.py", NULL},
+	{"python3 import", false, "PYTHONPATH=$M python3 -c 'import plain'", NULL},
+	{"perl FILE", false, "perl $M/script.pl", NULL},
+	{"sh -c", false, "sh -c ': > $GUARD_RAN'", NULL},
+	{"python3 -c", false, "python3 -c 'import os; open(os.environ[\"GUARD_RAN\"], \"w\")'",
+	 NULL},
+	{"user namespace, tmpfs of one's own", false, NULL, own_tmpfs},
+	{"AT_EXECVE_CHECK", true, NULL, execve_check},
+	{"user namespace, bind mount", true, NULL, bind_mount},
+	{"deleted but open", true, NULL, opened_then_deleted},
+};
+#define ROWS (sizeof(cases) / sizeof(cases[0]))
+_Static_assert(ROWS >= CASES, "the comparison's cases are all here");
+
+static int attempt(void *ctx)
+{
+	size_t i = *(const size_t *)ctx;
+
+	if (setenv("GUARD_RAN", ran, 1) != 0 || setenv("M", w.mount, 1) != 0 ||
+	    setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+		return SKIP;
+	if (cases[i].fn != NULL)
+		return cases[i].fn();
+	(void)execl("/bin/sh", "sh", "-c", cases[i].shell, (char *)NULL);
+	return SKIP;
+}
+
+static void put(const char *name, const char *text)
+{
+	char path[200];
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0755};
+
+	gw_path(&w, name, path);
+	fx_ok(file_replace(&spec, view_str(text), NULL));
+	fx_check(chmod(path, 0755) == 0);
+}
+
+static void copy(const char *from, const char *name, char path[200])
+{
+	AUTO(buf) struct buf bytes = {0};
+	char full[500];
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0755};
+
+	(void)snprintf(full, sizeof(full), "%s/tests/%s", getenv("BUILD"), from);
+	gw_path(&w, name, path);
+	buf_init(&bytes, (size_t)64 << 20);
+	fx_ok(file_read(full, &bytes, NULL));
+	fx_ok(file_replace(&spec, buf_view(&bytes), NULL));
+	fx_check(chmod(path, 0755) == 0);
+}
+
+static void world(void)
+{
+	char good[200];
+
+	gw_new(&w);
+	(void)snprintf(ran, sizeof(ran), "%s/open/ran", w.top);
+	(void)snprintf(good, sizeof(good), "%s/open", w.top);
+	fx_check(mkdir(good, 0777) == 0 && chmod(good, 0777) == 0);
+	gw_program(&w, "good", 'A', "", 0);
+	gw_program(&w, "bad", 'B', "", 0);
+	copy("guard-dynamic", "dynamic", dynamic);
+	copy("libguard-lib.so", "lib.so", lib);
+	gw_path(&w, "bad", bad);
+	put("script.sh", "#!/bin/sh\n: > $GUARD_RAN\n");
+	put("script.py", "#!/usr/bin/python3\nimport os\nopen(os.environ['GUARD_RAN'], 'w')\n");
+	put("plain.py", "import os\nopen(os.environ['GUARD_RAN'], 'w')\n");
+	put("script.pl", "open(my $f, '>', $ENV{GUARD_RAN});\n");
+	gw_path(&w, "good", good);
+	gw_approve(&w, good, LIST_PROGRAM);
+	gw_publish(&w);
+	gw_start(&w, NULL);
+}
+
+/* True if the case's code ran; false if not; *ret_skip: it could not be tried. */
+static bool went_through(size_t i, bool *ret_skip)
+{
+	int status = gw_child(attempt, &i);
+	bool trace = access(ran, F_OK) == 0;
+
+	(void)unlink(ran);
+	*ret_skip = status == SKIP || (status == 127 && !trace);
+	return trace || (status == 0 && cases[i].fn != NULL);
+}
+
+static void table(void **state)
+{
+	unsigned stopped = 0, skipped = 0, wrong = 0;
+	bool skip, through;
+
+	(void)state;
+	world();
+	/* First while observing: each case must work where nobody stops it, or it shows nothing. */
+	for (size_t i = 0; i < ROWS; i++) {
+		through = went_through(i, &skip);
+		if (!skip && !through)
+			fail_msg("%s does not work without a guard either", cases[i].name);
+	}
+	gw_enforce(&w);
+	for (size_t i = 0; i < ROWS; i++) {
+		through = went_through(i, &skip);
+		(void)printf("guard: %-36s %s\n", cases[i].name,
+			     skip	? "skipped: not to be had here"
+			     : !through ? "caught"
+					: "not caught, documented");
+		skipped += skip;
+		stopped += i < CASES && !skip && !through;
+		wrong += !skip && through == cases[i].caught;
+	}
+	(void)printf("guard: level base caught %u of %d (%u skipped)\n", stopped, CASES, skipped);
+	assert_int_equal(0, wrong);
+	assert_true(stopped + skipped >= BASE_LEAST);
+	gw_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(table)};
+
+	if (!gw_possible())
+		return MOUNTS_SKIP;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

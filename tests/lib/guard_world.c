@@ -1,0 +1,324 @@
+#include "tests/lib/guard_world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "tests/lib/fixture.h"
+#include "tests/lib/mounts.h"
+
+#define LETTER "GREATSEAL-LETTER:"
+
+/* ---- The machine ----------------------------------------------------------------------------*/
+
+bool gw_possible(void)
+{
+	int fd;
+
+	(void)alarm(GW_ALARM_SECONDS);
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+		(void)printf("1 test program skipped: a mount namespace of our own needs root\n");
+		return false;
+	}
+	fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_UNLIMITED_QUEUE, O_RDONLY);
+	if (fd < 0) {
+		(void)printf("1 test program skipped: no fanotify permission events (%s)\n",
+			     strerror(errno));
+		return false;
+	}
+	(void)close(fd);
+	return true;
+}
+
+void gw_new(struct guard_world *w)
+{
+	const char *build = getenv("BUILD");
+
+	memset(w, 0, sizeof(*w));
+	fx_check(build != NULL);
+	fx_ok(dir_temp("/tmp/greatseal-guard", w->top, sizeof(w->top), NULL));
+	(void)snprintf(w->mount, sizeof(w->mount), "%s/m", w->top);
+	(void)snprintf(w->list, sizeof(w->list), "%s/in/allowlist", w->top);
+	(void)snprintf(w->state, sizeof(w->state), "%s/state", w->top);
+	(void)snprintf(w->socket, sizeof(w->socket), "%s/control", w->top);
+	(void)snprintf(w->log, sizeof(w->log), "%s/log", w->top);
+	(void)snprintf(w->guard_path, sizeof(w->guard_path), "%s/prog/guard/greatseal-guard",
+		       build);
+	(void)snprintf(w->prog_path, sizeof(w->prog_path), "%s/tests/guard-prog", build);
+	(void)chmod(w->top, 0755);
+	fx_check(mkdir(w->mount, 0755) == 0 && mkdir(w->state, 0700) == 0);
+	(void)snprintf(w->socket, sizeof(w->socket), "%s/in", w->top);
+	fx_check(mkdir(w->socket, 0755) == 0);
+	(void)snprintf(w->socket, sizeof(w->socket), "%s/control", w->top);
+	fx_check(mount("tmpfs", w->mount, "tmpfs", 0, "size=768m,mode=0777") == 0);
+	list_maker_new(&w->maker, "log.example", 7);
+	list_maker_keys(&w->maker, w->log_key, w->list_key);
+}
+
+void gw_free(struct guard_world *w)
+{
+	char command[100];
+
+	gw_stop(w);
+	(void)umount2(w->mount, MNT_DETACH);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", w->top);
+	fx_check(system(command) == 0);
+	list_maker_free(&w->maker);
+}
+
+/* ---- The guard ------------------------------------------------------------------------------*/
+
+#define ARGS_MAX 40
+
+static void arguments(const struct guard_world *w, const char *verb, const char *const *more,
+		      const char *argv[ARGS_MAX])
+{
+	const char *const first[] = {w->guard_path, verb,	 "--mount",   w->mount,
+				     "--list",	    w->list,	 "--state",   w->state,
+				     "--socket",    w->socket,	 "--log-key", w->log_key,
+				     "--list-key",  w->list_key, "--group",   LIST_MAKER_GROUP};
+	size_t n = 0;
+
+	while (n < sizeof(first) / sizeof(first[0])) {
+		argv[n] = first[n];
+		n++;
+	}
+	while (more != NULL && *more != NULL && n < ARGS_MAX - 1)
+		argv[n++] = *more++;
+	argv[n] = NULL;
+}
+
+static pid_t spawn(const char *const argv[], const char *out)
+{
+	pid_t pid = fork();
+	int fd;
+
+	fx_check(pid >= 0);
+	if (pid > 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = open(out, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	(void)dup2(fd, 1);
+	(void)dup2(fd, 2);
+	(void)execv(argv[0], (char *const *)(uintptr_t)argv);
+	_exit(99);
+}
+
+static void pause_ms(int ms)
+{
+	(void)poll(NULL, 0, ms);
+}
+
+void gw_start(struct guard_world *w, const char *const *more)
+{
+	const char *argv[ARGS_MAX];
+	int status;
+
+	arguments(w, "run", more, argv);
+	w->guard = spawn(argv, w->log);
+	/* Until it says that it is ready; SIGALRM ends a wait that has no end. */
+	while (!gw_status_has(w, "\"ready\":true")) {
+		fx_check(waitpid(w->guard, &status, WNOHANG) == 0);
+		pause_ms(10);
+	}
+}
+
+void gw_stop(struct guard_world *w)
+{
+	int status;
+
+	if (w->guard <= 0)
+		return;
+	(void)kill(w->guard, SIGTERM);
+	fx_check(waitpid(w->guard, &status, 0) == w->guard);
+	w->guard = 0;
+}
+
+static int verb_into(const struct guard_world *w, const char *verb, const char *out)
+{
+	const char *argv[ARGS_MAX];
+	int status;
+	pid_t pid;
+
+	arguments(w, verb, NULL, argv);
+	pid = spawn(argv, out);
+	fx_check(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+int gw_verb(const struct guard_world *w, const char *verb)
+{
+	char out[100];
+
+	(void)snprintf(out, sizeof(out), "%s/out", w->top);
+	return verb_into(w, verb, out);
+}
+
+static void status_of(const struct guard_world *w, struct buf *out)
+{
+	char path[100];
+
+	(void)snprintf(path, sizeof(path), "%s/status", w->top);
+	(void)unlink(path);
+	buf_init(out, 65536);
+	if (verb_into(w, "status", path) == 0)
+		fx_ok(file_read(path, out, NULL));
+}
+
+bool gw_status_has(const struct guard_world *w, const char *text)
+{
+	AUTO(buf) struct buf status = {0};
+
+	status_of(w, &status);
+	return strstr(buf_cstr(&status), text) != NULL;
+}
+
+uint64_t gw_number(const struct guard_world *w, const char *name)
+{
+	AUTO(buf) struct buf status = {0};
+	char key[60];
+	const char *at;
+
+	status_of(w, &status);
+	(void)snprintf(key, sizeof(key), "\"%s\":", name);
+	at = strstr(buf_cstr(&status), key);
+	fx_check(at != NULL);
+	return strtoull(at + strlen(key), NULL, 10);
+}
+
+size_t gw_reports(const struct guard_world *w, const char *a, const char *b, size_t least)
+{
+	for (;;) {
+		AUTO(buf) struct buf text = {0};
+		size_t n = 0;
+
+		buf_init(&text, (size_t)64 << 20);
+		fx_ok(file_read(w->log, &text, NULL));
+		for (char *line = strtok((char *)(uintptr_t)buf_cstr(&text), "\n"); line != NULL;
+		     line = strtok(NULL, "\n"))
+			n += strstr(line, a) != NULL && strstr(line, b) != NULL;
+		if (n >= least)
+			return n;
+		pause_ms(10);
+	}
+}
+
+/* ---- Programs and lists ---------------------------------------------------------------------*/
+
+void gw_path(const struct guard_world *w, const char *name, char out[200])
+{
+	(void)snprintf(out, 200, "%s/%s", w->mount, name);
+}
+
+void gw_program(const struct guard_world *w, const char *name, char letter, const char *tail,
+		size_t size)
+{
+	AUTO(buf) struct buf bytes = {0};
+	struct file_spec spec = {.dirfd = AT_FDCWD, .mode = 0755};
+	static const uint8_t filler[4096];
+	char path[200];
+	uint8_t *at;
+
+	buf_init(&bytes, (size_t)128 << 20);
+	fx_ok(file_read(w->prog_path, &bytes, NULL));
+	at = (uint8_t *)memmem(bytes.ptr, bytes.len, LETTER, strlen(LETTER));
+	fx_check(at != NULL);
+	at[strlen(LETTER)] = (uint8_t)letter;
+	buf_put_str(&bytes, tail);
+	while (bytes.len < size)
+		buf_put(&bytes, filler,
+			size - bytes.len < sizeof(filler) ? size - bytes.len : sizeof(filler));
+	fx_ok(buf_done(&bytes));
+	gw_path(w, name, path);
+	spec.name = path;
+	fx_ok(file_replace(&spec, buf_view(&bytes), NULL));
+	fx_check(chmod(path, 0755) == 0);
+}
+
+void gw_approve(struct guard_world *w, const char *path, unsigned classes)
+{
+	AUTO(buf) struct buf bytes = {0};
+
+	buf_init(&bytes, (size_t)128 << 20);
+	fx_ok(file_read(path, &bytes, NULL));
+	fx_check(w->count < GW_RECORDS);
+	w->record[w->count++] = (struct content){.digest = digest_of(buf_view(&bytes)),
+						 .classes = (uint8_t)classes};
+}
+
+void gw_publish(struct guard_world *w)
+{
+	struct content copy[GW_RECORDS];
+
+	memcpy(copy, w->record, sizeof(copy));
+	list_maker_write(&w->maker, ++w->serial, copy, w->count, w->list);
+	if (w->guard > 0)
+		fx_check(gw_verb(w, "reload") == 0);
+}
+
+void gw_enforce(const struct guard_world *w)
+{
+	fx_check(gw_verb(w, "enforce") == 0);
+}
+
+/* ---- Running --------------------------------------------------------------------------------*/
+
+int gw_child(int (*fn)(void *ctx), void *ctx)
+{
+	int status;
+	pid_t pid = fork();
+
+	fx_check(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(fn(ctx));
+	}
+	fx_check(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 200;
+}
+
+int gw_run(const char *path)
+{
+	int ends[2], status, e = 0;
+	pid_t pid;
+
+	fx_check(pipe2(ends, O_CLOEXEC) == 0);
+	pid = fork();
+	fx_check(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)execl(path, path, (char *)NULL);
+		e = errno;
+		(void)!write(ends[1], &e, sizeof(e));
+		_exit(0);
+	}
+	(void)close(ends[1]);
+	(void)!read(ends[0], &e, sizeof(e));
+	(void)close(ends[0]);
+	fx_check(waitpid(pid, &status, 0) == pid);
+	if (e != 0)
+		return GW_REFUSED + e;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 200;
+}
+
+int gw_run_name(const struct guard_world *w, const char *name)
+{
+	char path[200];
+
+	gw_path(w, name, path);
+	return gw_run(path);
+}

@@ -1,0 +1,71 @@
+/* guard_world - a real greatseal-guard over a file system of the test's own.
+ *
+ * Safe by construction: a private mount namespace, a tmpfs in it, and the guard is given that mount
+ * alone (it refuses the root's). The test ends itself by SIGALRM, and the guard ends with the test,
+ * so nothing that waits for an answer waits for ever. Failures end the test program (fx_check).
+ * Owns: the namespace, directories, lists, the guard's process. */
+#ifndef GS_TESTS_GUARD_WORLD_H
+#define GS_TESTS_GUARD_WORLD_H
+
+#include <sys/types.h>
+
+#include "tests/support/list_maker.h"
+
+#define GW_RECORDS 4096u
+#define GW_ALARM_SECONDS 1700u
+/* What gw_run gives where execve(2) failed: this and its errno. */
+#define GW_REFUSED 1000
+#define GW_UNAPPROVED 77 /* an unapproved program ran */
+
+struct guard_world {
+	char top[64];
+	char mount[80]; /* what is guarded */
+	char list[80];
+	char state[80];
+	char socket[80];
+	char log[80];
+	char guard_path[400];
+	char prog_path[400];
+	char log_key[512];
+	char list_key[DIGEST_HEX];
+	pid_t guard;
+	struct list_maker maker;
+	uint64_t serial;
+	struct content record[GW_RECORDS];
+	size_t count;
+};
+
+/* First thing in main(): false, with the reason printed, where this machine does not permit it. */
+bool gw_possible(void);
+void gw_new(struct guard_world *w);
+void gw_free(struct guard_world *w);
+
+/* The guard, with "--NAME", "VALUE", ... of the test; returns when it is ready. */
+void gw_start(struct guard_world *w, const char *const *more);
+void gw_stop(struct guard_world *w);
+/* A verb of the command; its exit status. */
+int gw_verb(const struct guard_world *w, const char *verb);
+/* A number or, for text, whether it is `text`, of the guard's status. */
+uint64_t gw_number(const struct guard_world *w, const char *name);
+bool gw_status_has(const struct guard_world *w, const char *text);
+/* How many reports hold all of these texts. Waits until there are as many as least. */
+size_t gw_reports(const struct guard_world *w, const char *a, const char *b, size_t least);
+
+/* mount/name: a copy of guard_prog with this letter, the tail behind it, filled up to size. */
+void gw_program(const struct guard_world *w, const char *name, char letter, const char *tail,
+		size_t size);
+void gw_path(const struct guard_world *w, const char *name, char out[200]);
+/* The content of the file is approved by the next list. */
+void gw_approve(struct guard_world *w, const char *path, unsigned classes);
+/* Writes the next list and has the guard take it. */
+void gw_publish(struct guard_world *w);
+void gw_enforce(const struct guard_world *w);
+
+/* Runs path in a child: its exit status, or GW_REFUSED + errno. */
+int gw_run(const char *path);
+/* The same for a name in the guarded mount. */
+int gw_run_name(const struct guard_world *w, const char *name);
+/* Any code in a child; 200: it was ended by a signal. */
+int gw_child(int (*fn)(void *ctx), void *ctx);
+
+#endif
