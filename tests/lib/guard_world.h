@@ -12,7 +12,7 @@
 #include "tests/support/list_maker.h"
 
 #define GW_RECORDS 4096u
-#define GW_ALARM_SECONDS 1700u
+#define GW_ALARM_SECONDS 800u
 /* What gw_run gives where execve(2) failed: this and its errno. */
 #define GW_REFUSED 1000
 #define GW_UNAPPROVED 77 /* an unapproved program ran */
