@@ -88,17 +88,14 @@ static rc send_act(struct cli *c, enum statement_kind kind, struct view statemen
 {
 	AUTO(buf) struct buf sig = {0};
 	struct sshsigner *key;
-	struct fault f = {0};
 	rc e;
 
 	buf_init(&sig, SSHSIG_BLOB_MAX);
 	TRY(cli_person_key(c, &key));
 	TRY(cli_sign(c, key, statement_info(kind)->ns, statement, &sig));
-	CLI_TRY(c, &f,
-		receipt_make(kind, statement, buf_view(&sig), clock_now(&clock_system), r, &f));
-	receipts_keep(c, r);
+	TRY(receipts_begin(c, kind, statement, buf_view(&sig), r));
 	e = receipts_send(c, r, ret);
-	if (e.code == RC_DENIED || e.code == RC_USAGE || e.code == RC_NOTFOUND)
+	if (receipts_is_refusal(e))
 		receipts_drop(r);
 	TRY(e);
 	return receipts_take(c, *ret, r);

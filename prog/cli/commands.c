@@ -554,12 +554,11 @@ const struct command command_table[] = {
 	 1, 1, cmd_access_deny},
 	{"access revoke", "GRANT", "End it: one owner, or the person, suffices", "", message_option,
 	 1, 1, cmd_access_revoke},
-	{"receipts", "", "What the log has acknowledged of your acts",
-	 "Approvals, denials, withdrawals, cancellations and reviews are answered with a log entry "
-	 "and its\n"
-	 "proof, which stay in $XDG_STATE_HOME/greatseal/receipts. --check exits with 5 if the "
-	 "server\n"
-	 "hides one of them or the log has lost one, and sends those again that got no answer.",
+	{"receipts", "", "What the log has acknowledged of your acts and changes",
+	 "Approvals, denials, withdrawals, cancellations, reviews, and signed changes of policy,\n"
+	 "roster, keys, hosts and access are answered with a log entry and its proof. They stay\n"
+	 "in $XDG_STATE_HOME/greatseal/receipts. --check exits with 5 if the server hides one or\n"
+	 "the log has lost one, and sends those again that got no answer or missed signatures.",
 	 receipts_options, 0, 0, cmd_receipts},
 	{"help", "[COMMAND]", "This help", "", help_options, 0, 2, cmd_help},
 	{0},

@@ -3,23 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/codec/base64.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/change.h"
 #include "lib/model/hostadmin.h"
-#include "lib/model/leaf.h"
 #include "lib/model/objection.h"
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
-#include "lib/tlog/proof_file.h"
 #include "prog/cli/access.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/change_show.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/job.h"
-#include "prog/cli/logview.h"
 #include "prog/cli/policy.h"
+#include "prog/cli/receipts.h"
 #include "prog/cli/shown.h"
 
 #define CHANGE_SECONDS (7 * 86400)
@@ -76,53 +73,24 @@ static void print_change(const struct cli *c, const json_t *change)
 		printf("  missing: %s\n", json_string_value(seat));
 }
 
-/* {"signatures":[ours]} */
-static rc sign_change(struct cli *c, enum statement_kind kind, struct view statement, json_t *body)
+static rc sign_bytes(struct cli *c, enum statement_kind kind, struct view statement,
+		     struct buf *sig)
 {
-	AUTO(buf) struct buf sig = {0};
-	json_t *sigs = json_array();
 	struct sshsigner *key;
 
-	buf_init(&sig, SSHSIG_BLOB_MAX);
-	(void)json_object_set_new(body, "signatures", sigs);
+	buf_init(sig, SSHSIG_BLOB_MAX);
 	TRY(cli_person_key(c, &key));
-	TRY(cli_sign(c, key, statement_info(kind)->ns, statement, &sig));
-	return json_put_base64(c, sigs, NULL, buf_view(&sig));
+	return cli_sign(c, key, statement_info(kind)->ns, statement, sig);
 }
 
-/* The log has an entry of this change: who says "done" without one hides it, or lies. */
-static rc check_entry(struct cli *c, struct view statement, const json_t *answer)
+rc change_check(struct cli *c, struct receipt *r, rc sent, json_t *answer)
 {
-	const char *text = json_text(json_object_get(answer, "receipt"), "proof");
-	struct digest id = digest_of(statement);
-	AUTO(buf) struct buf entry = {0};
-	struct proof_file file;
-	struct checkpoint head;
-	struct leaf leaf;
-	struct vkey log;
-	struct fault f = {0};
-
-	buf_init(&entry, LEAF_BYTES_MAX);
-	TRY(logview_vkey(c, &log));
-	if (!rc_is_ok(proof_file_parse(view_str(text), &file, &f)) ||
-	    !rc_is_ok(base64_parse(BASE64_STD, file.extra, &entry, &f)) ||
-	    !rc_is_ok(proof_file_verify(&file, buf_view(&entry), &log, &head, &f)) ||
-	    !rc_is_ok(leaf_parse(buf_view(&entry), &leaf, &f)))
-		return cli_problem(c, RC_MISMATCH, "call the security team",
-				   "the server's receipt is wrong, the change may not have been "
-				   "recorded: %s",
-				   f.text);
-	if (leaf.kind != LEAF_ADMIN || !digest_is_equal(&leaf.statement, &id))
-		return cli_problem(c, RC_MISMATCH, "call the security team",
-				   "the server's receipt is of something else: the change may not "
-				   "have been recorded");
-	return logview_holds(c, &head);
-}
-
-rc change_check(struct cli *c, struct view statement, json_t *answer)
-{
-	if (strcmp(json_text(answer, "state"), "pending") != 0)
-		TRY(check_entry(c, statement, answer));
+	if (receipts_is_refusal(sent))
+		receipts_drop(r);
+	TRY(sent);
+	/* Who says "done" without an entry of it hides it, or lies. */
+	if (!receipts_is_pending(r, answer))
+		TRY(receipts_take(c, answer, r));
 	if (c->json || rc_is_ok(shown_json(answer)))
 		return OK;
 	return cli_problem(c, RC_PEER, "", "the server's answer cannot be shown");
@@ -142,14 +110,14 @@ rc change_say(struct cli *c, const json_t *answer)
 
 rc change_offer(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret)
 {
-	AUTO(json) json_t *body = json_object();
-	const struct api_call post = {.method = "POST", .body = body, .exact = true};
+	AUTO(receipt) struct receipt r = {0};
+	AUTO(buf) struct buf sig = {0};
+	rc e;
 
-	(void)json_object_set_new(body, "kind", json_string(name_of(kind)));
-	TRY(json_put_base64(c, body, "statement", statement));
-	TRY(sign_change(c, kind, statement, body));
-	TRY(api_json(c, &post, ret, "/v1/changes"));
-	return change_check(c, statement, *ret);
+	TRY(sign_bytes(c, kind, statement, &sig));
+	TRY(receipts_begin(c, kind, statement, buf_view(&sig), &r));
+	e = receipts_send(c, &r, ret);
+	return change_check(c, &r, e, *ret);
 }
 
 rc change_send(struct cli *c, enum statement_kind kind, struct view statement)
@@ -438,17 +406,24 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body, .exact = true};
+	AUTO(receipt) struct receipt r = {0};
 	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf sig = {0};
 	enum statement_kind kind = STATEMENT_KEYADMIN;
+	json_t *sigs = json_array();
 	char hex[DIGEST_HEX];
+	rc e;
 
+	(void)json_object_set_new(body, "signatures", sigs);
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
 	TRY(change_fetch(c, a->words[0], &kind, &statement, hex));
 	TRY(change_print(c, kind, buf_view(&statement), NULL));
 	if (!args_has(a, "yes"))
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
-	TRY(sign_change(c, kind, buf_view(&statement), body));
-	TRY(api_json(c, &post, &answer, "/v1/changes/%s/signatures", hex));
-	TRY(change_check(c, buf_view(&statement), answer));
+	TRY(sign_bytes(c, kind, buf_view(&statement), &sig));
+	TRY(json_put_base64(c, sigs, NULL, buf_view(&sig)));
+	TRY(receipts_begin(c, kind, buf_view(&statement), buf_view(&sig), &r));
+	e = api_json(c, &post, &answer, "/v1/changes/%s/signatures", hex);
+	TRY(change_check(c, &r, e, answer));
 	return change_say(c, answer);
 }

@@ -5,6 +5,7 @@
 
 #include "lib/model/statement.h"
 #include "prog/cli/cli.h"
+#include "prog/cli/receipt.h"
 
 rc cmd_policy_show(struct cli *c, const struct args *a);
 rc cmd_policy_propose(struct cli *c, const struct args *a);
@@ -33,9 +34,10 @@ void change_warn_json(struct cli *c, json_t *answer);
 
 /* Signs the statement as the configured person and sends it; *ret is the server's answer. */
 MUST rc change_offer(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret);
-/* The answer to a change that is accepted or done comes with a proof that the log has it, which is
- * verified: RC_MISMATCH. Then its strings are made fit for a terminal, unless --json. */
-MUST rc change_check(struct cli *c, struct view statement, json_t *answer);
+/* What came of sending it: the receipt of a change that is accepted or done is verified and kept,
+ * that of a refused one dropped; RC_MISMATCH as receipts_take. Then the answer's strings are made
+ * fit for a terminal, unless --json. */
+MUST rc change_check(struct cli *c, struct receipt *r, rc sent, json_t *answer);
 /* Prints where it stands; a change that waits for others makes the exit status say so. */
 MUST rc change_say(struct cli *c, const json_t *answer);
 /* Both. */

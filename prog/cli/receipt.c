@@ -6,7 +6,11 @@
 
 #include "lib/codec/base64.h"
 #include "lib/crypt/sshsig.h"
+#include "lib/model/access.h"
+#include "lib/model/change.h"
+#include "lib/model/hostadmin.h"
 #include "lib/model/leaf.h"
+#include "lib/model/objection.h"
 #include "lib/model/review.h"
 #include "lib/tlog/proof_file.h"
 
@@ -26,14 +30,58 @@ void receipt_release(struct receipt *r)
 static void init(struct receipt *r)
 {
 	*r = (struct receipt){0};
-	buf_init(&r->statement, ACT_BYTES_MAX);
+	buf_init(&r->statement, DOCUMENT_BYTES_MAX);
 	buf_init(&r->signature, SSHSIG_BLOB_MAX);
 	buf_init(&r->proof, PROOF_FILE_MAX);
 	buf_init(&r->entry, LEAF_BYTES_MAX);
 }
 
-/* What the statement itself says. */
-static rc understand(struct receipt *r, struct fault *f)
+bool receipt_is_change(enum statement_kind kind)
+{
+	static const enum statement_kind kinds[] = {
+		STATEMENT_POLICY, STATEMENT_ROSTER,   STATEMENT_KEYADMIN, STATEMENT_HOSTADMIN,
+		STATEMENT_ACCESS, STATEMENT_RECOVERY, STATEMENT_OBJECTION};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i] == kind)
+			return true;
+	return false;
+}
+
+/* Documents and objections name no log: they are good for each that has the version before. */
+static rc change_origin(const struct receipt *r, const char *given, char ret[ORIGIN_MAX + 1],
+			struct fault *f)
+{
+	struct view statement = buf_view(&r->statement);
+	struct document_change document;
+	struct access_change access;
+	struct host_change host;
+	struct objection objection;
+	struct key_change key;
+	const char *origin = given;
+
+	if (r->kind == STATEMENT_OBJECTION) {
+		TRY(objection_parse(statement, &objection, f));
+	} else if (r->kind == STATEMENT_KEYADMIN) {
+		TRY(key_change_parse(statement, &key, f));
+		origin = key.origin;
+	} else if (r->kind == STATEMENT_HOSTADMIN) {
+		TRY(host_change_parse(statement, &host, f));
+		origin = host.origin;
+	} else if (r->kind == STATEMENT_ACCESS) {
+		TRY(access_change_parse(statement, &access, f));
+		origin = access.origin;
+	} else {
+		TRY(document_change_parse(r->kind, statement, &document, f));
+	}
+	if (strlen(origin) > ORIGIN_MAX)
+		return fault_set(f, RC_LIMIT, 0, "receipt: the log's name is too long");
+	(void)snprintf(ret, ORIGIN_MAX + 1, "%s", origin);
+	return OK;
+}
+
+/* What the statement itself says; origin: of one that names none. */
+static rc understand(struct receipt *r, const char *origin, struct fault *f)
 {
 	struct review review;
 
@@ -45,13 +93,17 @@ static rc understand(struct receipt *r, struct fault *f)
 		memcpy(r->act.origin, review.origin, sizeof(r->act.origin));
 		return OK;
 	}
+	if (receipt_is_change(r->kind)) {
+		r->act = (struct act){.kind = r->kind};
+		return change_origin(r, origin, r->act.origin, f);
+	}
 	if (r->kind < STATEMENT_APPROVAL || r->kind > STATEMENT_CANCELLATION)
-		return fault_set(f, RC_UNSUPPORTED, 0, "receipt: no act of a person");
+		return fault_set(f, RC_UNSUPPORTED, 0, "receipt: no act or change of a person");
 	return act_parse(r->kind, buf_view(&r->statement), &r->act, f);
 }
 
-rc receipt_make(enum statement_kind kind, struct view statement, struct view signature,
-		unix_time sent, struct receipt *ret, struct fault *f)
+rc receipt_make(enum statement_kind kind, const char *origin, struct view statement,
+		struct view signature, unix_time sent, struct receipt *ret, struct fault *f)
 {
 	AUTO(receipt) struct receipt r;
 
@@ -62,7 +114,7 @@ rc receipt_make(enum statement_kind kind, struct view statement, struct view sig
 	buf_put_view(&r.signature, signature);
 	if (!rc_is_ok(buf_done(&r.statement)) || !rc_is_ok(buf_done(&r.signature)))
 		return fault_set(f, RC_LIMIT, 0, "receipt: statement or signature too large");
-	TRY(understand(&r, f));
+	TRY(understand(&r, origin, f));
 	*ret = r;
 	r = (struct receipt){0};
 	return OK;
@@ -80,6 +132,20 @@ rc receipt_set_proof(struct receipt *r, struct view proof, struct fault *f)
 static rc wrong(struct fault *f, const char *what)
 {
 	return fault_set(f, RC_MISMATCH, 0, "the log entry %s", what);
+}
+
+/* The entry records this change. Of its signatures ours need not be one: what had enough before is
+ * recorded without; and then the entry may be older than ours. */
+static rc check_change_leaf(const struct receipt *r, const struct leaf *leaf, unix_time now,
+			    struct fault *f)
+{
+	if (leaf->kind != LEAF_ADMIN)
+		return wrong(f, "is of another kind than the change");
+	if (!digest_is_equal(&leaf->statement, &r->digest))
+		return wrong(f, "is about another statement");
+	if (leaf->time > now + RECEIPT_CLOCK)
+		return wrong(f, "is of a time to come");
+	return OK;
 }
 
 /* The entry records this act and no other. */
@@ -124,8 +190,10 @@ static rc check(struct receipt *r, const struct vkey *log, unix_time now, struct
 	TRY(base64_parse(BASE64_STD, file.extra, &r->entry, f));
 	TRY(proof_file_verify(&file, buf_view(&r->entry), log, &head, f));
 	TRY(leaf_parse(buf_view(&r->entry), &leaf, f));
-	TRY(check_leaf(r, &leaf, now, f));
+	TRY(receipt_is_change(r->kind) ? check_change_leaf(r, &leaf, now, f)
+				       : check_leaf(r, &leaf, now, f));
 	r->leaf = file.index;
+	memcpy(r->action, leaf.action, sizeof(r->action));
 	r->time = leaf.time;
 	r->head = head;
 	return OK;
@@ -207,7 +275,7 @@ static rc take(const struct members *m, struct receipt *r, struct fault *f)
 		return fault_set(f, RC_SYNTAX, 0, "receipt: \"sent\" is no time");
 	TRY(base64_parse(BASE64_STD, view_str(m->statement), &r->statement, f));
 	TRY(base64_parse(BASE64_STD, view_str(m->signature), &r->signature, f));
-	TRY(understand(r, f));
+	TRY(understand(r, m->origin, f));
 	if (strcmp(m->origin, r->act.origin) != 0)
 		return fault_set(f, RC_SYNTAX, 0, "receipt: \"origin\" is not the statement's");
 	return m->proof == NULL ? OK : receipt_set_proof(r, view_of(m->proof, m->proof_len), f);

@@ -14,6 +14,7 @@
 #include "prog/cli/api.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/logview.h"
+#include "prog/cli/receipts_change.h"
 #include "prog/cli/shown.h"
 
 #define SUFFIX ".json"
@@ -79,14 +80,71 @@ void receipts_drop(const struct receipt *r)
 	char path[PATH_MAX];
 	char name[FILE_NAME];
 
+	if (r->proof.len > 0)
+		return;
 	file_name(r, name);
 	if (rc_is_ok(directory(path, NULL)) && rc_is_ok(dir_open(path, &dir, NULL)))
 		(void)unlinkat(dir, name, 0);
 }
 
+static rc load(int dir, const char *name, struct receipt *ret, struct fault *f)
+{
+	AUTO(buf) struct buf text = {0};
+	char expected[FILE_NAME];
+
+	buf_init(&text, RECEIPT_BYTES_MAX);
+	TRY(file_read_at(dir, name, &text, f));
+	TRY(receipt_parse(buf_view(&text), ret, f));
+	file_name(ret, expected);
+	return strcmp(expected, name) == 0
+		       ? OK
+		       : fault_set(f, RC_MISMATCH, 0, "the name is not that of its statement");
+}
+
+/* A change may be signed more than once on a machine: the log's answer stays. */
+static rc take_older_proof(struct receipt *r)
+{
+	AUTO(receipt) struct receipt older = {0};
+	AUTO(fd) int dir = -1;
+	char path[PATH_MAX];
+	char name[FILE_NAME];
+
+	file_name(r, name);
+	if (!rc_is_ok(directory(path, NULL)) || !rc_is_ok(dir_open(path, &dir, NULL)) ||
+	    !rc_is_ok(load(dir, name, &older, NULL)) || older.proof.len == 0)
+		return OK;
+	return receipt_set_proof(r, buf_view(&older.proof), NULL);
+}
+
+rc receipts_begin(struct cli *c, enum statement_kind kind, struct view statement,
+		  struct view signature, struct receipt *ret)
+{
+	struct fault f = {0};
+
+	CLI_TRY(c, &f,
+		receipt_make(kind, c->config.origin, statement, signature, clock_now(&clock_system),
+			     ret, &f));
+	if (receipt_is_change(kind))
+		TRY(take_older_proof(ret));
+	receipts_keep(c, ret);
+	return OK;
+}
+
 /* ---- What the server answers ---------------------------------------------------------------*/
 
+/* What it is called: people do not say "keyadmin". */
+static const char *word(const struct receipt *r)
+{
+	return receipt_is_change(r->kind) ? "change" : statement_info(r->kind)->name;
+}
+
 #define ALARM "keep the receipts in greatseal/receipts and call the security team"
+
+bool receipts_is_pending(const struct receipt *r, const json_t *answer)
+{
+	return receipt_is_change(r->kind) && r->proof.len == 0 &&
+	       strcmp(json_text(answer, "state"), "pending") == 0;
+}
 
 rc receipts_take(struct cli *c, const json_t *answer, struct receipt *r)
 {
@@ -97,7 +155,7 @@ rc receipts_take(struct cli *c, const json_t *answer, struct receipt *r)
 	if (!json_is_string(proof))
 		return cli_problem(c, RC_MISMATCH, "greatseal receipts --check asks again",
 				   "the server gave no receipt: the %s may not have been recorded",
-				   statement_info(r->kind)->name);
+				   word(r));
 	TRY(logview_vkey(c, &log));
 	CLI_TRY(c, &f,
 		receipt_set_proof(r, view_of(json_string_value(proof), json_string_length(proof)),
@@ -106,7 +164,7 @@ rc receipts_take(struct cli *c, const json_t *answer, struct receipt *r)
 		return cli_problem(c, RC_MISMATCH, "greatseal receipts --check asks again",
 				   "the server's receipt is wrong, the %s may not have been "
 				   "recorded: %s",
-				   statement_info(r->kind)->name, f.text);
+				   word(r), f.text);
 	receipts_keep(c, r);
 	return logview_holds(c, &r->head);
 }
@@ -115,8 +173,8 @@ rc receipts_take(struct cli *c, const json_t *answer, struct receipt *r)
 
 /* What became of one receipt. */
 struct finding {
-	const char *state; /* "recorded", "sent", "unreadable"; with --check "kept", "hidden",
-			      "lost", "refused" */
+	const char *state; /* "recorded", "sent", "unreadable"; with --check "kept", "pending",
+			      "hidden", "lost", "refused" */
 	bool bad;	   /* the server hides or has lost the act */
 	char text[FAULT_TEXT];
 };
@@ -222,9 +280,14 @@ static rc check_status(struct cli *c, const struct receipt *r, struct finding *t
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *answer = NULL;
 	char id[DIGEST_HEX];
-	const char *bad;
+	const char *bad = NULL;
 	rc e;
 
+	if (receipt_is_change(r->kind)) {
+		TRY(receipts_change_flaw(c, r, &bad));
+		found(to, bad == NULL ? "kept" : "hidden", bad != NULL, bad == NULL ? "" : bad);
+		return OK;
+	}
 	digest_hex(&r->act.request, id);
 	e = api_json(c, &get, &answer, "/v1/requests/%s", id);
 	if (e.code == RC_NOTFOUND) {
@@ -240,12 +303,30 @@ static rc check_status(struct cli *c, const struct receipt *r, struct finding *t
 	return OK;
 }
 
+static rc send_change(struct cli *c, const struct receipt *r, json_t **ret)
+{
+	AUTO(json) json_t *body = json_object();
+	bool recovery = r->kind == STATEMENT_RECOVERY; /* whose signers nobody need know */
+	const struct api_call post = {
+		.method = "POST", .body = body, .open = recovery, .exact = true};
+	json_t *sigs = json_array();
+
+	if (json_object_set_new(body, "signatures", sigs) != 0 ||
+	    json_object_set_new(body, "kind", json_string(statement_info(r->kind)->name)) != 0)
+		return cli_problem(c, RC_NOMEM, "", "no memory");
+	TRY(json_put_base64(c, body, "statement", buf_view(&r->statement)));
+	TRY(json_put_base64(c, sigs, NULL, buf_view(&r->signature)));
+	return api_json(c, &post, ret, recovery ? "/v1/recovery" : "/v1/changes");
+}
+
 rc receipts_send(struct cli *c, const struct receipt *r, json_t **ret)
 {
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body, .exact = true};
 	char id[DIGEST_HEX];
 
+	if (receipt_is_change(r->kind))
+		return send_change(c, r, ret);
 	digest_hex(&r->act.request, id);
 	TRY(json_put_base64(c, body, "statement", buf_view(&r->statement)));
 	TRY(json_put_base64(c, body, "signature", buf_view(&r->signature)));
@@ -255,7 +336,7 @@ rc receipts_send(struct cli *c, const struct receipt *r, json_t **ret)
 	return api_json(c, &post, ret, "/v1/requests/%s/acts", id);
 }
 
-static bool is_refusal(rc e)
+bool receipts_is_refusal(rc e)
 {
 	return e.code == RC_DENIED || e.code == RC_USAGE || e.code == RC_NOTFOUND;
 }
@@ -266,9 +347,13 @@ static rc ask_again(struct cli *c, struct receipt *r, struct finding *to)
 	AUTO(json) json_t *answer = NULL;
 	rc e = receipts_send(c, r, &answer);
 
+	if (rc_is_ok(e) && receipts_is_pending(r, answer)) {
+		found(to, "pending", false, "it misses signatures, so the log has nothing of it");
+		return OK;
+	}
 	if (rc_is_ok(e))
 		e = receipts_take(c, answer, r);
-	if (is_refusal(e)) {
+	if (receipts_is_refusal(e)) {
 		found(to, "refused", false, c->problem.text);
 		receipts_drop(r);
 		return OK;
@@ -316,7 +401,10 @@ static void describe(struct cli *c, struct receipt *r, struct finding *to)
 
 	found(to, "recorded", false, "");
 	if (r->proof.len == 0)
-		found(to, "sent", false, "without an answer");
+		found(to, "sent", false,
+		      receipt_is_change(r->kind) ? "and not recorded: without an answer, or it "
+						   "missed signatures"
+						 : "without an answer");
 	/* Without a client's configuration there is no key to check with. */
 	else if (rc_is_ok(logview_vkey(c, &log)) && strcmp(r->act.origin, log.name) == 0 &&
 		 !rc_is_ok(receipt_check(r, &log, clock_now(&clock_system), &f)))
@@ -331,20 +419,21 @@ struct listing {
 static rc add_row(struct cli *c, const struct receipt *r, const struct finding *what,
 		  struct listing *to)
 {
-	char request[DIGEST_HEX];
+	char subject[DIGEST_HEX];
 	char statement[DIGEST_HEX];
 	char sent[TIME_TEXT] = "";
 	char text[FAULT_TEXT];
 	json_t *row;
 
-	digest_hex(&r->act.request, request);
+	digest_hex(receipt_is_change(r->kind) ? &r->digest : &r->act.request, subject);
 	digest_hex(&r->digest, statement);
 	TRY(time_format(r->sent, sent));
 	(void)snprintf(text, sizeof(text), "%s", what->text);
 	shown_text(text, sizeof(text));
 	row = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "kind", statement_info(r->kind)->name,
-			"origin", r->act.origin, "request", request, "sent", sent, "state",
-			what->state, "statement", statement, "text", text);
+			"origin", r->act.origin, receipt_is_change(r->kind) ? "change" : "request",
+			subject, "sent", sent, "state", what->state, "statement", statement, "text",
+			text);
 	if (row != NULL && r->time != 0)
 		(void)json_object_set_new(row, "leaf", json_integer((json_int_t)r->leaf));
 	if (json_array_append_new(to->rows, row) != 0)
@@ -364,20 +453,6 @@ static rc add_unreadable(struct cli *c, const char *name, const char *why, struc
 	return json_array_append_new(to->rows, row) == 0
 		       ? OK
 		       : cli_problem(c, RC_NOMEM, "", "no memory");
-}
-
-static rc load(int dir, const char *name, struct receipt *ret, struct fault *f)
-{
-	AUTO(buf) struct buf text = {0};
-	char expected[FILE_NAME];
-
-	buf_init(&text, RECEIPT_BYTES_MAX);
-	TRY(file_read_at(dir, name, &text, f));
-	TRY(receipt_parse(buf_view(&text), ret, f));
-	file_name(ret, expected);
-	return strcmp(expected, name) == 0
-		       ? OK
-		       : fault_set(f, RC_MISMATCH, 0, "the name is not that of its statement");
 }
 
 static rc one_file(struct cli *c, int dir, const char *name, struct listing *to)
@@ -437,11 +512,12 @@ static void print_rows(const struct cli *c, const json_t *rows)
 	json_array_foreach(rows, i, row)
 	{
 		const char *state = json_text(row, "state");
+		const char *subject = json_object_get(row, "change") != NULL ? "change" : "request";
 		bool bad = strcmp(state, "hidden") == 0 || strcmp(state, "lost") == 0;
 
 		(void)printf("%s%-10s%s %-12s %.16s  %s", bad ? cli_red(c) : "", state,
 			     bad ? cli_plain(c) : "", json_text(row, "kind"),
-			     json_text(row, "request"), json_text(row, "sent"));
+			     json_text(row, subject), json_text(row, "sent"));
 		if (json_object_get(row, "leaf") != NULL)
 			(void)printf("  entry %" JSON_INTEGER_FORMAT, json_number(row, "leaf"));
 		(void)printf("%s%s\n", json_text(row, "text")[0] == '\0' ? "" : "  ",
@@ -465,7 +541,7 @@ rc cmd_receipts(struct cli *c, const struct args *a)
 		return OK;
 	c->exit = EXIT_UNVERIFIED;
 	(void)fprintf(stderr,
-		      "greatseal: the server hides or has lost %zu of your acts\n"
+		      "greatseal: the server hides or has lost %zu of your acts and changes\n"
 		      "  to mend it: " ALARM "\n",
 		      to.bad);
 	return OK;

@@ -10,6 +10,7 @@
 #include "prog/cli/document.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/policy_file.h"
+#include "prog/cli/receipts.h"
 
 #define RECOVERY_SECONDS (30 * 86400)
 
@@ -59,30 +60,35 @@ static rc take_statement(struct cli *c, const char *path, const struct policy_fi
 	return OK;
 }
 
-static rc sign_with(struct cli *c, const char *path, struct view statement, json_t *sigs)
+/* *sig is that of the last key. */
+static rc sign_with(struct cli *c, const char *path, struct view statement, json_t *sigs,
+		    struct buf *sig)
 {
 	AUTO(sshsigner) struct sshsigner *key = NULL;
-	AUTO(buf) struct buf sig = {0};
 	struct fault f = {0};
 
-	buf_init(&sig, SSHSIG_BLOB_MAX);
+	buf_clear(sig);
 	CLI_TRY(c, &f, cli_open_key(path, &key, &f));
-	TRY(cli_sign(c, key, statement_info(STATEMENT_RECOVERY)->ns, statement, &sig));
-	return json_put_base64(c, sigs, NULL, buf_view(&sig));
+	TRY(cli_sign(c, key, statement_info(STATEMENT_RECOVERY)->ns, statement, sig));
+	return json_put_base64(c, sigs, NULL, buf_view(sig));
 }
 
 rc cmd_roster_recover(struct cli *c, const struct args *a)
 {
 	AUTO(policy_file) struct policy_file file = {0};
+	AUTO(receipt) struct receipt r = {0};
 	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf sig = {0};
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body, .open = true, .exact = true};
 	json_t *sigs = json_array();
 	const char *path;
+	rc e;
 
 	(void)json_object_set_new(body, "signatures", sigs);
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	buf_init(&sig, SSHSIG_BLOB_MAX);
 	if (args_nth(a, "recovery-key", 0) == NULL)
 		return cli_problem(c, RC_USAGE, "", "--recovery-key is missing");
 	TRY(policy_file_read(c, SOURCE_ROSTER, a->words[0], &file));
@@ -90,8 +96,11 @@ rc cmd_roster_recover(struct cli *c, const struct args *a)
 	TRY(take_statement(c, args_value(a, "statement"), &file, &statement));
 	TRY(json_put_base64(c, body, "statement", buf_view(&statement)));
 	for (size_t i = 0; (path = args_nth(a, "recovery-key", i)) != NULL; i++)
-		TRY(sign_with(c, path, buf_view(&statement), sigs));
-	TRY(api_json(c, &post, &answer, "/v1/recovery"));
-	TRY(change_check(c, buf_view(&statement), answer));
+		TRY(sign_with(c, path, buf_view(&statement), sigs, &sig));
+	/* Of several signatures the receipt has one: it is there to ask again, not to sign again.
+	 */
+	TRY(receipts_begin(c, STATEMENT_RECOVERY, buf_view(&statement), buf_view(&sig), &r));
+	e = api_json(c, &post, &answer, "/v1/recovery");
+	TRY(change_check(c, &r, e, answer));
 	return change_say(c, answer);
 }

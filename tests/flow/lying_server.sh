@@ -11,6 +11,7 @@ clean() {
 trap clean EXIT
 cd "$work"
 export PATH=$BUILD/prog/cli:$PATH
+export XDG_STATE_HOME=$work/state # receipts
 checks=0
 ok() {
 	checks=$((checks + 1))
@@ -103,7 +104,7 @@ shown '\x1b[2J' key list
 shown '\x1b[2J' policy pending
 shown '\x1b[2J' key show k
 shown '\x1b[2J' policy show
-shown "the server's receipt is wrong, the change may not have been recorded" key lock k -m gone
+shown "the server gave no receipt: the change may not have been recorded" key lock k -m gone
 shown 'the server shows another change than abababab' policy show-change abababab
 shown 'the server shows another change than abababab' policy sign abababab --yes
 shown 'the server shows another change than abababab' policy object abababab -m no

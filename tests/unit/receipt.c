@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include "lib/codec/base64.h"
+#include "lib/model/change.h"
 #include "lib/model/leaf.h"
+#include "lib/model/objection.h"
 #include "lib/model/review.h"
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/receipt.h"
@@ -57,8 +59,8 @@ static void make(enum statement_kind kind, struct receipt *ret)
 	assert_rc(RC_OK, name_parse(view_str("alice"), &a.person));
 	buf_init(&statement, ACT_BYTES_MAX);
 	assert_rc(RC_OK, act_encode(&a, &statement, NULL));
-	assert_rc(RC_OK,
-		  receipt_make(kind, buf_view(&statement), view_str("signature"), NOW, ret, NULL));
+	assert_rc(RC_OK, receipt_make(kind, "log.example", buf_view(&statement),
+				      view_str("signature"), NOW, ret, NULL));
 }
 
 static struct leaf leaf_of(const struct receipt *r, enum leaf_kind kind)
@@ -148,8 +150,8 @@ static void of_a_review(void **state)
 	assert_rc(RC_OK, name_parse(view_str("erin"), &v.person));
 	buf_init(&statement, REVIEW_BYTES_MAX);
 	assert_rc(RC_OK, review_encode(&v, &statement, NULL));
-	assert_rc(RC_OK, receipt_make(STATEMENT_REVIEW, buf_view(&statement), view_str("signature"),
-				      NOW, &r, NULL));
+	assert_rc(RC_OK, receipt_make(STATEMENT_REVIEW, "log.example", buf_view(&statement),
+				      view_str("signature"), NOW, &r, NULL));
 	assert_true(digest_is_equal(&r.act.request, &v.request));
 	leaf = leaf_of(&r, LEAF_REVIEW);
 	leaf.use = 1;
@@ -167,6 +169,86 @@ static void of_a_review(void **state)
 	assert_rc(RC_OK, receipt_parse(buf_view(&text), &again, NULL));
 	assert_int_equal(again.kind, STATEMENT_REVIEW);
 	assert_string_equal(again.act.person.s, "erin");
+}
+
+static void key_lock(struct buf *statement)
+{
+	struct key_change k = {.action = KEY_LOCK,
+			       .origin = "log.example",
+			       .expires = NOW + 3600,
+			       .comment = "gone"};
+
+	assert_rc(RC_OK, name_parse(view_str("release"), &k.key));
+	assert_rc(RC_OK, key_change_encode(&k, statement, NULL));
+}
+
+/* The entry of a change is about it, whoever else has signed and whenever that was. */
+static void of_a_change(void **state)
+{
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf text = {0};
+	AUTO(receipt) struct receipt r = {0};
+	AUTO(receipt) struct receipt again = {0};
+	struct leaf leaf = {.kind = LEAF_ADMIN, .time = NOW - 86400, .action = "key.lock"};
+	struct fault f;
+
+	(void)state;
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	key_lock(&statement);
+	assert_rc(RC_OK, receipt_make(STATEMENT_KEYADMIN, "log.elsewhere", buf_view(&statement),
+				      view_str("signature"), NOW, &r, NULL));
+	assert_string_equal(r.act.origin, "log.example"); /* the statement's own */
+	leaf.statement = r.digest;
+	answer(&r, &leaf, &signer);
+	assert_rc(RC_OK, receipt_check(&r, &signer.key, NOW, &f));
+	assert_string_equal(r.action, "key.lock");
+	leaf.time = NOW + RECEIPT_CLOCK + 1;
+	answer(&r, &leaf, &signer);
+	assert_rc(RC_MISMATCH, receipt_check(&r, &signer.key, NOW, &f));
+	leaf.time = NOW;
+	leaf.statement.b[0] ^= 1;
+	answer(&r, &leaf, &signer);
+	assert_rc(RC_MISMATCH, receipt_check(&r, &signer.key, NOW, &f));
+	assert_non_null(strstr(f.text, "another statement"));
+	leaf = leaf_of(&r, LEAF_DENIAL);
+	answer(&r, &leaf, &signer);
+	assert_rc(RC_MISMATCH, receipt_check(&r, &signer.key, NOW, &f));
+	assert_non_null(strstr(f.text, "another kind"));
+	buf_init(&text, RECEIPT_BYTES_MAX);
+	assert_rc(RC_OK, receipt_encode(&r, &text, NULL));
+	assert_rc(RC_OK, receipt_parse(buf_view(&text), &again, NULL));
+	assert_int_equal(again.kind, STATEMENT_KEYADMIN);
+}
+
+/* An objection names no log: the receipt does. */
+static void without_a_log(void **state)
+{
+	struct objection o = {.expires = NOW + 3600, .comment = "no"};
+	AUTO(buf) struct buf statement = {0};
+	AUTO(buf) struct buf text = {0};
+	AUTO(receipt) struct receipt r = {0};
+	AUTO(receipt) struct receipt again = {0};
+	struct leaf leaf = {.kind = LEAF_ADMIN, .time = NOW, .action = "policy.objection"};
+	char longer[ORIGIN_MAX + 2];
+
+	(void)state;
+	memset(longer, 'a', sizeof(longer));
+	longer[ORIGIN_MAX + 1] = '\0';
+	buf_init(&statement, OBJECTION_BYTES_MAX);
+	assert_rc(RC_OK, objection_encode(&o, &statement, NULL));
+	assert_rc(RC_LIMIT, receipt_make(STATEMENT_OBJECTION, longer, buf_view(&statement),
+					 view_str("signature"), NOW, &r, NULL));
+	assert_rc(RC_OK, receipt_make(STATEMENT_OBJECTION, "log.example", buf_view(&statement),
+				      view_str("signature"), NOW, &r, NULL));
+	leaf.statement = r.digest;
+	answer(&r, &leaf, &signer);
+	buf_init(&text, RECEIPT_BYTES_MAX);
+	assert_rc(RC_OK, receipt_encode(&r, &text, NULL));
+	assert_rc(RC_OK, receipt_parse(buf_view(&text), &again, NULL));
+	assert_string_equal(again.act.origin, "log.example");
+	assert_rc(RC_OK, receipt_check(&again, &signer.key, NOW, NULL));
+	(void)strcpy(again.act.origin, "log.elsewhere");
+	assert_rc(RC_MISMATCH, receipt_check(&again, &signer.key, NOW, NULL));
 }
 
 /* Everything that an entry says is held against the act. */
@@ -237,10 +319,12 @@ static void refused_files(void **state)
 
 	(void)state;
 	make(STATEMENT_DENIAL, &r);
-	assert_rc(RC_UNSUPPORTED, receipt_make(STATEMENT_REQUEST, buf_view(&r.statement),
-					       view_str("s"), NOW, &out, NULL));
-	assert_rc(RC_MISMATCH, receipt_make(STATEMENT_APPROVAL, buf_view(&r.statement),
-					    view_str("s"), NOW, &out, NULL));
+	assert_rc(RC_UNSUPPORTED,
+		  receipt_make(STATEMENT_REQUEST, "log.example", buf_view(&r.statement),
+			       view_str("s"), NOW, &out, NULL));
+	assert_rc(RC_MISMATCH,
+		  receipt_make(STATEMENT_APPROVAL, "log.example", buf_view(&r.statement),
+			       view_str("s"), NOW, &out, NULL));
 	buf_init(&text, RECEIPT_BYTES_MAX);
 	assert_rc(RC_OK, receipt_encode(&r, &text, NULL));
 	assert_rc(RC_OK, receipt_parse(buf_view(&text), &out, NULL));
@@ -261,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_kind),	 cmocka_unit_test(of_a_review),
+		cmocka_unit_test(of_a_change),	 cmocka_unit_test(without_a_log),
 		cmocka_unit_test(another_entry), cmocka_unit_test(another_log),
 		cmocka_unit_test(refused_files),
 	};
