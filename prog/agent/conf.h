@@ -1,5 +1,4 @@
-/* conf - the settings of greatseal-agent: one table; a file of "name = value" lines and flags
- * alike. */
+/* conf - the settings of greatseal-agent. */
 #ifndef GS_AGENT_CONF_H
 #define GS_AGENT_CONF_H
 
@@ -10,7 +9,7 @@
 
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
-#include "lib/base/view.h"
+#include "lib/base/settings.h"
 #include "lib/model/name.h"
 #include "lib/model/request.h"
 
@@ -40,18 +39,14 @@ struct conf {
 	size_t group_count;
 };
 
+extern const struct settings conf_settings;
+
 /* Where things are of a system's agent, or of one user's (from XDG_RUNTIME_DIR, XDG_STATE_HOME).
  * RC_USAGE: these are not set. */
 MUST rc conf_defaults(struct conf *c, bool user, struct fault *f);
-/* Sets one by name. RC_UNKNOWN, RC_RANGE, RC_LIMIT with the sentence to show. */
-MUST rc conf_set(struct conf *c, const char *name, struct view value, struct fault *f);
-/* "name = value" lines; '#' begins a comment. The fault names the line. */
-MUST rc conf_load(struct conf *c, const char *path, struct fault *f);
 /* Whether what must be there is there; looks names of users and groups up. */
 MUST rc conf_check(struct conf *c, struct fault *f);
 /* Whether the host's key is from enrolment, and not the roster's or an SVID's. */
 bool conf_is_enrolled(const struct conf *c);
-/* Name, default and meaning of each, for --help and greatseal-agent(8). */
-void conf_print(void);
 
 #endif

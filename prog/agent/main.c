@@ -50,23 +50,19 @@ static int fail(const struct fault *f)
 
 static rc read_settings(int argc, char **argv, struct conf *c, struct fault *f)
 {
+	char *rest[ARGS_MAX];
 	bool user = false;
+	int n = 0;
 
+	if (argc > ARGS_MAX)
+		return fault_set(f, RC_USAGE, 0, "too many arguments");
 	for (int i = 2; i < argc; i++)
-		user = user || strcmp(argv[i], "--user") == 0;
-	TRY(conf_defaults(c, user, f));
-	for (int i = 2; i + 1 < argc; i++)
-		if (strcmp(argv[i], "--config") == 0)
-			TRY(conf_load(c, argv[i + 1], f));
-	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "--user") == 0)
-			continue;
-		if (i + 1 >= argc || strncmp(argv[i], "--", 2) != 0)
-			return fault_set(f, RC_USAGE, 0, "%s: a setting is --NAME VALUE", argv[i]);
-		if (strcmp(argv[i], "--config") != 0)
-			TRY(conf_set(c, argv[i] + 2, view_str(argv[i + 1]), f));
-		i++;
-	}
+			user = true;
+		else
+			rest[n++] = argv[i];
+	TRY(conf_defaults(c, user, f));
+	TRY(settings_args(&conf_settings, c, n, rest, f));
 	return conf_check(c, f);
 }
 
@@ -382,7 +378,7 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0) {
 		(void)usage(stdout, 0);
 		(void)printf("settings:\n");
-		conf_print();
+		settings_print(&conf_settings, stdout);
 		return 0;
 	}
 	return usage(stderr, 2);

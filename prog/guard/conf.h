@@ -1,6 +1,4 @@
-/* conf - settings of greatseal-guard: one table for the file, the command line, help and man page.
- *
- * File: "name = value" lines, '#' comments; unknown names are errors. */
+/* conf - the settings of greatseal-guard. */
 #ifndef GS_GUARD_CONF_H
 #define GS_GUARD_CONF_H
 
@@ -11,7 +9,7 @@
 
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
-#include "lib/base/view.h"
+#include "lib/base/settings.h"
 #include "lib/crypt/digest.h"
 #include "lib/model/name.h"
 #include "lib/tlog/note.h"
@@ -37,13 +35,9 @@ struct conf {
 	uint64_t patience; /* seconds before a worker that does not move is replaced */
 };
 
-void conf_defaults(struct conf *c);
-/* RC_UNKNOWN, RC_RANGE, RC_LIMIT, RC_DUPLICATE, RC_SYNTAX, with the sentence to show. */
-MUST rc conf_set(struct conf *c, struct view name, struct view value, struct fault *f);
-/* The fault names the line. */
-MUST rc conf_load(struct conf *c, const char *path, struct fault *f);
+extern const struct settings conf_settings;
+
 /* RC_USAGE: what `run` cannot do without is missing. */
 MUST rc conf_check(const struct conf *c, struct fault *f);
-void conf_print(void);
 
 #endif

@@ -25,8 +25,7 @@ static int usage(FILE *out, int status)
 		     "  observe  report, and let everything run\n"
 		     "  reload   look at the list again\n"
 		     "  status   level, mode, list, counts, and which holes remain\n\nsettings:\n");
-	(void)fflush(out);
-	conf_print();
+	settings_print(&conf_settings, out);
 	return status;
 }
 
@@ -154,20 +153,6 @@ static const struct {
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-/* --config FILE and --NAME VALUE, in their order. */
-static rc read_args(int argc, char **argv, struct conf *c, struct fault *f)
-{
-	for (int i = 0; i < argc; i += 2) {
-		if (strncmp(argv[i], "--", 2) != 0 || i + 1 == argc)
-			return fault_set(f, RC_USAGE, 0, "%.64s: not --NAME VALUE", argv[i]);
-		if (strcmp(argv[i], "--config") == 0)
-			TRY(conf_load(c, argv[i + 1], f));
-		else
-			TRY(conf_set(c, view_str(argv[i] + 2), view_str(argv[i + 1]), f));
-	}
-	return OK;
-}
-
 int main(int argc, char **argv)
 {
 	static struct conf conf;
@@ -189,8 +174,8 @@ int main(int argc, char **argv)
 	/* What libcrypto is told to load is not for a program that must not wait for a file. */
 	if (setenv("OPENSSL_CONF", "/dev/null", 1) != 0)
 		return 1;
-	conf_defaults(&conf);
-	r = read_args(argc - 2, argv + 2, &conf, &f);
+	settings_defaults(&conf_settings, &conf);
+	r = settings_args(&conf_settings, &conf, argc - 2, argv + 2, &f);
 	if (!rc_is_ok(r)) {
 		log_err("%s", f.text);
 		return 2;

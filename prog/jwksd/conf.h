@@ -1,6 +1,4 @@
-/* conf - settings of greatseal-jwksd: one table for the file, the command line, help and man page.
- *
- * File: "name = value" lines, '#' comments; unknown names are errors. */
+/* conf - the settings of greatseal-jwksd. */
 #ifndef GS_JWKSD_CONF_H
 #define GS_JWKSD_CONF_H
 
@@ -8,6 +6,7 @@
 #include <stdint.h>
 #include <sys/un.h>
 
+#include "lib/base/settings.h"
 #include "prog/jwksd/address.h"
 
 #define CONF_ISSUERS_MAX 16u
@@ -27,13 +26,9 @@ struct conf {
 	uint64_t timeout;	/* seconds of one call */
 };
 
-void conf_defaults(struct conf *c);
-/* RC_UNKNOWN, RC_RANGE, RC_LIMIT, RC_DUPLICATE, RC_SYNTAX, with the sentence to show. */
-MUST rc conf_set(struct conf *c, struct view name, struct view value, struct fault *f);
-/* The fault names the line. */
-MUST rc conf_load(struct conf *c, const char *path, struct fault *f);
+extern const struct settings conf_settings;
+
 /* RC_USAGE: there is no issuer. */
 MUST rc conf_check(const struct conf *c, struct fault *f);
-void conf_print(void);
 
 #endif

@@ -95,23 +95,8 @@ static int usage(FILE *out, int status)
 			   "  run    fetch the issuers' keys again and again\n"
 			   "  once   fetch them once; exit 1 unless all have arrived\n"
 			   "  check  look at the settings only\n\nsettings:\n");
-	(void)fflush(out);
-	conf_print();
+	settings_print(&conf_settings, out);
 	return status;
-}
-
-/* --config FILE and --NAME VALUE, in their order. */
-static rc read_args(int argc, char **argv, struct conf *c, struct fault *f)
-{
-	for (int i = 0; i < argc; i += 2) {
-		if (strncmp(argv[i], "--", 2) != 0 || i + 1 == argc)
-			return fault_set(f, RC_USAGE, 0, "%.64s: not --NAME VALUE", argv[i]);
-		if (strcmp(argv[i], "--config") == 0)
-			TRY(conf_load(c, argv[i + 1], f));
-		else
-			TRY(conf_set(c, view_str(argv[i] + 2), view_str(argv[i + 1]), f));
-	}
-	return conf_check(c, f);
 }
 
 int main(int argc, char **argv)
@@ -130,8 +115,10 @@ int main(int argc, char **argv)
 	log_setup("greatseal-jwksd", LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
 	(void)umask(0077);
 	(void)signal(SIGPIPE, SIG_IGN);
-	conf_defaults(&conf);
-	r = read_args(argc - 2, argv + 2, &conf, &f);
+	settings_defaults(&conf_settings, &conf);
+	r = settings_args(&conf_settings, &conf, argc - 2, argv + 2, &f);
+	if (rc_is_ok(r))
+		r = conf_check(&conf, &f);
 	if (!rc_is_ok(r)) {
 		log_err("%s", f.text);
 		return 2;

@@ -197,7 +197,7 @@ static rc listen_on(const struct conf *c, const char *path, int *ret_fd, struct 
 		return fault_errno(f, errno, "socket");
 	/* The lock on the state says that a socket lying there is a dead keeper's. */
 	(void)unlink(path);
-	mask = umask(0777 & ~c->socket_mode);
+	mask = umask(0777 & ~(mode_t)c->socket_mode);
 	e = bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 ? 0 : errno;
 	(void)umask(mask);
 	if (e != 0)
@@ -388,7 +388,7 @@ static int usage(FILE *out, int status)
 	for (size_t i = 0; i < COUNT(verbs); i++)
 		(void)fprintf(out, "  %-6s %s\n", verbs[i].name, verbs[i].help);
 	(void)fprintf(out, "\nsettings, as --NAME VALUE or in the file as NAME = VALUE:\n");
-	conf_help(out);
+	settings_print(&conf_settings, out);
 	return status;
 }
 
@@ -411,9 +411,11 @@ int main(int argc, char **argv)
 	log_setup("greatseal-keeper", LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
 	(void)umask(0022);
 	r = sandbox_harden(&f);
-	conf_init(&conf);
-	if (rc_is_ok(r))
-		r = conf_args(&conf, argc - 2, argv + 2, &test, &f);
+	settings_defaults(&conf_settings, &conf);
+	if (rc_is_ok(r) && !rc_is_ok(conf_args(&conf, argc - 2, argv + 2, &test, &f))) {
+		log_err("%s", f.text);
+		return 2;
+	}
 	if (rc_is_ok(r) && verbs[v].run != verb_fsck)
 		r = conf_check(&conf, verbs[v].run == verb_init, &f);
 	if (rc_is_ok(r))
@@ -421,5 +423,5 @@ int main(int argc, char **argv)
 	if (rc_is_ok(r))
 		return 0;
 	log_err("%s: %s", rc_name(r), f.text);
-	return r.code == RC_USAGE || r.code == RC_UNKNOWN ? 2 : 1;
+	return r.code == RC_USAGE ? 2 : 1;
 }

@@ -214,8 +214,8 @@ rc parts_load_empty(const struct conf *c, struct parts *p, struct fault *f)
 	ledger.public_dir = public;
 	TRY(find_log_key(p, &ledger.signer, f));
 	k->clock = &clock_system;
-	k->host_cert_life = c->host_cert_life;
-	k->host_cert_grace = c->host_cert_grace;
+	k->host_cert_life = (int64_t)c->host_cert_life;
+	k->host_cert_grace = (int64_t)c->host_cert_grace;
 	k->journal = p->journal;
 	k->zones = zone_files(&p->zone_fd);
 	return ledger_open(&ledger, &k->ledger, f);

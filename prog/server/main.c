@@ -102,16 +102,8 @@ static int cmd_init(int argc, char **argv)
 
 static rc read_settings(int argc, char **argv, struct conf *c, struct fault *f)
 {
-	conf_defaults(c);
-	for (int i = 2; i + 1 < argc; i += 2)
-		if (strcmp(argv[i], "--config") == 0)
-			TRY(conf_load(c, argv[i + 1], f));
-	for (int i = 2; i < argc; i += 2) {
-		if (i + 1 >= argc || strncmp(argv[i], "--", 2) != 0)
-			return fault_set(f, RC_USAGE, 0, "%s: a setting is --NAME VALUE", argv[i]);
-		if (strcmp(argv[i], "--config") != 0)
-			TRY(conf_set(c, argv[i] + 2, view_str(argv[i + 1]), f));
-	}
+	settings_defaults(&conf_settings, c);
+	TRY(settings_args(&conf_settings, c, argc - 2, argv + 2, f));
 	return conf_check(c, f);
 }
 
@@ -360,7 +352,7 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0) {
 		(void)usage(stdout, 0);
 		(void)printf("settings:\n");
-		conf_print();
+		settings_print(&conf_settings, stdout);
 		return 0;
 	}
 	return usage(stderr, 2);

@@ -37,7 +37,7 @@ static void make_conf(struct world *w)
 	struct conf *c = &w->conf;
 	const char *dir = w->fx.dir;
 
-	conf_init(c);
+	settings_defaults(&conf_settings, c);
 	(void)snprintf(c->state, sizeof(c->state), "%s/state", dir);
 	(void)snprintf(c->guard, sizeof(c->guard), "%s/guard", dir);
 	(void)snprintf(c->policy, sizeof(c->policy), "%s/policy", dir);

@@ -63,24 +63,30 @@ static void settings_are_strict(void **state)
 	assert_rc(RC_OK, conf_defaults(&c, false, NULL));
 	assert_int_equal(c.socket_mode, 0660);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (conf_set(&c, cases[i].name, view_str(cases[i].value), NULL).code !=
-		    cases[i].code)
+		if (settings_set(&conf_settings, &c, view_str(cases[i].name),
+				 view_str(cases[i].value), NULL)
+			    .code != cases[i].code)
 			fail_msg("%s = %s", cases[i].name, cases[i].value);
 	assert_int_equal(c.socket_mode, 0666);
 	assert_rc(RC_OK, conf_check(&c, NULL));
 	memset(wide, 'a', sizeof(wide));
-	assert_rc(RC_LIMIT, conf_set(&c, "socket", view_of(wide, 108), NULL));
-	assert_rc(RC_LIMIT, conf_set(&c, "socket", view_of("/a\0b", 4), NULL));
-	assert_rc(RC_OK, conf_set(&c, "host", view_str("build-07"), NULL));
+	assert_rc(RC_LIMIT,
+		  settings_set(&conf_settings, &c, view_str("socket"), view_of(wide, 108), NULL));
+	assert_rc(RC_RANGE,
+		  settings_set(&conf_settings, &c, view_str("socket"), view_of("/a\0b", 4), NULL));
+	assert_rc(RC_OK,
+		  settings_set(&conf_settings, &c, view_str("host"), view_str("build-07"), NULL));
 	assert_rc(RC_USAGE, conf_check(&c, NULL)); /* without key-file */
-	assert_rc(RC_OK, conf_set(&c, "host", view_str(""), NULL));
-	assert_rc(RC_OK, conf_set(&c, "allow-users", view_str("root, 1234 root"), NULL));
+	assert_rc(RC_OK, settings_set(&conf_settings, &c, view_str("host"), view_str(""), NULL));
+	assert_rc(RC_OK, settings_set(&conf_settings, &c, view_str("allow-users"),
+				      view_str("root, 1234 root"), NULL));
 	assert_rc(RC_OK, conf_check(&c, NULL));
 	assert_int_equal(c.user_count, 3);
 	assert_int_equal(c.users[1], 1234);
-	assert_rc(RC_OK, conf_set(&c, "allow-groups", view_str("no-such-group-here"), NULL));
+	assert_rc(RC_OK, settings_set(&conf_settings, &c, view_str("allow-groups"),
+				      view_str("no-such-group-here"), NULL));
 	assert_rc(RC_USAGE, conf_check(&c, NULL));
-	assert_rc(RC_NOTFOUND, conf_load(&c, "/nonexistent", NULL));
+	assert_rc(RC_NOTFOUND, settings_load(&conf_settings, &c, "/nonexistent", NULL));
 }
 
 static void keys_are_private_and_durable(void **state)

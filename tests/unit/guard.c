@@ -131,7 +131,7 @@ static void mountinfo_is_read(void **state)
 
 static rc set(struct conf *c, const char *name, const char *value)
 {
-	return conf_set(c, view_str(name), view_str(value), NULL);
+	return settings_set(&conf_settings, c, view_str(name), view_str(value), NULL);
 }
 
 static void settings_are_strict(void **state)
@@ -141,7 +141,7 @@ static void settings_are_strict(void **state)
 		"0000000000000000000000000000000000000000000000000000000000000000";
 
 	(void)state;
-	conf_defaults(&c);
+	settings_defaults(&conf_settings, &c);
 	assert_rc(RC_USAGE, conf_check(&c, NULL));
 	assert_rc(RC_UNKNOWN, set(&c, "nothing", "1"));
 	assert_rc(RC_SYNTAX, set(&c, "list-key", "abc"));

@@ -78,7 +78,7 @@ static void discovery_is_of_its_issuer(void **state)
 
 static enum rc_code set(struct conf *c, const char *name, const char *value)
 {
-	return conf_set(c, view_str(name), view_str(value), NULL).code;
+	return settings_set(&conf_settings, c, view_str(name), view_str(value), NULL).code;
 }
 
 static void settings_are_strict(void **state)
@@ -86,7 +86,7 @@ static void settings_are_strict(void **state)
 	static struct conf c;
 
 	(void)state;
-	conf_defaults(&c);
+	settings_defaults(&conf_settings, &c);
 	assert_int_equal(conf_check(&c, NULL).code, RC_USAGE);
 	assert_int_equal(set(&c, "issuer", "https://i.example"), RC_OK);
 	assert_int_equal(set(&c, "issuer", "https://i.example"), RC_DUPLICATE);

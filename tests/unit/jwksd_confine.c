@@ -89,7 +89,7 @@ static int connects(long arg)
 	int fd;
 
 	(void)arg;
-	conf_defaults(&c);
+	settings_defaults(&conf_settings, &c);
 	if (!rc_is_ok(confine_paths(&c, &abi, NULL)) || !rc_is_ok(confine_calls(NULL)))
 		return 1;
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -113,7 +113,7 @@ static int has_few_files(long arg)
 	if (fd < 0)
 		return 1;
 	(void)unlink(path);
-	conf_defaults(&c);
+	settings_defaults(&conf_settings, &c);
 	if (!rc_is_ok(confine_paths(&c, &abi, NULL)))
 		return 2;
 	if (abi == 0)
