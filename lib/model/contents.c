@@ -6,8 +6,8 @@
 
 #define ALIGN 32u /* a digest never straddles two cache lines of a mapping */
 
-static const char *const class_names[LIST_CLASSES] = {"program",  "library", "interpreter",
-						      "producer", "script",  "revoked"};
+static const char *const class_names[LIST_CLASSES] = {
+	"program", "library", "interpreter", "producer", "script", "revoked", "archive"};
 _Static_assert(LIST_CLASS_ALL == (1u << LIST_CLASSES) - 1, "a name for each class");
 
 const char *list_class_name(unsigned class_bit)

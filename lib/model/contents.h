@@ -47,11 +47,14 @@ enum list_class {
 	LIST_PRODUCER = 8,    /* a program whose outputs may run in a build zone */
 	LIST_SCRIPT = 16,     /* run by an interpreter */
 	LIST_REVOKED = 32,    /* not to be used, whatever else approves it */
+	LIST_ARCHIVE = 64,    /* a package file that may be installed; does not run */
 };
-#define LIST_CLASSES 6
-#define LIST_CLASS_ALL 63u
+#define LIST_CLASSES 7
+#define LIST_CLASS_ALL 127u
+/* With one of these a content may run. */
+#define LIST_CLASS_RUNS (LIST_CLASS_ALL & ~(unsigned)(LIST_REVOKED | LIST_ARCHIVE))
 
-/* "program", ...; NULL unless exactly one of the six. */
+/* "program", ...; NULL unless exactly one of the seven. */
 const char *list_class_name(unsigned class_bit);
 /* All that are set: "program interpreter". */
 #define LIST_CLASSES_TEXT 64u

@@ -63,8 +63,9 @@ static rc open_record(struct view bytes, struct package_record *ret, struct faul
 
 	TRY(contents_open(bytes, PACKAGE_RECORD_MAGIC, &header, &ret->contents, f));
 	for (size_t i = 0; i < ret->contents.count; i++)
-		if (ret->contents.classes[i] == LIST_REVOKED)
-			return fault_set(f, RC_DENIED, 0, "record %zu revokes; only a list does",
+		if ((ret->contents.classes[i] & LIST_CLASS_RUNS) != ret->contents.classes[i])
+			return fault_set(f, RC_DENIED, 0,
+					 "record %zu revokes, or is an archive; only a list's do",
 					 i);
 	return header_parse(header, &ret->header, f);
 }
@@ -100,8 +101,9 @@ static rc write_record(const struct package_record_header *h, struct content *re
 		return fault_set(f, jcan_out_done(&w).code, 0, "%s", rc_name(jcan_out_done(&w)));
 	TRY(header_parse(buf_view(&header), &check, f));
 	for (size_t i = 0; i < count; i++)
-		if (records[i].classes == LIST_REVOKED)
-			return fault_set(f, RC_DENIED, 0, "a record that revokes");
+		if ((records[i].classes & LIST_CLASS_RUNS) != records[i].classes)
+			return fault_set(f, RC_DENIED, 0,
+					 "a record that revokes, or is an archive");
 	return contents_write(PACKAGE_RECORD_MAGIC, buf_view(&header), records, count, out, f);
 }
 

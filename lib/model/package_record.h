@@ -29,7 +29,8 @@ struct package_record {
 };
 
 /* As contents_open and jcan; RC_SYNTAX a name, version or architecture of another shape; RC_DENIED
- * a record that revokes (a list does that). *ret is written only on success. */
+ * a record that revokes, or one of class archive (a list has these). *ret is written only on
+ * success. */
 MUST rc package_record_open(struct view bytes, struct package_record *ret, struct fault *f);
 
 /* Appends a record; see contents_write. Refuses what package_record_open refuses. */

@@ -113,6 +113,8 @@ rc gather_deb(struct gather *g, const char *path, struct package_record_header *
 	char package[3 * PACKAGE_TEXT_MAX + 8];
 	struct package_record_header header;
 	AUTO(json) json_t *report = NULL;
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
 
 	TRY(inspect_path(g->c, path, &report));
 	if (strcmp(json_text(report, "type"), "deb") != 0)
@@ -126,8 +128,10 @@ rc gather_deb(struct gather *g, const char *path, struct package_record_header *
 		       header.architecture);
 	TRY(add_entries(g, report, package));
 	TRY(add_scripts(g, report, package));
-	if (ret != NULL)
-		*ret = header;
+	if (ret == NULL)
+		return gather_add(g, &header.archive, LIST_ARCHIVE, package, base);
+	/* A record names its archive in its header. */
+	*ret = header;
 	return OK;
 }
 

@@ -40,7 +40,7 @@ echo 'just a text' >tree/notes
 common=(--name base --group farm --group desktops --origin log.example)
 greatseal list build -o one.list "${common[@]}" --root "$work/tree" "$work/tree" hello_1.0_amd64.deb >/dev/null
 greatseal list show one.list --all --json >one.json
-jq -e '.serial == 1 and .list == "base" and .groups == ["desktops", "farm"] and .count == 6' one.json >/dev/null ||
+jq -e '.serial == 1 and .list == "base" and .groups == ["desktops", "farm"] and .count == 7' one.json >/dev/null ||
 	die "the list is another: $(cat one.json)"
 has() { # FILE CONTENT CLASSES PATH
 	jq -e --arg s "$(sha "$2")" --arg c "$3" --arg p "$4" \
@@ -51,6 +51,7 @@ has one.json "$shell" "program interpreter" /bin/dash
 has one.json tree/bin/tool script /bin/tool
 has one.json tree/lib/libc.so.6 "program library" /lib/libc.so.6
 has one.json pkg/DEBIAN/postinst script DEBIAN/postinst
+has one.json hello_1.0_amd64.deb archive hello_1.0_amd64.deb
 ok "a list from a directory and a package: programs, libraries, interpreters, scripts, control scripts"
 
 greatseal list build -o again.list --from "$(jq -r .not_before one.json)" "${common[@]}" --root "$work/tree" hello_1.0_amd64.deb \
@@ -191,7 +192,7 @@ stop_keeper
 check() { greatseal verify --config "$work/none.json" --vkey "$vkey" "$@"; }
 check signed1/one.list >verify.txt && check signed2/two.list --after 1 >>verify.txt && check signed1/hello_2.0_amd64.deb.record >>verify.txt ||
 	die "not verified: $(cat verify.txt)"
-grep -q 'list base, serial 2, 7 contents' verify.txt || die "the list is not told: $(cat verify.txt)"
+grep -q 'list base, serial 2, 8 contents' verify.txt || die "the list is not told: $(cat verify.txt)"
 ok "lists and record are verified offline"
 refused 5 'serial 1 is not newer than 1' check signed1/one.list --after 1
 refused 5 'serial 1 is not newer than 2' check signed1/one.list --after 2

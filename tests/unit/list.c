@@ -178,7 +178,7 @@ static void classes_have_names(void **state)
 	}
 	assert_null(list_class_name(0));
 	assert_null(list_class_name(LIST_PROGRAM | LIST_SCRIPT));
-	assert_null(list_class_name(64));
+	assert_null(list_class_name(128));
 	assert_rc(RC_UNKNOWN, list_class_parse(view_str("programs"), &bit));
 }
 
@@ -242,7 +242,7 @@ static void bodies_are_refused(void **state)
 	assert_rc(RC_DUPLICATE, RC(open_code(view_of(copy, v.len))));
 	at += 6 * DIGEST_SIZE;
 	assert_rc(RC_RANGE, RC(with(v, at, 0)));
-	assert_rc(RC_RANGE, RC(with(v, at, 64)));
+	assert_rc(RC_RANGE, RC(with(v, at, 128)));
 	assert_rc(RC_RANGE, RC(with(v, at, LIST_REVOKED | LIST_PROGRAM)));
 	assert_rc(RC_OK, RC(with(v, at, LIST_REVOKED)));
 }
