@@ -22,6 +22,18 @@ static rc set_list_key(const struct setting *s, void *conf, struct view value, s
 	return OK;
 }
 
+static rc add_record_key(const struct setting *s, void *conf, struct view value, struct fault *f)
+{
+	struct conf *c = conf;
+
+	if (c->record_key_count == CONF_KEYS_MAX)
+		return fault_set(f, RC_LIMIT, 0, "more than %u record keys", CONF_KEYS_MAX);
+	if (!rc_is_ok(digest_parse(value, &c->record_keys[c->record_key_count])))
+		return fault_set(f, RC_SYNTAX, 0, "%s is 64 lower-case hex digits", s->name);
+	c->record_key_count++;
+	return OK;
+}
+
 static rc set_list_name(const struct setting *s, void *conf, struct view value, struct fault *f)
 {
 	struct conf *c = conf;
@@ -67,9 +79,13 @@ static const struct setting rows[] = {
 		     "the list of approved contents; its proof is LIST.greatseal"),
 	SETTING_TEXT("state", state, "/var/lib/greatseal-approved",
 		     "directory of the last good list and the mode"),
+	SETTING_TEXT("records", records, "/var/lib/greatseal-approved/records",
+		     "directory of package records, each with its proof"),
 	SETTING_TEXT("socket", socket, "/run/greatseal-guard/control", "where commands come in"),
 	SETTING_OTHER("log-key", set_log, "the log's key, as the keeper's init printed it"),
 	SETTING_OTHER("list-key", set_list_key, "SHA-256 fingerprint of the key that signs lists"),
+	SETTING_OTHER("record-key", add_record_key,
+		      "the same of a key that signs package records alone; may be repeated"),
 	SETTING_OTHER("list-name", set_list_name, "take lists of this name alone"),
 	SETTING_OTHER("group", add_group, "a host group that this host is in; may be repeated"),
 	SETTING_OTHER(

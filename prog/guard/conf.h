@@ -16,15 +16,19 @@
 
 #define CONF_GROUPS_MAX 64u
 #define CONF_MOUNTS_MAX 64u
+#define CONF_KEYS_MAX 8u
 
 struct conf {
-	char list[PATH_MAX];  /* its proof beside it: with ".greatseal" */
-	char state[PATH_MAX]; /* directory: the last good list, the mode */
+	char list[PATH_MAX];	/* its proof beside it: with ".greatseal" */
+	char state[PATH_MAX];	/* directory: the last good list, the mode */
+	char records[PATH_MAX]; /* directory of package records and their proofs */
 	char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	struct vkey log;
 	bool has_log;
 	struct digest list_key; /* fingerprint of the key that signs lists */
 	bool has_list_key;
+	struct digest record_keys[CONF_KEYS_MAX]; /* beside it, of keys that sign package records */
+	size_t record_key_count;
 	struct name name; /* of the list; "": any */
 	struct name groups[CONF_GROUPS_MAX];
 	size_t group_count;

@@ -67,6 +67,7 @@ static const char *const supervisor_calls[] = {
 	"fsync",
 	"ftruncate",
 	"futex",
+	"getdents64",
 	"getpid",
 	"getppid",
 	"getrandom",

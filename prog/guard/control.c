@@ -1,6 +1,6 @@
 /* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
  *
- *	status | observe | enforce SERIAL | reload | checked SERIAL
+ *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,8 @@ static void reply(struct client *c, const char *text)
 	(void)send(c->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 	fd_close(&c->fd);
 	c->len = 0;
-	c->waits = c->loads = false;
+	c->waits = c->records = false;
+	c->loads = 0;
 }
 
 /* Fault texts are printable ASCII; quotes and backslashes are taken out. */
@@ -47,22 +48,45 @@ static void reply_status(const struct supervisor *s, struct client *c)
 			       "{\"name\":\"%s\",\"serial\":%" PRIu64 ",\"count\":%" PRIu64
 			       ",\"not_after\":\"%s\"}",
 			       s->list.name.s, s->list.serial, s->list.count, until);
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"ok\":true,\"level\":\"base\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
+		"\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64 ",\"checked\":%" PRIu64
+		",\"file_systems\":%zu,\"not_guarded\":%zu,"
+		"\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64 ",\"denied\":%" PRIu64
+		",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64 ",\"held\":%" PRIu64
+		",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
+		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
+		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
+			? "true"
+			: "false",
+		list, s->records.packages, s->records.refused, s->checked, s->marks,
+		s->marks_failed, (int)s->worker, s->starts > 0 ? s->starts - 1 : 0,
+		atomic_load(&m->allowed), atomic_load(&m->denied), atomic_load(&m->would_deny),
+		atomic_load(&m->hashed), atomic_load(&m->held), m->slot_count,
+		atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
+	reply(c, text);
+}
+
+/* May this package file be installed here: not whether it is there, or whole. */
+static void reply_archive(const struct supervisor *s, struct client *c, const char *hex)
+{
+	bool enforce = atomic_load(&s->g.share->mode) == GUARD_ENFORCE;
+	struct digest digest;
+	struct fault f = {0};
+	char text[REPLY_MAX];
+	unsigned classes;
+
+	if (!rc_is_ok(digest_parse(view_str(hex), &digest))) {
+		reply_refused(c, fault_set(&f, RC_SYNTAX, 0, "archive: 64 hex digits"), &f);
+		return;
+	}
+	classes = approved_find(&s->approved, digest.b);
 	(void)snprintf(text, sizeof(text),
-		       "{\"ok\":true,\"level\":\"base\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
-		       "\"checked\":%" PRIu64 ",\"file_systems\":%zu,\"not_guarded\":%zu,"
-		       "\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64
-		       ",\"denied\":%" PRIu64 ",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64
-		       ",\"held\":%" PRIu64 ",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
-		       atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
-		       s->marked && s->loader == 0 &&
-				       atomic_load(&m->applied) == atomic_load(&m->wanted)
-			       ? "true"
-			       : "false",
-		       list, s->checked, s->marks, s->marks_failed, (int)s->worker,
-		       s->starts > 0 ? s->starts - 1 : 0, atomic_load(&m->allowed),
-		       atomic_load(&m->denied), atomic_load(&m->would_deny),
-		       atomic_load(&m->hashed), atomic_load(&m->held), m->slot_count,
-		       atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
+		       "{\"ok\":true,\"approved\":%s,\"revoked\":%s,\"mode\":\"%s\"}\n",
+		       (classes & LIST_ARCHIVE) != 0 ? "true" : "false",
+		       (classes & LIST_REVOKED) != 0 ? "true" : "false",
+		       enforce ? "enforce" : "observe");
 	reply(c, text);
 }
 
@@ -90,9 +114,13 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 		reply(c, "{\"ok\":true}\n");
 		return;
 	}
-	if (strcmp(line, "reload") == 0) {
-		r = supervisor_load(s, false, &f);
-		c->loads = true;
+	if (strncmp(line, "archive ", 8) == 0) {
+		reply_archive(s, c, line + 8);
+		return;
+	}
+	if (strcmp(line, "reload") == 0 || strcmp(line, "records") == 0) {
+		r = supervisor_load(s, false, &c->loads, &f);
+		c->records = strcmp(line, "records") == 0;
 	} else if (strcmp(line, "observe") == 0 || has_number(line, "enforce", &serial)) {
 		r = supervisor_set_mode(s, line[0] == 'e', serial, &f);
 		c->waits = true;
@@ -159,7 +187,7 @@ void control_read(struct supervisor *s, struct client *c)
 	ssize_t n = recv(c->fd, c->command + c->len, sizeof(c->command) - 1 - c->len, MSG_DONTWAIT);
 	char *end;
 
-	if (n <= 0 || c->waits || c->loads) {
+	if (n <= 0 || c->waits || c->loads != 0) {
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			reply(c, "");
 		return;
@@ -175,6 +203,16 @@ void control_read(struct supervisor *s, struct client *c)
 	}
 }
 
+static void reply_records(const struct supervisor *s, struct client *c)
+{
+	char text[REPLY_MAX];
+
+	(void)snprintf(text, sizeof(text),
+		       "{\"ok\":true,\"packages\":%" PRIu64 ",\"refused\":%" PRIu64 "}\n",
+		       s->records.packages, s->records.refused);
+	reply(c, text);
+}
+
 void control_applied(struct supervisor *s)
 {
 	uint32_t applied = atomic_load(&s->g.share->applied);
@@ -182,7 +220,11 @@ void control_applied(struct supervisor *s)
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &s->client[i];
 
-		if (c->fd >= 0 && c->waits && (int32_t)(applied - c->wanted) >= 0)
+		if (c->fd < 0 || !c->waits || (int32_t)(applied - c->wanted) < 0)
+			continue;
+		if (c->records)
+			reply_records(s, c);
+		else
 			reply(c, "{\"ok\":true}\n");
 	}
 }
@@ -191,18 +233,20 @@ void control_loaded(struct supervisor *s, const struct load_result *r)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &s->client[i];
-		struct fault f = {.code = r->code};
+		enum rc_code code = c->records ? r->records.code : r->code;
+		struct fault f = {.code = code};
 
-		if (c->fd < 0 || !c->loads)
+		if (c->fd < 0 || c->loads != s->load_number)
 			continue;
-		c->loads = false;
-		if (r->code == RC_OK) {
+		c->loads = 0;
+		if (code == RC_OK) {
 			c->waits = true;
 			c->wanted = atomic_load(&s->g.share->wanted);
 			continue;
 		}
-		(void)snprintf(f.text, sizeof(f.text), "%s", r->text);
-		reply_refused(c, RC(r->code), &f);
+		(void)snprintf(f.text, sizeof(f.text), "%s",
+			       c->records ? r->records.text : r->text);
+		reply_refused(c, RC(code), &f);
 	}
 	control_applied(s);
 }
@@ -210,13 +254,15 @@ void control_loaded(struct supervisor *s, const struct load_result *r)
 void control_tick(struct supervisor *s, uint64_t now)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (s->client[i].fd >= 0 && !s->client[i].loads && !s->client[i].waits &&
+		if (s->client[i].fd >= 0 && s->client[i].loads == 0 && !s->client[i].waits &&
 		    now - s->client[i].since > CLIENT_MS)
 			reply(&s->client[i], "");
 }
 
 rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f)
 {
+	/* A guard that stands still must not hold a package manager for ever. */
+	const struct timeval patience = {.tv_sec = ASK_SECONDS};
 	AUTO(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un a;
 
@@ -227,6 +273,8 @@ rc control_ask(const char *path, const char *line, struct buf *out, struct fault
 		return errno == ENOENT || errno == ECONNREFUSED
 			       ? fault_set(f, RC_NOTFOUND, 0, "%s: no guard is running", path)
 			       : fault_errno(f, errno, "%s", path);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0)
+		return fault_errno(f, errno, "socket");
 	TRY(fd_write_full(fd, line, strlen(line), f));
 	TRY(fd_write_full(fd, "\n", 1, f));
 	TRY(fd_read_all(fd, out, f));

@@ -46,7 +46,7 @@ static const char *const needed[] = {
 
 struct seen {
 	const struct conf *conf;
-	const struct list *list;
+	const struct approved *approved;
 	struct cover *cover;
 	struct hasher *hasher;
 	uint64_t device[CONF_MOUNTS_MAX];
@@ -119,8 +119,8 @@ static rc look(struct seen *s, const char *path, const char *what)
 	TRY(note(s, &digest, &fresh));
 	if (!fresh)
 		return OK;
-	classes = list_find(s->list, digest.b);
-	if (classes != 0 && (classes & LIST_REVOKED) == 0) {
+	classes = approved_find(s->approved, digest.b);
+	if ((classes & LIST_CLASS_RUNS) != 0 && (classes & LIST_REVOKED) == 0) {
 		s->cover->covered++;
 		return OK;
 	}
@@ -152,9 +152,10 @@ static rc look_at_processes(struct seen *s, struct fault *f)
 	return r;
 }
 
-rc cover_check(const struct conf *c, const struct list *list, struct cover *ret, struct fault *f)
+rc cover_check(const struct conf *c, const struct approved *approved, struct cover *ret,
+	       struct fault *f)
 {
-	struct seen s = {.conf = c, .list = list, .cover = ret};
+	struct seen s = {.conf = c, .approved = approved, .cover = ret};
 	struct stat st;
 	rc r;
 

@@ -5,7 +5,7 @@
 #ifndef GS_GUARD_COVER_H
 #define GS_GUARD_COVER_H
 
-#include "lib/model/list.h"
+#include "prog/guard/approved.h"
 #include "prog/guard/conf.h"
 
 struct cover {
@@ -15,7 +15,7 @@ struct cover {
 };
 
 /* RC_CRYPTO, RC_IO. */
-MUST rc cover_check(const struct conf *c, const struct list *list, struct cover *ret,
+MUST rc cover_check(const struct conf *c, const struct approved *approved, struct cover *ret,
 		    struct fault *f);
 
 /* One setting of the machine that closes a hole of level base. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,7 +40,7 @@ static void refuse(struct decider *d, struct question *q, enum why why, const st
 	struct news n = {.kind = enforce ? NEWS_DENIED : NEWS_WOULD_DENY,
 			 .why = why,
 			 .pid = q->pid,
-			 .serial = d->has_list ? d->list.header.serial : 0};
+			 .serial = approved_serial(&d->approved)};
 
 	if (digest != NULL)
 		n.digest = *digest;
@@ -54,12 +53,12 @@ static void refuse(struct decider *d, struct question *q, enum why why, const st
 
 static enum why verdict(const struct decider *d, const struct digest *digest)
 {
-	unsigned classes = d->has_list ? list_find(&d->list, digest->b) : 0;
+	unsigned classes = approved_find(&d->approved, digest->b);
 
-	if (classes == 0)
-		return WHY_UNAPPROVED;
-	/* Any other class will do: the loader of a dynamic program is executed, too. */
-	return (classes & LIST_REVOKED) != 0 ? WHY_REVOKED : WHY_NONE;
+	if ((classes & LIST_REVOKED) != 0)
+		return WHY_REVOKED;
+	/* Any class of those that run: the loader of a dynamic program is executed, too. */
+	return (classes & LIST_CLASS_RUNS) != 0 ? WHY_NONE : WHY_UNAPPROVED;
 }
 
 /* Answers a question about a file whose content is known. */
@@ -83,7 +82,7 @@ static void answer_known(struct decider *d, struct question *q, struct slot *s, 
 		tell(d,
 		     (struct news){.kind = NEWS_FIRST_SEEN,
 				   .pid = q->pid,
-				   .serial = d->list.header.serial,
+				   .serial = approved_serial(&d->approved),
 				   .digest = s->digest},
 		     q->fd);
 		s->told = true;
@@ -337,31 +336,6 @@ int decider_patience(const struct decider *d)
 
 /* ---- List and mode --------------------------------------------------------------------------*/
 
-static void take_list(struct decider *d)
-{
-	int fd = atomic_load(&d->share->list_fd);
-	size_t len = (size_t)atomic_load(&d->share->list_len);
-	struct list list;
-	void *map;
-
-	if (fd < 0)
-		return;
-	map = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
-	if (map == MAP_FAILED)
-		return;
-	/* The loader has read it before; it is sealed. */
-	if (!rc_is_ok(list_open(view_of(map, len), &list, NULL))) {
-		(void)munmap(map, len);
-		return;
-	}
-	if (d->map != NULL)
-		(void)munmap(d->map, d->map_len);
-	d->map = map;
-	d->map_len = len;
-	d->list = list;
-	d->has_list = true;
-}
-
 void decider_apply(struct decider *d)
 {
 	uint32_t wanted = atomic_load(&d->share->wanted);
@@ -369,7 +343,8 @@ void decider_apply(struct decider *d)
 	if (wanted == atomic_load(&d->share->applied))
 		return;
 	d->mode = (enum guard_mode)atomic_load(&d->share->mode);
-	take_list(d);
+	approved_take(&d->approved, atomic_load(&d->share->list_fd),
+		      atomic_load(&d->share->records_fd));
 	for (uint32_t i = 0; i < d->cache.count; i++) {
 		struct slot *s = &d->cache.slot[i];
 
@@ -410,7 +385,6 @@ void decider_release(struct decider *d)
 		hasher_free(d->job[i].hasher);
 	cache_release(&d->cache);
 	free(d->slice);
-	if (d->map != NULL)
-		(void)munmap(d->map, d->map_len);
+	approved_release(&d->approved);
 	*d = (struct decider){0};
 }

@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #include "lib/crypt/digest.h"
-#include "lib/model/list.h"
+#include "prog/guard/approved.h"
 #include "prog/guard/cache.h"
 
 #define JOBS_MAX 16u	       /* files that are read at the same time */
@@ -32,10 +32,7 @@ struct decider {
 	struct cache cache;
 	int group;
 	enum guard_mode mode;
-	struct list list;
-	bool has_list;
-	void *map;
-	size_t map_len;
+	struct approved approved;
 	uint32_t jobs_busy;
 	struct job job[JOBS_MAX];
 	uint8_t *slice; /* SLICE_BYTES */

@@ -16,7 +16,6 @@
 #include "prog/guard/proof.h"
 
 #define PROOF_SUFFIX ".greatseal"
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define NAME_TEXT 64
 
 /* What the state directory remembers. serial 0: nothing. */
@@ -122,7 +121,7 @@ static rc copy_in(int from, int memory, uint64_t *ret_len, struct fault *f)
 		TRY(fd_pwrite_full(memory, chunk, n, at, f));
 		at += n;
 	}
-	if (fcntl(memory, F_ADD_SEALS, SEALS) != 0)
+	if (fcntl(memory, F_ADD_SEALS, LOAD_SEALS) != 0)
 		return fault_errno(f, errno, "list: sealing");
 	*ret_len = size;
 	return OK;
@@ -132,8 +131,11 @@ static rc judge(const struct conf *c, int dir, struct view bytes, struct view pr
 		const struct newest *before, unix_time now, struct list *ret, struct fault *f)
 {
 	struct newest is = {.digest = digest_of(bytes)};
-	const struct proof_wish wish = {
-		.log = &c->log, .list_key = &c->list_key, .format = LIST_FORMAT, .file = bytes};
+	const struct proof_wish wish = {.log = &c->log,
+					.keys = &c->list_key,
+					.key_count = 1,
+					.format = LIST_FORMAT,
+					.file = bytes};
 	const struct list_host host = {.origin = c->log.name,
 				       .name = c->name.s[0] != '\0' ? &c->name : NULL,
 				       .groups = c->groups,
@@ -161,6 +163,7 @@ static rc load(const struct conf *c, bool kept, int memory, unix_time now, struc
 	char path[PATH_MAX + NAME_TEXT], proof_path[PATH_MAX + NAME_TEXT + 16];
 	struct newest before;
 	struct list list;
+	uint64_t len = 0;
 	void *map;
 	rc r;
 
@@ -178,14 +181,14 @@ static rc load(const struct conf *c, bool kept, int memory, unix_time now, struc
 		return fault_errno(f, errno, "%s", path);
 	buf_init(&proof, PROOF_BYTES_MAX);
 	TRY(file_read(proof_path, &proof, f));
-	TRY(copy_in(from, memory, &ret->len, f));
-	map = mmap(NULL, (size_t)ret->len, PROT_READ, MAP_SHARED, memory, 0);
+	TRY(copy_in(from, memory, &len, f));
+	map = mmap(NULL, (size_t)len, PROT_READ, MAP_SHARED, memory, 0);
 	if (map == MAP_FAILED)
 		return fault_errno(f, errno, "list: mmap");
-	r = judge(c, dir, view_of(map, (size_t)ret->len), buf_view(&proof), &before, now, &list, f);
+	r = judge(c, dir, view_of(map, (size_t)len), buf_view(&proof), &before, now, &list, f);
 	/* One that has expired since it was taken goes on until there is a newer one. */
 	if (kept && r.code == RC_EXPIRED) {
-		r = list_open(view_of(map, (size_t)ret->len), &list, f);
+		r = list_open(view_of(map, (size_t)len), &list, f);
 		(void)snprintf(ret->text, sizeof(ret->text), "it has expired");
 	}
 	if (rc_is_ok(r)) {
@@ -194,7 +197,7 @@ static rc load(const struct conf *c, bool kept, int memory, unix_time now, struc
 		ret->not_after = list.header.not_after;
 		ret->name = list.header.name;
 	}
-	(void)munmap(map, (size_t)ret->len);
+	(void)munmap(map, (size_t)len);
 	return r;
 }
 
@@ -204,35 +207,50 @@ void load_list(const struct conf *c, bool kept, int memory, unix_time now, struc
 	rc r;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->records.code = RC_NOTFOUND;
 	r = load(c, kept, memory, now, ret, &f);
 	ret->code = r.code;
 	if (!rc_is_ok(r))
 		(void)snprintf(ret->text, sizeof(ret->text), "%s: %s", rc_name(r), f.text);
 }
 
-void load_run(const struct conf *c, bool kept, int memory, int out)
+/* The directory of the list, which may not be there yet. */
+static void parent_of(const char *path, char out[PATH_MAX])
 {
-	const int keep_fds[] = {memory, out};
-	struct sandbox_path paths[] = {{c->state, true, false}, {"", false, false}};
-	char parent[PATH_MAX];
-	struct load_result result = {.code = RC_IO};
-	struct fault f = {0};
 	char *slash;
+
+	(void)snprintf(out, PATH_MAX, "%s", path);
+	slash = strrchr(out, '/');
+	if (slash != NULL)
+		slash[slash == out ? 1 : 0] = '\0';
+}
+
+void load_run(const struct conf *c, bool kept, const int memory[static 2], int out)
+{
+	const int keep_fds[] = {memory[0], memory[1], out};
+	struct sandbox_path paths[3] = {{c->state, true, false}};
+	char parent[PATH_MAX];
+	struct load_result result = {.code = RC_IO, .records = {.code = RC_IO}};
+	struct fault f = {0};
+	size_t n = 1;
 	int abi;
 	rc r;
 
-	(void)snprintf(parent, sizeof(parent), "%s", c->list);
-	slash = strrchr(parent, '/');
-	if (slash != NULL)
-		slash[slash == parent ? 1 : 0] = '\0';
-	paths[1].path = parent;
-	r = sandbox_close_others(keep_fds, 2, &f);
+	parent_of(c->list, parent);
+	if (access(parent, F_OK) == 0)
+		paths[n++].path = parent;
+	if (access(c->records, F_OK) == 0)
+		paths[n++].path = c->records;
+	r = sandbox_close_others(keep_fds, 3, &f);
 	if (rc_is_ok(r))
-		r = sandbox_paths(paths, access(parent, F_OK) == 0 ? 2 : 1, &abi, &f);
-	if (rc_is_ok(r))
-		load_list(c, kept, memory, clock_now(&clock_system), &result);
-	else
+		r = sandbox_paths(paths, n, &abi, &f);
+	if (rc_is_ok(r)) {
+		load_list(c, kept, memory[0], clock_now(&clock_system), &result);
+		records_load(c, memory[1], &result.records);
+	} else {
 		(void)snprintf(result.text, sizeof(result.text), "%s", f.text);
+		(void)snprintf(result.records.text, sizeof(result.records.text), "%s", f.text);
+	}
 	rc_ignore(fd_write_full(out, &result, sizeof(result), NULL), "the supervisor sees the end");
 	_exit(0);
 }

@@ -12,25 +12,29 @@
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
 #include "prog/guard/conf.h"
+#include "prog/guard/records.h"
 
 #define LOAD_LIST_MAX ((uint64_t)512 << 20)
+/* Of memory that is handed over. */
+#define LOAD_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct load_result {
 	enum rc_code code;
 	uint64_t serial;
 	uint64_t count; /* contents */
-	uint64_t len;	/* bytes in the memory file */
 	unix_time not_after;
 	struct name name;
 	char text[FAULT_TEXT]; /* what was wrong */
+	struct records_result records;
 };
 
 /* Reads conf->list, or the last good one of the state directory if kept, into the memory file and
  * fills *ret; RC_NOTFOUND in it: there is none. A list that is accepted is durable in the state
  * directory before this returns, and an older one never is again. */
 void load_list(const struct conf *c, bool kept, int memory, unix_time now, struct load_result *ret);
-/* The same as a child's whole life: locks itself in, writes the result to out. Does not return. */
-_Noreturn void load_run(const struct conf *c, bool kept, int memory, int out);
+/* The same as a child's whole life, and the package records into a file of their own: locks itself
+ * in, writes the result to out. Does not return. */
+_Noreturn void load_run(const struct conf *c, bool kept, const int memory[static 2], int out);
 
 /* "enforce" in the state directory's file "mode"; false if it is anything else or not there. */
 bool load_enforces(const struct conf *c);

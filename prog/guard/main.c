@@ -13,17 +13,20 @@
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
 #include "prog/guard/cover.h"
+#include "prog/guard/gate.h"
 #include "prog/guard/supervisor.h"
 
 static int usage(FILE *out, int status)
 {
 	(void)fprintf(
-		out, "usage: greatseal-guard VERB [--config FILE] [--NAME VALUE]...\n\n"
+		out, "usage: greatseal-guard VERB [WORD]... [--config FILE] [--NAME VALUE]...\n\n"
 		     "  run      guard, until SIGTERM\n"
 		     "  check    would this machine go on if its list were enforced\n"
 		     "  enforce  the same, and then enforce\n"
 		     "  observe  report, and let everything run\n"
 		     "  reload   look at the list again\n"
+		     "  gate     may these packages be installed: FILE..., apt or dpkg FILE\n"
+		     "  take     take these package records: FILE.record...\n"
 		     "  status   level, mode, list, counts, and which holes remain\n\nsettings:\n");
 	settings_print(&conf_settings, out);
 	return status;
@@ -65,33 +68,45 @@ static rc status(const struct conf *c, struct fault *f)
 
 /* ---- Check ----------------------------------------------------------------------------------*/
 
-/* Of the last list that was taken. *ret_serial is its number. */
+/* List and records as they would be in force after a start. */
+static rc load_approved(const struct conf *c, struct approved *ret, struct load_result *loaded,
+			struct fault *f)
+{
+	AUTO(fd) int list = memfd_create("greatseal-list", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	AUTO(fd) int records = memfd_create("greatseal-records", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (list < 0 || records < 0)
+		return fault_set(f, RC_NOMEM, 0, "no memory file");
+	load_list(c, true, list, clock_now(&clock_system), loaded);
+	if (loaded->code != RC_OK)
+		return fault_set(f, loaded->code, 0, "%s", loaded->text);
+	records_load(c, records, &loaded->records);
+	if (loaded->records.code != RC_OK)
+		return fault_set(f, loaded->records.code, 0, "%s", loaded->records.text);
+	approved_take(ret, list, records);
+	return ret->has_list ? OK : fault_set(f, RC_NOMEM, 0, "no memory for the list");
+}
+
+/* Of the last list that was taken, and the package records. *ret_serial is the list's number. */
 static rc check(const struct conf *c, uint64_t *ret_serial, struct fault *f)
 {
-	AUTO(fd) int memory = memfd_create("greatseal-list", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct approved approved = {0};
 	struct load_result loaded;
 	struct cover cover;
-	struct list list;
-	void *map;
+	rc r;
 
-	if (memory < 0)
-		return fault_set(f, RC_NOMEM, 0, "no memory file");
-	load_list(c, true, memory, clock_now(&clock_system), &loaded);
-	if (loaded.code != RC_OK)
-		return fault_set(f, loaded.code, 0, "%s", loaded.text);
-	map = mmap(NULL, (size_t)loaded.len, PROT_READ, MAP_SHARED, memory, 0);
-	if (map == MAP_FAILED)
-		return fault_set(f, RC_NOMEM, 0, "no memory for the list");
-	TRY(list_open(view_of(map, (size_t)loaded.len), &list, f));
-	TRY(cover_check(c, &list, &cover, f));
-	(void)printf("list %s %llu: %llu approved, %llu not, %llu on file systems that are not "
-		     "guarded\n",
+	TRY(load_approved(c, &approved, &loaded, f));
+	r = cover_check(c, &approved, &cover, f);
+	approved_release(&approved);
+	TRY(r);
+	(void)printf("list %s %llu, %llu package records: %llu approved, %llu not, %llu on file "
+		     "systems that are not guarded\n",
 		     loaded.name.s, (unsigned long long)loaded.serial,
-		     (unsigned long long)cover.covered, (unsigned long long)cover.missing,
-		     (unsigned long long)cover.outside);
+		     (unsigned long long)loaded.records.packages, (unsigned long long)cover.covered,
+		     (unsigned long long)cover.missing, (unsigned long long)cover.outside);
 	if (cover.missing > 0)
 		return fault_set(f, RC_DENIED, 0,
-				 "%llu contents that this machine needs are not in the list",
+				 "%llu contents that this machine needs are not approved",
 				 (unsigned long long)cover.missing);
 	*ret_serial = loaded.serial;
 	return OK;
@@ -147,26 +162,87 @@ static rc verb_reload(const struct conf *c, struct fault *f)
 static const struct {
 	const char *name;
 	rc (*run)(const struct conf *c, struct fault *f);
+	rc (*run_words)(const struct conf *c, const struct words *w, struct fault *f);
 } verbs[] = {
-	{"run", verb_run},	   {"check", verb_check},   {"enforce", verb_enforce},
-	{"observe", verb_observe}, {"reload", verb_reload}, {"status", status},
+	{"run", verb_run, NULL},	 {"check", verb_check, NULL},
+	{"enforce", verb_enforce, NULL}, {"observe", verb_observe, NULL},
+	{"reload", verb_reload, NULL},	 {"status", status, NULL},
+	{"gate", NULL, verb_gate},	 {"take", NULL, verb_take},
+	{GATE_SLOT, NULL, verb_slot},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
+/* ---- The command line -----------------------------------------------------------------------*/
+
+/* Words before settings, in place. */
+static struct words take_words(int argc, char **argv)
+{
+	struct words w = {.at = argv};
+
+	for (int i = 0; i < argc; i++) {
+		char *word = argv[i];
+
+		if (strncmp(word, "--", 2) == 0) {
+			i++; /* and its value */
+			continue;
+		}
+		memmove(&argv[w.count + 1], &argv[w.count], (size_t)(i - w.count) * sizeof(*argv));
+		argv[w.count++] = word;
+	}
+	return w;
+}
+
+/* Verbs that package managers call take the unit's file if nothing is set. */
+static rc read_args(int argc, char **argv, bool own_file, struct conf *c, struct fault *f)
+{
+	if (own_file && argc == 0)
+		return settings_load(&conf_settings, c, CONF_FILE, f);
+	return settings_args(&conf_settings, c, argc, argv, f);
+}
+
+/* The verb that argv begins with; as the program that dpkg asks about an archive, always that one.
+ * Arguments from *ret_first on are its own. */
+static size_t find_verb(int argc, char **argv, int *ret_first)
+{
+	const char *slash = strrchr(argv[0], '/');
+	bool slot = strcmp(slash == NULL ? argv[0] : slash + 1, GATE_SLOT) == 0;
+	const char *name = slot ? GATE_SLOT : argc >= 2 ? argv[1] : "";
+	size_t verb = 0;
+
+	while (verb < VERBS && strcmp(name, verbs[verb].name) != 0)
+		verb++;
+	*ret_first = slot ? 1 : 2;
+	return verb;
+}
+
+static rc run_verb(size_t verb, int argc, char **argv, struct fault *f)
+{
+	bool wordy = verbs[verb].run == NULL;
+	struct words words = {.at = argv};
+	static struct conf conf;
+
+	if (wordy)
+		words = take_words(argc, argv);
+	settings_defaults(&conf_settings, &conf);
+	/* Settings that are wrong are no refusal, but as little a yes. */
+	if (!rc_is_ok(read_args(argc - words.count, argv + words.count, wordy, &conf, f)))
+		return RC(RC_USAGE);
+	return wordy ? verbs[verb].run_words(&conf, &words, f) : verbs[verb].run(&conf, f);
+}
+
 int main(int argc, char **argv)
 {
-	static struct conf conf;
 	struct fault f = {0};
-	size_t verb = 0;
+	size_t verb;
+	int first;
 	rc r;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return usage(stdout, 0);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return printf("greatseal-guard %s\n", GS_VERSION) > 0 ? 0 : 1;
-	while (argc >= 2 && verb < VERBS && strcmp(argv[1], verbs[verb].name) != 0)
-		verb++;
-	if (argc < 2 || verb == VERBS)
+	verb = argc > 0 ? find_verb(argc, argv, &first) : VERBS;
+	if (verb == VERBS)
 		return usage(stderr, 2);
 	log_setup("greatseal-guard", LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
 	(void)umask(0077);
@@ -174,13 +250,7 @@ int main(int argc, char **argv)
 	/* What libcrypto is told to load is not for a program that must not wait for a file. */
 	if (setenv("OPENSSL_CONF", "/dev/null", 1) != 0)
 		return 1;
-	settings_defaults(&conf_settings, &conf);
-	r = settings_args(&conf_settings, &conf, argc - 2, argv + 2, &f);
-	if (!rc_is_ok(r)) {
-		log_err("%s", f.text);
-		return 2;
-	}
-	r = verbs[verb].run(&conf, &f);
+	r = run_verb(verb, argc - first, argv + first, &f);
 	if (rc_is_ok(r))
 		return 0;
 	log_err("%s: %s", rc_name(r), f.text);

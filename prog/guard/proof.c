@@ -125,7 +125,15 @@ static rc read_parts(struct view text, struct parts *p, struct fault *f)
 
 /* ---- Checking -------------------------------------------------------------------------------*/
 
-/* The entry is in the log, records a signature by that key, and is about this request. */
+static bool is_wanted(const struct digest *key, const struct proof_wish *wish)
+{
+	for (size_t i = 0; i < wish->key_count; i++)
+		if (digest_is_equal(key, &wish->keys[i]))
+			return true;
+	return false;
+}
+
+/* The entry is in the log, records a signature by one of the keys, and is about this request. */
 static rc check_log(const struct parts *p, const struct proof_wish *wish, struct leaf *ret,
 		    struct fault *f)
 {
@@ -138,8 +146,9 @@ static rc check_log(const struct parts *p, const struct proof_wish *wish, struct
 	if (ret->kind != LEAF_ISSUE)
 		return fault_set(f, RC_MISMATCH, 0, "the log entry is of kind %s, not issue",
 				 leaf_kind_name(ret->kind));
-	if (!digest_is_equal(&ret->key, wish->list_key))
-		return fault_set(f, RC_MISMATCH, 0, "signed with another key than list-key");
+	if (!is_wanted(&ret->key, wish))
+		return fault_set(f, RC_MISMATCH, 0,
+				 "signed with another key than the settings name");
 	if (!digest_is_equal(&ret->request, &id))
 		return fault_set(f, RC_MISMATCH, 0, "the log entry is about another request");
 	return OK;
@@ -163,7 +172,7 @@ static rc check_item(const struct request_item *item, const struct proof_wish *w
 
 /* The signature value, by the key of the certificate, over what the format makes of the item. */
 static rc check_value(const struct parts *p, const struct request_item *item,
-		      const struct proof_wish *wish, struct fault *f)
+		      const struct digest *by, struct fault *f)
 {
 	const struct format_tbs *format = format_tbs_find(view_str(item->format));
 	struct tbs_input in = {
@@ -179,7 +188,7 @@ static rc check_value(const struct parts *p, const struct request_item *item,
 		return fault_set(f, RC_UNSUPPORTED, 0, "no format %s", item->format);
 	TRY(x509_parse(buf_view(&p->cert), &cert, f));
 	TRY(pkey_from_spki(cert.spki, &key, f));
-	if (!digest_is_equal(pkey_fingerprint(key), wish->list_key))
+	if (!digest_is_equal(pkey_fingerprint(key), by))
 		return fault_set(f, RC_MISMATCH, 0, "the certificate is for another key");
 	TRY(tbs_key_init(&with, pkey_alg(key), buf_view(&p->cert), NULL, 0, f));
 	in.key = &with;
@@ -212,7 +221,7 @@ static rc check_request(const struct parts *p, const struct proof_wish *wish,
 	TRY(check_item(item, wish, f));
 	leaf = items_signature_leaf(item, buf_view(&p->signature));
 	TRY(tree_verify_inclusion(&head, p->item, &leaf, &p->inner, f));
-	return check_value(p, item, wish, f);
+	return check_value(p, item, &issue->key, f);
 }
 
 rc proof_check(struct view proof, const struct proof_wish *wish, struct fault *f)

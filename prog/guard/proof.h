@@ -1,5 +1,6 @@
-/* proof - whether a list is signed by the key that signs lists, and recorded in the log: from the
- * file FILE.greatseal (docs/bundle.md) that came with it, with nothing asked of anybody.
+/* proof - whether a list or a package record is signed by a key that signs such, and recorded in
+ * the log: from the file FILE.greatseal (docs/bundle.md) that came with it, with nothing asked of
+ * anybody.
  *
  * Owns: the members of a proof that the guard needs, and the checks over them. Approvers, policy
  * and roster are not looked at: that they were in order is what the keeper says by signing and
@@ -18,8 +19,9 @@
 
 struct proof_wish {
 	const struct vkey *log;
-	const struct digest *list_key; /* fingerprint, as of pkey_fingerprint */
-	const char *format;	       /* of the request's item */
+	const struct digest *keys; /* that may have signed: fingerprints, as of pkey_fingerprint */
+	size_t key_count;
+	const char *format; /* of the request's item */
 	struct view file;
 };
 

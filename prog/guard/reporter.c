@@ -20,6 +20,7 @@ static const char *const kind_name[] = {
 	[NEWS_FIRST_SEEN] = "first-seen", [NEWS_DENIED] = "denied",
 	[NEWS_WOULD_DENY] = "would-deny", [NEWS_LIST] = "list",
 	[NEWS_LIST_BAD] = "list-refused", [NEWS_MODE] = "mode",
+	[NEWS_RECORDS] = "records",	  [NEWS_RECORD_BAD] = "record-refused",
 	[NEWS_WORKER] = "worker",	  [NEWS_OVERFLOW] = "overflow",
 	[NEWS_MARKED] = "guarded",
 };

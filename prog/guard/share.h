@@ -67,11 +67,11 @@ struct slot {
 };
 
 struct share {
-	/* From the supervisor; wanted grows with each change of the two below. */
+	/* From the supervisor; wanted grows with each change of the three below. */
 	_Atomic uint32_t wanted;
-	_Atomic uint32_t mode;	   /* enum guard_mode */
-	_Atomic int list_fd;	   /* sealed memory; -1: none */
-	_Atomic uint64_t list_len; /* bytes of it */
+	_Atomic uint32_t mode;	/* enum guard_mode */
+	_Atomic int list_fd;	/* sealed memory; -1: none */
+	_Atomic int records_fd; /* the same of the package records */
 	/* From the worker. */
 	_Atomic uint32_t applied; /* the last wanted that it decides by */
 	_Atomic uint64_t beat;	  /* grows while it works */

@@ -85,80 +85,150 @@ static void start_reporter(struct supervisor *s)
 	s->reporter_since = guard_now();
 }
 
-rc supervisor_load(struct supervisor *s, bool kept, struct fault *f)
+static rc start_loader(struct supervisor *s, bool kept, struct fault *f)
 {
 	int ends[2];
 
-	if (s->loader != 0)
-		return fault_set(f, RC_BUSY, 0, "a list is being looked at; ask again");
-	s->load_memory = memfd_create("greatseal-list", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (s->load_memory < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-		fd_close(&s->load_memory);
-		return fault_errno(f, errno, "list");
+	for (size_t i = 0; i < 2; i++) {
+		s->load_memory[i] = memfd_create(i == 0 ? "greatseal-list" : "greatseal-records",
+						 MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (s->load_memory[i] < 0)
+			return fault_errno(f, errno, "list");
 	}
-	s->load_kept = kept;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+		return fault_errno(f, errno, "list");
 	s->load_pipe = ends[0];
 	s->loader = fork();
 	if (s->loader == 0)
 		load_run(s->g.conf, kept, s->load_memory, ends[1]);
 	(void)close(ends[1]);
-	if (s->loader < 0) {
-		s->loader = 0;
-		fd_close(&s->load_memory);
-		fd_close(&s->load_pipe);
-		return fault_errno(f, EAGAIN, "list: fork");
+	if (s->loader > 0)
+		return OK;
+	s->loader = 0;
+	return fault_errno(f, EAGAIN, "list: fork");
+}
+
+static void loading_release(struct supervisor *s)
+{
+	fd_close(&s->load_memory[0]);
+	fd_close(&s->load_memory[1]);
+	fd_close(&s->load_pipe);
+}
+
+rc supervisor_load(struct supervisor *s, bool kept, uint32_t *ret_number, struct fault *f)
+{
+	rc r;
+
+	if (s->loader != 0) {
+		s->load_again = true;
+		*ret_number = s->load_number + 1;
+		return OK;
 	}
+	s->load_kept = kept;
+	r = start_loader(s, kept, f);
+	if (!rc_is_ok(r)) {
+		loading_release(s);
+		return r;
+	}
+	*ret_number = ++s->load_number;
 	return OK;
 }
 
-/* The list that the loader found good is in force from here on. */
-static void adopt(struct supervisor *s, const struct load_result *r)
+/* From here on this memory is the one that counts. */
+static void exchange(struct supervisor *s, size_t which, _Atomic int *fd)
 {
-	struct share *m = s->g.share;
+	if (s->old_memory[which] >= 0) /* the worker has not come round to the one in between */
+		(void)close(s->old_memory[which]);
+	s->old_memory[which] = atomic_load(fd);
+	atomic_store(fd, s->load_memory[which]);
+	s->load_memory[which] = -1;
+}
 
-	if (s->old_memory >= 0) /* the worker has not come round to the one in between */
-		(void)close(s->old_memory);
-	s->old_memory = atomic_load(&m->list_fd);
+static void adopt_list(struct supervisor *s, const struct load_result *r)
+{
+	exchange(s, 0, &s->g.share->list_fd);
 	s->list = *r;
 	s->has_list = true;
-	atomic_store(&m->list_len, r->len);
-	atomic_store(&m->list_fd, s->load_memory);
-	s->load_memory = -1;
-	s->old_wanted = supervisor_want(s);
 	supervisor_tell(s,
 			&(struct news){.kind = NEWS_LIST, .serial = r->serial, .count = r->count});
 }
 
-static void loader_ended(struct supervisor *s)
+static void adopt_records(struct supervisor *s, const struct records_result *r)
 {
-	struct load_result r = {.code = RC_IO};
-	struct news bad = {.kind = NEWS_LIST_BAD};
-	bool kept = s->load_kept, whole;
+	struct news bad = {.kind = NEWS_RECORD_BAD};
 
-	s->loader = 0;
-	whole = rc_is_ok(fd_read_full(s->load_pipe, &r, sizeof(r), NULL));
-	fd_close(&s->load_pipe);
-	if (!whole)
-		r = (struct load_result){.code = RC_IO, .text = "the loader died"};
-	r.text[sizeof(r.text) - 1] = '\0';
-	if (r.code == RC_OK) {
-		adopt(s, &r);
-	} else if (!kept || r.code != RC_NOTFOUND) {
-		memcpy(bad.text, r.text, sizeof(bad.text));
+	exchange(s, 1, &s->g.share->records_fd);
+	if (r->packages > 0 || s->records.packages > 0)
+		supervisor_tell(s, &(struct news){.kind = NEWS_RECORDS, .count = r->contents});
+	for (size_t i = 0; i < r->refused && i < RECORDS_TOLD; i++) {
+		(void)snprintf(bad.text, sizeof(bad.text), "%s", r->told[i]);
+		bad.count = r->refused;
 		supervisor_tell(s, &bad);
 	}
-	fd_close(&s->load_memory);
-	control_loaded(s, &r);
-	if (!kept)
+	s->records = *r;
+}
+
+/* What the loader found good is in force from here on. */
+static void adopt(struct supervisor *s, const struct load_result *r)
+{
+	const struct share *m = s->g.share;
+	struct news bad = {.kind = NEWS_LIST_BAD};
+
+	if (r->code == RC_OK) {
+		adopt_list(s, r);
+	} else if (!s->load_kept || r->code != RC_NOTFOUND) {
+		memcpy(bad.text, r->text, sizeof(bad.text));
+		supervisor_tell(s, &bad);
+	}
+	if (r->records.code == RC_OK) {
+		adopt_records(s, &r->records);
+	} else {
+		bad.kind = NEWS_RECORD_BAD;
+		memcpy(bad.text, r->records.text, sizeof(bad.text));
+		supervisor_tell(s, &bad);
+	}
+	approved_take(&s->approved, atomic_load(&m->list_fd), atomic_load(&m->records_fd));
+	s->old_wanted = supervisor_want(s);
+}
+
+/* Texts end, whatever the loader wrote. */
+static void read_result(struct supervisor *s, struct load_result *ret)
+{
+	struct load_result r;
+
+	if (!rc_is_ok(fd_read_full(s->load_pipe, &r, sizeof(r), NULL))) {
+		*ret = (struct load_result){.code = RC_IO, .text = "the loader died"};
+		ret->records = (struct records_result){.code = RC_IO, .text = "the loader died"};
 		return;
+	}
+	r.text[sizeof(r.text) - 1] = '\0';
+	r.records.text[sizeof(r.records.text) - 1] = '\0';
+	for (size_t i = 0; i < RECORDS_TOLD; i++)
+		r.records.told[i][FAULT_TEXT - 1] = '\0';
+	*ret = r;
+}
+
+static void loader_ended(struct supervisor *s)
+{
+	struct load_result r;
+	bool kept = s->load_kept, again = s->load_again;
+	uint32_t number;
+
+	s->loader = 0;
+	s->load_again = false;
+	read_result(s, &r);
+	adopt(s, &r);
+	loading_release(s);
+	control_loaded(s, &r);
 	/* Enforcing without a list would be the end of the machine; said loudly instead. */
-	if (load_enforces(s->g.conf)) {
+	if (kept && load_enforces(s->g.conf)) {
 		s->checked = s->has_list ? s->list.serial : 0;
 		apply_mode(s, s->has_list);
 		if (!s->has_list)
 			log_err("there is no list to enforce: observing only");
 	}
-	rc_ignore(supervisor_load(s, false, NULL), "it is tried again on reload");
+	if (kept || again)
+		rc_ignore(supervisor_load(s, false, &number, NULL), "it is tried again on reload");
 }
 
 static void reap(struct supervisor *s)
@@ -237,6 +307,7 @@ static rc make_share(struct supervisor *s, struct fault *f)
 		return fault_errno(f, errno, "shared memory");
 	m->slot_count = (uint32_t)slots;
 	atomic_store(&m->list_fd, -1);
+	atomic_store(&m->records_fd, -1);
 	s->g.share = m;
 	return OK;
 }
@@ -324,13 +395,14 @@ static void notify_ready(const char *path)
 static bool take_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
+	uint32_t number;
 	bool end = false;
 
 	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == (uint32_t)SIGTERM || info.ssi_signo == (uint32_t)SIGINT)
 			end = true;
 		if (info.ssi_signo == (uint32_t)SIGHUP)
-			rc_ignore(supervisor_load(s, false, NULL), "one is on its way");
+			rc_ignore(supervisor_load(s, false, &number, NULL), "root may ask again");
 	}
 	reap(s);
 	return end;
@@ -341,8 +413,10 @@ static void worker_applied(struct supervisor *s)
 	uint64_t bell;
 
 	(void)!read(s->g.applied, &bell, sizeof(bell));
-	if (s->old_memory >= 0 && (int32_t)(atomic_load(&s->g.share->applied) - s->old_wanted) >= 0)
-		fd_close(&s->old_memory);
+	if ((int32_t)(atomic_load(&s->g.share->applied) - s->old_wanted) >= 0) {
+		fd_close(&s->old_memory[0]);
+		fd_close(&s->old_memory[1]);
+	}
 	control_applied(s);
 }
 
@@ -373,6 +447,8 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 
 static rc start(struct supervisor *s, struct fault *f)
 {
+	uint32_t number;
+
 	TRY(make_share(s, f));
 	TRY(make_signals(s, f));
 	TRY(make_group(s, f));
@@ -384,7 +460,7 @@ static rc start(struct supervisor *s, struct fault *f)
 	}
 	TRY(confine_supervisor(f));
 	start_reporter(s);
-	TRY(supervisor_load(s, true, f));
+	TRY(supervisor_load(s, true, &number, f));
 	return OK;
 }
 
@@ -407,9 +483,9 @@ rc supervisor_run(const struct conf *c, struct fault *f)
 	rc r;
 
 	s = (struct supervisor){.g = {.conf = c, .supervisor = getpid()},
-				.load_memory = -1,
+				.load_memory = {-1, -1},
 				.load_pipe = -1,
-				.old_memory = -1,
+				.old_memory = {-1, -1},
 				.listener = -1,
 				.mountinfo = -1};
 	for (size_t i = 0; i < CLIENTS_MAX; i++)

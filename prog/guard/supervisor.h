@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "lib/base/fault.h"
+#include "prog/guard/approved.h"
 #include "prog/guard/guard.h"
 #include "prog/guard/load.h"
 
@@ -21,7 +22,8 @@ struct client {
 	char command[COMMAND_MAX];
 	bool waits; /* for the worker to have applied: */
 	uint32_t wanted;
-	bool loads; /* for the loader to end */
+	uint32_t loads; /* for the load of this number to end; 0: none */
+	bool records;	/* of it, for the package records */
 	uint64_t since;
 };
 
@@ -31,13 +33,17 @@ struct supervisor {
 	uint64_t worker_since, reporter_since;
 	uint64_t starts; /* of workers */
 	uint64_t beat, beat_at;
-	/* A list that is being looked at. */
-	int load_memory, load_pipe;
-	bool load_kept; /* the last good one, at the start */
+	/* A list and the package records that are being looked at. */
+	int load_memory[2], load_pipe;
+	bool load_kept;	 /* the last good list, at the start */
+	bool load_again; /* somebody came while this was under way */
+	uint32_t load_number;
 	/* The one in force. */
 	struct load_result list;
 	bool has_list;
-	int old_memory; /* the one before, until the worker has let go of it */
+	struct records_result records;
+	struct approved approved; /* both, for those who ask by command */
+	int old_memory[2];	  /* the ones before, until the worker has let go of them */
 	uint32_t old_wanted;
 	uint64_t checked; /* serial that `check` found good here */
 	bool marked;
@@ -52,8 +58,9 @@ struct supervisor {
 uint32_t supervisor_want(struct supervisor *s);
 /* RC_STATE: no list, an empty one, or one that `check` has not looked at. RC_IO and its kind. */
 MUST rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, struct fault *f);
-/* RC_BUSY: one is being looked at. */
-MUST rc supervisor_load(struct supervisor *s, bool kept, struct fault *f);
+/* Looks at list and records, after the look that is under way if there is one. *ret_number: whose
+ * end to wait for. */
+MUST rc supervisor_load(struct supervisor *s, bool kept, uint32_t *ret_number, struct fault *f);
 void supervisor_tell(struct supervisor *s, const struct news *n);
 
 MUST rc control_listen(struct supervisor *s, struct fault *f);
@@ -69,6 +76,7 @@ void control_tick(struct supervisor *s, uint64_t now);
 
 /* ---- The other end, for the commands --------------------------------------------------------*/
 
+#define ASK_SECONDS 60
 /* Sends a line, appends the answer. RC_NOTFOUND: no guard runs; RC_IO; RC_LIMIT. */
 MUST rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f);
 

@@ -54,6 +54,7 @@ void gw_new(struct guard_world *w)
 	(void)snprintf(w->mount, sizeof(w->mount), "%s/m", w->top);
 	(void)snprintf(w->list, sizeof(w->list), "%s/in/allowlist", w->top);
 	(void)snprintf(w->state, sizeof(w->state), "%s/state", w->top);
+	(void)snprintf(w->records, sizeof(w->records), "%s/records", w->top);
 	(void)snprintf(w->socket, sizeof(w->socket), "%s/control", w->top);
 	(void)snprintf(w->log, sizeof(w->log), "%s/log", w->top);
 	(void)snprintf(w->guard_path, sizeof(w->guard_path), "%s/prog/guard/greatseal-guard",
@@ -87,10 +88,10 @@ void gw_free(struct guard_world *w)
 static void arguments(const struct guard_world *w, const char *verb, const char *const *more,
 		      const char *argv[ARGS_MAX])
 {
-	const char *const first[] = {w->guard_path, verb,	 "--mount",   w->mount,
-				     "--list",	    w->list,	 "--state",   w->state,
-				     "--socket",    w->socket,	 "--log-key", w->log_key,
-				     "--list-key",  w->list_key, "--group",   LIST_MAKER_GROUP};
+	const char *const first[] = {
+		w->guard_path, verb,	   "--mount",	 w->mount,    "--list",	  w->list,
+		"--state",     w->state,   "--records",	 w->records,  "--socket", w->socket,
+		"--log-key",   w->log_key, "--list-key", w->list_key, "--group",  LIST_MAKER_GROUP};
 	size_t n = 0;
 
 	while (n < sizeof(first) / sizeof(first[0])) {
@@ -157,6 +158,25 @@ static int verb_into(const struct guard_world *w, const char *verb, const char *
 	arguments(w, verb, NULL, argv);
 	pid = spawn(argv, out);
 	fx_check(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+int gw_words(const struct guard_world *w, const char *const *words, char *out, size_t out_cap)
+{
+	AUTO(buf) struct buf text = {0};
+	const char *argv[ARGS_MAX];
+	char path[100];
+	int status;
+	pid_t pid;
+
+	arguments(w, words[0], words + 1, argv);
+	(void)snprintf(path, sizeof(path), "%s/words", w->top);
+	(void)unlink(path);
+	pid = spawn(argv, path);
+	fx_check(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	buf_init(&text, out_cap - 1);
+	fx_ok(file_read(path, &text, NULL));
+	(void)snprintf(out, out_cap, "%s", buf_cstr(&text));
 	return WEXITSTATUS(status);
 }
 
@@ -249,15 +269,32 @@ void gw_program(const struct guard_world *w, const char *name, char letter, cons
 	fx_check(chmod(path, 0755) == 0);
 }
 
-void gw_approve(struct guard_world *w, const char *path, unsigned classes)
+static struct digest digest_of_file(const char *path)
 {
 	AUTO(buf) struct buf bytes = {0};
 
 	buf_init(&bytes, (size_t)128 << 20);
 	fx_ok(file_read(path, &bytes, NULL));
+	return digest_of(buf_view(&bytes));
+}
+
+void gw_approve(struct guard_world *w, const char *path, unsigned classes)
+{
 	fx_check(w->count < GW_RECORDS);
-	w->record[w->count++] = (struct content){.digest = digest_of(buf_view(&bytes)),
-						 .classes = (uint8_t)classes};
+	w->record[w->count++] =
+		(struct content){.digest = digest_of_file(path), .classes = (uint8_t)classes};
+}
+
+void gw_record(struct list_maker *m, const char *dir, const char *archive, const char *path,
+	       unsigned classes, char out[200])
+{
+	struct package_record_header h = {.name = "hello", .version = "1.0", .architecture = "all"};
+	struct content one = {.digest = digest_of_file(path), .classes = (uint8_t)classes};
+	const char *slash = strrchr(archive, '/');
+
+	h.archive = digest_of_file(archive);
+	(void)snprintf(out, 200, "%s/%s.record", dir, slash == NULL ? archive : slash + 1);
+	list_maker_record(m, &h, &one, 1, out);
 }
 
 void gw_publish(struct guard_world *w)

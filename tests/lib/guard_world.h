@@ -22,6 +22,7 @@ struct guard_world {
 	char mount[80]; /* what is guarded */
 	char list[80];
 	char state[80];
+	char records[80];
 	char socket[80];
 	char log[80];
 	char guard_path[400];
@@ -45,6 +46,8 @@ void gw_start(struct guard_world *w, const char *const *more);
 void gw_stop(struct guard_world *w);
 /* A verb of the command; its exit status. */
 int gw_verb(const struct guard_world *w, const char *verb);
+/* The same with words; what it prints is in out (out_cap bytes). */
+int gw_words(const struct guard_world *w, const char *const *words, char *out, size_t out_cap);
 /* A number or, for text, whether it is `text`, of the guard's status. */
 uint64_t gw_number(const struct guard_world *w, const char *name);
 bool gw_status_has(const struct guard_world *w, const char *text);
@@ -57,6 +60,10 @@ void gw_program(const struct guard_world *w, const char *name, char letter, cons
 void gw_path(const struct guard_world *w, const char *name, char out[200]);
 /* The content of the file is approved by the next list. */
 void gw_approve(struct guard_world *w, const char *path, unsigned classes);
+/* A package record in `dir`, signed by m: of this archive, and with the content of a file. The
+ * record's path. */
+void gw_record(struct list_maker *m, const char *dir, const char *archive, const char *path,
+	       unsigned classes, char out[200]);
 /* Writes the next list and has the guard take it. */
 void gw_publish(struct guard_world *w);
 void gw_enforce(const struct guard_world *w);

@@ -181,20 +181,38 @@ void list_maker_prove(struct list_maker *m, struct view file, const char *format
 	MUST_BE_OK(buf_done(out));
 }
 
-void list_maker_write(struct list_maker *m, uint64_t serial, struct content *records, size_t count,
-		      const char *path)
+/* The file, and its proof beside it. */
+static void write_both(struct list_maker *m, struct view bytes, const char *format,
+		       const char *path)
 {
-	AUTO(buf) struct buf list = {0};
 	AUTO(buf) struct buf proof = {0};
 	char beside[4200];
 	struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0644};
 
-	buf_init(&list, (size_t)256 << 20);
 	buf_init(&proof, 1 << 20);
-	list_maker_list(m, serial, records, count, &list);
-	list_maker_prove(m, buf_view(&list), LIST_FORMAT, &proof);
+	list_maker_prove(m, bytes, format, &proof);
 	(void)snprintf(beside, sizeof(beside), "%s.greatseal", path);
-	MUST_BE_OK(file_replace(&spec, buf_view(&list), &last));
+	MUST_BE_OK(file_replace(&spec, bytes, &last));
 	spec.name = beside;
 	MUST_BE_OK(file_replace(&spec, buf_view(&proof), &last));
+}
+
+void list_maker_write(struct list_maker *m, uint64_t serial, struct content *records, size_t count,
+		      const char *path)
+{
+	AUTO(buf) struct buf list = {0};
+
+	buf_init(&list, (size_t)256 << 20);
+	list_maker_list(m, serial, records, count, &list);
+	write_both(m, buf_view(&list), LIST_FORMAT, path);
+}
+
+void list_maker_record(struct list_maker *m, const struct package_record_header *h,
+		       struct content *records, size_t count, const char *path)
+{
+	AUTO(buf) struct buf record = {0};
+
+	buf_init(&record, (size_t)64 << 20);
+	MUST_BE_OK(package_record_encode(h, records, count, &record, &last));
+	write_both(m, buf_view(&record), PACKAGE_RECORD_FORMAT, path);
 }

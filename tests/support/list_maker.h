@@ -6,6 +6,7 @@
 #define GS_TESTS_LIST_MAKER_H
 
 #include "lib/model/list.h"
+#include "lib/model/package_record.h"
 #include "lib/tlog/note.h"
 #include "tests/support/ca.h"
 
@@ -30,5 +31,9 @@ void list_maker_prove(struct list_maker *m, struct view file, const char *format
 /* Both, to path and path.greatseal. */
 void list_maker_write(struct list_maker *m, uint64_t serial, struct content *records, size_t count,
 		      const char *path);
+
+/* The same of a package record. */
+void list_maker_record(struct list_maker *m, const struct package_record_header *h,
+		       struct content *records, size_t count, const char *path);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/fanotify.h>
 
+#include "prog/guard/apt_hook.h"
 #include "prog/guard/conf.h"
 #include "prog/guard/event.h"
 #include "prog/guard/mark.h"
@@ -129,6 +130,61 @@ static void mountinfo_is_read(void **state)
 	assert_rc(RC_TRUNCATED, mount_line_next(&v, &l, NULL));
 }
 
+static void the_hook_of_apt_is_read(void **state)
+{
+	struct view v =
+		view_str("VERSION 3\nAPT::Architecture=amd64\nAPT=\n\n"
+			 "old - - none > - - none **REMOVE**\n"
+			 "hello - - none < 2.10-3 amd64 none /var/cache/hello_2.10-3_amd64.deb\n"
+			 "libc6 2.36 amd64 same > 2.35 amd64 same /tmp/a b.deb\n"
+			 "hello - - none < 2.10-3 amd64 none **CONFIGURE**");
+	struct apt_package p;
+
+	(void)state;
+	assert_rc(RC_OK, apt_hook_begin(&v, NULL));
+	assert_rc(RC_OK, apt_hook_next(&v, &p, NULL));
+	assert_true(view_is(p.name, "hello"));
+	assert_true(view_is(p.version, "2.10-3"));
+	assert_true(view_is(p.architecture, "amd64"));
+	assert_true(view_is(p.path, "/var/cache/hello_2.10-3_amd64.deb"));
+	assert_rc(RC_OK, apt_hook_next(&v, &p, NULL));
+	assert_true(view_is(p.path, "/tmp/a b.deb"));
+	assert_rc(RC_NOTFOUND, apt_hook_next(&v, &p, NULL));
+}
+
+/* Whatever is not understood refuses the whole. */
+static void the_hook_of_apt_is_read_strictly(void **state)
+{
+	static const char *const heads[] = {"", "VERSION 2\n\n", "/var/cache/a.deb\n",
+					    "version 3\n\n"};
+	static const char *const lines[] = {
+		"\n",
+		"hello\n",
+		"hello - - none < 1 amd64 /a.deb\n",
+		"hello - - none ~ 1 amd64 none /a.deb\n",
+		"hello - - none < 1 amd64 none \n",
+		"hello - - none < 1 amd64 none a.deb\n",
+		"hello - - none < 1 amd64 none **ERROR**\n",
+		" - - none < 1 amd64 none /a.deb\n",
+	};
+	struct apt_package p;
+	struct view v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		v = view_str(heads[i]);
+		assert_rc(RC_UNSUPPORTED, apt_hook_begin(&v, NULL));
+	}
+	v = view_str("VERSION 3\nAPT=1\n");
+	assert_rc(RC_TRUNCATED, apt_hook_begin(&v, NULL));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		v = view_str(lines[i]);
+		assert_rc(RC_SYNTAX, apt_hook_next(&v, &p, NULL));
+	}
+	v = view_of("hello - - none < 1 amd64 none /a\0.deb\n", 39);
+	assert_rc(RC_SYNTAX, apt_hook_next(&v, &p, NULL));
+}
+
 static rc set(struct conf *c, const char *name, const char *value)
 {
 	return settings_set(&conf_settings, c, view_str(name), view_str(value), NULL);
@@ -146,12 +202,16 @@ static void settings_are_strict(void **state)
 	assert_rc(RC_UNKNOWN, set(&c, "nothing", "1"));
 	assert_rc(RC_SYNTAX, set(&c, "list-key", "abc"));
 	assert_rc(RC_SYNTAX, set(&c, "log-key", "abc"));
+	assert_rc(RC_SYNTAX, set(&c, "record-key", "abc"));
 	assert_rc(RC_SYNTAX, set(&c, "group", "Not A Name"));
 	assert_rc(RC_SYNTAX, set(&c, "list-name", ""));
 	assert_rc(RC_SYNTAX, set(&c, "mount", "relative"));
 	assert_rc(RC_RANGE, set(&c, "files", "15"));
 	assert_rc(RC_RANGE, set(&c, "patience", "31"));
 	assert_rc(RC_OK, set(&c, "list-key", zeros));
+	for (size_t i = 0; i < CONF_KEYS_MAX; i++)
+		assert_rc(RC_OK, set(&c, "record-key", zeros));
+	assert_rc(RC_LIMIT, set(&c, "record-key", zeros));
 	assert_rc(RC_OK, set(&c, "log-key",
 			     "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/"
 			     "LDE4izWy10TW"));
@@ -172,6 +232,8 @@ int main(void)
 		cmocka_unit_test(the_ring_drops_and_counts),
 		cmocka_unit_test(mountinfo_is_read),
 		cmocka_unit_test(settings_are_strict),
+		cmocka_unit_test(the_hook_of_apt_is_read),
+		cmocka_unit_test(the_hook_of_apt_is_read_strictly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

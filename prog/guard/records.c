@@ -1,0 +1,174 @@
+#include "prog/guard/records.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "prog/guard/approved.h"
+#include "prog/guard/load.h"
+#include "prog/guard/proof.h"
+
+/* What has been read so far. */
+struct table {
+	struct content *row;
+	size_t count, cap;
+};
+
+static void table_release(struct table *t)
+{
+	free(t->row);
+	*t = (struct table){0};
+}
+AUTO_DEFINE(table, struct table, table_release)
+
+static rc table_add(struct table *t, const uint8_t *digest, unsigned classes, struct fault *f)
+{
+	if (t->count == RECORDS_CONTENTS)
+		return fault_set(f, RC_LIMIT, 0, "more than %u contents in all records",
+				 RECORDS_CONTENTS);
+	if (t->count == t->cap) {
+		size_t cap = t->cap == 0 ? 1024 : t->cap * 2;
+		struct content *more = (struct content *)reallocarray(t->row, cap, sizeof(*more));
+
+		if (more == NULL)
+			return fault_set(f, RC_NOMEM, 0, "no memory for the records");
+		t->row = more;
+		t->cap = cap;
+	}
+	t->row[t->count] = (struct content){.classes = (uint8_t)classes};
+	memcpy(t->row[t->count++].digest.b, digest, DIGEST_SIZE);
+	return OK;
+}
+
+bool records_is_name(const char *name, size_t *ret_len)
+{
+	size_t n = strlen(name), s = strlen(RECORD_SUFFIX);
+
+	if (n <= s || name[0] == '.' || strcmp(name + n - s, RECORD_SUFFIX) != 0)
+		return false;
+	*ret_len = n - s;
+	return true;
+}
+
+rc records_read(int dir, const char *name, struct buf *out, struct package_record *ret,
+		struct fault *f)
+{
+	TRY(file_read_at(dir, name, out, f));
+	return package_record_open(buf_view(out), ret, f);
+}
+
+/* One record into the table: all of it, or nothing. */
+static rc add_record(const struct conf *c, int dir, const char *name, struct table *t,
+		     struct fault *f)
+{
+	AUTO(buf) struct buf bytes = {0};
+	AUTO(buf) struct buf proof = {0};
+	struct digest keys[CONF_KEYS_MAX + 1] = {c->list_key};
+	struct proof_wish wish = {.log = &c->log,
+				  .keys = keys,
+				  .key_count = c->record_key_count + 1,
+				  .format = PACKAGE_RECORD_FORMAT};
+	char beside[NAME_MAX + 32];
+	struct package_record record;
+	size_t before = t->count;
+	rc r;
+
+	memcpy(keys + 1, c->record_keys, sizeof(c->record_keys));
+	buf_init(&bytes, RECORD_BYTES);
+	buf_init(&proof, RECORD_PROOF_BYTES);
+	(void)snprintf(beside, sizeof(beside), "%s.greatseal", name);
+	TRY(file_read_at(dir, beside, &proof, f));
+	TRY(file_read_at(dir, name, &bytes, f));
+	wish.file = buf_view(&bytes);
+	/* Signature and log come first, as with a list. */
+	TRY(proof_check(buf_view(&proof), &wish, f));
+	TRY(package_record_open(wish.file, &record, f));
+	r = table_add(t, record.header.archive.b, LIST_ARCHIVE, f);
+	for (size_t i = 0; i < record.contents.count && rc_is_ok(r); i++)
+		r = table_add(t, contents_digest(&record.contents, i), record.contents.classes[i],
+			      f);
+	if (!rc_is_ok(r))
+		t->count = before;
+	return r;
+}
+
+static void refuse(struct records_result *ret, const char *name, const char *why)
+{
+	if (ret->refused < RECORDS_TOLD)
+		(void)snprintf(ret->told[ret->refused], FAULT_TEXT, "%.80s: %.110s", name, why);
+	ret->refused++;
+}
+
+static rc read_all(const struct conf *c, DIR *list, struct table *t, struct records_result *ret,
+		   struct fault *f)
+{
+	const struct dirent *e;
+	size_t ignored, seen = 0;
+
+	for (errno = 0; (e = readdir(list)) != NULL; errno = 0) {
+		struct fault why = {0};
+		rc r;
+
+		if (!records_is_name(e->d_name, &ignored))
+			continue;
+		if (++seen > RECORDS_MAX) {
+			refuse(ret, e->d_name, "there are more records than 4096");
+			continue;
+		}
+		r = add_record(c, dirfd(list), e->d_name, t, &why);
+		if (r.code == RC_NOMEM)
+			return fault_set(f, RC_NOMEM, 0, "%s", why.text);
+		if (rc_is_ok(r))
+			ret->packages++;
+		else
+			refuse(ret, e->d_name, why.text);
+	}
+	return errno == 0 ? OK : fault_errno(f, errno, "%s", c->records);
+}
+_Static_assert(RECORDS_MAX == 4096, "the sentence above says so");
+
+static rc write_table(struct table *t, int memory, struct records_result *ret, struct fault *f)
+{
+	AUTO(buf) struct buf out = {0};
+
+	buf_init(&out, (size_t)1 << 30);
+	TRY(contents_write(APPROVED_RECORDS_MAGIC, view_str("{}"), t->row, t->count, &out, f));
+	ret->contents = t->count;
+	TRY(fd_pwrite_full(memory, out.ptr, out.len, 0, f));
+	return fcntl(memory, F_ADD_SEALS, LOAD_SEALS) == 0
+		       ? OK
+		       : fault_errno(f, errno, "records: sealing");
+}
+
+static rc load(const struct conf *c, int memory, struct records_result *ret, struct fault *f)
+{
+	AUTO(table) struct table t = {0};
+	DIR *list = opendir(c->records);
+	rc r = OK;
+
+	if (list == NULL && errno != ENOENT)
+		return fault_errno(f, errno, "%s", c->records);
+	if (list != NULL) {
+		r = read_all(c, list, &t, ret, f);
+		(void)closedir(list);
+	}
+	return rc_is_ok(r) ? write_table(&t, memory, ret, f) : r;
+}
+
+void records_load(const struct conf *c, int memory, struct records_result *ret)
+{
+	struct fault f = {0};
+	rc r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = load(c, memory, ret, &f);
+	ret->code = r.code;
+	if (!rc_is_ok(r))
+		(void)snprintf(ret->text, sizeof(ret->text), "%s: %s", rc_name(r), f.text);
+}
