@@ -16,8 +16,8 @@
 #define RECONNECT_MS 100
 #define ANSWER_SECONDS 120 /* a keeper that is silent for so long is as good as gone */
 #define SEND_SECONDS 30	   /* of a keeper that does not read */
-#define RETRY_SECONDS 3	   /* how long a call waits for the keeper to come back ... */
-#define RETRIES 5	   /* ... and how often */
+#define RETRY_SECONDS 10   /* how long calls wait for a keeper that went ... */
+#define RETRIES 5	   /* ... and how often each of them */
 
 struct waiter {
 	struct waiter *next;
@@ -36,7 +36,8 @@ struct keeper_client {
 	pthread_t reader;
 	struct waiter *waiting;
 	uint64_t next_id;
-	int fd;
+	int fd;			  /* -1: away */
+	struct timespec patience; /* while it is away: until when calls wait for it */
 	int stop;
 	bool stopping;
 	struct sockaddr_un address;
@@ -53,6 +54,24 @@ static int connect_now(const struct keeper_client *k)
 	    connect(fd, (const struct sockaddr *)&k->address, sizeof(k->address)) != 0)
 		fd_close(&fd);
 	return fd;
+}
+
+static struct timespec after(time_t seconds)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += seconds;
+	return t;
+}
+
+/* From now on calls wait for the next connection; the lock is held. An outage is waited for once,
+ * not by each call anew: a keeper that stays away must not hold all threads. */
+static void set_away(struct keeper_client *k)
+{
+	if (k->fd >= 0)
+		k->patience = after(RETRY_SECONDS);
+	k->fd = -1;
 }
 
 /* Fails everybody who waits; the lock is held. */
@@ -145,7 +164,7 @@ static void *reader_main(void *ctx)
 			continue;
 		(void)pthread_mutex_lock(&k->send);
 		(void)pthread_mutex_lock(&k->lock);
-		k->fd = -1;
+		set_away(k);
 		fail_all(k);
 		(void)pthread_mutex_unlock(&k->lock);
 		(void)pthread_mutex_unlock(&k->send);
@@ -168,6 +187,7 @@ rc keeper_client_start(const char *path, struct keeper_client **ret, struct faul
 	if (k == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory");
 	k->fd = -1;
+	k->patience = after(RETRY_SECONDS);
 	k->next_id = 1;
 	k->address.sun_family = AF_UNIX;
 	k->stop = eventfd(0, EFD_CLOEXEC);
@@ -242,23 +262,19 @@ static rc send_frame(struct keeper_client *k, const struct buf *frame)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			/* Half a frame may be out: nothing more can be said on this connection. */
+			/* Half a frame may be out: nothing more can be said on this connection. The
+			 * reader may be late to notice: without the mark every repetition would be
+			 * said to the same dead peer, at once. */
 			(void)shutdown(fd, SHUT_RDWR);
+			(void)pthread_mutex_lock(&k->lock);
+			set_away(k);
+			(void)pthread_mutex_unlock(&k->lock);
 			return RC(RC_PEER);
 		}
 		p += n;
 		left -= (size_t)n;
 	}
 	return fd < 0 ? RC(RC_PEER) : OK;
-}
-
-static struct timespec after(time_t seconds)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += seconds;
-	return t;
 }
 
 static rc call_once(struct keeper_client *k, uint64_t id, const struct buf *frame,
@@ -297,32 +313,33 @@ static rc call_once(struct keeper_client *k, uint64_t id, const struct buf *fram
 	return w.result;
 }
 
-/* The same bytes again have the same effect (docs/protocol/keeper.md, "Meaning"). A change is not
- * among them: the second time it is based on an old version. Questions are left out so that health
- * checks answer at once. */
+/* The same bytes again have the same effect (docs/protocol/keeper.md, "Meaning"), but for these: a
+ * change is based on an old version the second time, and enrolments have their own ways. A hello is
+ * a health check and answers at once. */
 static bool is_repeatable(const struct buf *frame)
 {
-	static const enum keeper_type types[] = {KEEPER_SUBMIT, KEEPER_ACT, KEEPER_COMMIT,
-						 KEEPER_SHOW, KEEPER_RESULT};
+	static const enum keeper_type once[] = {KEEPER_HELLO, KEEPER_CHANGE, KEEPER_ENROL,
+						KEEPER_RENEW, KEEPER_CHALLENGE};
 	struct keeper_header h;
 
 	if (!rc_is_ok(keeper_header_parse(view_of(frame->ptr, KEEPER_HEADER), &h)))
 		return false;
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (types[i] == h.type)
-			return true;
-	return false;
+	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++)
+		if (once[i] == h.type)
+			return false;
+	return true;
 }
 
 static bool wait_until_up(struct keeper_client *k)
 {
-	const struct timespec until = after(RETRY_SECONDS);
+	struct timespec until;
 	bool up;
 
 	(void)pthread_mutex_lock(&k->lock);
+	do
+		until = k->patience;
 	while (k->fd < 0 && !k->stopping &&
-	       pthread_cond_timedwait(&k->up, &k->lock, &until) != ETIMEDOUT)
-		continue;
+	       pthread_cond_timedwait(&k->up, &k->lock, &until) != ETIMEDOUT);
 	up = k->fd >= 0;
 	(void)pthread_mutex_unlock(&k->lock);
 	return up;

@@ -2,9 +2,9 @@
  * when it breaks.
  *
  * Owns: the socket, correlation ids, a reader thread. Must not own: what messages mean.
- * Threads: every function from any thread. A call in flight when the connection breaks is repeated
- * once if its message may be (docs/protocol/keeper.md) and the keeper is back within seconds; else
- * it fails with RC_PEER. */
+ * Threads: every function from any thread. A call that the connection's end cuts off is repeated a
+ * few times if its message may be (docs/protocol/keeper.md) and the keeper is back within ten
+ * seconds of its going; else it fails with RC_PEER. */
 #ifndef GS_SERVER_KEEPER_CLIENT_H
 #define GS_SERVER_KEEPER_CLIENT_H
 

@@ -8,6 +8,7 @@ unset SSH_AUTH_SOCK
 echo 0 >offset
 export GS_CLOCK_OFFSET_FILE=$work/offset
 preload=$BUILD/tests/libclock-shim.so
+[[ -r $preload ]] || die "$preload is not built"
 for p in greatseal greatseald greatseal-keeper greatseal-agent; do
 	real=$(command -v "$p")
 	mkdir -p moved

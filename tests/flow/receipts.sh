@@ -3,20 +3,14 @@
 # stands between them and the real one, with its very TLS key: it hides denials, answers with proofs of something else,
 # loses acts and changes later.
 source "$SRCDIR/tests/lib/world.sh"
+source "$SRCDIR/tests/lib/between.sh"
 world_keys alice carol dave build-07
 world_start
 world_key
 
-cat >between.py <<'PY'
-import http.client, http.server, json, os, re, ssl, sys
-REAL = sys.argv[1]
-CLIENT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) # no default one for each call: it reads all of the system's roots
-CLIENT.check_hostname, CLIENT.verify_mode = False, ssl.CERT_NONE
-def real(method, path, headers, body):
-    c = http.client.HTTPSConnection(REAL, context=CLIENT)
-    c.request(method, path, body, {k: v for k, v in headers.items() if k.lower() not in ("host", "connection", "content-length")})
-    r = c.getresponse()
-    return r.status, r.read()
+cat >lies.py <<'PY'
+import json, re
+from between import real, serve
 def lies(mode, method, path, headers, body):
     act = method == "POST" and path.endswith("/acts")
     change = method == "POST" and path.startswith("/v1/changes")
@@ -72,36 +66,11 @@ def lies(mode, method, path, headers, body):
     if mode == "rewritten" and "/tile/entries/" in path: # an entry is another
         answer = answer.replace(b'"kind":"denial"', b'"kind":"cancel"')
     return status, answer
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True # head and body are two writes: the second would wait for the first's delayed ACK
-    def handle_any(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, answer = lies(open("mode").read().strip(), self.command, self.path, self.headers, body)
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-    do_GET = do_POST = do_PATCH = handle_any
-    def log_message(self, *a):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-tls.load_cert_chain("server/tls.crt", "server/tls.key")
-server.socket = tls.wrap_socket(server.socket, server_side=True)
-with open("port.new", "w") as f:
-    f.write(str(server.server_address[1]))
-os.rename("port.new", "port")
-server.serve_forever()
+serve(lies)
 PY
 echo honest >mode
-python3 between.py "$address" 2>between.log &
-pids+=($!)
-until_true test -s port
-for who in alice dave; do
-	as "$who" init-client --server "https://127.0.0.1:$(<port)" --pin "$pin" --person "$who" --key "$work/$who" \
-		--host build-07 --host-key "$work/build-07" >/dev/null
-done
+between_start
+between_for alice dave
 receipts=$XDG_STATE_HOME/greatseal/receipts
 # fresh: one more request.
 fresh() { echo "$*" >some.txt && submit "$*" --new some.txt; }

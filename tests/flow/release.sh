@@ -6,6 +6,8 @@ source "$SRCDIR/tests/lib/world.sh"
 clock() { printf '%-20d' "$1" 1<>"$work/clock"; }
 clock 0
 export GS_CLOCK_OFFSET_FILE=$work/clock LD_PRELOAD=$BUILD/tests/libclock-shim.so
+# ld.so would only warn, and the time that is waited for would never come.
+[[ -r $LD_PRELOAD ]] || die "$LD_PRELOAD is not built"
 world_documents() {
 	jq -ncS --arg a "$(public alice)" --arg c "$(public carol)" --arg d "$(public dave)" --arg h "$(public build-07)" \
 		'{version: 1, hosts: [{name: "build-07", groups: ["farm"], keys: [$h]}],

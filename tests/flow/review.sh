@@ -2,6 +2,7 @@
 # A use that broke the glass, and its review, as people do it: inbox, the key that waits, the review, its receipt, what a
 # verifier is told, and an incident.
 source "$SRCDIR/tests/lib/world.sh"
+source "$SRCDIR/tests/lib/between.sh"
 world_documents() {
 	jq -ncS --arg a "$(public alice)" --arg c "$(public carol)" --arg d "$(public dave)" --arg h "$(public build-07)" \
 		'{version: 1, hosts: [{name: "build-07", groups: ["farm"], keys: [$h]}],
@@ -65,20 +66,14 @@ grep -qE "^kept +review +${request:0:16}" receipts.txt || die "$(cat receipts.tx
 ok "the review has a receipt, and the server keeps to it"
 
 # ---- A server that lies ----
-cat >between.py <<'PY'
-import http.client, http.server, json, os, ssl, sys
-def real(h, body):
-    tls = ssl.create_default_context()
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    c = http.client.HTTPSConnection(sys.argv[1], context=tls)
-    c.request(h.command, h.path, body, {k: v for k, v in h.headers.items() if k.lower() not in ("host", "connection", "content-length")})
-    r = c.getresponse()
-    return r.status, r.read()
-def answer(mode, h, body):
-    if mode == "swallow" and h.path.endswith("/acts"): # the review goes nowhere
+cat >lies.py <<'PY'
+import json
+from between import real, serve
+def lies(mode, method, path, headers, body):
+    if mode == "swallow" and path.endswith("/acts"): # the review goes nowhere
         return 200, json.dumps({"status": {"state": "done", "review": {"owed": 0, "state": "done"}}}).encode()
-    status, text = real(h, body)
-    if h.path.startswith("/v1/reviews") and status == 200:
+    status, text = real(method, path, headers, body)
+    if path.startswith("/v1/reviews") and status == 200:
         value = json.loads(text)
         for row in value["reviews"]:
             if mode == "elsewhere": # an entry that is another's
@@ -87,34 +82,12 @@ def answer(mode, h, body):
                 row["given"] = []
         text = json.dumps(value).encode()
     return status, text
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def handle_any(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, text = answer(open("mode").read().strip(), self, body)
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-    do_GET = do_POST = do_PATCH = handle_any
-    def log_message(self, *a):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-tls.load_cert_chain("server/tls.crt", "server/tls.key")
-server.socket = tls.wrap_socket(server.socket, server_side=True)
-with open("port.new", "w") as f:
-    f.write(str(server.server_address[1]))
-os.rename("port.new", "port")
-server.serve_forever()
+serve(lies)
 PY
 echo elsewhere >mode
-python3 between.py "$address" 2>between.log &
-pids+=($!)
-until_true test -s port
+between_start
 cp dave.json honest.json
-as dave init-client --server "https://127.0.0.1:$(<port)" --pin "$pin" --person dave --key "$work/dave" \
-	--host build-07 --host-key "$work/build-07" >/dev/null
+between_for dave
 refused 5 "broke the glass" as dave review "$second" -m "looked at" --yes
 echo swallow >mode
 refused 5 "the review may not have been recorded" as dave review "$second" -m "looked at" --yes
