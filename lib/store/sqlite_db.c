@@ -8,6 +8,7 @@
 
 #define SCHEMA_VERSION 3
 #define BUSY_MS 5000
+#define LATE_MAX 32u /* rows of one late transaction */
 
 static const char schema[] =
 	"CREATE TABLE request("
@@ -245,12 +246,15 @@ rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
 
 void db_close(struct sqlite_db *db)
 {
+	rc_ignore(db_settle(db, NULL), "the next start looks into the log");
 	for (size_t i = 0; i < SQL__COUNT; i++)
 		(void)sqlite3_finalize(db->prepared[i]);
 	(void)sqlite3_close(db->handle);
 	(void)pthread_mutex_destroy(&db->lock);
 	(void)pthread_mutex_destroy(&db->queue_lock);
 }
+
+static void commit_late(struct sqlite_db *db);
 
 rc db_begin(struct sqlite_db *db, enum sql_id id, sqlite3_stmt **ret, struct fault *f)
 {
@@ -268,6 +272,8 @@ rc db_begin(struct sqlite_db *db, enum sql_id id, sqlite3_stmt **ret, struct fau
 		}
 	}
 	*ret = db->prepared[id];
+	if (db->depth == 0 && db->late > 0 && sqlite3_stmt_readonly(*ret) == 0)
+		commit_late(db);
 	return OK;
 }
 
@@ -315,8 +321,10 @@ rc db_transaction(struct sqlite_db *db, struct fault *f)
 	rc r = OK;
 
 	(void)pthread_mutex_lock(&db->lock);
-	if (db->depth == 0)
+	if (db->depth == 0) {
+		commit_late(db);
 		r = run_plain(db, SQL_BEGIN, f);
+	}
 	if (!rc_is_ok(r)) {
 		(void)pthread_mutex_unlock(&db->lock);
 		return r;
@@ -342,10 +350,67 @@ rc db_transaction_end(struct sqlite_db *db, rc result, struct fault *f)
 	return r;
 }
 
+static void give_up_late(struct sqlite_db *db)
+{
+	db->late = 0;
+	db->lost = true;
+	if (sqlite3_get_autocommit(db->handle) == 0)
+		rc_ignore(run_plain(db, SQL_ROLLBACK, NULL), "the rows are lost in any case");
+}
+
+/* The lock is held, and no transaction is open but the late one. */
+static void commit_late(struct sqlite_db *db)
+{
+	if (db->late == 0)
+		return;
+	db->late = 0; /* a failure that ends the transaction must not come back here */
+	if (!rc_is_ok(run_plain(db, SQL_COMMIT, NULL)))
+		give_up_late(db);
+}
+
+rc db_late_begin(struct sqlite_db *db, struct fault *f)
+{
+	rc r = OK;
+
+	(void)pthread_mutex_lock(&db->lock);
+	if (db->late == 0)
+		r = run_plain(db, SQL_BEGIN, f);
+	if (!rc_is_ok(r))
+		(void)pthread_mutex_unlock(&db->lock);
+	else
+		db->depth++;
+	return r;
+}
+
+void db_late_end(struct sqlite_db *db, rc result)
+{
+	db->depth--;
+	db->late++;
+	if (!rc_is_ok(result))
+		give_up_late(db);
+	else if (db->late >= LATE_MAX)
+		commit_late(db);
+	(void)pthread_mutex_unlock(&db->lock);
+}
+
+rc db_settle(struct sqlite_db *db, struct fault *f)
+{
+	bool lost;
+
+	(void)pthread_mutex_lock(&db->lock);
+	if (db->depth == 0)
+		commit_late(db);
+	lost = db->lost;
+	db->lost = false;
+	(void)pthread_mutex_unlock(&db->lock);
+	return lost ? fault_set(f, RC_STATE, 0, "store: the newest rows could not be written") : OK;
+}
+
 rc db_durable(struct sqlite_db *db, bool on, struct fault *f)
 {
 	if (db->depth > 0)
 		return OK;
+	commit_late(db);
 	return execute(db, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", f);
 }
 

@@ -65,6 +65,8 @@ struct sqlite_db {
 	sqlite3_stmt *prepared[SQL__COUNT];
 	pthread_mutex_t lock; /* recursive: a batch holds it over the calls inside */
 	unsigned depth;
+	unsigned late;		    /* rows of the transaction that db_settle is to commit */
+	bool lost;		    /* such rows did not get that far */
 	pthread_mutex_t queue_lock; /* over the two below; never held while SQLite works */
 	struct put_call *queue;
 	struct put_call **queue_end;
@@ -86,6 +88,14 @@ int db_changes(const struct sqlite_db *db);
 /* A transaction around several calls; nests. */
 MUST rc db_transaction(struct sqlite_db *db, struct fault *f);
 MUST rc db_transaction_end(struct sqlite_db *db, rc result, struct fault *f);
+
+/* A late transaction: begun by the first of many calls, committed for all of them by db_settle, or
+ * by the first write that is not late. Readers see its rows. begin and end are around one call; if
+ * it fails, all that is late is given up. The lock is held from begin to end. */
+MUST rc db_late_begin(struct sqlite_db *db, struct fault *f);
+void db_late_end(struct sqlite_db *db, rc result);
+/* RC_STATE, once: late rows were lost since the last time. */
+MUST rc db_settle(struct sqlite_db *db, struct fault *f);
 
 /* Whether the next transactions are on the disk when they are done, or soon after (db_open). The
  * lock is held; without effect inside a transaction. */

@@ -3,11 +3,12 @@
  *
  * Losing it hides requests from lists; it cannot lose a keeper's fact or make a signature. Writes
  * are therefore not synced one by one: they survive the death of the process, not always a power
- * loss. Owns: the rows and their order. Must not own: uploaded bytes and report files
- * (prog/server), what a status means (the keeper). One store may be used by many threads; each call
- * is one transaction unless it lies between batch_begin and batch_end of the same thread. Views in
- * rows given to visitors end with the visit; a visitor must not call the store. Every function:
- * RC_IO, RC_NOSPACE, RC_CORRUPT, RC_NOMEM from the database below, beside what it says. */
+ * loss; what request_put keeps of a request that is done may be lost with either. Owns: the rows
+ * and their order. Must not own: uploaded bytes and report files (prog/server), what a status means
+ * (the keeper). One store may be used by many threads; each call is one transaction unless it lies
+ * between batch_begin and batch_end of the same thread. Views in rows given to visitors end with
+ * the visit; a visitor must not call the store. Every function: RC_IO, RC_NOSPACE, RC_CORRUPT,
+ * RC_NOMEM from the database below, beside what it says. */
 #ifndef GS_STORE_STORE_H
 #define GS_STORE_STORE_H
 
@@ -135,10 +136,14 @@ struct store_api {
 	/* Many calls of this thread as one transaction; other threads wait. */
 	rc (*batch_begin)(struct store *s, struct fault *f);
 	rc (*batch_end)(struct store *s, struct fault *f);
+	/* Writes what request_put has put off. To be called now and then. RC_STATE: requests that
+	 * were done are missing since the last call; the log has them. */
+	rc (*settle)(struct store *s, struct fault *f);
 
 	/* Keeps the row and its notes if they are new; a known request only gains sign. The status
-	 * fields of r are kept for a new row. Calls that meet share one transaction. ret_new may be
-	 * NULL. */
+	 * fields of r are kept for a new row. Calls that meet share one transaction. A new row that
+	 * is done and has no notes is seen at once and written later, together with others: by
+	 * settle, by another write, or when there are some tens. ret_new may be NULL. */
 	rc (*request_put)(struct store *s, const struct store_request *r,
 			  const struct store_notes *notes, bool *ret_new, struct fault *f);
 	/* RC_NOTFOUND. ret->version is the version now; it grew if the status differs. */

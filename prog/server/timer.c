@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "lib/base/log.h"
 #include "prog/server/pipeline.h"
 #include "prog/server/rebuild.h"
 #include "prog/server/room.h"
@@ -82,6 +83,23 @@ static void run_due(struct server *s)
 		request_show_again(s, &due.ids[i]);
 }
 
+/* Rows that the store has put off are written, or are looked for in the log again. */
+static void settle(struct server *s, struct rebuild **rebuild, enum rebuild_state *state)
+{
+	struct rebuild *again;
+	struct fault f = {0};
+
+	if (rc_is_ok(s->store->api->settle(s->store, &f)))
+		return;
+	log_warn("%s; they are read back from the log", f.text);
+	again = rebuild_new(s);
+	if (again == NULL)
+		return;
+	rebuild_free(*rebuild);
+	*rebuild = again;
+	*state = REBUILD_MORE;
+}
+
 /* Waits for the next period, or not at all while there is more to do; false: it is over. The lock
  * is held. */
 static bool wait_period(struct timer *t, bool busy)
@@ -104,6 +122,7 @@ static void *timer_main(void *ctx)
 	(void)pthread_mutex_lock(&t->lock);
 	while (wait_period(t, state == REBUILD_MORE)) {
 		(void)pthread_mutex_unlock(&t->lock);
+		settle(t->server, &rebuild, &state);
 		if (rebuild != NULL && state != REBUILD_DONE)
 			state = rebuild_step(rebuild);
 		run_due(t->server);

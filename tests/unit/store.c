@@ -6,6 +6,8 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,13 +79,10 @@ static struct digest digest_n(unsigned n)
 }
 
 /* Request n, of two files: n * 10 and n * 10 + 1. */
-static void put(struct store *s, unsigned n, const char *who, const char *product)
+/* An odd one has a note. */
+static struct store_request request_n(unsigned n, const char *who)
 {
-	const struct digest digests[2] = {digest_n(n * 10), digest_n(n * 10 + 1)};
-	const struct store_note note = {.n = 1, .report = digest_n(n * 10 + 5)};
-	const struct store_notes notes = {.rows = &note, .count = n % 2};
-	char products[80];
-	struct store_request r = {
+	return (struct store_request){
 		.id = digest_n(n),
 		.created = 1000 + n,
 		.requester = name_of(who),
@@ -104,11 +103,34 @@ static void put(struct store *s, unsigned n, const char *who, const char *produc
 		.approvers = view_str("[]"),
 		.status = view_str("{}"),
 	};
+}
+
+static rc put_row(struct store *s, unsigned n, struct store_request *r, const char *product)
+{
+	const struct digest digests[2] = {digest_n(n * 10), digest_n(n * 10 + 1)};
+	const struct store_note note = {.n = 1, .report = digest_n(n * 10 + 5)};
+	const struct store_notes notes = {.rows = &note, .count = n % 2};
+	char products[80];
 
 	(void)snprintf(products, sizeof(products), "\nother\n%s\n", product);
-	r.digests = view_of(digests, sizeof(digests));
-	r.products = view_str(products);
-	assert_rc(RC_OK, s->api->request_put(s, &r, &notes, NULL, NULL));
+	r->digests = view_of(digests, sizeof(digests));
+	r->products = view_str(products);
+	return s->api->request_put(s, r, &notes, NULL, NULL);
+}
+
+static void put(struct store *s, unsigned n, const char *who, const char *product)
+{
+	struct store_request r = request_n(n, who);
+
+	assert_rc(RC_OK, put_row(s, n, &r, product));
+}
+
+static rc put_done(struct store *s, unsigned n)
+{
+	struct store_request r = request_n(n, "alice");
+
+	(void)snprintf(r.state, sizeof(r.state), "done");
+	return put_row(s, n, &r, "p1");
 }
 
 struct seen {
@@ -591,7 +613,10 @@ static void *put_many(void *ctx)
 	const struct hand *h = (const struct hand *)ctx;
 
 	for (unsigned n = h->from; n < h->from + 40; n++)
-		put(h->s, n, "alice", "p1");
+		if (n % 8 == 0)
+			assert_rc(RC_OK, put_done(h->s, n));
+		else
+			put(h->s, n, "alice", "p1");
 	return NULL;
 }
 
@@ -630,6 +655,77 @@ static void many_threads(void **state)
 	assert_int_equal(pthread_join(other, NULL), 0);
 	assert_rc(RC_OK, b->s->api->request_list(b->s, &filter, see, &seen, NULL));
 	assert_int_equal(seen.count, 100);
+}
+
+static size_t count_rows(struct store *s)
+{
+	const struct store_filter filter = {.limit = 200};
+	struct seen seen = {0};
+
+	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
+	return seen.count;
+}
+
+/* Rows of requests that are done: seen at once here, by others after settle, another write, or when
+ * there are many of them. */
+static void late_rows(void **state)
+{
+	struct box *b = (struct box *)*state;
+	struct store *other;
+	size_t written = 0;
+
+	assert_rc(RC_OK, store_sqlite_open(b->path, &other, NULL));
+	for (unsigned n = 2; n <= 6; n += 2)
+		assert_rc(RC_OK, put_done(b->s, n));
+	assert_int_equal(count_rows(b->s), 3);
+	assert_int_equal(count_rows(other), 0);
+	assert_rc(RC_OK, b->s->api->settle(b->s, NULL));
+	assert_int_equal(count_rows(other), 3);
+
+	assert_rc(RC_OK, put_done(b->s, 8));
+	assert_rc(RC_OK, put_done(b->s, 8));
+	assert_int_equal(count_rows(other), 3);
+	assert_rc(RC_OK, b->s->api->mark_set(b->s, "log", 7, NULL));
+	assert_int_equal(count_rows(other), 4);
+
+	assert_rc(RC_OK, put_done(b->s, 10));
+	assert_rc(RC_OK, b->s->api->batch_begin(b->s, NULL));
+	assert_int_equal(count_rows(other), 5);
+	assert_rc(RC_OK, b->s->api->settle(b->s, NULL));
+	assert_rc(RC_OK, b->s->api->batch_end(b->s, NULL));
+
+	assert_rc(RC_OK, put_done(b->s, 13)); /* has a note */
+	assert_int_equal(count_rows(other), 6);
+	for (unsigned n = 20; written == 0; n += 2) {
+		assert_true(n < 200);
+		assert_rc(RC_OK, put_done(b->s, n));
+		written = count_rows(other) - 6;
+	}
+	assert_int_equal(written + 6, count_rows(b->s));
+	other->api->close(other);
+}
+
+/* A disk that takes no more: the rows are gone, which is told once, and the store goes on. */
+static void lost_late_rows(void **state)
+{
+	struct box *b = (struct box *)*state;
+	const struct rlimit none = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+	struct rlimit before;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	put(b->s, 2, "alice", "p1");
+	assert_rc(RC_OK, put_done(b->s, 4));
+	assert_rc(RC_OK, put_done(b->s, 6));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_rc(RC_STATE, b->s->api->settle(b->s, NULL));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	(void)signal(SIGXFSZ, handler);
+	assert_rc(RC_OK, b->s->api->settle(b->s, NULL));
+	assert_int_equal(count_rows(b->s), 1);
+	assert_rc(RC_OK, put_done(b->s, 4));
+	assert_rc(RC_OK, b->s->api->settle(b->s, NULL));
+	assert_int_equal(count_rows(reopen(b)), 2);
 }
 
 static void strange_files(void **state)
@@ -674,6 +770,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(late_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(lost_late_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(strange_files, setup, teardown),
 	};
 
