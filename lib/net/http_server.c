@@ -3,6 +3,7 @@
 #include "lib/net/http_server.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -217,6 +218,15 @@ void http_answer(struct http_exchange *x, const struct http_answer *a)
 	x->response = r;
 }
 
+/* libmicrohttpd sends headers and body of an answer apart, as a TLS record and a packet each, and
+ * wakes the client twice. What is held back goes out when the answer is complete; the kernel does
+ * not wait long for that. */
+static void hold_packets(const struct http_conn *conn, int hold)
+{
+	if (conn != NULL && !conn->local)
+		(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &hold, sizeof(hold));
+}
+
 static enum MHD_Result send_answer(struct http_exchange *x)
 {
 	enum MHD_Result done;
@@ -225,6 +235,7 @@ static enum MHD_Result send_answer(struct http_exchange *x)
 	http_conn_disarm(x->conn);
 	if (x->response == NULL)
 		return MHD_NO;
+	hold_packets(x->conn, 1);
 	done = MHD_queue_response(x->connection, x->status, x->response);
 	MHD_destroy_response(x->response);
 	x->response = NULL;
@@ -444,6 +455,8 @@ void http_on_completed(void *ctx, struct MHD_Connection *connection, void **con_
 	if (x == NULL)
 		return;
 	*con_cls = NULL;
+	if (x->phase == PHASE_SENT)
+		hold_packets(x->conn, 0);
 	if (x->phase != PHASE_HEADERS)
 		s->handler->end(s->handler->ctx, x);
 	http_conn_arm(x->conn, s->spec.idle_seconds + s->spec.header_seconds);
