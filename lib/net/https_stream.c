@@ -23,7 +23,6 @@ struct https_stream {
 	size_t piece_at;
 	bool send_paused;
 	bool take_paused;
-	bool stays;
 	uint8_t *block;
 	size_t block_len;
 	size_t block_at;
@@ -58,7 +57,7 @@ static size_t give(char *out, size_t size, size_t count, void *ctx)
 	return n;
 }
 
-/* curl rewinds when a kept connection turns out to be dead: possible while all is still here. */
+/* curl rewinds when a kept connection turns out to be dead: possible while nothing is gone. */
 static int rewind_body(void *ctx, curl_off_t offset, int origin)
 {
 	struct https_stream *s = (struct https_stream *)ctx;
@@ -230,7 +229,12 @@ static bool set_call(struct https_stream *s, const struct https_stream_spec *spe
 	bool has_body = spec->body_size > 0 || strcmp(spec->method, "POST") == 0;
 	bool good = curl_easy_setopt(h, CURLOPT_URL, url) == CURLE_OK;
 
-	if (has_body) {
+	if (spec->body.len > 0) {
+		good = good && curl_easy_setopt(h, CURLOPT_UPLOAD, 0L) == CURLE_OK;
+		good = good && curl_easy_setopt(h, CURLOPT_POSTFIELDS, spec->body.ptr) == CURLE_OK;
+		good = good && curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
+						(curl_off_t)spec->body.len) == CURLE_OK;
+	} else if (has_body) {
 		good = good && curl_easy_setopt(h, CURLOPT_UPLOAD, 1L) == CURLE_OK;
 		good = good && curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE,
 						(curl_off_t)spec->body_size) == CURLE_OK;
@@ -288,7 +292,6 @@ rc https_stream_begin(struct https_client *c, const struct https_stream_spec *sp
 	s->client = c;
 	s->size = spec->body_size;
 	s->patience = spec->patience != 0 ? spec->patience : c->stall_seconds;
-	s->stays = spec->body_stays;
 	s->gone = spec->gone;
 	s->ctx = spec->ctx;
 	r = begin(s, spec, f);
@@ -341,8 +344,6 @@ rc https_stream_send(struct https_stream *s, struct view piece, struct fault *f)
 	TRY(drive(s, piece_is_sent, f));
 	if (s->is_done && !piece_is_sent(s))
 		return s->code == CURLE_OK ? RC(RC_EXISTS) : over(s, f);
-	if (s->stays && piece.len == s->size)
-		return OK;
 	/* The memory is the caller's again; what curl holds of it is a copy. */
 	s->sent += s->piece.len;
 	s->piece = (struct view){0};
@@ -406,6 +407,7 @@ void https_stream_end(struct https_stream *s)
 		(void)curl_multi_remove_handle(s->client->multi, h);
 	/* The handle outlives the transfer: it must not keep pointers into it. */
 	(void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, NULL);
+	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, NULL);
 	(void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, NULL);
 	(void)curl_easy_setopt(h, CURLOPT_HEADERDATA, NULL);
 	curl_slist_free_all(s->headers);

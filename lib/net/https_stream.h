@@ -16,9 +16,9 @@ struct https_stream_spec {
 	const char *headers[HTTPS_HEADERS_MAX]; /* "Name: value"; NULL ends the list */
 	const char *type;			/* "Content-Type: ..", or NULL */
 	uint64_t body_size;			/* bytes that https_stream_send will bring */
-	/* The whole body comes as one piece, which stays where it is until https_stream_head
-	 * returns: a kept connection that turns out to be dead is then replaced. */
-	bool body_stays;
+	/* Or the whole body, which stays where it is until https_stream_head returns: it goes with
+	 * the headers, and a kept connection that turns out to be dead is replaced. */
+	struct view body;
 	/* Ask the server before the body is sent (RFC 9110 10.1.1): https_stream_wanted. */
 	bool ask_first;
 	unsigned patience; /* seconds without a byte that are all right; 0: the client's */

@@ -98,15 +98,17 @@ static void look_at_svid(struct agent *a)
 	log_info("the SVID is a new one");
 }
 
-static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fault *f)
+/* small: the whole body, or empty where it comes piece by piece. */
+static rc open_stream(struct talk *t, struct relay *r, struct view small, struct fault *f)
 {
+	uint64_t size = http_body_size(t->exchange);
 	const char *method = http_method(t->exchange);
 	char target[HTTP_TARGET_MAX + 1];
 	struct view raw = http_raw_target(t->exchange);
 	struct https_stream_spec spec = {.method = method,
 					 .target = target,
-					 .body_size = size,
-					 .body_stays = size <= RELAY_SMALL,
+					 .body_size = small.len > 0 ? 0 : size,
+					 .body = small,
 					 .ask_first = size > RELAY_SMALL,
 					 .patience = RELAY_PATIENCE,
 					 .gone = is_gone,
@@ -131,7 +133,7 @@ static rc open_stream(struct talk *t, struct relay *r, uint64_t size, struct fau
 }
 
 /* A relay of which nothing has been sent; false: refused. */
-static bool start(struct talk *t, uint64_t size)
+static bool start(struct talk *t, struct view small)
 {
 	struct relay *r = (struct relay *)calloc(1, sizeof(*r));
 	struct fault f = {0};
@@ -139,7 +141,7 @@ static bool start(struct talk *t, uint64_t size)
 
 	t->relay = r;
 	if (r != NULL)
-		done = open_stream(t, r, size, &f);
+		done = open_stream(t, r, small, &f);
 	if (rc_is_ok(done))
 		return true;
 	if (done.code == RC_USAGE)
@@ -258,7 +260,7 @@ void relay_begin(struct talk *t)
 		http_expect_memory(t->exchange, RELAY_SMALL);
 		return;
 	}
-	if (start(t, size) && is_wanted(t))
+	if (start(t, view_of("", 0)) && is_wanted(t))
 		http_expect_stream(t->exchange);
 }
 
@@ -278,14 +280,8 @@ bool relay_data(struct talk *t, struct view piece)
 
 void relay_ready(struct talk *t)
 {
-	struct view body = http_body(t->exchange);
-
-	if (t->relay == NULL) {
-		if (!start(t, body.len))
-			return;
-		if (body.len > 0 && !relay_data(t, body))
-			return;
-	}
+	if (t->relay == NULL && !start(t, http_body(t->exchange)))
+		return;
 	finish(t);
 }
 

@@ -180,7 +180,7 @@ static void bytes_up_and_down(void **state)
 	struct https_stream *s = NULL;
 	struct https_head head;
 	struct world w;
-	uint8_t *block = (uint8_t *)calloc(1, 70001);
+	uint8_t *block = (uint8_t *)calloc(1, 140001);
 	size_t sent = 0;
 
 	(void)state;
@@ -221,6 +221,19 @@ static void bytes_up_and_down(void **state)
 	assert_int_equal(head.retry_seconds, 9);
 	assert_int_equal(read_all(s), 4);
 	https_stream_end(s);
+	/* Whole bodies, and a call without one between them. */
+	spec = (struct https_stream_spec){.target = "/x"};
+	atomic_store(&streamed, 0);
+	for (size_t i = 0; i < 5; i++) {
+		spec.method = i % 2 == 0 ? "PUT" : "GET";
+		spec.body = view_of(block, i % 2 == 0 ? 70000 * i / 2 + 1 : 0);
+		assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
+		assert_rc(RC_OK, https_stream_head(s, &head, NULL));
+		assert_int_equal(head.status, 200);
+		assert_true(read_all(s) > 0);
+		https_stream_end(s);
+	}
+	assert_int_equal(atomic_load(&streamed), 70000 + 140000 + 3);
 	https_stream_end(NULL);
 	free(block);
 	world_stop(&w);
