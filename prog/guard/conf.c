@@ -92,6 +92,8 @@ static const struct setting rows[] = {
 		"mount", add_mount,
 		"guard the file system mounted here, or all local ones (all); may be repeated"),
 	SETTING_NUMBER("files", files, 16, 1000000, "65536", "most files that are held at a time"),
+	SETTING_SPAN("grace", grace, 0, 365 * 86400, "7d",
+		     "for how long a package record outlives its package"),
 	SETTING_NUMBER("patience", patience, 1, 30, "10",
 		       "seconds after which a worker that does not move is replaced"),
 };

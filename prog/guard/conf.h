@@ -36,6 +36,7 @@ struct conf {
 	size_t mount_count;
 	bool all;	   /* every local file system of the machine */
 	uint64_t files;	   /* most that are held */
+	uint64_t grace;	   /* seconds that a record outlives its package */
 	uint64_t patience; /* seconds before a worker that does not move is replaced */
 };
 

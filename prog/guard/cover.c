@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "prog/guard/gate.h"
 
 /* Without these a machine does not boot, let anybody in, or change its packages. Those that are not
  * there are passed over. */
@@ -53,24 +54,6 @@ struct seen {
 	struct digest *done; /* a content is named once */
 	size_t done_count;
 };
-
-static rc digest_file(struct hasher *h, int fd, struct digest *ret)
-{
-	static uint8_t chunk[1 << 16];
-	struct hash hash;
-	ssize_t n;
-
-	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return RC(RC_IO);
-		TRY(hasher_update(h, view_of(chunk, (size_t)n)));
-	}
-	TRY(hasher_finish(h, &hash));
-	memcpy(ret->b, hash.b, DIGEST_SIZE);
-	return OK;
-}
 
 static bool is_guarded(const struct seen *s, const struct stat *st)
 {
@@ -115,7 +98,7 @@ static rc look(struct seen *s, const char *path, const char *what)
 		s->cover->outside++;
 		return OK;
 	}
-	TRY(digest_file(s->hasher, fd, &digest));
+	TRY(gate_hash(s->hasher, fd, &digest, NULL));
 	TRY(note(s, &digest, &fresh));
 	if (!fresh)
 		return OK;

@@ -92,28 +92,38 @@ static enum verdict ask_for(struct gate *g, const struct digest *digest)
 
 /* ---- One archive ----------------------------------------------------------------------------*/
 
+rc gate_hash(struct hasher *h, int fd, struct digest *ret, struct fault *f)
+{
+	static uint8_t chunk[1 << 18];
+	struct hash hash;
+	ssize_t n;
+
+	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int e = errno;
+
+			rc_ignore(hasher_finish(h, &hash), "it starts anew either way");
+			return fault_errno(f, e, "read");
+		}
+		TRY(hasher_update(h, view_of(chunk, (size_t)n)));
+	}
+	TRY(hasher_finish(h, &hash));
+	memcpy(ret->b, hash.b, DIGEST_SIZE);
+	return OK;
+}
+
 static rc hash_file(struct gate *g, const char *path, struct digest *ret, struct fault *f)
 {
 	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	static uint8_t chunk[1 << 18];
-	struct hash hash;
 	struct stat st;
-	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return fault_errno(f, errno, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return fault_set(f, RC_IO, 0, "%s: not a file", path);
-	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_errno(f, errno, "%s", path);
-		TRY(hasher_update(g->hasher, view_of(chunk, (size_t)n)));
-	}
-	TRY(hasher_finish(g->hasher, &hash));
-	memcpy(ret->b, hash.b, DIGEST_SIZE);
-	return OK;
+	return gate_hash(g->hasher, fd, ret, f);
 }
 
 /* False: it must not be installed. What people should know is said. name: how apt shows it. */

@@ -10,6 +10,7 @@
 
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
+#include "lib/crypt/digest.h"
 #include "prog/guard/conf.h"
 
 /* The settings of verbs that package managers call. */
@@ -29,5 +30,9 @@ MUST rc verb_gate(const struct conf *c, const struct words *w, struct fault *f);
 MUST rc verb_slot(const struct conf *c, const struct words *w, struct fault *f);
 /* Puts records where the guard takes them, and says what it made of them. RC_DENIED: not taken. */
 MUST rc verb_take(const struct conf *c, const struct words *w, struct fault *f);
+
+/* Digest of an open file, from where it stands to its end. RC_IO, RC_CRYPTO.
+ */
+MUST rc gate_hash(struct hasher *h, int fd, struct digest *ret, struct fault *f);
 
 #endif

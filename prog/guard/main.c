@@ -13,8 +13,9 @@
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
 #include "prog/guard/cover.h"
-#include "prog/guard/gate.h"
+#include "prog/guard/setup.h"
 #include "prog/guard/supervisor.h"
+#include "prog/guard/tidy.h"
 
 static int usage(FILE *out, int status)
 {
@@ -27,6 +28,8 @@ static int usage(FILE *out, int status)
 		     "  reload   look at the list again\n"
 		     "  gate     may these packages be installed: FILE..., apt or dpkg FILE\n"
 		     "  take     take these package records: FILE.record...\n"
+		     "  setup    put the gate in front of apt and dpkg; --remove: take it away\n"
+		     "  tidy     withdraw the records of packages that are gone\n"
 		     "  status   level, mode, list, counts, and which holes remain\n\nsettings:\n");
 	settings_print(&conf_settings, out);
 	return status;
@@ -50,6 +53,7 @@ static rc status(const struct conf *c, struct fault *f)
 {
 	AUTO(buf) struct buf answer = {0};
 	struct companion companion[COMPANIONS];
+	bool apt, dpkg;
 
 	buf_init(&answer, REPLY_MAX);
 	TRY(control_ask(c->socket, "status", &answer, f));
@@ -60,6 +64,9 @@ static rc status(const struct conf *c, struct fault *f)
 			"{\"companion\":\"%s\",\"value\":\"%s\",\"good\":%s,\"hole\":\"%s\"}\n",
 			companion[i].name, companion[i].value, companion[i].good ? "true" : "false",
 			companion[i].good ? "" : companion[i].hole);
+	setup_state(&apt, &dpkg);
+	(void)printf("{\"gate\":{\"apt\":%s,\"dpkg\":%s}}\n", apt ? "true" : "false",
+		     dpkg ? "true" : "false");
 	(void)printf(
 		"{\"level\":\"base\",\"holes\":[\"libraries\",\"scripts named to an interpreter\","
 		"\"memory\",\"other processes' memory\"],\"see\":\"docs/guard.md\"}\n");
@@ -168,7 +175,8 @@ static const struct {
 	{"enforce", verb_enforce, NULL}, {"observe", verb_observe, NULL},
 	{"reload", verb_reload, NULL},	 {"status", status, NULL},
 	{"gate", NULL, verb_gate},	 {"take", NULL, verb_take},
-	{GATE_SLOT, NULL, verb_slot},
+	{GATE_SLOT, NULL, verb_slot},	 {"setup", NULL, verb_setup},
+	{"tidy", NULL, verb_tidy},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -182,7 +190,7 @@ static struct words take_words(int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		char *word = argv[i];
 
-		if (strncmp(word, "--", 2) == 0) {
+		if (strncmp(word, "--", 2) == 0 && strcmp(word, "--remove") != 0) {
 			i++; /* and its value */
 			continue;
 		}

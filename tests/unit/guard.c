@@ -14,6 +14,7 @@
 #include "prog/guard/event.h"
 #include "prog/guard/mark.h"
 #include "prog/guard/ring.h"
+#include "prog/guard/tidy.h"
 
 #define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
 
@@ -185,6 +186,38 @@ static void the_hook_of_apt_is_read_strictly(void **state)
 	assert_rc(RC_SYNTAX, apt_hook_next(&v, &p, NULL));
 }
 
+/* A record is in use as long as dpkg knows this version in any state. */
+static void the_database_of_dpkg_is_read(void **state)
+{
+	static const char status[] = "Package: hello\nStatus: install ok installed\nVersion: 1.0\n"
+				     "Architecture: amd64\nDescription: x\n Package: other\n\n"
+				     "Package: left\nStatus: deinstall ok config-files\n"
+				     "Version: 1.0\nArchitecture: amd64\n\n"
+				     "Package: gone\nStatus: purge ok not-installed\n"
+				     "Version: 1.0\nArchitecture: amd64\n\n"
+				     "Package: last\nArchitecture: all\nVersion: 2:1.0\n"
+				     "Status: install ok unpacked";
+	static const struct {
+		const char *name, *version, *architecture;
+		bool installed;
+	} rows[] = {
+		{"hello", "1.0", "amd64", true},  {"hello", "1.1", "amd64", false},
+		{"hello", "1.0", "i386", false},  {"hell", "1.0", "amd64", false},
+		{"other", "1.0", "amd64", false}, {"left", "1.0", "amd64", true},
+		{"gone", "1.0", "amd64", false},  {"last", "2:1.0", "all", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct package_record_header h = {.name = ""};
+
+		(void)strcpy(h.name, rows[i].name);
+		(void)strcpy(h.version, rows[i].version);
+		(void)strcpy(h.architecture, rows[i].architecture);
+		assert_int_equal(rows[i].installed, tidy_is_installed(view_str(status), &h));
+	}
+}
+
 static rc set(struct conf *c, const char *name, const char *value)
 {
 	return settings_set(&conf_settings, c, view_str(name), view_str(value), NULL);
@@ -233,6 +266,7 @@ int main(void)
 		cmocka_unit_test(mountinfo_is_read),
 		cmocka_unit_test(settings_are_strict),
 		cmocka_unit_test(the_hook_of_apt_is_read),
+		cmocka_unit_test(the_database_of_dpkg_is_read),
 		cmocka_unit_test(the_hook_of_apt_is_read_strictly),
 	};
 

@@ -1,0 +1,442 @@
+/* guard_packages - apt and dpkg of a whole Debian tree under a guard that enforces: what is
+ * approved is installed, upgraded and purged; what is not is refused, by whatever door it comes.
+ *
+ * The tree is made by mmdebstrap once for a build directory, and unpacked onto the tmpfs that
+ * guard_world marks; programs run in it by chroot. Skipped where it cannot be made. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "tests/lib/fixture.h"
+#include "tests/lib/guard_world.h"
+#include "tests/lib/mounts.h"
+
+#define DENIED (GW_REFUSED + EPERM)
+#define OUT 65536
+
+static struct guard_world w;
+static char tarball[300];
+static char out[OUT]; /* what the last command in the tree printed */
+
+/* ---- Commands, here and in the tree ---------------------------------------------------------*/
+
+static int status_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 200;
+}
+
+__attribute__((format(printf, 1, 2))) static int here(const char *fmt, ...)
+{
+	char command[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	return status_of(system(command));
+}
+
+static pid_t start_in_tree(const char *command, int in, const char *log)
+{
+	pid_t pid = fork();
+	int fd;
+
+	fx_check(pid >= 0);
+	if (pid > 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || chroot(w.mount) != 0 || chdir("/") != 0)
+		_exit(99);
+	(void)dup2(in, 0);
+	(void)dup2(fd, 1);
+	(void)dup2(fd, 2);
+	(void)clearenv();
+	(void)setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	(void)setenv("DEBIAN_FRONTEND", "noninteractive", 1);
+	(void)setenv("LC_ALL", "C", 1);
+	(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(98);
+}
+
+static int in_tree(const char *command)
+{
+	AUTO(fd) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	AUTO(buf) struct buf text = {0};
+	char log[100];
+	int status;
+	pid_t pid;
+
+	(void)snprintf(log, sizeof(log), "%s/out", w.top);
+	pid = start_in_tree(command, null, log);
+	fx_check(waitpid(pid, &status, 0) == pid);
+	buf_init(&text, OUT - 1);
+	fx_ok(file_read(log, &text, NULL));
+	(void)snprintf(out, sizeof(out), "%s", buf_cstr(&text));
+	if (getenv("VERBOSE") != NULL)
+		(void)printf("# %s -> %d\n%s\n", command, status_of(status), out);
+	return status_of(status);
+}
+
+static bool says(const char *text)
+{
+	if (strstr(out, text) != NULL)
+		return true;
+	(void)printf("no \"%s\" in:\n%s\n", text, out);
+	return false;
+}
+
+static bool there(const char *path)
+{
+	char full[300];
+	struct stat st;
+
+	(void)snprintf(full, sizeof(full), "%s%s", w.mount, path);
+	return lstat(full, &st) == 0;
+}
+
+/* ---- Packages -------------------------------------------------------------------------------*/
+
+/* TOP/debs/NAME_VERSION_all.deb, with a program /usr/bin/NAME and, if wanted, scripts that leave
+ * /var/NAME.SCRIPT behind. The same beside the tree's root. */
+static void make_deb(const char *name, const char *version, bool scripts)
+{
+	char program[40];
+
+	(void)snprintf(program, sizeof(program), "%s_%s.program", name, version);
+	gw_program(&w, program, 'B', version, 0);
+	fx_check(here("set -e; umask 022; cd %s; rm -rf pkg; mkdir -p pkg/DEBIAN pkg/usr/bin debs "
+		      "%s/debs\n"
+		      "cp %s/%s pkg/usr/bin/%s; rm %s/%s\n"
+		      "printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: A "
+		      "<a@example>\\nDescription: x\\n' >pkg/DEBIAN/control\n"
+		      "if [ %d = 1 ]; then for s in preinst postinst prerm postrm; do\n"
+		      "printf '#!/bin/sh\\n# %s\\necho \"$@\" >>/var/%s.'$s'\\n' >pkg/DEBIAN/$s; "
+		      "chmod 755 pkg/DEBIAN/$s; done; fi\n"
+		      "dpkg-deb --root-owner-group --build pkg debs/%s_%s_all.deb >/dev/null\n"
+		      "cp debs/%s_%s_all.deb %s/debs/",
+		      w.top, w.mount, w.mount, program, name, w.mount, program, name, version,
+		      scripts ? 1 : 0, version, name, name, version, name, version, w.mount) == 0);
+}
+
+/* The package's record, as the client makes it, signed and put where the guard takes it. */
+static void approve_deb(const char *deb)
+{
+	AUTO(buf) struct buf record = {0};
+	AUTO(buf) struct buf proof = {0};
+	struct file_spec spec = {.dirfd = AT_FDCWD, .mode = 0600};
+	const char *build = getenv("BUILD");
+	char path[200];
+
+	fx_check(here("mkdir -p %s/rec; GREATSEAL_WORKER=%s/prog/worker/greatseal-worker "
+		      "%s/prog/cli/greatseal list record -o %s/rec %s/debs/%s >/dev/null",
+		      w.top, build, build, w.top, w.mount, deb) == 0);
+	(void)snprintf(path, sizeof(path), "%s/rec/%s.record", w.top, deb);
+	buf_init(&record, 1 << 24);
+	buf_init(&proof, 1 << 24);
+	fx_ok(file_read(path, &record, NULL));
+	list_maker_prove(&w.maker, buf_view(&record), PACKAGE_RECORD_FORMAT, &proof);
+	(void)snprintf(path, sizeof(path), "%s/%s.record", w.records, deb);
+	spec.name = path;
+	fx_ok(file_replace(&spec, buf_view(&record), NULL));
+	(void)strcat(path, ".greatseal");
+	fx_ok(file_replace(&spec, buf_view(&proof), NULL));
+}
+
+/* ---- The tree -------------------------------------------------------------------------------*/
+
+static bool make_tarball(void)
+{
+	const char *build = getenv("BUILD");
+
+	fx_check(build != NULL);
+	(void)snprintf(tarball, sizeof(tarball), "%s/package-tree.tar", build);
+	if (access(tarball, R_OK) == 0)
+		return true;
+	(void)printf("making %s\n", tarball);
+	(void)fflush(stdout);
+	return here("set -e; . /etc/os-release; mmdebstrap --quiet --variant=apt --format=tar "
+		    "--customize-hook='chroot \"$1\" sh -c \"mkdir /debs && cd /debs && apt-get "
+		    "-qq -o APT::Sandbox::User=root download libc6 dash\"' "
+		    "\"$VERSION_CODENAME\" %s.part.tar >%s.log 2>&1 && mv %s.part.tar %s",
+		    tarball, tarball, tarball, tarball) == 0;
+}
+
+static int approve_file(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	AUTO(fd) int fd = -1;
+	uint8_t head[4] = {0};
+
+	(void)st;
+	(void)at;
+	if (type != FTW_F)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || read(fd, head, sizeof(head)) < 2)
+		return 0;
+	if (memcmp(head, "#!", 2) == 0 || memcmp(head, "\177ELF", 4) == 0)
+		gw_approve(&w, path, LIST_PROGRAM);
+	return 0;
+}
+
+static void write_conf(void)
+{
+	struct file_spec spec = {.dirfd = AT_FDCWD, .mode = 0600};
+	char path[200], text[2000];
+
+	(void)snprintf(path, sizeof(path), "%s/etc/greatseal/guard.conf", w.mount);
+	(void)snprintf(text, sizeof(text),
+		       "log-key = %s\nlist-key = %s\ngroup = %s\nmount = all\ngrace = 0s\n",
+		       w.log_key, w.list_key, LIST_MAKER_GROUP);
+	spec.name = path;
+	fx_ok(file_replace(&spec, view_str(text), NULL));
+}
+
+/* A guard that enforces all that is in the tree, and the gate in front of apt and dpkg. */
+static void world(void)
+{
+	gw_new(&w);
+	fx_check(here("tar -xf %s -C %s", tarball, w.mount) == 0);
+	(void)snprintf(w.state, sizeof(w.state), "%s/var/lib/greatseal-approved", w.mount);
+	(void)snprintf(w.records, sizeof(w.records), "%s/records", w.state);
+	(void)snprintf(w.socket, sizeof(w.socket), "%s/run/greatseal-guard/control", w.mount);
+	fx_check(here("set -e; cd %s; mkdir -p etc/greatseal run/greatseal-guard "
+		      "var/lib/greatseal-approved/records debs; cp %s usr/sbin/greatseal-guard; "
+		      "mount -t proc proc proc",
+		      w.mount, w.guard_path) == 0);
+	write_conf();
+	fx_check(nftw(w.mount, approve_file, 32, FTW_PHYS | FTW_MOUNT) == 0);
+	gw_publish(&w);
+	gw_start(&w, NULL);
+	gw_enforce(&w);
+	assert_int_equal(0, in_tree("greatseal-guard setup"));
+}
+
+static void end(void)
+{
+	char proc[100];
+
+	(void)snprintf(proc, sizeof(proc), "%s/proc", w.mount);
+	gw_stop(&w);
+	(void)umount2(proc, MNT_DETACH);
+	gw_free(&w);
+}
+
+/* ---- Tests ----------------------------------------------------------------------------------*/
+
+static void packages_come_and_go(void **state)
+{
+	int ends[2], status;
+	char log[100];
+	pid_t old;
+
+	(void)state;
+	make_deb("hello", "1.0", true);
+	/* Refused by apt, before anything happens, with the way to ask. */
+	assert_int_not_equal(0, in_tree("apt-get install -y /debs/hello_1.0_all.deb"));
+	assert_true(says("not approved: hello 1.0 all (sha256 "));
+	assert_true(says("To ask for them: greatseal request-package hello=1.0\n"));
+	assert_false(there("/usr/bin/hello") || there("/var/hello.preinst"));
+	/* Approved meanwhile: apt's hook has the guard load it, dpkg goes on. */
+	approve_deb("hello_1.0_all.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/hello_1.0_all.deb"));
+	assert_true(there("/var/hello.preinst") && there("/var/hello.postinst"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec hello"));
+	assert_int_equal(0, in_tree("cp /usr/bin/hello /root/copy"));
+
+	/* Upgraded, while the old one runs. */
+	fx_check(pipe2(ends, O_CLOEXEC) == 0);
+	(void)snprintf(log, sizeof(log), "%s/old", w.top);
+	old = start_in_tree("exec hello wait", ends[0], log);
+	(void)close(ends[0]);
+	while (here("readlink /proc/%d/exe | grep -q hello", (int)old) != 0)
+		fx_check(waitpid(old, &status, WNOHANG) == 0);
+	make_deb("hello", "2.0", true);
+	assert_int_not_equal(0, in_tree("apt-get install -y /debs/hello_2.0_all.deb"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec hello"));
+	approve_deb("hello_2.0_all.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/hello_2.0_all.deb"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec hello"));
+	/* What it came from is still in use, so it stays approved; and then no longer. */
+	assert_int_equal(2, gw_number(&w, "packages"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec /root/copy"));
+	(void)close(ends[1]);
+	fx_check(waitpid(old, &status, 0) == old && status_of(status) == GW_UNAPPROVED);
+	assert_int_equal(0, in_tree("greatseal-guard tidy"));
+	assert_true(says("withdrawn: hello_1.0_all.deb.record"));
+	assert_int_equal(1, gw_number(&w, "packages"));
+	assert_int_equal(126, in_tree("exec /root/copy"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec hello"));
+
+	/* Removed: its scripts are there still, and run when it is purged. */
+	assert_int_equal(0, in_tree("apt-get remove -y hello"));
+	assert_int_equal(1, gw_number(&w, "packages"));
+	assert_int_equal(0, in_tree("apt-get purge -y hello && grep -q purge /var/hello.postrm"));
+	assert_int_equal(0, gw_number(&w, "packages"));
+	assert_false(there("/usr/bin/hello"));
+}
+
+/* Each door by itself: the one before it is gone. */
+static void every_door_refuses(void **state)
+{
+	(void)state;
+	make_deb("evil", "1.0", true);
+	make_deb("quiet", "1.0", false);
+	/* dpkg alone. */
+	assert_int_not_equal(0, in_tree("dpkg -i /debs/evil_1.0_all.deb"));
+	assert_true(says("not approved: evil_1.0_all.deb"));
+	assert_true(says("verification on package"));
+	/* apt without the hook. */
+	assert_int_not_equal(0, in_tree("mv /etc/apt/apt.conf.d/05greatseal-guard /root/; "
+					"APT_CONFIG=/dev/null apt-get install -y "
+					"/debs/evil_1.0_all.deb"));
+	assert_true(says("verification on package"));
+	/* dpkg without its check: the scripts do not run. */
+	assert_int_not_equal(0, in_tree("dpkg --no-debsig -i /debs/evil_1.0_all.deb"));
+	assert_int_not_equal(0, in_tree("dpkg --force-all --no-debsig -i /debs/evil_1.0_all.deb"));
+	assert_false(there("/var/evil.preinst") || there("/var/evil.postinst"));
+	assert_int_equal(0,
+			 in_tree("rm -f /var/lib/dpkg/info/evil.*; dpkg --force-all --purge evil"));
+	/* Nor does what a package without scripts brings. */
+	assert_int_equal(0, in_tree("dpkg --no-debsig -i /debs/quiet_1.0_all.deb"));
+	assert_int_equal(126, in_tree("exec quiet"));
+	assert_int_equal(0, in_tree("dpkg -r quiet; mv /root/05greatseal-guard "
+				    "/etc/apt/apt.conf.d/"));
+}
+
+/* Another archive under the name that apt's hook has let through. */
+static void a_swapped_archive_is_caught(void **state)
+{
+	(void)state;
+	make_deb("ware", "1.0", true);
+	make_deb("ware", "2.0", true);
+	approve_deb("ware_1.0_all.deb");
+	assert_int_not_equal(0, in_tree("apt-get install -y -o 'DPkg::Pre-Install-Pkgs::=cp "
+					"/debs/ware_2.0_all.deb /debs/ware_1.0_all.deb' "
+					"/debs/ware_1.0_all.deb"));
+	assert_true(says("verification on package"));
+	assert_false(there("/var/ware.preinst") || there("/usr/bin/ware"));
+	/* Between dpkg's check and its unpacking: then what is in it does not run. */
+	fx_check(here("cp %s/debs/ware_1.0_all.deb %s/debs/", w.top, w.mount) == 0);
+	assert_int_equal(0, in_tree("mv /usr/bin/debsig-verify /root/slot; printf '#!/bin/sh\\n"
+				    "/usr/sbin/greatseal-guard gate dpkg \"$@\" && cp "
+				    "/debs/ware_2.0_all.deb /debs/ware_1.0_all.deb\\n' "
+				    ">/usr/bin/debsig-verify; chmod 755 /usr/bin/debsig-verify"));
+	{
+		char path[200];
+
+		(void)snprintf(path, sizeof(path), "%s/usr/bin/debsig-verify", w.mount);
+		gw_approve(&w, path, LIST_SCRIPT);
+		gw_publish(&w);
+	}
+	assert_int_not_equal(0, in_tree("dpkg -i /debs/ware_1.0_all.deb"));
+	assert_false(there("/var/ware.preinst"));
+	assert_int_equal(0, in_tree("mv /root/slot /usr/bin/debsig-verify"));
+}
+
+/* The library that everything stands on, and the shell that runs the scripts. */
+static void libc_and_the_shell_are_installed_again(void **state)
+{
+	(void)state;
+	assert_int_equal(0, here("cd %s/debs && mv libc6_*.deb libc6.deb && mv dash_*.deb dash.deb",
+				 w.mount));
+	assert_int_not_equal(0, in_tree("apt-get install -y --reinstall /debs/libc6.deb"));
+	approve_deb("libc6.deb");
+	approve_deb("dash.deb");
+	assert_int_equal(0,
+			 in_tree("apt-get install -y --reinstall /debs/libc6.deb /debs/dash.deb"));
+	assert_int_equal(0, in_tree("ldconfig && dpkg --audit && apt-get check"));
+}
+
+/* Nobody answers: nothing is installed. */
+static void without_a_guard_nothing_is_installed(void **state)
+{
+	(void)state;
+	make_deb("late", "1.0", true);
+	approve_deb("late_1.0_all.deb");
+	gw_stop(&w);
+	assert_int_not_equal(0, in_tree("apt-get install -y /debs/late_1.0_all.deb"));
+	assert_true(says("cannot be asked"));
+	assert_int_not_equal(0, in_tree("dpkg -i /debs/late_1.0_all.deb"));
+	assert_false(there("/var/late.preinst"));
+	gw_start(&w, NULL);
+	assert_int_equal(0, in_tree("dpkg -i /debs/late_1.0_all.deb"));
+}
+
+static void setup_is_undone(void **state)
+{
+	(void)state;
+	assert_int_equal(0, in_tree("greatseal-guard setup"));
+	assert_string_equal("", out);
+	assert_int_equal(0, in_tree("cmp /etc/dpkg/dpkg.cfg /etc/dpkg/dpkg.cfg.before-greatseal || "
+				    "grep -qx '# greatseal-guard: no-debsig' /etc/dpkg/dpkg.cfg"));
+	assert_int_equal(0, in_tree("cp /etc/dpkg/dpkg.cfg.before-greatseal /root/cfg; "
+				    "greatseal-guard setup --remove && cmp /root/cfg "
+				    "/etc/dpkg/dpkg.cfg && test -z \"$(dpkg-divert --list "
+				    "/usr/bin/debsig-verify)\" && ! test -e "
+				    "/etc/apt/apt.conf.d/05greatseal-guard && ! test -L "
+				    "/usr/bin/debsig-verify"));
+	assert_int_equal(0, in_tree("greatseal-guard setup --remove"));
+	assert_string_equal("", out);
+	/* One that is at work is not put aside unasked. */
+	assert_int_equal(0, in_tree("cp /bin/true /usr/bin/debsig-verify; sed -i '/no-debsig/d' "
+				    "/etc/dpkg/dpkg.cfg"));
+	assert_int_equal(1, in_tree("greatseal-guard setup"));
+	assert_true(says("at work here"));
+	assert_int_equal(0, in_tree("echo no-debsig >>/etc/dpkg/dpkg.cfg; greatseal-guard setup && "
+				    "cmp /bin/true /usr/bin/debsig-verify.distrib"));
+	assert_int_equal(0, in_tree("greatseal-guard setup --remove && cmp /bin/true "
+				    "/usr/bin/debsig-verify"));
+	assert_int_equal(2, in_tree("greatseal-guard setup now"));
+}
+
+static int make_world(void **state)
+{
+	(void)state;
+	world();
+	return 0;
+}
+
+static int end_world(void **state)
+{
+	(void)state;
+	end();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packages_come_and_go),
+		cmocka_unit_test(every_door_refuses),
+		cmocka_unit_test(a_swapped_archive_is_caught),
+		cmocka_unit_test(libc_and_the_shell_are_installed_again),
+		cmocka_unit_test(without_a_guard_nothing_is_installed),
+		cmocka_unit_test(setup_is_undone),
+	};
+
+	if (!gw_possible())
+		return MOUNTS_SKIP;
+	if (!make_tarball()) {
+		(void)printf("1 test program skipped: mmdebstrap cannot make a Debian tree here; "
+			     "see %s.log\n",
+			     tarball);
+		return MOUNTS_SKIP;
+	}
+	return cmocka_run_group_tests(tests, make_world, end_world);
+}
