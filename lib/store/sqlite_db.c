@@ -77,6 +77,7 @@ static const char *const sql_text[] = {
 		"UPDATE request SET version = version + (status <> ?7), state = ?2, reason = ?3,"
 		" uses_done = ?4, missing = ?5, approvers = ?6, status = ?7 WHERE id = ?1",
 	[SQL_REQUEST_VERSION] = "SELECT version FROM request WHERE id = ?1",
+	[SQL_REQUEST_IS_DONE] = "SELECT 1 FROM request WHERE id = ?1 AND state = 'done'",
 	[SQL_REQUEST_GET] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE r.id = ?1",
 	[SQL_REQUEST_LIST] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE" REQUEST_WHERE
 			     " ORDER BY r.seq DESC LIMIT ?5",

@@ -3,12 +3,12 @@
  *
  * Losing it hides requests from lists; it cannot lose a keeper's fact or make a signature. Writes
  * are therefore not synced one by one: they survive the death of the process, not always a power
- * loss; what request_put keeps of a request that is done may be lost with either. Owns: the rows
- * and their order. Must not own: uploaded bytes and report files (prog/server), what a status means
- * (the keeper). One store may be used by many threads; each call is one transaction unless it lies
- * between batch_begin and batch_end of the same thread. Views in rows given to visitors end with
- * the visit; a visitor must not call the store. Every function: RC_IO, RC_NOSPACE, RC_CORRUPT,
- * RC_NOMEM from the database below, beside what it says. */
+ * loss; what request_put and claims_put keep of a request that is done may be lost with either.
+ * Owns: the rows and their order. Must not own: uploaded bytes and report files (prog/server), what
+ * a status means (the keeper). One store may be used by many threads; each call is one transaction
+ * unless it lies between batch_begin and batch_end of the same thread. Views in rows given to
+ * visitors end with the visit; a visitor must not call the store. Every function: RC_IO,
+ * RC_NOSPACE, RC_CORRUPT, RC_NOMEM from the database below, beside what it says. */
 #ifndef GS_STORE_STORE_H
 #define GS_STORE_STORE_H
 
@@ -222,7 +222,7 @@ struct store_api {
 			  void *ctx, struct fault *f);
 
 	/* What an agent said of the process behind a request (lib/proto/claims.h); the first word
-	 * stays. get: RC_NOTFOUND. */
+	 * stays. Written together with the request's row. get: RC_NOTFOUND. */
 	rc (*claims_get)(struct store *s, const struct digest *request, store_visit_bytes visit,
 			 void *ctx, struct fault *f);
 	rc (*claims_put)(struct store *s, const struct digest *request, struct view text,

@@ -672,6 +672,7 @@ static void late_rows(void **state)
 {
 	struct box *b = (struct box *)*state;
 	struct store *other;
+	struct digest id;
 	size_t written = 0;
 
 	assert_rc(RC_OK, store_sqlite_open(b->path, &other, NULL));
@@ -696,12 +697,19 @@ static void late_rows(void **state)
 
 	assert_rc(RC_OK, put_done(b->s, 13)); /* has a note */
 	assert_int_equal(count_rows(other), 6);
+	assert_rc(RC_OK, put_done(b->s, 12));
+	id = digest_n(12);
+	assert_rc(RC_OK, b->s->api->claims_put(b->s, &id, view_str("x"), NULL));
+	assert_int_equal(count_rows(other), 6);
+	id = digest_n(99); /* not done: written now, and what waits before it */
+	assert_rc(RC_OK, b->s->api->claims_put(b->s, &id, view_str("x"), NULL));
+	assert_int_equal(count_rows(other), 7);
 	for (unsigned n = 20; written == 0; n += 2) {
 		assert_true(n < 200);
 		assert_rc(RC_OK, put_done(b->s, n));
-		written = count_rows(other) - 6;
+		written = count_rows(other) - 7;
 	}
-	assert_int_equal(written + 6, count_rows(b->s));
+	assert_int_equal(written + 7, count_rows(b->s));
 	other->api->close(other);
 }
 
