@@ -45,10 +45,27 @@ static const char schema[] =
 	" PRIMARY KEY(change, digest)) WITHOUT ROWID;";
 
 /* Came later; an older program does not look at it, so that the version stays. */
-static const char schema_added[] = "CREATE TABLE IF NOT EXISTS claims("
-				   "request BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;"
-				   "CREATE TABLE IF NOT EXISTS mark("
-				   "name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
+static const char schema_added[] =
+	"CREATE TABLE IF NOT EXISTS claims("
+	"request BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS mark("
+	"name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS issued("
+	"signature BLOB PRIMARY KEY, key BLOB NOT NULL, request BLOB NOT "
+	"NULL, leaf INTEGER NOT NULL, item INTEGER NOT NULL) WITHOUT "
+	"ROWID;"
+	"CREATE INDEX IF NOT EXISTS issued_key ON issued(key);"
+	"CREATE TABLE IF NOT EXISTS held("
+	"leaf INTEGER PRIMARY KEY, request BLOB NOT NULL, use INTEGER NOT "
+	"NULL);"
+	"CREATE TABLE IF NOT EXISTS alarm("
+	"seq INTEGER PRIMARY KEY AUTOINCREMENT, signature BLOB NOT NULL "
+	"UNIQUE, key BLOB NOT NULL, file BLOB NOT NULL, key_name TEXT NOT "
+	"NULL, reporter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER "
+	"NOT NULL, count INTEGER NOT NULL, log_size INTEGER NOT NULL, kind "
+	"TEXT NOT NULL, state TEXT NOT NULL, name TEXT NOT NULL, evidence "
+	"TEXT NOT NULL, closer TEXT NOT NULL, closed INTEGER NOT NULL, "
+	"comment TEXT NOT NULL);";
 
 #define REQUEST_COLUMNS                                                                            \
 	"r.id, r.seq, r.created, r.requester, r.host, r.key, r.not_before, r.deadline, r.upload,"  \
@@ -58,6 +75,9 @@ static const char schema_added[] = "CREATE TABLE IF NOT EXISTS claims("
 #define REQUEST_WHERE                                                                              \
 	" (?1 IS NULL OR r.state = ?1) AND (?2 IS NULL OR r.requester = ?2)"                       \
 	" AND (?3 IS NULL OR r.key = ?3) AND (?4 = 0 OR r.seq < ?4)"
+#define ALARM_COLUMNS                                                                              \
+	"seq, signature, key, file, key_name, reporter, first, last, count, log_size, kind,"       \
+	" state, name, evidence, closer, closed, comment"
 #define CHANGE_COLUMNS "id, kind, state, created, expires, proposer, statement, answer"
 
 static const char *const sql_text[] = {
@@ -126,6 +146,26 @@ static const char *const sql_text[] = {
 	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
 	[SQL_CLAIMS_GET] = "SELECT text FROM claims WHERE request = ?1",
 	[SQL_CLAIMS_PUT] = "INSERT OR IGNORE INTO claims(request, text) VALUES(?1,?2)",
+	[SQL_ISSUED_PUT] = "INSERT OR IGNORE INTO issued(signature, key, request, leaf, item)"
+			   " VALUES(?1,?2,?3,?4,?5)",
+	[SQL_ISSUED_GET] =
+		"SELECT signature, key, request, leaf, item FROM issued WHERE signature = ?1",
+	[SQL_ISSUED_COUNT] = "SELECT count(*) FROM issued WHERE key = ?1",
+	[SQL_HELD_PUT] = "INSERT OR IGNORE INTO held(leaf, request, use) VALUES(?1,?2,?3)",
+	[SQL_HELD_DROP] = "DELETE FROM held WHERE leaf = ?1",
+	[SQL_HELD_LIST] =
+		"SELECT leaf, request, use FROM held WHERE leaf > ?1 ORDER BY leaf LIMIT ?2",
+	[SQL_ALARM_INSERT] =
+		"INSERT INTO alarm(" ALARM_COLUMNS ") SELECT"
+		" NULL,?1,?2,?3,?4,?5,?6,?6,1,?7,?8,'open',?9,?10,'',0,''"
+		" WHERE (SELECT count(*) FROM alarm) < ?11 ON CONFLICT(signature) DO NOTHING",
+	[SQL_ALARM_AGAIN] =
+		"UPDATE alarm SET last = max(last, ?2), count = count + 1 WHERE signature = ?1",
+	[SQL_ALARM_GET] = "SELECT " ALARM_COLUMNS " FROM alarm WHERE signature = ?1",
+	[SQL_ALARM_LIST] = "SELECT " ALARM_COLUMNS " FROM alarm WHERE (?1 IS NULL OR state = ?1)"
+			   " AND (?2 = 0 OR seq < ?2) ORDER BY seq DESC LIMIT ?3",
+	[SQL_ALARM_CLOSE] = "UPDATE alarm SET state = ?2, closer = ?3, closed = ?4, comment = ?5"
+			    " WHERE signature = ?1",
 	[SQL_MARK_GET] = "SELECT value FROM mark WHERE name = ?1",
 	[SQL_MARK_SET] = "INSERT OR REPLACE INTO mark(name, value) VALUES(?1,?2)",
 	[SQL_CHANGE_PUT] = "INSERT INTO change(" CHANGE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"
@@ -413,6 +453,35 @@ rc db_durable(struct sqlite_db *db, bool on, struct fault *f)
 		return OK;
 	commit_late(db);
 	return execute(db, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", f);
+}
+
+rc db_run_changing(struct sqlite_db *db, sqlite3_stmt *st, enum rc_code none, struct fault *f)
+{
+	rc r;
+
+	(void)pthread_mutex_lock(&db->lock);
+	r = db_run(db, st, f);
+	if (rc_is_ok(r) && db_changes(db) == 0)
+		r = RC(none);
+	(void)pthread_mutex_unlock(&db->lock);
+	return r;
+}
+
+/* What is nowhere else, like changes until their quorum is there, must outlive the power, unlike
+ * the rest of the store. */
+rc db_run_durable(struct sqlite_db *db, sqlite3_stmt *st, enum rc_code none, struct fault *f)
+{
+	rc r;
+
+	(void)pthread_mutex_lock(&db->lock);
+	r = db_durable(db, true, f);
+	if (rc_is_ok(r))
+		r = db_run_changing(db, st, none, f);
+	else
+		db_end(db, st);
+	rc_ignore(db_durable(db, false, NULL), "slower from here on, not less safe");
+	(void)pthread_mutex_unlock(&db->lock);
+	return r;
 }
 
 void bind_blob(sqlite3_stmt *st, int at, struct view v)

@@ -46,6 +46,17 @@ enum sql_id {
 	SQL_CHANGE_SIGS,
 	SQL_CLAIMS_GET,
 	SQL_CLAIMS_PUT,
+	SQL_ISSUED_PUT,
+	SQL_ISSUED_GET,
+	SQL_ISSUED_COUNT,
+	SQL_HELD_PUT,
+	SQL_HELD_DROP,
+	SQL_HELD_LIST,
+	SQL_ALARM_INSERT,
+	SQL_ALARM_AGAIN,
+	SQL_ALARM_GET,
+	SQL_ALARM_LIST,
+	SQL_ALARM_CLOSE,
 	SQL__COUNT
 };
 
@@ -115,6 +126,10 @@ MUST rc column_digest(sqlite3_stmt *st, int at, struct digest *ret);
 MUST rc column_name(sqlite3_stmt *st, int at, struct name *ret);
 void column_text(sqlite3_stmt *st, int at, char *out, size_t cap);
 
+/* Runs a statement; RC(none) if it changed no row. The second is on the disk when it returns. */
+MUST rc db_run_changing(struct sqlite_db *db, sqlite3_stmt *st, enum rc_code none, struct fault *f);
+MUST rc db_run_durable(struct sqlite_db *db, sqlite3_stmt *st, enum rc_code none, struct fault *f);
+
 /* store_sqlite_aside.c: uploads, certificates, changes; as store.h says. */
 MUST rc aside_upload_get(struct store *s, const struct digest *sha256, struct store_upload *ret,
 			 struct fault *f);
@@ -145,5 +160,22 @@ MUST rc aside_claims_put(struct store *s, const struct digest *request, struct v
 			 struct fault *f);
 MUST rc aside_change_sigs(struct store *s, const struct digest *id, store_visit_bytes visit,
 			  void *ctx, struct fault *f);
+
+/* store_sqlite_alarms.c: the log's signatures, and those that it does not have. */
+MUST rc alarms_issued_put(struct store *s, const struct store_issued *i, struct fault *f);
+MUST rc alarms_issued_get(struct store *s, const struct digest *signature, struct store_issued *ret,
+			  struct fault *f);
+MUST rc alarms_issued_count(struct store *s, const struct digest *key, uint64_t *ret,
+			    struct fault *f);
+MUST rc alarms_held_put(struct store *s, const struct store_held *h, struct fault *f);
+MUST rc alarms_held_drop(struct store *s, uint64_t leaf, struct fault *f);
+MUST rc alarms_held_list(struct store *s, uint64_t after, uint32_t limit, store_visit_held visit,
+			 void *ctx, struct fault *f);
+MUST rc alarms_put(struct store *s, const struct store_alarm *a, bool *ret_new, struct fault *f);
+MUST rc alarms_get(struct store *s, const struct digest *id, store_visit_alarm visit, void *ctx,
+		   struct fault *f);
+MUST rc alarms_list(struct store *s, const char *state, uint64_t before, uint32_t limit,
+		    store_visit_alarm visit, void *ctx, struct fault *f);
+MUST rc alarms_close(struct store *s, const struct store_alarm *a, struct fault *f);
 
 #endif

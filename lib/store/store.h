@@ -121,6 +121,48 @@ struct store_last {
 	struct digest request;
 };
 
+/* A signature that the log has: what pkey_signature_id says of its value, by which key, and where.
+ */
+struct store_issued {
+	struct digest signature;
+	struct digest key; /* fingerprint */
+	struct digest request;
+	uint64_t leaf; /* of its issue entry */
+	uint32_t item; /* 0-based place in the request */
+};
+
+/* An issue entry whose signatures the keeper holds back still. */
+struct store_held {
+	uint64_t leaf;
+	struct digest request;
+	uint32_t use;
+};
+
+/* A signature by one of our keys that the log does not have. */
+struct store_alarm {
+	struct digest signature; /* as in store_issued: its id */
+	uint64_t seq;		 /* chosen by the store */
+	struct digest key;
+	struct digest file; /* SHA-256 of the file that it was seen in first */
+	struct name key_name;
+	struct name reporter; /* who told first */
+	unix_time first;
+	unix_time last;
+	uint64_t count;	      /* how often it was told */
+	uint64_t log_size;    /* entries that were searched in vain */
+	char kind[16];	      /* "pe", "cms" .. */
+	char state[16];	      /* "open", "closed", "known" */
+	struct view name;     /* of the file, as told */
+	struct view evidence; /* JSON: what proves it */
+	/* Of a closed one: */
+	struct name closer;
+	unix_time closed;
+	struct view comment;
+};
+#define STORE_ALARMS_MAX 10000u
+
+typedef rc (*store_visit_alarm)(void *ctx, const struct store_alarm *row);
+typedef rc (*store_visit_held)(void *ctx, const struct store_held *row);
 typedef rc (*store_visit_request)(void *ctx, const struct store_request *row);
 typedef rc (*store_visit_note)(void *ctx, const struct store_note *row);
 typedef rc (*store_visit_change)(void *ctx, const struct store_change *row);
@@ -227,6 +269,32 @@ struct store_api {
 			 void *ctx, struct fault *f);
 	rc (*claims_put)(struct store *s, const struct digest *request, struct view text,
 			 struct fault *f);
+
+	/* The log's signatures. put: one that is there stays. get: RC_NOTFOUND. count: of a key. */
+	rc (*issued_put)(struct store *s, const struct store_issued *i, struct fault *f);
+	rc (*issued_get)(struct store *s, const struct digest *signature, struct store_issued *ret,
+			 struct fault *f);
+	rc (*issued_count)(struct store *s, const struct digest *key, uint64_t *ret,
+			   struct fault *f);
+	rc (*held_put)(struct store *s, const struct store_held *h, struct fault *f);
+	rc (*held_drop)(struct store *s, uint64_t leaf, struct fault *f);
+	/* In the order of the log, those after that entry, at most limit. */
+	rc (*held_list)(struct store *s, uint64_t after, uint32_t limit, store_visit_held visit,
+			void *ctx, struct fault *f);
+
+	/* Alarms are durable when these return: nothing else knows of them.
+	 * Keeps a new one, or counts it: only last and count of one that is there change. RC_LIMIT:
+	 * STORE_ALARMS_MAX are there. */
+	rc (*alarm_put)(struct store *s, const struct store_alarm *a, bool *ret_new,
+			struct fault *f);
+	/* RC_NOTFOUND. */
+	rc (*alarm_get)(struct store *s, const struct digest *id, store_visit_alarm visit,
+			void *ctx, struct fault *f);
+	/* Newest first; state NULL: any; before 0: from the newest; at most limit. */
+	rc (*alarm_list)(struct store *s, const char *state, uint64_t before, uint32_t limit,
+			 store_visit_alarm visit, void *ctx, struct fault *f);
+	/* state, closer, closed and comment of a; RC_NOTFOUND. */
+	rc (*alarm_close)(struct store *s, const struct store_alarm *a, struct fault *f);
 };
 
 struct store {

@@ -527,6 +527,16 @@ static const struct store_api sqlite_api = {
 	.change_sigs = aside_change_sigs,
 	.claims_get = aside_claims_get,
 	.claims_put = aside_claims_put,
+	.issued_put = alarms_issued_put,
+	.issued_get = alarms_issued_get,
+	.issued_count = alarms_issued_count,
+	.held_put = alarms_held_put,
+	.held_drop = alarms_held_drop,
+	.held_list = alarms_held_list,
+	.alarm_put = alarms_put,
+	.alarm_get = alarms_get,
+	.alarm_list = alarms_list,
+	.alarm_close = alarms_close,
 };
 
 rc store_sqlite_open(const char *path, struct store **ret, struct fault *f)

@@ -238,36 +238,6 @@ rc aside_mark_set(struct store *s, const char *name, uint64_t value, struct faul
 
 /* ---- Changes -------------------------------------------------------------------------------*/
 
-/* Runs a statement; RC(none) if it changed no row. */
-static rc run_changing(struct sqlite_db *db, sqlite3_stmt *st, enum rc_code none, struct fault *f)
-{
-	rc r;
-
-	(void)pthread_mutex_lock(&db->lock);
-	r = db_run(db, st, f);
-	if (rc_is_ok(r) && db_changes(db) == 0)
-		r = RC(none);
-	(void)pthread_mutex_unlock(&db->lock);
-	return r;
-}
-
-/* Changes and their signatures are nowhere else until the quorum is there: unlike the rest of the
- * store they must outlive the power. */
-static rc run_durable(struct sqlite_db *db, sqlite3_stmt *st, enum rc_code none, struct fault *f)
-{
-	rc r;
-
-	(void)pthread_mutex_lock(&db->lock);
-	r = db_durable(db, true, f);
-	if (rc_is_ok(r))
-		r = run_changing(db, st, none, f);
-	else
-		db_end(db, st);
-	rc_ignore(db_durable(db, false, NULL), "slower from here on, not less safe");
-	(void)pthread_mutex_unlock(&db->lock);
-	return r;
-}
-
 rc aside_change_put(struct store *s, const struct store_change *c, struct fault *f)
 {
 	sqlite3_stmt *st;
@@ -281,7 +251,7 @@ rc aside_change_put(struct store *s, const struct store_change *c, struct fault 
 	bind_text(st, 6, c->proposer.s);
 	bind_blob(st, 7, c->statement);
 	bind_text_view(st, 8, c->answer);
-	return run_durable(db_of(s), st, RC_EXISTS, f);
+	return db_run_durable(db_of(s), st, RC_EXISTS, f);
 }
 
 static rc read_change(sqlite3_stmt *st, struct store_change *c)
@@ -355,7 +325,7 @@ rc aside_change_state(struct store *s, const struct digest *id, const char *stat
 	bind_digest(st, 1, id);
 	bind_text(st, 2, state);
 	bind_text_view(st, 3, answer);
-	return run_durable(db_of(s), st, RC_NOTFOUND, f);
+	return db_run_durable(db_of(s), st, RC_NOTFOUND, f);
 }
 
 rc aside_change_sign(struct store *s, const struct digest *id, struct view sig, struct fault *f)
@@ -368,7 +338,7 @@ rc aside_change_sign(struct store *s, const struct digest *id, struct view sig, 
 	bind_digest(st, 1, id);
 	bind_digest(st, 2, &d);
 	bind_blob(st, 3, sig);
-	r = run_durable(db_of(s), st, RC_EXISTS, f);
+	r = db_run_durable(db_of(s), st, RC_EXISTS, f);
 	return r.code == RC_EXISTS ? OK : r;
 }
 
