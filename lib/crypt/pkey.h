@@ -74,6 +74,12 @@ void pkey_check_free(struct pkey_check *c);
 MUST rc pkey_check_verify(struct pkey_check *c, const struct sign_input *in, struct view signature,
 			  struct fault *f);
 
+/* What a signature is known by, however its value is written: SHA-256 of the value; of the two
+ * ECDSA values that are good for one message, and that anybody can turn into each other, that of
+ * the one with the smaller s. RC_SYNTAX: not a value of such a key; RC_NOMEM, RC_CRYPTO. */
+MUST rc pkey_signature_id(enum key_alg alg, struct view signature, struct digest *ret,
+			  struct fault *f);
+
 /* A private operation somewhere else. sign appends the signature to out; it must be safe for the
  * thread that calls it. RC_TOKEN, RC_USAGE, RC_CRYPTO, RC_BUSY or what its implementor says. */
 struct signer {

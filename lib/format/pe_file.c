@@ -38,9 +38,8 @@ static rc part(struct fault *f, rc r, const char *what)
 	return rc_is_ok(r) ? OK : fault_set(f, r.code, 0, "pe: %s", what);
 }
 
-/* SpcIndirectDataContent { data, DigestInfo }; the digest algorithm must be the signer's. */
-static rc read_indirect_data(const struct signed_object *o, struct view *ret_body,
-			     struct view *ret_digest, struct fault *f)
+rc pe_indirect_data(const struct signed_object *o, struct view *ret_body, struct view *ret_digest,
+		    struct fault *f)
 {
 	struct view v = o->econtent;
 	struct view body;
@@ -91,7 +90,7 @@ static rc verify(int fd, struct view object, const struct verify_trust *t,
 				 "pe: content type is not SpcIndirectDataContent");
 	if (o.version != 1)
 		return fault_set(f, RC_UNSUPPORTED, 0, "pe: version is not 1 (PKCS#7 9.1)");
-	TRY(read_indirect_data(&o, &body, &digest, f));
+	TRY(pe_indirect_data(&o, &body, &digest, f));
 	TRY(content(fd, o.hash, &ours, f));
 	if (!view_is_equal(digest, hash_view(&ours)))
 		return fault_set(f, RC_MISMATCH, 0, "pe: the signed digest is not the image's");

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
@@ -22,6 +23,7 @@ struct job_args {
 	int object; /* a signature object, or -1 */
 	int out;    /* where a signed file or an object goes: empty regular file, or -1 */
 	int roots;  /* PEM certificates to trust, or -1 */
+	int ima;    /* the file's attribute security.ima, or -1 */
 	const char *name;
 	const char *formats[JOB_FORMATS_MAX];
 	size_t format_count;
@@ -41,6 +43,7 @@ enum {
 	ARG_FORMAT = 1 << 5,
 	ARG_DIGEST = 1 << 6,
 	ARG_AT = 1 << 7,
+	ARG_IMA = 1 << 8,
 };
 
 struct job {
@@ -57,6 +60,21 @@ rc job_content(const struct job_args *a, json_t **ret, bool *ret_refused, struct
 rc job_insert(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
 rc job_verify(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
 rc job_diff(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
+rc job_signatures(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
 rc job_extract(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
+
+/* Certificates: PEM blocks, turned into DER in one buffer. */
+struct roots {
+	struct buf text;
+	struct buf der;
+	struct view list[JOB_ROOTS_COUNT];
+	size_t count;
+};
+void roots_release(struct roots *r);
+AUTO_DEFINE(roots, struct roots, roots_release)
+/* fd -1: none. */
+MUST rc roots_read(int fd, struct roots *r, struct fault *f);
+/* Reads a small input file from its start, whatever its position is. */
+MUST rc read_small(int fd, struct buf *b, const char *what, struct fault *f);
 
 #endif

@@ -16,8 +16,7 @@ static rc one_format(const struct job_args *a, const struct format_file **ret, s
 	return format_named(a->formats[0], ret, f);
 }
 
-/* Reads a small input file from its start, whatever its position is. */
-static rc read_small(int fd, struct buf *b, const char *what, struct fault *f)
+rc read_small(int fd, struct buf *b, const char *what, struct fault *f)
 {
 	uint64_t size;
 	uint8_t *space;
@@ -39,22 +38,13 @@ static unix_time judged_at(const struct job_args *a)
 	return a->has_time ? a->when : TIME_MAX;
 }
 
-/* Certificates to trust: PEM blocks, turned into DER in one buffer. */
-struct roots {
-	struct buf text;
-	struct buf der;
-	struct view list[JOB_ROOTS_COUNT];
-	size_t count;
-};
-
-static void roots_release(struct roots *r)
+void roots_release(struct roots *r)
 {
 	buf_release(&r->text);
 	buf_release(&r->der);
 }
-AUTO_DEFINE(roots, struct roots, roots_release)
 
-static rc roots_read(int fd, struct roots *r, struct fault *f)
+rc roots_read(int fd, struct roots *r, struct fault *f)
 {
 	const struct pem_kind kind = {.label = "CERTIFICATE", .columns = PEM_COLUMNS};
 	size_t starts[JOB_ROOTS_COUNT + 1];

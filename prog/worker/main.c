@@ -33,6 +33,7 @@ static const struct job jobs[] = {
 	{"insert", ARG_IN | ARG_OBJECT | ARG_OUT | ARG_FORMAT, 0, job_insert},
 	{"verify", ARG_IN | ARG_FORMAT, ARG_OBJECT | ARG_ROOTS | ARG_AT, job_verify},
 	{"diff", ARG_IN | ARG_OBJECT, 0, job_diff},
+	{"signatures", ARG_IN, ARG_OBJECT | ARG_ROOTS | ARG_IMA, job_signatures},
 	{"extract", ARG_IN | ARG_OUT | ARG_FORMAT, 0, job_extract},
 };
 
@@ -131,6 +132,7 @@ static rc option_one(struct options *o, const char *name, const char *value, str
 		{"--out", ARG_OUT, false},	{"--roots", ARG_ROOTS, false},
 		{"--name", ARG_NAME, false},	{"--format", ARG_FORMAT, true},
 		{"--digest", ARG_DIGEST, true}, {"--at", ARG_AT, false},
+		{"--ima", ARG_IMA, false},
 	};
 	unsigned bit = 0;
 
@@ -149,6 +151,8 @@ static rc option_one(struct options *o, const char *name, const char *value, str
 		return option_fd(name, value, &o->args.out, f);
 	case ARG_ROOTS:
 		return option_fd(name, value, &o->args.roots, f);
+	case ARG_IMA:
+		return option_fd(name, value, &o->args.ima, f);
 	case ARG_NAME:
 		o->args.name = value;
 		return OK;
@@ -166,7 +170,7 @@ static rc option_one(struct options *o, const char *name, const char *value, str
 
 static rc options(int argc, char **argv, const struct job *job, struct options *o, struct fault *f)
 {
-	*o = (struct options){.args = {.in = -1, .object = -1, .out = -1, .roots = -1},
+	*o = (struct options){.args = {.in = -1, .object = -1, .out = -1, .roots = -1, .ima = -1},
 			      .cpu_seconds = CPU_SECONDS_DEFAULT};
 	for (int i = 2; i < argc; i += 2) {
 		rc r;
@@ -210,6 +214,7 @@ static rc descriptors(const struct job_args *a, uint64_t *ret_in_size, struct fa
 
 	TRY(descriptor_check(a->object, false, &size, f));
 	TRY(descriptor_check(a->roots, false, &size, f));
+	TRY(descriptor_check(a->ima, false, &size, f));
 	size = 0;
 	TRY(descriptor_check(a->out, true, &size, f));
 	if (size != 0)
@@ -229,7 +234,7 @@ static void warm_up(void)
 
 static rc lock_in(const struct options *o, uint64_t in_size, struct fault *f)
 {
-	const int keep[] = {o->args.in, o->args.object, o->args.out, o->args.roots};
+	const int keep[] = {o->args.in, o->args.object, o->args.out, o->args.roots, o->args.ima};
 	const uint64_t more = in_size < INT64_MAX - OUTPUT_MORE ? in_size + OUTPUT_MORE : INT64_MAX;
 	const struct sandbox_limits limits = {
 		.address_space = MEMORY_MAX,
@@ -316,11 +321,10 @@ int main(int argc, char **argv)
 	rc r;
 
 	if (job == NULL) {
-		answer_error(
-			fault_set(&f, RC_USAGE, 0,
-				  "usage: greatseal-worker inspect|content|insert|verify|extract "
-				  "--in FD ..."),
-			&f);
+		answer_error(fault_set(&f, RC_USAGE, 0,
+				       "usage: greatseal-worker inspect|content|insert|verify|diff|"
+				       "signatures|extract --in FD ..."),
+			     &f);
 		return EXIT_USAGE;
 	}
 	r = options(argc, argv, job, &o, &f);

@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -164,6 +166,68 @@ static void refused_private_keys(void **state)
 	assert_null(again);
 }
 
+/* The group's order, to turn s into n - s. */
+static const char p256_order[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+
+/* DER of the same signature with n - s. */
+static size_t turned(struct view sig, uint8_t *out)
+{
+	const uint8_t *p = sig.ptr;
+	ECDSA_SIG *s = d2i_ECDSA_SIG(NULL, &p, (long)sig.len);
+	ECDSA_SIG *t = ECDSA_SIG_new();
+	BIGNUM *n = NULL;
+	BIGNUM *other = BN_new();
+	int len;
+
+	assert_true(s != NULL && t != NULL && other != NULL && BN_hex2bn(&n, p256_order) > 0);
+	assert_int_equal(1, BN_sub(other, n, ECDSA_SIG_get0_s(s)));
+	assert_int_equal(1, ECDSA_SIG_set0(t, BN_dup(ECDSA_SIG_get0_r(s)), other));
+	len = i2d_ECDSA_SIG(t, &out);
+	ECDSA_SIG_free(s);
+	ECDSA_SIG_free(t);
+	BN_free(n);
+	return (size_t)len;
+}
+
+/* Anybody can turn an ECDSA signature into its twin: both have one id. */
+static void signature_ids(void **state)
+{
+	const struct hash h = hash_of(HASH_SHA256, view_str("x"));
+	const struct sign_input in = {SIGN_ECDSA, HASH_SHA256, hash_view(&h)};
+	AUTO(pkey_soft) struct pkey_soft *k = NULL;
+	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *ctx = NULL;
+	uint8_t der[PKEY_SIGNATURE_MAX];
+	struct digest one;
+	struct digest two;
+	struct view twin;
+
+	(void)state;
+	assert_rc(RC_OK, pkey_soft_generate(KEY_P256, &k, NULL));
+	assert_rc(RC_OK, pkey_soft_ctx_new(k, &ctx, NULL));
+	for (int i = 0; i < 20; i++) {
+		AUTO(buf) struct buf sig;
+
+		buf_init(&sig, PKEY_SIGNATURE_MAX);
+		assert_rc(RC_OK, pkey_soft_sign(ctx, &in, &sig, NULL));
+		twin = view_of(der, turned(buf_view(&sig), der));
+		assert_rc(RC_OK, pkey_verify(pkey_soft_public(k), &in, twin, NULL));
+		assert_false(view_is_equal(twin, buf_view(&sig)));
+		assert_rc(RC_OK, pkey_signature_id(KEY_P256, buf_view(&sig), &one, NULL));
+		assert_rc(RC_OK, pkey_signature_id(KEY_P256, twin, &two, NULL));
+		assert_true(digest_is_equal(&one, &two));
+		assert_rc(RC_OK, pkey_signature_id(KEY_ED25519, view_of(der, 64), &two, NULL));
+		assert_false(digest_is_equal(&one, &two));
+		buf_put_u8(&sig, 0);
+		assert_rc(RC_SYNTAX, pkey_signature_id(KEY_P256, buf_view(&sig), &two, NULL));
+	}
+	assert_rc(RC_SYNTAX, pkey_signature_id(KEY_P384, view_str("no"), &two, NULL));
+	assert_rc(RC_SYNTAX, pkey_signature_id(KEY_ED25519, view_of(der, 65), &two, NULL));
+	assert_rc(RC_SYNTAX, pkey_signature_id(KEY_RSA3072, view_of(NULL, 0), &two, NULL));
+	assert_rc(RC_OK, pkey_signature_id(KEY_RSA3072, view_of(der, 384), &two, NULL));
+	one = digest_of(view_of(der, 384));
+	assert_true(digest_is_equal(&one, &two));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +235,7 @@ int main(void)
 		cmocka_unit_test(algorithms),
 		cmocka_unit_test(refused_public_keys),
 		cmocka_unit_test(refused_private_keys),
+		cmocka_unit_test(signature_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
