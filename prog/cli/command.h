@@ -20,6 +20,7 @@ enum exit_code {
 	EXIT_WAITING = 3,
 	EXIT_DENIED = 4,
 	EXIT_UNVERIFIED = 5,
+	EXIT_ALARM = 6,
 };
 
 struct option {

@@ -1,6 +1,7 @@
 /* commands - the table. A new command is a row here and a function in a file of its subject. */
 #include "prog/cli/access.h"
 #include "prog/cli/act.h"
+#include "prog/cli/alarms.h"
 #include "prog/cli/cli.h"
 #include "prog/cli/document.h"
 #include "prog/cli/evidence.h"
@@ -22,6 +23,7 @@
 #include "prog/cli/show.h"
 #include "prog/cli/submit.h"
 #include "prog/cli/verify.h"
+#include "prog/cli/watch.h"
 
 const struct option global_options[] = {
 	{"config", "FILE", "the client configuration", false},
@@ -178,6 +180,20 @@ static const struct option approve_options[] = {
 static const struct option deny_options[] = {
 	{"message", "TEXT", "why (-m)", false},
 	{"yes", NULL, "do not ask", false},
+	{0},
+};
+static const struct option watch_options[] = {
+	{"all", NULL, "say of every signature what the log has", false},
+	{0},
+};
+static const struct option alarm_list_options[] = {
+	{"state", "STATE", "open, closed or known only", false},
+	{"before", "N", "continue a list", false},
+	{0},
+};
+static const struct option alarm_close_options[] = {
+	{"message", "TEXT", "why (-m)", false},
+	{"known", NULL, "it was made before the log began, or elsewhere with good reason", false},
 	{0},
 };
 static const struct option review_options[] = {
@@ -432,6 +448,21 @@ const struct command command_table[] = {
 	 list_lint_options, 1, -1, cmd_list_lint},
 	{"list diff", "OLD NEW", "What one list approves and the other does not",
 	 "By content. Exit 1 if they differ.", list_all_options, 2, 2, cmd_list_diff},
+	{"watch", "PATH...", "Are signatures by your keys in the log?",
+	 "Looks for signatures in each file, and in the files of each directory, and asks the "
+	 "server.\n"
+	 "One by a key of the keeper that the log does not have is an alarm: somebody else has the "
+	 "key,\n"
+	 "or had it before the log began. Exit 6 if there is one.",
+	 watch_options, 1, -1, cmd_watch},
+	{"alarms list", "", "Signatures by your keys that are not in the log", "",
+	 alarm_list_options, 0, 0, cmd_alarms_list},
+	{"alarms show", "ALARM", "One, with what proves it and how far was searched",
+	 "The proof is verified here once more.", none, 1, 1, cmd_alarms_show},
+	{"alarms close", "ALARM", "Say what came of it",
+	 "By an owner of the key, or, where the policy names none, by one who administers keys.\n"
+	 "Make out first who has the key: greatseal key lock.",
+	 alarm_close_options, 1, 1, cmd_alarms_close},
 	{"log checkpoint", "", "Follow the log: it must extend all that was seen before", "", none,
 	 0, 0, cmd_log_checkpoint},
 	{"log fsck", "[DIR]", "Recompute the whole log, from a directory or the server", "",

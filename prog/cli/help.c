@@ -40,7 +40,8 @@ void help_overview(FILE *out)
 	for (const struct command *cmd = command_table; cmd->name != NULL; cmd++)
 		(void)fprintf(out, "  %-20s %s\n", cmd->name, cmd->summary);
 	(void)fprintf(out, "\nEvery command takes --json, --quiet, --config FILE and --help.\n"
-			   "exit: 0 ok, 1 error, 2 usage, 3 waiting, 4 denied, 5 not verified\n");
+			   "exit: 0 ok, 1 error, 2 usage, 3 waiting, 4 denied, 5 not verified,\n"
+			   "      6 alarm\n");
 }
 
 static void options(const struct option *list, FILE *out)
@@ -143,6 +144,8 @@ void help_man(FILE *out)
 	(void)fputs(
 		".SH EXIT STATUS\n.TP\n0\ndone\n.TP\n1\nerror\n.TP\n2\nwrong usage\n.TP\n3\n"
 		"waiting for people, time or a token\n.TP\n4\ndenied\n.TP\n5\nnot verified\n"
+		".TP\n6\na signature by one of your keys that the log does not have\n"
+		".TP\n6\na signature by one of your keys that the log does not have\n"
 		".SH FILES\n.TP\n~/.config/greatseal/client.json\nthe configuration that "
 		"\\fBgreatseal init\\-client\\fR writes\n.TP\n"
 		"~/.config/greatseal/client.json.checkpoint\nthe newest verified checkpoint of the "

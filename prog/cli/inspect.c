@@ -16,7 +16,6 @@
 #include "lib/format/file.h"
 #include "lib/format/inspect.h"
 #include "lib/format/report_text.h"
-#include "lib/proto/worker_run.h"
 #include "prog/cli/api.h"
 #include "prog/cli/evidence.h"
 
@@ -51,22 +50,16 @@ static void worker_path(char out[PATH_MAX])
 		memcpy(out, self, strlen(self) + 1);
 }
 
-/* Runs the inspection of fd in a worker; *ret is the report. */
-static rc run_worker(struct cli *c, int fd, const char *name, json_t **ret)
+rc local_worker(struct cli *c, const struct worker_job *wanted, const char *name, json_t **ret)
 {
+	struct worker_job job = *wanted;
 	char path[PATH_MAX];
-	const char *args[] = {"inspect", "--in", "3", "--name", name};
-	const struct worker_fd fds[] = {{.number = 3, .fd = fd}};
-	const struct worker_job job = {.path = path,
-				       .args = args,
-				       .arg_count = sizeof(args) / sizeof(args[0]),
-				       .fds = fds,
-				       .fd_count = 1};
 	AUTO(worker_result) struct worker_result result = {0};
 	struct fault f = {0};
 	rc r;
 
 	worker_path(path);
+	job.path = path;
 	r = worker_run(&job, &result, &f);
 	if (!rc_is_ok(r))
 		return cli_problem(c, RC_PEER, "install greatseal-worker, or set GREATSEAL_WORKER",
@@ -79,6 +72,19 @@ static rc run_worker(struct cli *c, int fd, const char *name, json_t **ret)
 	*ret = json_loadb((const char *)result.json.ptr, result.json.len, JSON_REJECT_DUPLICATES,
 			  NULL);
 	return *ret != NULL ? OK : cli_problem(c, RC_PEER, "", "the worker's report is not JSON");
+}
+
+/* Runs the inspection of fd in a worker; *ret is the report. */
+static rc run_worker(struct cli *c, int fd, const char *name, json_t **ret)
+{
+	const char *args[] = {"inspect", "--in", "3", "--name", name};
+	const struct worker_fd fds[] = {{.number = 3, .fd = fd}};
+	const struct worker_job job = {.args = args,
+				       .arg_count = sizeof(args) / sizeof(args[0]),
+				       .fds = fds,
+				       .fd_count = 1};
+
+	return local_worker(c, &job, name, ret);
 }
 
 static struct text_style style_of(const struct cli *c, const struct args *a)

@@ -17,7 +17,7 @@ static rc zone_read(void *ctx, const char *name, struct buf *out, struct fault *
 
 static const struct zone_source zones = {.read = zone_read};
 
-static rc policy_in_force(struct call_ctx *c, struct policy **ret)
+rc policy_in_force(struct call_ctx *c, struct policy **ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame = {0};

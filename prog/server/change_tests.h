@@ -13,4 +13,8 @@
  * to refuse, as is one whose document is not valid. */
 MUST rc change_tests(struct call_ctx *c, enum statement_kind kind, struct view statement);
 
+struct policy;
+/* The policy in force; the caller releases it. Refuses with keeper.internal, and as call_keeper. */
+MUST rc policy_in_force(struct call_ctx *c, struct policy **ret);
+
 #endif

@@ -4,7 +4,7 @@
 #include "lib/codec/pem.h"
 #include "prog/server/routes.h"
 
-static rc keys_json(struct call_ctx *c, struct view name, json_t **ret)
+rc keys_json(struct call_ctx *c, struct view name, json_t **ret)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	AUTO(buf) struct buf frame = {0};

@@ -316,6 +316,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_files();
 	(void)pthread_mutex_init(&s.lock, NULL);
+	(void)pthread_mutex_init(&s.issued_lock, NULL);
 	open_rate_init(&s.open_rate);
 	bearers_init(&s.bearers);
 	r = sandbox_harden(&f);

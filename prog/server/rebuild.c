@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "lib/model/leaf.h"
-#include "lib/tlog/tile_dir.h"
+#include "prog/server/log_bundle.h"
 #include "prog/server/pipeline.h"
 
 #define MARK_LOG "log"		 /* the requests of so many entries are here */
@@ -26,11 +25,7 @@ struct rebuild {
 	size_t refreshed;      /* bytes of them */
 	json_t *seen;	       /* products */
 	bool complained;
-	/* the bundle that was read last */
-	struct buf bundle;
-	struct view entries[TILE_WIDTH];
-	uint64_t bundle_index;
-	unsigned width; /* 0: none */
+	struct log_bundle bundle; /* that was read last */
 };
 
 struct rebuild *rebuild_new(struct server *s)
@@ -41,7 +36,6 @@ struct rebuild *rebuild_new(struct server *s)
 		return NULL;
 	r->s = s;
 	r->seen = json_object();
-	buf_init(&r->bundle, TILE_BUNDLE_MAX);
 	buf_init(&r->unfinished, UNFINISHED_MAX * DIGEST_SIZE);
 	return r;
 }
@@ -51,7 +45,7 @@ void rebuild_free(struct rebuild *r)
 	if (r == NULL)
 		return;
 	json_decref(r->seen);
-	buf_release(&r->bundle);
+	log_bundle_release(&r->bundle);
 	buf_release(&r->unfinished);
 	free(r);
 }
@@ -78,31 +72,13 @@ static enum rebuild_state later(struct rebuild *r, const char *what)
 
 static rc read_bundle(struct rebuild *r, uint64_t index, struct fault *f)
 {
-	const struct tile_id id = {
-		.level = TILE_ENTRIES, .index = index, .width = tile_width(0, index, r->size)};
-	int fd = server_log_fd(r->s);
-	struct tile_reader reader = tile_dir_reader(&fd);
-	struct view rest;
-
-	if (r->width == id.width && r->bundle_index == index)
-		return OK;
-	r->width = 0;
-	if (fd < 0)
-		return fault_set(f, RC_NOTFOUND, 0, "%s is not there", r->s->conf.public_log);
-	TRY(reader.read(reader.ctx, &id, &r->bundle, f));
-	TRY(bundle_check(buf_view(&r->bundle), id.width, f));
-	rest = buf_view(&r->bundle);
-	for (unsigned i = 0; i < id.width; i++)
-		TRY(bundle_next(&rest, &r->entries[i]));
-	r->bundle_index = index;
-	r->width = id.width;
-	return OK;
+	return log_bundle_read(r->s, &r->bundle, index, r->size, f);
 }
 
 /* False for an entry that is not of this kind, or not ours to read. */
 static bool leaf_at(const struct rebuild *r, uint64_t index, enum leaf_kind kind, struct leaf *ret)
 {
-	return rc_is_ok(leaf_parse(r->entries[index % TILE_WIDTH], ret, NULL)) && ret->kind == kind;
+	return log_bundle_leaf(&r->bundle, index, kind, ret);
 }
 
 /* ---- Forwards ------------------------------------------------------------------------------*/

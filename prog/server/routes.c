@@ -12,6 +12,7 @@
 #define REQUEST_BODY_MAX (BASE64_OF(REQUEST_BYTES_MAX) + 2 * SMALL)
 #define EVIDENCE_BODY_MAX (BASE64_OF(EVIDENCE_BYTES_MAX) + SMALL)
 #define CHANGE_BODY_MAX (BASE64_OF(DOCUMENT_BYTES_MAX) + 16 * SMALL)
+#define SEEN_BODY_MAX (32 * SMALL)
 
 const struct route route_table[] = {
 	{"GET", "healthz", ROUTE_OPEN, 0, get_healthz},
@@ -59,6 +60,10 @@ const struct route route_table[] = {
 	{"POST", "v1/evidence", 0, EVIDENCE_BODY_MAX, post_evidence},
 	{"GET", "v1/evidence", 0, 0, get_evidence},
 	{"GET", "v1/counted/*", 0, 0, get_counted},
+	{"POST", "v1/signatures/seen", 0, SEEN_BODY_MAX, post_signatures_seen},
+	{"GET", "v1/alarms", 0, 0, get_alarms},
+	{"GET", "v1/alarms/*", 0, 0, get_alarm},
+	{"POST", "v1/alarms/*/close", 0, SMALL, post_alarm_close},
 	{"POST", "v1/preapprovals", 0, EVIDENCE_BODY_MAX, post_preapproval},
 	{0},
 };

@@ -76,5 +76,12 @@ rc post_evidence(struct call_ctx *c); /* evidence.c */
 rc get_evidence(struct call_ctx *c);
 rc get_counted(struct call_ctx *c);
 rc post_preapproval(struct call_ctx *c);
+rc post_signatures_seen(struct call_ctx *c); /* sightings.c */
+rc get_alarms(struct call_ctx *c);	     /* alarms.c */
+rc get_alarm(struct call_ctx *c);
+rc post_alarm_close(struct call_ctx *c);
+/* keys.c: what the keeper says of its keys, or (name not empty) of one. Refuses like call_keeper.
+ */
+MUST rc keys_json(struct call_ctx *c, struct view name, json_t **ret);
 
 #endif

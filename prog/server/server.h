@@ -69,6 +69,7 @@ struct server {
 	pthread_mutex_t lock; /* roster, upload locks */
 	struct roster_ref *roster;
 	unix_time roster_read;
+	pthread_mutex_t issued_lock; /* over the index of signatures, and alarms (issued.h) */
 };
 
 #define ALLOW_TEXT 32

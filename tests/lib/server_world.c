@@ -31,6 +31,8 @@ static const struct {
 	{"/v1/requests/" DIGEST_TEXT "/sign", post_sign, false},
 	{"/v1/evidence", post_evidence, false},
 	{"/v1/preapprovals", post_preapproval, false},
+	{"/v1/signatures/seen", post_signatures_seen, false},
+	{"/v1/alarms/" DIGEST_TEXT "/close", post_alarm_close, false},
 };
 #define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 
@@ -123,6 +125,7 @@ static void begin(void)
 	(void)snprintf(server.conf.data, sizeof(server.conf.data), "%s", dir);
 	server.conf.upload_max = (uint64_t)1 << 34;
 	(void)pthread_mutex_init(&server.lock, NULL);
+	(void)pthread_mutex_init(&server.issued_lock, NULL);
 	must(rc_is_ok(uploads_setup(&server, NULL)), "uploads");
 	must(rc_is_ok(store_sqlite_open(":memory:", &server.store, NULL)), "store");
 	server.conf.uploads_total = (uint64_t)1 << 40;

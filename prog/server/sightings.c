@@ -1,0 +1,331 @@
+/* sightings - signatures that hosts and people have met, held against the log: what a key of ours
+ * has signed and the log does not have is an alarm.
+ *
+ * Nothing is believed of who tells: the bytes that were signed come along, and the signature is
+ * verified here. Only where those would be a whole file does a digest stand in for them; with an
+ * ECDSA key the alarm then says that it rests on its reporter's word (anybody can make a pair of
+ * digest and value that fit such a key).
+ * Owns: reading and verifying what was told, the verdict. Must not own: the index (issued.c),
+ * what becomes of an alarm (alarms.c), parsing files (the worker of who tells). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/codec/base64.h"
+#include "lib/codec/hex.h"
+#include "lib/crypt/pkey.h"
+#include "prog/server/issued.h"
+#include "prog/server/routes.h"
+
+#define SEEN_MAX 64u	  /* signatures of one call */
+#define SIGNED_MAX 16384u /* bytes that were signed */
+#define FILE_NAME_MAX 1023
+#define MARK_BAD "seen.bad" /* how many did not verify */
+
+/* One row of the call. */
+struct sighting {
+	struct digest file;
+	struct digest id; /* pkey_signature_id */
+	struct buf spki;
+	struct buf message; /* what was signed; or empty */
+	struct buf value;
+	struct pkey *key;
+	enum hash_alg hash;
+	struct hash digest;
+	const char *kind;
+	const char *name;
+	bool fits;   /* what was signed is the file */
+	bool proven; /* who tells cannot have made it up */
+};
+
+static void sighting_release(struct sighting *s)
+{
+	buf_release(&s->spki);
+	buf_release(&s->message);
+	buf_release(&s->value);
+	pkey_destroy(s->key);
+}
+
+/* The rows of a call. */
+struct sightings {
+	struct sighting *rows;
+	size_t count;
+};
+
+static void sightings_release(struct sightings *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		sighting_release(&all->rows[i]);
+	free(all->rows);
+}
+AUTO_DEFINE(sightings, struct sightings, sightings_release)
+
+static bool read_hash(const json_t *row, struct sighting *s)
+{
+	const char *alg = json_string_value(json_object_get(row, "hash"));
+	const char *hex = json_string_value(json_object_get(row, "digest"));
+
+	if (alg == NULL || hex == NULL || !rc_is_ok(hash_alg_parse(view_str(alg), &s->hash)))
+		return false;
+	s->digest = (struct hash){.alg = s->hash, .size = (uint8_t)hash_size(s->hash)};
+	return rc_is_ok(hex_parse(view_str(hex), s->digest.b, s->digest.size));
+}
+
+static bool is_kind(const char *kind)
+{
+	static const char *const kinds[] = {"pe", "appended", "ima", "cms", "sshsig"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kind != NULL && strcmp(kinds[i], kind) == 0)
+			return true;
+	return false;
+}
+
+static rc read_row(struct call_ctx *c, const json_t *row, struct sighting *s)
+{
+	const char *file = json_string_value(json_object_get(row, "file"));
+
+	buf_init(&s->spki, PKEY_SPKI_MAX);
+	buf_init(&s->message, SIGNED_MAX);
+	buf_init(&s->value, PKEY_SIGNATURE_MAX);
+	s->kind = json_string_value(json_object_get(row, "kind"));
+	s->name = json_string_value(json_object_get(row, "name"));
+	s->fits = json_is_true(json_object_get(row, "fits"));
+	if (file == NULL || !rc_is_ok(digest_parse(view_str(file), &s->file)) ||
+	    !is_kind(s->kind) || s->name == NULL || strlen(s->name) > FILE_NAME_MAX ||
+	    !read_hash(row, s))
+		return call_refuse(c, REASON_CALL_FORM,
+				   "a row has file, kind, name, hash and digest (docs/api.md)");
+	TRY(call_bytes(c, row, "spki", &s->spki));
+	TRY(call_bytes(c, row, "signature", &s->value));
+	return json_object_get(row, "signed") == NULL ? OK
+						      : call_bytes(c, row, "signed", &s->message);
+}
+
+/* Whether the key has made it. Fills id and proven. */
+static bool verifies(struct sighting *s)
+{
+	struct sign_input in = {.hash = s->hash};
+	bool has_message = s->message.len > 0;
+
+	in.scheme = key_alg_scheme(pkey_alg(s->key));
+	if (has_message)
+		s->digest = hash_of(s->hash, buf_view(&s->message));
+	in.input = in.scheme == SIGN_ED25519 ? buf_view(&s->message) : hash_view(&s->digest);
+	s->proven = has_message || in.scheme == SIGN_RSA_PKCS1;
+	return (has_message || in.scheme != SIGN_ED25519) &&
+	       rc_is_ok(pkey_verify(s->key, &in, buf_view(&s->value), NULL)) &&
+	       rc_is_ok(pkey_signature_id(pkey_alg(s->key), buf_view(&s->value), &s->id, NULL));
+}
+
+/* ---- The log's word -------------------------------------------------------------------------*/
+
+/* What one call has found out so far. */
+struct search {
+	json_t *keys;
+	bool followed; /* the index has been brought up to date in this call */
+	uint64_t size;
+};
+
+static void search_release(struct search *s)
+{
+	json_decref(s->keys);
+}
+AUTO_DEFINE(search, struct search, search_release)
+
+/* RC_NOTFOUND: searched, and not there. */
+static rc find(struct call_ctx *c, struct search *search, const struct digest *id,
+	       struct store_issued *ret)
+{
+	const struct store_api *api = c->server->store->api;
+	rc r = api->issued_get(c->server->store, id, ret, NULL);
+
+	if (r.code != RC_NOTFOUND || search->followed)
+		return r;
+	TRY(issued_follow(c, search->keys, &search->size));
+	search->followed = true;
+	return api->issued_get(c->server->store, id, ret, NULL);
+}
+
+static json_t *evidence_of(const struct sighting *s)
+{
+	char hex[2 * HASH_MAX_SIZE + 1];
+	json_t *o = json_pack("{s:b,s:b,s:s,s:o,s:o}", "fits", s->fits, "proven", s->proven, "hash",
+			      hash_name(s->hash), "signature", json_base64(buf_view(&s->value)),
+			      "spki", json_base64(buf_view(&s->spki)));
+
+	hex_encode(hash_view(&s->digest), hex);
+	(void)json_object_set_new(o, "digest", json_string(hex));
+	if (s->message.len > 0)
+		(void)json_object_set_new(o, "signed", json_base64(buf_view(&s->message)));
+	return o;
+}
+
+static rc take_state(void *ctx, const struct store_alarm *row)
+{
+	(void)snprintf(ctx, sizeof(row->state), "%s", row->state);
+	return OK;
+}
+
+static void log_alarm(const struct sighting *s, const char *key, const char *reporter)
+{
+	char id[DIGEST_HEX];
+	char file[DIGEST_HEX];
+
+	digest_hex(&s->id, id);
+	digest_hex(&s->file, file);
+	log_warn("ALARM %.16s: key %s has signed something that is not in the log: %s, file %s, "
+		 "told by %s%s",
+		 id, key, s->kind, file, reporter, s->proven ? "" : " (on their word)");
+}
+
+/* Keeps it; its state then. */
+static rc raise_alarm(struct call_ctx *c, const struct search *search, const struct sighting *s,
+		      char state[16])
+{
+	const json_t *key = issued_key(search->keys, pkey_fingerprint(s->key));
+	const struct store_api *api = c->server->store->api;
+	AUTO(json) json_t *evidence = evidence_of(s);
+	AUTO(json_text) char *text = json_text(evidence);
+	struct store_alarm a = {.signature = s->id,
+				.key = *pkey_fingerprint(s->key),
+				.file = s->file,
+				.reporter = c->person,
+				.first = clock_now(&clock_system),
+				.log_size = search->size,
+				.name = view_str(s->name)};
+	struct fault f = {0};
+	bool is_new;
+	rc r;
+
+	if (text == NULL ||
+	    !rc_is_ok(name_parse(view_str(json_string_value(json_object_get(key, "name"))),
+				 &a.key_name)))
+		return RC(RC_NOMEM);
+	(void)snprintf(a.kind, sizeof(a.kind), "%s", s->kind);
+	a.evidence = view_str(text);
+	r = api->alarm_put(c->server->store, &a, &is_new, &f);
+	if (!rc_is_ok(r))
+		return call_refuse(c, REASON_CALL_LIMIT, "the alarm cannot be kept: %s", f.text);
+	if (is_new)
+		log_alarm(s, a.key_name.s, c->person.s);
+	return api->alarm_get(c->server->store, &s->id, take_state, state, NULL);
+}
+
+/* ---- One row --------------------------------------------------------------------------------*/
+
+static void count_bad(struct call_ctx *c)
+{
+	const struct store_api *api = c->server->store->api;
+	uint64_t n = 0;
+
+	rc_ignore(api->mark_get(c->server->store, MARK_BAD, &n, NULL), "none so far");
+	rc_ignore(api->mark_set(c->server->store, MARK_BAD, n + 1, NULL), "a count");
+}
+
+static json_t *verdict_of(const char *verdict, const struct digest *id)
+{
+	json_t *o = json_pack("{s:s}", "verdict", verdict);
+	char hex[DIGEST_HEX];
+
+	if (id != NULL) {
+		digest_hex(id, hex);
+		(void)json_object_set_new(o, "signature", json_string(hex));
+	}
+	return o;
+}
+
+static json_t *issued_verdict(const struct store_issued *i)
+{
+	json_t *o = verdict_of("issued", &i->signature);
+	char hex[DIGEST_HEX];
+
+	digest_hex(&i->request, hex);
+	(void)json_object_set_new(o, "request", json_string(hex));
+	(void)json_object_set_new(o, "leaf", json_integer((json_int_t)i->leaf));
+	(void)json_object_set_new(o, "item", json_integer((json_int_t)i->item));
+	return o;
+}
+
+static rc judge(struct call_ctx *c, struct search *search, struct sighting *s, json_t **ret)
+{
+	struct store_issued issued;
+	char state[16] = "open";
+	rc r;
+
+	if (!rc_is_ok(pkey_from_spki(buf_view(&s->spki), &s->key, NULL)) ||
+	    issued_key(search->keys, pkey_fingerprint(s->key)) == NULL) {
+		*ret = verdict_of("stranger", NULL);
+		return OK;
+	}
+	if (!verifies(s)) {
+		count_bad(c);
+		*ret = verdict_of("bad", NULL);
+		return OK;
+	}
+	r = find(c, search, &s->id, &issued);
+	if (rc_is_ok(r)) {
+		*ret = issued_verdict(&issued);
+		return OK;
+	}
+	if (r.code != RC_NOTFOUND)
+		return r;
+	TRY(raise_alarm(c, search, s, state));
+	*ret = verdict_of(strcmp(state, "open") == 0 ? "alarm" : state, &s->id);
+	return OK;
+}
+
+static rc judge_all(struct call_ctx *c, struct search *search, struct sightings *all, json_t *out)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		json_t *verdict = NULL;
+
+		TRY(judge(c, search, &all->rows[i], &verdict));
+		if (json_array_append_new(out, verdict) != 0)
+			return RC(RC_NOMEM);
+	}
+	return OK;
+}
+
+static rc read_all(struct call_ctx *c, const json_t *body, struct sightings *all)
+{
+	const json_t *rows = json_object_get(body, "seen");
+	const json_t *row;
+	size_t i;
+
+	if (!json_is_array(rows) || json_array_size(rows) > SEEN_MAX)
+		return call_refuse(c, REASON_CALL_FORM, "seen must be a list of at most %u rows",
+				   SEEN_MAX);
+	all->rows = calloc(SEEN_MAX, sizeof(*all->rows));
+	if (all->rows == NULL)
+		return RC(RC_NOMEM);
+	json_array_foreach(rows, i, row)
+	{
+		all->count++;
+		TRY(read_row(c, row, &all->rows[i]));
+	}
+	return OK;
+}
+
+rc post_signatures_seen(struct call_ctx *c)
+{
+	AUTO(search) struct search search = {.keys = NULL};
+	AUTO(json) json_t *body = NULL;
+	AUTO(sightings) struct sightings all = {.count = 0};
+	json_t *verdicts;
+	rc r;
+
+	TRY(call_body(c, &body));
+	TRY(read_all(c, body, &all));
+	TRY(keys_json(c, view_of("", 0), &search.keys));
+	verdicts = json_array();
+	(void)pthread_mutex_lock(&c->server->issued_lock);
+	r = judge_all(c, &search, &all, verdicts);
+	(void)pthread_mutex_unlock(&c->server->issued_lock);
+	if (!rc_is_ok(r)) {
+		json_decref(verdicts);
+		return r;
+	}
+	return call_json(c, 200, json_pack("{s:o}", "verdicts", verdicts));
+}
