@@ -7,6 +7,7 @@
 #include "lib/model/act.h"
 #include "lib/model/change.h"
 #include "lib/model/evidence.h"
+#include "lib/model/guard_batch.h"
 #include "lib/model/leaf.h"
 #include "lib/model/objection.h"
 #include "lib/model/preapproval.h"
@@ -53,6 +54,37 @@ MUST static inline rc act_echo(struct view bytes, struct buf *out, struct fault 
 		if (r.code != RC_MISMATCH)
 			return r;
 	}
+	return r;
+}
+
+struct guard_echo {
+	struct guard_event *rows;
+	size_t count;
+};
+
+static inline rc guard_echo_take(void *ctx, const struct guard_event *e, struct view bytes)
+{
+	struct guard_echo *all = (struct guard_echo *)ctx;
+	struct guard_event again;
+
+	all->rows[all->count++] = *e;
+	return guard_event_parse(bytes, &again, NULL);
+}
+
+MUST static inline rc guard_batch_echo(struct view bytes, struct buf *out, struct fault *f)
+{
+	struct guard_echo all = {0};
+	struct guard_batch b;
+	rc r;
+
+	TRY(guard_batch_parse(bytes, &b, f));
+	all.rows = (struct guard_event *)calloc(b.count + 1u, sizeof(*all.rows));
+	if (all.rows == NULL)
+		return RC(RC_NOMEM);
+	r = guard_batch_each(&b, guard_echo_take, &all);
+	if (rc_is_ok(r))
+		r = guard_batch_encode(&b, all.rows, all.count, out, f);
+	free(all.rows);
 	return r;
 }
 

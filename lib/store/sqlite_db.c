@@ -65,7 +65,22 @@ static const char schema_added[] =
 	"NOT NULL, count INTEGER NOT NULL, log_size INTEGER NOT NULL, kind "
 	"TEXT NOT NULL, state TEXT NOT NULL, name TEXT NOT NULL, evidence "
 	"TEXT NOT NULL, closer TEXT NOT NULL, closed INTEGER NOT NULL, "
-	"comment TEXT NOT NULL);";
+	"comment TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS guard_host("
+	" host TEXT PRIMARY KEY, run TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
+	" heard INTEGER NOT NULL, since INTEGER NOT NULL, dropped INTEGER NOT NULL,"
+	" digests INTEGER NOT NULL, unkept INTEGER NOT NULL, silent INTEGER NOT NULL,"
+	" mode TEXT NOT NULL, level TEXT NOT NULL, list TEXT NOT NULL, serial INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS guard_event("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, host TEXT NOT NULL, kind TEXT NOT NULL,"
+	" heard INTEGER NOT NULL, body BLOB NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS guard_event_host ON guard_event(host, id);"
+	"CREATE INDEX IF NOT EXISTS guard_event_kind ON guard_event(kind, id);"
+	"CREATE TABLE IF NOT EXISTS guard_seen("
+	" sha256 BLOB NOT NULL, host TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" allowed INTEGER NOT NULL, denied INTEGER NOT NULL, would_deny INTEGER NOT NULL,"
+	" path TEXT NOT NULL, PRIMARY KEY(sha256, host)) WITHOUT ROWID;";
 
 #define REQUEST_COLUMNS                                                                            \
 	"r.id, r.seq, r.created, r.requester, r.host, r.key, r.not_before, r.deadline, r.upload,"  \
@@ -78,6 +93,9 @@ static const char schema_added[] =
 #define ALARM_COLUMNS                                                                              \
 	"seq, signature, key, file, key_name, reporter, first, last, count, log_size, kind,"       \
 	" state, name, evidence, closer, closed, comment"
+#define GUARD_HOST_COLUMNS                                                                         \
+	"host, run, seq, time, heard, since, dropped, digests, unkept, silent, mode, level, list," \
+	" serial"
 #define CHANGE_COLUMNS "id, kind, state, created, expires, proposer, statement, answer"
 
 static const char *const sql_text[] = {
@@ -166,6 +184,36 @@ static const char *const sql_text[] = {
 			   " AND (?2 = 0 OR seq < ?2) ORDER BY seq DESC LIMIT ?3",
 	[SQL_ALARM_CLOSE] = "UPDATE alarm SET state = ?2, closer = ?3, closed = ?4, comment = ?5"
 			    " WHERE signature = ?1",
+	[SQL_GUARD_HOST_GET] = "SELECT " GUARD_HOST_COLUMNS " FROM guard_host WHERE host = ?1",
+	[SQL_GUARD_HOST_PUT] = "INSERT OR REPLACE INTO guard_host(" GUARD_HOST_COLUMNS
+			       ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+	[SQL_GUARD_HOST_LIST] = "SELECT " GUARD_HOST_COLUMNS " FROM guard_host"
+				" WHERE (?1 IS NULL OR host = ?1) AND (?2 IS NULL OR host > ?2)"
+				" ORDER BY host LIMIT ?3",
+	[SQL_GUARD_HOST_QUIET] = "SELECT " GUARD_HOST_COLUMNS " FROM guard_host"
+				 " WHERE silent = 0 AND heard < ?1 ORDER BY host LIMIT ?2",
+	[SQL_GUARD_HOST_SILENT] = "UPDATE guard_host SET silent = 1 WHERE host = ?1",
+	[SQL_GUARD_HOST_SWEEP] = "DELETE FROM guard_host WHERE heard < ?1",
+	[SQL_GUARD_EVENT_PUT] = "INSERT INTO guard_event(host, kind, heard, body)"
+				" VALUES(?1,?2,?3,?4)",
+	[SQL_GUARD_EVENT_LIST] =
+		"SELECT id, host, heard, body FROM guard_event WHERE (?1 IS NULL OR host = ?1)"
+		" AND (?2 IS NULL OR kind = ?2) AND (?3 = 0 OR id < ?3) ORDER BY id DESC LIMIT ?4",
+	[SQL_GUARD_EVENT_CUT] = "DELETE FROM guard_event WHERE host = ?1 AND id <= (SELECT id FROM"
+				" guard_event WHERE host = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+	[SQL_GUARD_EVENT_SWEEP] = "DELETE FROM guard_event WHERE heard < ?1",
+	[SQL_GUARD_SEEN_UPDATE] =
+		"UPDATE guard_seen SET first = min(first, ?3), last = max(last, ?3),"
+		" allowed = allowed + ?4, denied = denied + ?5, would_deny = would_deny + ?6,"
+		" path = CASE WHEN ?7 = '' THEN path ELSE ?7 END WHERE sha256 = ?1 AND host = ?2",
+	[SQL_GUARD_SEEN_INSERT] =
+		"INSERT INTO guard_seen(sha256, host, first, last, allowed, denied, would_deny,"
+		" path) VALUES(?1,?2,?3,?3,?4,?5,?6,?7)",
+	[SQL_GUARD_SEEN_LIST] =
+		"SELECT sha256, host, first, last, allowed, denied, would_deny, path FROM "
+		"guard_seen"
+		" WHERE sha256 = ?1 AND (?2 IS NULL OR host > ?2) ORDER BY host LIMIT ?3",
+	[SQL_GUARD_SEEN_SWEEP] = "DELETE FROM guard_seen WHERE last < ?1",
 	[SQL_MARK_GET] = "SELECT value FROM mark WHERE name = ?1",
 	[SQL_MARK_SET] = "INSERT OR REPLACE INTO mark(name, value) VALUES(?1,?2)",
 	[SQL_CHANGE_PUT] = "INSERT INTO change(" CHANGE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"

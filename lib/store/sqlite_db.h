@@ -57,6 +57,20 @@ enum sql_id {
 	SQL_ALARM_GET,
 	SQL_ALARM_LIST,
 	SQL_ALARM_CLOSE,
+	SQL_GUARD_HOST_GET,
+	SQL_GUARD_HOST_PUT,
+	SQL_GUARD_HOST_LIST,
+	SQL_GUARD_HOST_QUIET,
+	SQL_GUARD_HOST_SILENT,
+	SQL_GUARD_HOST_SWEEP,
+	SQL_GUARD_EVENT_PUT,
+	SQL_GUARD_EVENT_LIST,
+	SQL_GUARD_EVENT_CUT,
+	SQL_GUARD_EVENT_SWEEP,
+	SQL_GUARD_SEEN_UPDATE,
+	SQL_GUARD_SEEN_INSERT,
+	SQL_GUARD_SEEN_LIST,
+	SQL_GUARD_SEEN_SWEEP,
 	SQL__COUNT
 };
 
@@ -177,5 +191,18 @@ MUST rc alarms_get(struct store *s, const struct digest *id, store_visit_alarm v
 MUST rc alarms_list(struct store *s, const char *state, uint64_t before, uint32_t limit,
 		    store_visit_alarm visit, void *ctx, struct fault *f);
 MUST rc alarms_close(struct store *s, const struct store_alarm *a, struct fault *f);
+/* store_sqlite_guard.c: what guards have said; as store.h says. */
+MUST rc guard_store_put(struct store *s, const struct guard_batch *b,
+			const struct store_guard_limits *limits,
+			struct store_guard_host *ret_before, struct fault *f);
+MUST rc guard_store_hosts(struct store *s, const struct name *one, const struct name *after,
+			  uint32_t limit, store_visit_guard_host visit, void *ctx, struct fault *f);
+MUST rc guard_store_seen(struct store *s, const struct digest *sha256, const struct name *after,
+			 uint32_t limit, store_visit_guard_seen visit, void *ctx, struct fault *f);
+MUST rc guard_store_events(struct store *s, const struct store_guard_filter *filter,
+			   store_visit_guard_event visit, void *ctx, struct fault *f);
+MUST rc guard_store_silent(struct store *s, unix_time before, unix_time now,
+			   store_visit_guard_host visit, void *ctx, struct fault *f);
+MUST rc guard_store_sweep(struct store *s, unix_time before, struct fault *f);
 
 #endif

@@ -21,10 +21,12 @@
 #include "lib/base/result.h"
 #include "lib/base/view.h"
 #include "lib/crypt/digest.h"
+#include "lib/model/guard_batch.h"
 #include "lib/model/name.h"
 
 #define STORE_LIST_MAX 200u /* rows of one page */
 #define STORE_ID_TEXT 48u
+#define STORE_GUARD_SILENT "silent" /* kind of the event that the store adds itself */
 
 /* One request as it was submitted, and its status as it was heard last. */
 struct store_request {
@@ -163,12 +165,62 @@ struct store_alarm {
 
 typedef rc (*store_visit_alarm)(void *ctx, const struct store_alarm *row);
 typedef rc (*store_visit_held)(void *ctx, const struct store_held *row);
+/* How the guard of a host stands, as it was heard last. */
+struct store_guard_host {
+	struct name host;
+	char run[GUARD_RUN_HEX];
+	uint64_t seq;	  /* of its newest event in this run */
+	unix_time time;	  /* of its newest batch, by its own clock */
+	unix_time heard;  /* the same by ours */
+	unix_time since;  /* heard for the first time in this mode */
+	uint64_t dropped; /* events that it has lost in this run */
+	uint64_t digests; /* contents that are kept of it */
+	uint64_t unkept;  /* contents that were not, beyond digests_max */
+	bool silent;	  /* nothing was heard for longer than is permitted */
+	struct guard_state state;
+};
+
+/* What one host has said of one content. */
+struct store_guard_seen {
+	struct digest sha256;
+	struct name host;
+	unix_time first;
+	unix_time last;
+	uint64_t allowed; /* times that it was seen anew and approved */
+	uint64_t denied;
+	uint64_t would_deny;
+	struct view path; /* where it lay last; may be empty */
+};
+
+struct store_guard_event {
+	uint64_t id; /* order of arrival; chosen by the store */
+	struct name host;
+	unix_time heard;
+	struct view body; /* for guard_event_parse */
+};
+
+struct store_guard_limits {
+	unix_time now;
+	uint32_t events_max;  /* of one host that are kept; older ones go */
+	uint32_t digests_max; /* of one host; more are counted and not kept */
+};
+
+struct store_guard_filter {
+	const struct name *host; /* NULL: any */
+	const char *kind;	 /* NULL: any */
+	uint64_t before;	 /* only rows with a smaller id; 0: from the newest */
+	uint32_t limit;		 /* 1..STORE_LIST_MAX */
+};
+
 typedef rc (*store_visit_request)(void *ctx, const struct store_request *row);
 typedef rc (*store_visit_note)(void *ctx, const struct store_note *row);
 typedef rc (*store_visit_change)(void *ctx, const struct store_change *row);
 typedef rc (*store_visit_bytes)(void *ctx, struct view bytes);
 typedef rc (*store_visit_upload)(void *ctx, const struct store_upload *row);
 typedef rc (*store_visit_digest)(void *ctx, const struct digest *d);
+typedef rc (*store_visit_guard_host)(void *ctx, const struct store_guard_host *row);
+typedef rc (*store_visit_guard_seen)(void *ctx, const struct store_guard_seen *row);
+typedef rc (*store_visit_guard_event)(void *ctx, const struct store_guard_event *row);
 
 struct store;
 
@@ -295,6 +347,27 @@ struct store_api {
 			 store_visit_alarm visit, void *ctx, struct fault *f);
 	/* state, closer, closed and comment of a; RC_NOTFOUND. */
 	rc (*alarm_close)(struct store *s, const struct store_alarm *a, struct fault *f);
+	/* Keeps what a host's guard has said: its state, and the events that are not there yet, by
+	 * run and seq. *ret_before: the row until now, all zeros for a new host. RC_STATE: older
+	 * than what was heard before, or another run in the same second. */
+	rc (*guard_put)(struct store *s, const struct guard_batch *b,
+			const struct store_guard_limits *limits,
+			struct store_guard_host *ret_before, struct fault *f);
+	/* Hosts by name, those behind after; one: that host alone. Either may be NULL. */
+	rc (*guard_hosts)(struct store *s, const struct name *one, const struct name *after,
+			  uint32_t limit, store_visit_guard_host visit, void *ctx, struct fault *f);
+	/* Who ran a content: hosts by name, those behind after (or NULL). */
+	rc (*guard_seen)(struct store *s, const struct digest *sha256, const struct name *after,
+			 uint32_t limit, store_visit_guard_seen visit, void *ctx, struct fault *f);
+	/* Newest first. */
+	rc (*guard_events)(struct store *s, const struct store_guard_filter *filter,
+			   store_visit_guard_event visit, void *ctx, struct fault *f);
+	/* Marks hosts as silent that were heard last before that time, at most STORE_LIST_MAX,
+	 * each with an event of kind "silent", and visits those. */
+	rc (*guard_silent)(struct store *s, unix_time before, unix_time now,
+			   store_visit_guard_host visit, void *ctx, struct fault *f);
+	/* Forgets what was heard, seen and known last before that time. */
+	rc (*guard_sweep)(struct store *s, unix_time before, struct fault *f);
 };
 
 struct store {

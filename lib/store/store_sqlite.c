@@ -537,6 +537,12 @@ static const struct store_api sqlite_api = {
 	.alarm_get = alarms_get,
 	.alarm_list = alarms_list,
 	.alarm_close = alarms_close,
+	.guard_put = guard_store_put,
+	.guard_hosts = guard_store_hosts,
+	.guard_seen = guard_store_seen,
+	.guard_events = guard_store_events,
+	.guard_silent = guard_store_silent,
+	.guard_sweep = guard_store_sweep,
 };
 
 rc store_sqlite_open(const char *path, struct store **ret, struct fault *f)

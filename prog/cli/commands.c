@@ -7,6 +7,7 @@
 #include "prog/cli/evidence.h"
 #include "prog/cli/fetch.h"
 #include "prog/cli/help.h"
+#include "prog/cli/guard.h"
 #include "prog/cli/host.h"
 #include "prog/cli/init.h"
 #include "prog/cli/inspect.h"
@@ -258,6 +259,12 @@ static const struct option access_list_options[] = {
 	{0},
 };
 static const struct option yes_option[] = {{"yes", NULL, "sign it", false}, {0}};
+static const struct option guard_event_options[] = {
+	{"host", "HOST", "of this host alone", false},
+	{"kind", "KIND", "of this kind alone: denied, would-deny, first-seen, mode, silent, ..",
+	 false},
+	{"limit", "N", "so many at most (default: 50)", false},
+	{0}};
 static const struct option explain_options[] = {
 	{"map", "FILE", "what `policy compile` wrote: names the rule's line in its source", false},
 	{"who", "NAME", "what if this person, or service:NAME, asked", false},
@@ -572,6 +579,15 @@ const struct command command_table[] = {
 	 1, cmd_host_forget},
 	{"host sign", "CHANGE", "Read and sign a pending change", "", yes_option, 1, 1,
 	 cmd_change_sign},
+	{"guard hosts", "[HOST]", "How the guards of the hosts stand",
+	 "Mode, level and list as each guard has said last; silent: nothing was heard of it for "
+	 "longer\n"
+	 "than the server's guard-silence.",
+	 none, 0, 1, cmd_guard_hosts},
+	{"guard who", "FILE | DIGEST", "Which hosts have run a program, or were kept from it",
+	 "By SHA-256 of the content; of a file, its own.", none, 1, 1, cmd_guard_who},
+	{"guard events", "", "What the guards have reported, newest first", "", guard_event_options,
+	 0, 0, cmd_guard_events},
 	{"access request", "", "Ask to be let in on a key for a while",
 	 "The key's owners (keys[].owners of the policy) read it and sign; then you may ask for\n"
 	 "signatures as those may whom the key's rules name. The seats to fill stay the same.",

@@ -27,6 +27,14 @@ static const struct setting rows[] = {
 	SETTING_NUMBER("connections", connections, 4, 65536, "4096", "connections in all"),
 	SETTING_NUMBER("connections-address", connections_address, 0, 65536, "1024",
 		       "connections from one address; 0: no limit of its own"),
+	SETTING_NUMBER("guard-silence", guard_silence, 10, 604800, "900",
+		       "seconds without a word from a host's guard before it counts as silent"),
+	SETTING_NUMBER("guard-events", guard_events, 100, 10000000, "20000",
+		       "events of one host's guard that are kept"),
+	SETTING_NUMBER("guard-digests", guard_digests, 100, 10000000, "200000",
+		       "contents that one host's guard has seen and that are kept"),
+	SETTING_NUMBER("guard-keep", guard_keep, 1, 36500, "365",
+		       "days that events, contents and hosts of guards are kept"),
 };
 
 const struct settings conf_settings = {

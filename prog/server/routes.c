@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/model/guard_batch.h"
 #include "lib/model/request.h"
 #include "lib/model/statement.h"
 
@@ -11,6 +12,7 @@
 #define BASE64_OF(n) ((n) / 3 * 4 + 8)
 #define REQUEST_BODY_MAX (BASE64_OF(REQUEST_BYTES_MAX) + 2 * SMALL)
 #define EVIDENCE_BODY_MAX (BASE64_OF(EVIDENCE_BYTES_MAX) + SMALL)
+#define GUARD_BODY_MAX (BASE64_OF(GUARD_BATCH_MAX) + SMALL)
 #define CHANGE_BODY_MAX (BASE64_OF(DOCUMENT_BYTES_MAX) + 16 * SMALL)
 #define SEEN_BODY_MAX (32 * SMALL)
 
@@ -65,6 +67,10 @@ const struct route route_table[] = {
 	{"GET", "v1/alarms/*", 0, 0, get_alarm},
 	{"POST", "v1/alarms/*/close", 0, SMALL, post_alarm_close},
 	{"POST", "v1/preapprovals", 0, EVIDENCE_BODY_MAX, post_preapproval},
+	{"POST", "v1/guard/events", ROUTE_OPEN, GUARD_BODY_MAX, post_guard_events},
+	{"GET", "v1/guard/events", 0, 0, get_guard_events},
+	{"GET", "v1/guard/hosts", 0, 0, get_guard_hosts},
+	{"GET", "v1/guard/digests/*", 0, 0, get_guard_digest},
 	{0},
 };
 

@@ -83,5 +83,9 @@ rc post_alarm_close(struct call_ctx *c);
 /* keys.c: what the keeper says of its keys, or (name not empty) of one. Refuses like call_keeper.
  */
 MUST rc keys_json(struct call_ctx *c, struct view name, json_t **ret);
+rc post_guard_events(struct call_ctx *c); /* guard.c */
+rc get_guard_hosts(struct call_ctx *c);	  /* guard_view.c */
+rc get_guard_digest(struct call_ctx *c);
+rc get_guard_events(struct call_ctx *c);
 
 #endif

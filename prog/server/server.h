@@ -40,6 +40,10 @@ struct conf {
 	uint64_t workers;
 	uint64_t connections;
 	uint64_t connections_address;
+	uint64_t guard_silence; /* seconds */
+	uint64_t guard_events;	/* of one host */
+	uint64_t guard_digests; /* likewise */
+	uint64_t guard_keep;	/* days */
 };
 
 struct tasks;
@@ -70,6 +74,7 @@ struct server {
 	struct roster_ref *roster;
 	unix_time roster_read;
 	pthread_mutex_t issued_lock; /* over the index of signatures, and alarms (issued.h) */
+	unix_time guard_swept;	     /* the timer's */
 };
 
 #define ALLOW_TEXT 32

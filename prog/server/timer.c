@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lib/base/log.h"
+#include "prog/server/guard.h"
 #include "prog/server/pipeline.h"
 #include "prog/server/rebuild.h"
 #include "prog/server/room.h"
@@ -126,6 +127,7 @@ static void *timer_main(void *ctx)
 		if (rebuild != NULL && state != REBUILD_DONE)
 			state = rebuild_step(rebuild);
 		run_due(t->server);
+		guard_watch(t->server, clock_now(&clock_system));
 		room_sweep(t->server, clock_now(&clock_system), state == REBUILD_DONE);
 		(void)pthread_mutex_lock(&t->lock);
 	}

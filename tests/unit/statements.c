@@ -115,6 +115,60 @@ static void changes_round_trip(void **state)
 	round_trips("change", change_echo, 11);
 }
 
+static void guard_batches_round_trip(void **state)
+{
+	(void)state;
+	round_trips("guard_batch", guard_batch_echo, 3);
+}
+
+static rc parse_guard(const char *text)
+{
+	struct guard_batch b;
+
+	return guard_batch_parse(view_str(text), &b, NULL);
+}
+
+static void guard_batches_are_strict(void **state)
+{
+	static const struct {
+		const char *state;
+		const char *events;
+		enum rc_code code;
+	} rows[] = {
+#define GOOD "\"level\":\"base\",\"mode\":\"observe\""
+#define EVENT(kind, seq) "{\"kind\":\"" kind "\",\"seq\":" seq ",\"time\":\"2026-11-26T20:00:00Z\"}"
+		{GOOD, "", RC_OK},
+		{GOOD, EVENT("denied", "1") "," EVENT("some-other", "2"), RC_OK},
+		{GOOD, EVENT("denied", "2") "," EVENT("denied", "2"), RC_RANGE},
+		{GOOD, EVENT("denied", "2") "," EVENT("denied", "1"), RC_RANGE},
+		{GOOD, EVENT("denied", "0"), RC_RANGE},
+		{GOOD, EVENT("Denied", "1"), RC_SYNTAX},
+		{GOOD, EVENT("a-kind-that-is-far-too-long", "1"), RC_LIMIT},
+		{GOOD, "{\"kind\":\"denied\",\"seq\":1}", RC_SYNTAX},
+		{GOOD, "{\"kind\":\"denied\",\"more\":1,\"seq\":1}", RC_UNKNOWN},
+		{"\"level\":\"base\",\"mode\":\"perhaps\"", "", RC_RANGE},
+		{GOOD ",\"serial\":1", "", RC_MISMATCH},
+		{"\"level\":\"base\",\"list\":\"base\",\"mode\":\"observe\"", "", RC_MISMATCH},
+	};
+	static char large[GUARD_BATCH_MAX + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[2048];
+
+		(void)snprintf(
+			text, sizeof(text),
+			"{\"batch\":{\"dropped\":0,\"host\":\"h\",\"origin\":\"log.example\","
+			"\"run\":\"00112233445566778899aabbccddeeff\",\"state\":{%s},"
+			"\"time\":\"2026-11-26T20:00:00Z\"},\"events\":[%s]}",
+			rows[i].state, rows[i].events);
+		if (parse_guard(text).code != rows[i].code)
+			fail_msg("row %zu: %s", i, rc_name(parse_guard(text)));
+	}
+	memset(large, ' ', sizeof(large) - 1);
+	assert_rc(RC_LIMIT, parse_guard(large));
+}
+
 static void evidence_round_trips(void **state)
 {
 	(void)state;
@@ -592,6 +646,8 @@ int main(void)
 		cmocka_unit_test(requests_round_trip),
 		cmocka_unit_test(acts_round_trip),
 		cmocka_unit_test(changes_round_trip),
+		cmocka_unit_test(guard_batches_round_trip),
+		cmocka_unit_test(guard_batches_are_strict),
 		cmocka_unit_test(evidence_round_trips),
 		cmocka_unit_test(leaves_round_trip),
 		cmocka_unit_test(requests_are_strict),

@@ -1,0 +1,123 @@
+/* guard_batch - what a host's guard has seen, as greatseal-agent sends it: state and events.
+ *
+ * Canonical JSON, signed by the host's key in the namespace GUARD_NS:
+ *   {"batch":{"dropped":N,"host":NAME,"origin":TEXT,"run":HEX32,
+ *             "state":{"level":TEXT,"list":NAME?,"mode":TEXT,"serial":N?},"time":T},
+ *    "events":[{"by":TEXT?,"count":N?,"kind":TEXT,"path":TEXT?,"pid":N?,"reason":TEXT?,"seq":N,
+ *               "serial":N?,"sha256":HEX?,"text":TEXT?,"time":T,"uid":N?}...]}
+ * seq grows with each event of a run; run is another one when the guard has begun its backlog anew.
+ * A batch without events says that host and guard live. Owns: that form. Must not own: what a guard
+ * sees (prog/guard), what is made of it (prog/server). A kind that is not in the table is carried
+ * all the same, so that a server that is older than a guard does not hold up its backlog. */
+#ifndef GS_MODEL_GUARD_BATCH_H
+#define GS_MODEL_GUARD_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/crypt/digest.h"
+#include "lib/model/change.h"
+#include "lib/model/name.h"
+
+#define GUARD_NS "guard.v1@greatseal"
+#define GUARD_BATCH_MAX (512u << 10)
+#define GUARD_EVENTS_MAX 128u /* of one batch */
+#define GUARD_PATH_MAX 1024
+#define GUARD_TEXT_MAX 256
+#define GUARD_WORD_MAX 24
+#define GUARD_RUN 16
+#define GUARD_RUN_HEX (2 * GUARD_RUN + 1)
+
+/* Bits of guard_event.has. */
+enum guard_field {
+	GUARD_BY = 1u << 0,
+	GUARD_COUNT = 1u << 1,
+	GUARD_PATH = 1u << 2,
+	GUARD_PID = 1u << 3,
+	GUARD_REASON = 1u << 4,
+	GUARD_SERIAL = 1u << 5,
+	GUARD_SHA256 = 1u << 6,
+	GUARD_TEXT = 1u << 7,
+	GUARD_UID = 1u << 8,
+};
+
+struct guard_event {
+	unsigned has; /* set of enum guard_field */
+	uint64_t seq; /* from 1 */
+	unix_time time;
+	char kind[GUARD_WORD_MAX + 1]; /* "denied" */
+	char reason[GUARD_WORD_MAX + 1];
+	char path[GUARD_PATH_MAX +
+		  1]; /* UTF-8; bytes of the host's path as code points below 256 */
+	char by[GUARD_PATH_MAX + 1];
+	char text[GUARD_TEXT_MAX + 1];
+	struct digest sha256;
+	uint64_t count;
+	uint64_t pid;
+	uint64_t serial;
+	uint64_t uid;
+};
+
+/* What is known of the kinds. */
+enum guard_kind {
+	GUARD_KIND_FIRST_SEEN,
+	GUARD_KIND_DENIED,
+	GUARD_KIND_WOULD_DENY,
+	GUARD_KIND_LIST,
+	GUARD_KIND_LIST_REFUSED,
+	GUARD_KIND_MODE,
+	GUARD_KIND_WORKER,
+	GUARD_KIND_OVERFLOW,
+	GUARD_KIND_GUARDED,
+	GUARD_KIND_DROPPED,
+	GUARD_KIND__COUNT /* also: one that we do not know */
+};
+enum guard_kind guard_kind_of(const char *kind);
+const char *guard_kind_name(enum guard_kind k);
+
+/* How the guard of a host stands. */
+struct guard_state {
+	char mode[GUARD_WORD_MAX + 1];	/* "enforce", "observe", "absent" */
+	char level[GUARD_WORD_MAX + 1]; /* "base" ..; "none" while it is absent */
+	bool has_list;
+	struct name list;
+	uint64_t serial;
+};
+#define GUARD_ENFORCE_WORD "enforce"
+#define GUARD_OBSERVE_WORD "observe"
+#define GUARD_ABSENT_WORD "absent"
+
+struct guard_batch {
+	struct name host;
+	char origin[ORIGIN_MAX + 1];
+	uint8_t run[GUARD_RUN];
+	unix_time time;
+	uint64_t dropped; /* events that were lost in this run */
+	struct guard_state state;
+	uint32_t count;
+	uint64_t last;	    /* the highest seq; 0 without events */
+	struct view events; /* canonical array, checked; borrowed from the bytes */
+};
+
+/* Form as jcan.h; RC_LIMIT over GUARD_BATCH_MAX or GUARD_EVENTS_MAX; RC_RANGE a seq that does not
+ * grow, or a mode that there is not; RC_MISMATCH a serial without a list. Every event is looked at
+ * before this returns. */
+MUST rc guard_batch_parse(struct view bytes, struct guard_batch *ret, struct fault *f);
+
+/* The events of a batch in their order. A visit that fails ends it with its rc; bytes is the
+ * event's own canonical object. */
+typedef rc (*guard_visit)(void *ctx, const struct guard_event *e, struct view bytes);
+MUST rc guard_batch_each(const struct guard_batch *b, guard_visit visit, void *ctx);
+
+/* One event alone, e.g. as a server keeps it. */
+MUST rc guard_event_parse(struct view bytes, struct guard_event *ret, struct fault *f);
+
+/* Appends the bytes; count events from that array, count and events of b do not matter. Refuses
+ * what parse refuses. */
+MUST rc guard_batch_encode(const struct guard_batch *b, const struct guard_event *events,
+			   size_t count, struct buf *out, struct fault *f);
+
+#endif
