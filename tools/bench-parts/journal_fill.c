@@ -173,7 +173,7 @@ static rc run(int argc, char **argv, struct fault *f)
 	if (conf == NULL)
 		return RC(RC_NOMEM);
 	TRY(num_parse_u64(argv[1], strlen(argv[1]), UINT32_MAX, &entries));
-	conf_init(conf);
+	settings_defaults(&conf_settings, conf);
 	TRY(conf_args(conf, argc - 4, argv + 4, &test, f));
 	TRY(conf_check(conf, false, f));
 	TRY(unlock_read(conf, &unlock, f));
