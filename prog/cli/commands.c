@@ -20,6 +20,7 @@
 #include "prog/cli/preapprove.h"
 #include "prog/cli/receipts.h"
 #include "prog/cli/replay.h"
+#include "prog/cli/request_package.h"
 #include "prog/cli/review.h"
 #include "prog/cli/show.h"
 #include "prog/cli/submit.h"
@@ -132,6 +133,16 @@ static const struct option init_options[] = {
 static const struct option submit_options[] = {
 	SUBMIT_OPTIONS,
 	{"wait", NULL, "wait for the signature and fetch it", false},
+	{0},
+};
+static const struct option request_package_options[] = {
+	{"key", "NAME", "the key to sign with (default: packages)", false},
+	{"message", "TEXT", "why (-m; default: which packages); approvers read it", false},
+	{"deadline", "TIME", "latest time (default 7d)", false},
+	{"new", NULL, "do not join a request that asks for the same", false},
+	{"wait", NULL, "wait for the signature and fetch it", false},
+	{"timeout", "TIME", "longest wait: 30m, 2h (default: the deadline)", false},
+	{"output", "DIR", "where records and proofs go (-o, default: signed)", false},
 	{0},
 };
 static const struct option sign_options[] = {
@@ -392,6 +403,12 @@ const struct command command_table[] = {
 	 "stands, and the same command run again joins it. A CI job asks with --oidc or\n"
 	 "--token-file as --service; with a token for the request alone it needs no host.",
 	 sign_options, 1, -1, cmd_sign},
+	{"request-package", "PACKAGE...", "Ask that hosts may install packages",
+	 "Each PACKAGE is a .deb file, or NAME or NAME=VERSION for `apt-get download`. Makes "
+	 "their\n"
+	 "records, and asks for their signatures; 16 packages to a request. A host takes a signed\n"
+	 "record with `greatseal-guard take`; from then on it may be installed there.",
+	 request_package_options, 1, -1, cmd_request_package},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
 	{"search", "FILE | SHA256", "Requests in which a file occurs",
 	 "By the file's SHA-256, or by its content digest where that is a SHA-256, too.",

@@ -252,32 +252,40 @@ rc cmd_list_from_vendor(struct cli *c, const struct args *a)
 
 /* ---- record -----------------------------------------------------------------------------------*/
 
-static rc write_record(struct cli *c, const char *deb, const char *dir)
+rc list_record_of(struct cli *c, const char *deb, struct package_record_header *ret,
+		  struct buf *out)
 {
 	AUTO(gather) struct gather g = {.c = c, .root = ""};
-	struct package_record_header h;
-	AUTO(buf) struct buf out = {0};
 	struct content *records;
 	struct fault f = {0};
-	char path[PATH_MAX];
-	const char *slash = strrchr(deb, '/');
 	rc r;
 
-	TRY(gather_deb(&g, deb, &h));
+	TRY(gather_deb(&g, deb, ret));
 	TRY(gather_records(&g, &records));
 	/* The header says which package; repeated in each record it would be noise. */
 	for (size_t i = 0; i < g.count; i++)
 		records[i].package = NULL;
-	buf_init(&out, CONTENTS_BYTES_MAX);
-	r = package_record_encode(&h, records, g.count, &out, &f);
+	r = package_record_encode(ret, records, g.count, out, &f);
 	free(records);
 	if (!rc_is_ok(r))
 		return cli_problem(c, r.code, "", "%s: %s", deb, f.text);
+	return OK;
+}
+
+static rc write_record(struct cli *c, const char *deb, const char *dir)
+{
+	struct package_record_header h;
+	AUTO(buf) struct buf out = {0};
+	char path[PATH_MAX];
+	const char *slash = strrchr(deb, '/');
+
+	buf_init(&out, CONTENTS_BYTES_MAX);
+	TRY(list_record_of(c, deb, &h, &out));
 	(void)snprintf(path, sizeof(path), "%s%s%s.record", dir == NULL ? "" : dir,
 		       dir == NULL ? "" : "/", slash == NULL ? deb : slash + 1);
 	TRY(write_out(c, path, &out));
 	if (!c->json)
-		(void)printf("%s: %zu contents\n", path, g.count);
+		(void)printf("%s: %s %s %s\n", path, h.name, h.version, h.architecture);
 	return OK;
 }
 

@@ -379,8 +379,7 @@ static rc wait_and_fetch(struct cli *c, const struct args *a, uint64_t seconds, 
 	return OK;
 }
 
-/* wait: the signature is wanted, and not the request alone. */
-static rc run(struct cli *c, const struct args *a, bool wait)
+rc submit_request(struct cli *c, const struct args *a, bool wait, json_t **ret)
 {
 	AUTO(json) json_t *answer = NULL;
 	AUTO(json) json_t *status = NULL;
@@ -394,6 +393,16 @@ static rc run(struct cli *c, const struct args *a, bool wait)
 		return cli_problem(c, RC_PEER, "", "the server's answer has no request id");
 	if (wait)
 		TRY(wait_and_fetch(c, a, seconds, &status));
+	*ret = json_incref(status);
+	return OK;
+}
+
+/* wait: the signature is wanted, and not the request alone. */
+static rc run(struct cli *c, const struct args *a, bool wait)
+{
+	AUTO(json) json_t *status = NULL;
+
+	TRY(submit_request(c, a, wait, &status));
 	c->exit = answer_exit(status);
 	if (cli_print_json(c, status))
 		return OK;

@@ -7,6 +7,10 @@
 rc cmd_submit(struct cli *c, const struct args *a);
 rc cmd_sign(struct cli *c, const struct args *a);
 
+/* Asks for the words' files by the options of submit, or joins the request that does; with wait,
+ * until it is signed, and fetches. *ret is the caller's: the request's status. */
+MUST rc submit_request(struct cli *c, const struct args *a, bool wait, json_t **ret);
+
 /* "2026-12-01T18:00:00Z", or "90m", "12h", "7d" from now. */
 MUST rc submit_time(struct cli *c, const char *option, const char *text, unix_time now,
 		    unix_time *ret);

@@ -183,6 +183,39 @@ ok "an approver sees what the next list adds, revokes and makes a producer"
 for who in alice dave; do as "$who" approve "$id" --yes --quiet >approve.log || (($? == 3)); done
 as carol fetch "$id" --output signed2 >/dev/null
 
+# ---- A package that a host refused: by its file, and by its name as apt knows it.
+mkdir -p apt/state/lists/partial apt/cache/archives/partial
+: >apt/status
+printf 'Dir::Etc::sourcelist "%s/apt/sources.list";\nDir::Etc::sourceparts "/dev/null";\nDir::Etc::parts "/dev/null";\nDir::State "%s/apt/state";\nDir::State::status "%s/apt/status";\nDir::Cache "%s/apt/cache";\nAPT::Sandbox::User "";\nAPT::Architecture "amd64";\n' \
+	"$work" "$work" "$work" "$work" >apt.conf
+echo "deb [trusted=yes] file:$work/pool ./" >apt/sources.list
+cp hello_2.0_amd64.deb pool/main/
+printf 'Package: hello\nVersion: 2.0\nArchitecture: amd64\nMaintainer: A <a@example>\nDescription: x\nFilename: main/hello_2.0_amd64.deb\nSize: %s\nSHA256: %s\n\n' \
+	"$(stat -c %s hello_2.0_amd64.deb)" "$(sha hello_2.0_amd64.deb)" >pool/Packages
+export APT_CONFIG=$work/apt.conf
+apt-get -qq update 2>apt.log || die "apt does not read our repository: $(cat apt.log)"
+rm -rf wanted
+as carol request-package --key release hello=2.0 --output wanted >request.txt 2>next.txt ||
+	die "no request: $(cat request.txt next.txt)"
+record=wanted/package-hello_2.0_amd64.record
+cmp "$record" hello_2.0_amd64.deb.record || die "another record than that of list record"
+grep -q "greatseal-guard take" next.txt && grep -q "$record" next.txt || die "nothing said of what comes next: $(cat next.txt)"
+id=$(as carol request-package --key release hello --output wanted --json 2>/dev/null | jq -r '.[0].request')
+as alice show "$id" >shown.txt
+grep -q 'to install hello 2.0 amd64' shown.txt && grep -q 'package-hello' shown.txt || die "not the same request, or nothing of why: $(cat shown.txt)"
+for who in alice dave; do as "$who" approve "$id" --yes --quiet >approve.log || (($? == 3)); done
+# The same once more, by the file, joins it and fetches.
+as carol request-package --key release --wait --output wanted ./hello_2.0_amd64.deb >request.txt 2>next.txt ||
+	die "not fetched: $(cat request.txt next.txt)"
+[[ -s $record.greatseal && -s $record.p7s ]] || die "no proof beside the record: $(ls wanted)"
+refused 2 'neither a file nor a package' as carol request-package --key release -- --print-uris
+refused 2 'neither a file nor a package' as carol request-package --key release '?installed'
+refused 1 'apt-get download failed' as carol request-package --key release other
+refused 1 'not a Debian package' as carol request-package --key release ./one.list
+[[ -z $(compgen -G '/tmp/greatseal-packages*' | while read -r d; do [[ -O $d && $d -nt apt.conf ]] && echo "$d"; done) ]] || die "archives were left behind"
+unset APT_CONFIG
+ok "a package is asked for by name and by file, approved, and its record comes with its proof"
+
 # ---- Verifying them, without a server.
 cp one.list hello_2.0_amd64.deb.record signed1/ # a detached signature comes without its file
 cp two.list signed2/
@@ -190,7 +223,7 @@ vkey=$(jq -r .vkey carol.json)
 stop_server
 stop_keeper
 check() { greatseal verify --config "$work/none.json" --vkey "$vkey" "$@"; }
-check signed1/one.list >verify.txt && check signed2/two.list --after 1 >>verify.txt && check signed1/hello_2.0_amd64.deb.record >>verify.txt ||
+check signed1/one.list >verify.txt && check signed2/two.list --after 1 >>verify.txt && check "$record" >>verify.txt && check signed1/hello_2.0_amd64.deb.record >>verify.txt ||
 	die "not verified: $(cat verify.txt)"
 grep -q 'list base, serial 2, 8 contents' verify.txt || die "the list is not told: $(cat verify.txt)"
 ok "lists and record are verified offline"
