@@ -77,9 +77,10 @@ struct store_version {
 struct store_note {
 	uint32_t n;		/* 0-based place in the request */
 	struct digest report;	/* of the inspection report */
-	bool has_diff;		/* both or none: */
-	struct digest diff;	/* of the report of differences ... */
-	struct digest previous; /* ... to this artifact, signed before for the same product */
+	bool has_previous;
+	struct digest previous; /* this artifact was signed before for the same product */
+	bool has_diff;		/* never without a previous; its comparison may have failed */
+	struct digest diff;	/* of the report of differences to it */
 };
 
 struct store_notes {

@@ -86,7 +86,7 @@ static void bind_note(sqlite3_stmt *st, const struct store_note *note)
 	bind_u64(st, 2, note->n);
 	bind_digest(st, 3, &note->report);
 	bind_digest(st, 4, note->has_diff ? &note->diff : NULL);
-	bind_digest(st, 5, note->has_diff ? &note->previous : NULL);
+	bind_digest(st, 5, note->has_previous ? &note->previous : NULL);
 }
 
 static rc insert_note(struct sqlite_db *db, uint64_t seq, const struct store_note *note,
@@ -424,10 +424,10 @@ static rc read_note(sqlite3_stmt *st, struct store_note *note)
 	*note = (struct store_note){.n = (uint32_t)column_u64(st, 0)};
 	TRY(column_digest(st, 1, &note->report));
 	note->has_diff = column_view(st, 2).len > 0;
-	if (!note->has_diff)
-		return OK;
-	TRY(column_digest(st, 2, &note->diff));
-	return column_digest(st, 3, &note->previous);
+	note->has_previous = column_view(st, 3).len > 0;
+	if (note->has_diff)
+		TRY(column_digest(st, 2, &note->diff));
+	return note->has_previous ? column_digest(st, 3, &note->previous) : OK;
 }
 
 static rc note_list(struct store *s, const struct digest *request, store_visit_note visit,

@@ -155,6 +155,30 @@ static rc chosen_item(struct cli *c, const struct args *a, const struct wish *w,
 	return OK;
 }
 
+/* Why the server has no report, or no diff, of a file. */
+static void say_missing(const struct cli *c, const struct wish *w, size_t item, const char *kind)
+{
+	struct digest previous;
+	char hex[DIGEST_HEX];
+
+	if (strcmp(kind, "diff") != 0) {
+		cli_say(c, "file %zu: there is no %s", item + 1, kind);
+	} else if (!rc_is_ok(wish_report(w, item, "previous", &previous))) {
+		cli_say(c,
+			"file %zu: there is no diff: no other file of this product was signed "
+			"before",
+			item + 1);
+	} else {
+		digest_hex(&previous, hex);
+		cli_say(c,
+			"file %zu: there is no diff: the server could not compare it with the one "
+			"that was signed before\n"
+			"  to find that:     greatseal search %s\n"
+			"  with both files:  greatseal diff --local OLD NEW",
+			item + 1, hex);
+	}
+}
+
 /* Prints the server's reports or diffs of the chosen items; the number shown. */
 static rc show_server(struct cli *c, const struct args *a, const char *kind)
 {
@@ -170,10 +194,7 @@ static rc show_server(struct cli *c, const struct args *a, const char *kind)
 		struct digest name;
 
 		if (!rc_is_ok(wish_report(&w, i, kind, &name))) {
-			cli_say(c, "file %zu: there is no %s%s", i + 1, kind,
-				strcmp(kind, "diff") == 0
-					? ": nothing of this product was signed before"
-					: "");
+			say_missing(c, &w, i, kind);
 			continue;
 		}
 		TRY(fetch_report(c, &name, &value));

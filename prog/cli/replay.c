@@ -244,6 +244,10 @@ void replay_print(const struct cli *c, const json_t *replayed, size_t rows)
 		     json_is_true(json_object_get(replayed, "cut")) ? "the newest " : "",
 		     json_number(replayed, "decided"), json_text(replayed, "since"),
 		     json_number(replayed, "outcomes"), json_array_size(changed));
+	if (json_is_true(json_object_get(replayed, "cut")))
+		(void)printf("%sOlder requests of that time were not looked at%s; all of them are "
+			     "with: greatseal policy diff --replay\n",
+			     cli_red(c), cli_plain(c));
 	(void)printf("Rates and evidence are taken as kept, approvals as given under each rule.\n");
 }
 

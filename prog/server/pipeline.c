@@ -168,7 +168,6 @@ static rc inspect_item(struct call_ctx *c, const struct request_item *item, size
 {
 	AUTO(fd) int fd = -1;
 	char name[ITEM_NAME_MAX + 1];
-	struct store_last last;
 	struct hash sha512;
 	uint64_t size;
 
@@ -180,13 +179,7 @@ static rc inspect_item(struct call_ctx *c, const struct request_item *item, size
 	TRY(report_make(c, &item->sha256, name, &sha512, &note->report));
 	TRY(check_content(c, item, &sha512, fd, at));
 	note->n = (uint32_t)at;
-	if (rc_is_ok(c->server->store->api->last_get(c->server->store, &item->product, &last,
-						     NULL)) &&
-	    !digest_is_equal(&last.artifact, &item->sha256) &&
-	    rc_is_ok(report_compare(c, &last.report, &note->report, &note->diff))) {
-		note->has_diff = true;
-		note->previous = last.artifact;
-	}
+	report_compare(c, item, note);
 	return OK;
 }
 

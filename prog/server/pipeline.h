@@ -117,9 +117,9 @@ MUST rc result_chain(struct call_ctx *c, const struct keeper_result *r, struct b
  * worker read it. Refuses with artifact.digest if that was another file than `artifact` names. */
 MUST rc report_make(struct call_ctx *c, const struct digest *artifact, const char *name,
 		    struct hash *ret_sha512, struct digest *ret);
-/* Digest of the report of differences; RC_NOTFOUND if one of the two is not there. */
-MUST rc report_compare(struct call_ctx *c, const struct digest *old, const struct digest *new,
-		       struct digest *ret);
+/* Fills in what was signed before for the item's product, if it is another file, and the comparison
+ * with it, which may fail (too large, a report that is gone): that refuses no request. */
+void report_compare(struct call_ctx *c, const struct request_item *item, struct store_note *note);
 /* Runs a job of the worker over an artifact; *ret_json is the caller's. */
 struct worker_call {
 	const char *const *args;

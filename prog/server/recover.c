@@ -224,17 +224,12 @@ static rc report_again(struct call_ctx *c, struct facts *facts, size_t n, bool c
 	struct store_note *note = &facts->notes[n];
 	struct store *s = c->server->store;
 	char name[ITEM_NAME_MAX + 1];
-	struct store_last last;
 
 	*note = (struct store_note){.n = (uint32_t)n};
 	TRY(request_item_name(item, name));
 	TRY(report_make(c, &item->sha256, name, NULL, &note->report));
-	if (compare && rc_is_ok(s->api->last_get(s, &item->product, &last, NULL)) &&
-	    !digest_is_equal(&last.artifact, &item->sha256) &&
-	    rc_is_ok(report_compare(c, &last.report, &note->report, &note->diff))) {
-		note->has_diff = true;
-		note->previous = last.artifact;
-	}
+	if (compare)
+		report_compare(c, item, note);
 	TRY(s->api->note_set(s, &facts->stored.id, note, NULL));
 	facts->has[n] = true;
 	return OK;

@@ -251,7 +251,7 @@ static rc take_note(void *ctx, const struct store_note *row)
 	json_t *o = json_pack("{s:i,s:o,s:o,s:o}", "item", (int)row->n, "report",
 			      hex_or_null(true, &row->report), "diff",
 			      hex_or_null(row->has_diff, &row->diff), "previous",
-			      hex_or_null(row->has_diff, &row->previous));
+			      hex_or_null(row->has_previous, &row->previous));
 
 	return json_array_append_new(ctx, o) == 0 ? OK : RC(RC_NOMEM);
 }

@@ -119,8 +119,8 @@ rc report_make(struct call_ctx *c, const struct digest *artifact, const char *na
 	return report_keep(c, report, ret);
 }
 
-rc report_compare(struct call_ctx *c, const struct digest *old, const struct digest *new,
-		  struct digest *ret)
+static rc compare_reports(struct call_ctx *c, const struct digest *old, const struct digest *new,
+			  struct digest *ret)
 {
 	const struct digest *sides[2] = {old, new};
 	int fds[2] = {-1, -1};
@@ -147,6 +147,19 @@ rc report_compare(struct call_ctx *c, const struct digest *old, const struct dig
 		return RC(RC_NOTFOUND);
 	}
 	return report_keep(c, diff, ret);
+}
+
+void report_compare(struct call_ctx *c, const struct request_item *item, struct store_note *note)
+{
+	struct store *s = c->server->store;
+	struct store_last last;
+
+	if (!rc_is_ok(s->api->last_get(s, &item->product, &last, NULL)) ||
+	    digest_is_equal(&last.artifact, &item->sha256))
+		return;
+	note->has_previous = true;
+	note->previous = last.artifact;
+	note->has_diff = rc_is_ok(compare_reports(c, &last.report, &note->report, &note->diff));
 }
 
 /* Answers with a file of the data directory. */

@@ -187,6 +187,18 @@ done
 second=$(submit two two/app.exe two/tool-1.1.tgz)
 as alice diff "$second" --json --item 2 | jq -e '[.[0].files.added[].path] | any(endswith("b"))' >/dev/null || die "the diff shows the new file"
 ok "the diff against the last signed version"
+mkdir uncompared
+echo "another" >uncompared/tool-1.2.tgz
+echo "the first of its kind" >uncompared/novel-1.0.bin
+gone=server/reports/$(as alice show "$first" --json | jq -r '.reports[] | select(.item == 1) | .report')
+mv "$gone" report.aside
+uncompared=$(submit uncompared uncompared/tool-1.2.tgz uncompared/novel-1.0.bin)
+mv report.aside "$gone"
+as alice diff "$uncompared" 2>diff.log
+grep -q "^file 1: .*could not compare it with the one that was signed before" diff.log &&
+	grep -q "greatseal search $(sha256sum <one/tool-1.0.tgz | cut -d' ' -f1)" diff.log || die "diff: $(cat diff.log)"
+grep -q "^file 2: .*no other file of this product was signed before" diff.log || die "diff: $(cat diff.log)"
+ok "a comparison that failed is not taken for a product's first version"
 as bob init-client --config "$work/forger.json" --server "https://$address" --pin "$pin" --person alice --key "$work/bob" >/dev/null
 refused 4 sig.approver as forger approve "$second" --yes
 as bob init-client --config "$work/nobody.json" --server "https://$address" --pin "$pin" --person mallory --key "$work/mallory" >/dev/null

@@ -24,6 +24,11 @@ def lies(mode, method, path, headers, body):
     if mode == "small" and path == "/v1/log/checkpoint":
         return 200, open("old-checkpoint", "rb").read()
     status, answer = real(method, path, headers, body)
+    if mode == "long-history" and path.startswith("/v1/history"): # more than a change is compared with
+        cursor = int(re.search("after=([0-9]+)", path).group(1)) or 10001
+        row, rows = json.loads(answer)["requests"][0], min(cursor, 500)
+        left = {"next": str(cursor - rows)} if cursor > rows else {}
+        return status, json.dumps({"requests": [row] * rows, **left}).encode()
     if change and mode == "change-stripped":
         value = json.loads(answer)
         del value["receipt"]
@@ -279,6 +284,13 @@ echo no-history >mode
 as alice policy show-change "$change" >report.txt || die "$(<report.txt)"
 grep -q "decisions that would change: unknown, the server's history cannot be read: there is no such thing" report.txt || die "$(<report.txt)"
 as alice policy show-change "$change" --json | jq -e '.replay | keys == ["error"]' >/dev/null || die "no error in JSON"
+echo long-history >mode
+as alice policy show-change "$change" >report.txt || die "$(<report.txt)"
+grep -q "^the newest 10000 requests since" report.txt && grep -q "^Older requests of that time were not looked at" report.txt ||
+	die "$(<report.txt)"
 echo honest >mode
+as alice policy show-change "$change" >report.txt || die "$(<report.txt)"
+! grep -q "not looked at" report.txt || die "$(<report.txt)"
+ok "a history that is too long is said to be looked at in part"
 ok "a history that is held back is no reason to see less of a change, and is said"
 echo "receipts: $checks checks"

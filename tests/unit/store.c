@@ -236,6 +236,7 @@ static void notes_and_search(void **state)
 	struct store_note notes[2] = {{.n = 3, .report = digest_n(500)},
 				      {.n = 1,
 				       .report = digest_n(501),
+				       .has_previous = true,
 				       .has_diff = true,
 				       .diff = digest_n(502),
 				       .previous = digest_n(503)}};
@@ -274,12 +275,20 @@ static void notes_and_search(void **state)
 	assert_int_equal(seen_notes.count, 3);
 	assert_int_equal(seen_notes.last.n, 3);
 	assert_true(digest_is_equal(&seen_notes.last.report, &notes[0].report));
-	notes[0].has_diff = true;
+	assert_false(seen_notes.last.has_previous);
+	/* One before is known, and the comparison with it failed. */
+	notes[0].has_previous = true;
+	notes[0].previous = digest_n(504);
 	assert_rc(RC_OK, s->api->note_set(s, &more.id, &notes[0], NULL));
 	assert_rc(RC_NOTFOUND, s->api->note_set(s, &none, &notes[0], NULL));
 	assert_rc(RC_OK, s->api->note_list(s, &more.id, see_note, &seen_notes, NULL));
 	assert_int_equal(seen_notes.count, 5);
-	assert_true(seen_notes.last.has_diff);
+	assert_true(seen_notes.last.has_previous && !seen_notes.last.has_diff);
+	assert_true(digest_is_equal(&seen_notes.last.previous, &notes[0].previous));
+	notes[0].has_diff = true;
+	assert_rc(RC_OK, s->api->note_set(s, &more.id, &notes[0], NULL));
+	assert_rc(RC_OK, s->api->note_list(s, &more.id, see_note, &seen_notes, NULL));
+	assert_true(seen_notes.last.has_previous && seen_notes.last.has_diff);
 	/* A search finds the second of two digests, and nothing that only begins or ends alike. */
 	assert_rc(RC_OK, s->api->request_list(s, &filter, see, &seen, NULL));
 	assert_int_equal(seen.count, 1);
