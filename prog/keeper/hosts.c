@@ -193,12 +193,13 @@ static rc check_key_is_free(const struct roster *roster, const struct journal_ho
 	return OK;
 }
 
-/* What enrolment knew goes; that it is locked stays while the roster lists it. */
-static rc forget_key(struct keeper *k, const struct principal *p, const struct journal_host *row)
+/* What enrolment knew goes; that it is locked stays, so that a roster without it and another one
+ * with it are no way around the quorum that unlocks. */
+static rc forget_key(struct keeper *k, const struct journal_host *row)
 {
 	const struct journal_host bare = {.name = row->name, .leaf = row->leaf, .lock = HOST_HELD};
 
-	if (p == NULL || row->lock == HOST_FREE)
+	if (row->lock == HOST_FREE)
 		return journal_host_delete(k->journal, &row->name, &k->round.fault);
 	return journal_host_put(k->journal, &bare, &k->round.fault);
 }
@@ -223,7 +224,7 @@ static rc each_row(struct keeper *k, const struct roster *roster, bool forget, s
 		if (p != NULL && p->enrol)
 			TRY(check_key_is_free(roster, &row, why));
 		else if (forget)
-			TRY(forget_key(k, p, &row));
+			TRY(forget_key(k, &row));
 	}
 }
 

@@ -164,12 +164,12 @@ static bool answer_has(const char *text)
 	return false;
 }
 
-/* The next roster and policy: five hosts that enrol, and a rule for them. */
-#define POOL                                                                                       \
+/* The next roster and policy: hosts that enrol, and a rule for them. */
+#define POOL3                                                                                      \
 	"{\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool1\"},"                               \
 	"{\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool2\"},"                               \
-	"{\"class\":\"tpm\",\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool3\"},"             \
-	"{\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool4\"},"
+	"{\"class\":\"tpm\",\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool3\"},"
+#define POOL POOL3 "{\"enrol\":true,\"groups\":[\"farm\"],\"name\":\"pool4\"},"
 
 static enum keeper_type offer_roster(const char *pool)
 {
@@ -309,6 +309,20 @@ static void hosts_of_the_roster_are_locked_too(void **state)
 	refused(REASON_HOST_LOCKED, ask_static());
 	assert_int_equal(say(HOST_UNLOCK, "build1", NULL, admins), KEEPER_R_CHANGE);
 	assert_int_equal(ask_static(), KEEPER_R_RESULT);
+}
+
+/* Two rosters, of which the first has not the host, are no way around the quorum that unlocks. */
+static void a_lock_outlives_the_roster(void **state)
+{
+	(void)state;
+	assert_int_equal(say(HOST_LOCK, "pool4", NULL, one_person), KEEPER_R_CHANGE);
+	set_roster(POOL3);
+	refused(REASON_WHO_HOST, say(HOST_UNLOCK, "pool4", NULL, admins));
+	fx_kill(&fx);
+	fx_run(&fx);
+	set_roster(POOL);
+	refused(REASON_CHANGE_INVALID, say(HOST_INVITE, "pool4", NULL, admins)); /* it is locked */
+	assert_int_equal(say(HOST_UNLOCK, "pool4", NULL, admins), KEEPER_R_CHANGE);
 }
 
 /* ---- Tokens ---------------------------------------------------------------------------------*/
@@ -719,6 +733,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_host_enrols_signs_and_renews, machines,
 						no_machines),
+		cmocka_unit_test_setup_teardown(a_lock_outlives_the_roster, machines, no_machines),
 		cmocka_unit_test_setup_teardown(hosts_of_the_roster_are_locked_too, machines,
 						no_machines),
 		cmocka_unit_test_setup_teardown(tokens, machines, no_machines),

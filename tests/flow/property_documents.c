@@ -480,11 +480,13 @@ bool world_roster(struct world *w, const struct ref_roster *r)
 	roster_free(w->roster);
 	fx_ok(roster_parse(buf_view(&doc), &w->roster, NULL));
 	ref_changed(&w->ref);
-	/* What is known of a host goes with it. */
-	for (int i = 0; i < REF_POOL; i++)
-		w->ref.host_locked[i] &= !r->host_gone[i];
-	if (r->host_gone[REF_POOL])
-		w->ref.pool = (struct ref_pool){.key = -1};
+	/* What is known of a host goes with it, but for a lock. */
+	if (r->host_gone[REF_POOL]) {
+		bool locked = w->ref.pool.lock != REF_FREE;
+
+		w->ref.pool = (struct ref_pool){
+			.key = -1, .row = locked, .lock = locked ? REF_HELD : REF_FREE};
+	}
 	return true;
 }
 
