@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/crypt/jwt.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/act.h"
 #include "lib/model/statement.h"
@@ -15,12 +16,15 @@
 #include "prog/cli/api.h"
 #include "prog/cli/evidence.h"
 #include "prog/cli/inspect.h"
+#include "prog/cli/job.h"
 #include "prog/cli/logview.h"
 #include "prog/cli/receipts.h"
 #include "prog/cli/shown.h"
 #include "prog/cli/wish.h"
 
 #define APPROVAL_SECONDS (72 * 3600)
+#define PROOF_MAX JWT_BYTES_MAX
+_Static_assert(PROOF_MAX >= SSHSIG_BLOB_MAX, "holds a signature, or a token");
 
 static rc fill_common(struct cli *c, const struct args *a, enum statement_kind kind,
 		      const struct wish *w, struct act *act)
@@ -82,17 +86,31 @@ rc act_confirm(struct cli *c, const struct args *a, const struct wish *w, const 
 	return OK;
 }
 
+/* A job has no key, and may cancel by a token for that cancellation. */
+static rc prove(struct cli *c, enum statement_kind kind, struct view statement, struct secret *mem,
+		struct buf *out)
+{
+	struct digest digest = digest_of(statement);
+	struct sshsigner *key;
+	struct fault f = {0};
+
+	CLI_TRY(c, &f, secret_new(mem, PROOF_MAX));
+	buf_init_fixed(out, mem->ptr, mem->len);
+	if (kind == STATEMENT_CANCELLATION && job_asks(c))
+		return job_request_token(c, &digest, out);
+	TRY(cli_person_key(c, &key));
+	return cli_sign(c, key, statement_info(kind)->ns, statement, out);
+}
+
 /* Signed, noted as sent, sent; and answered with a receipt, or loudly not. */
 static rc send_act(struct cli *c, enum statement_kind kind, struct view statement,
 		   struct receipt *r, json_t **ret)
 {
-	AUTO(buf) struct buf sig = {0};
-	struct sshsigner *key;
+	AUTO(secret) struct secret mem = {0};
+	struct buf sig;
 	rc e;
 
-	buf_init(&sig, SSHSIG_BLOB_MAX);
-	TRY(cli_person_key(c, &key));
-	TRY(cli_sign(c, key, statement_info(kind)->ns, statement, &sig));
+	TRY(prove(c, kind, statement, &mem, &sig));
 	TRY(receipts_begin(c, kind, statement, buf_view(&sig), r));
 	e = receipts_send(c, r, ret);
 	if (receipts_is_refusal(e))

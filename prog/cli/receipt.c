@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/codec/base64.h"
-#include "lib/crypt/sshsig.h"
+#include "lib/crypt/jwt.h"
 #include "lib/model/access.h"
 #include "lib/model/change.h"
 #include "lib/model/hostadmin.h"
@@ -22,6 +22,8 @@ static inline void json_autorelease(json_t **j)
 void receipt_release(struct receipt *r)
 {
 	buf_release(&r->statement);
+	if (r->signature.ptr != NULL)
+		secret_wipe(r->signature.ptr, r->signature.cap); /* it may be a token */
 	buf_release(&r->signature);
 	buf_release(&r->proof);
 	buf_release(&r->entry);
@@ -31,7 +33,7 @@ static void init(struct receipt *r)
 {
 	*r = (struct receipt){0};
 	buf_init(&r->statement, DOCUMENT_BYTES_MAX);
-	buf_init(&r->signature, SSHSIG_BLOB_MAX);
+	buf_init(&r->signature, JWT_BYTES_MAX);
 	buf_init(&r->proof, PROOF_FILE_MAX);
 	buf_init(&r->entry, LEAF_BYTES_MAX);
 }

@@ -23,7 +23,7 @@ struct receipt {
 	enum statement_kind
 		kind; /* STATEMENT_APPROVAL .. STATEMENT_CANCELLATION, REVIEW; a change */
 	struct buf statement;
-	struct buf signature; /* raw SSHSIG */
+	struct buf signature; /* raw SSHSIG, or a job's token */
 	struct buf proof;     /* empty: no answer yet */
 	struct act act;	      /* of a review: request, person and origin; of a change: origin */
 	struct digest digest; /* of the statement */

@@ -211,6 +211,7 @@ void wait_say(const struct cli *c, const char *request, enum wait_end end)
 		"  to go on:        run the same command again; it joins the request\n"
 		"  when it is done: greatseal fetch %.16s",
 		why[end], request);
-	if (!job_asks(c)) /* a cancellation is signed by a key */
+	/* A job's token for everything is not one for a cancellation. */
+	if (!job_asks(c) || c->config.oidc[0] != '\0')
 		cli_say(c, "  to take it back: greatseal cancel %.16s", request);
 }

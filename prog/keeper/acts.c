@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#include "lib/crypt/jwt.h"
+#include "prog/keeper/oidc.h"
+
 /* One act on its way in. */
 struct incoming {
 	struct keeper_act m;
@@ -15,6 +18,9 @@ struct incoming {
 	struct good_sig signer;
 	const struct principal *person;
 	uint64_t withdraws; /* leaf of the approval */
+	/* of a job's token, in place of a signature: its record is kept, never the token */
+	uint8_t record_mem[TOKEN_RECORD_MAX];
+	struct buf record;
 };
 
 /* The rule that the approver signed for, if it still reads the same. */
@@ -208,6 +214,12 @@ static rc verify_act(struct call *c, struct incoming *in)
 	if (in->person == NULL)
 		return refuse(&c->why, REASON_WHO_PERSON, "%s is not in the roster",
 			      in->act.person.s);
+	if (in->person->kind == PRINCIPAL_SERVICE && jwt_is_like(in->m.sig)) {
+		buf_init_fixed(&in->record, in->record_mem, sizeof(in->record_mem));
+		in->signer.channel = SSHKEY_CLI; /* of a key that there is not */
+		return token_verify_cancel(k, in->person, &in->digest, in->m.sig, &in->record,
+					   &c->why);
+	}
 	statement = (struct hashed){.bytes = in->m.statement};
 	return verify_by(k, in->person, in->m.kind, &statement, in->m.sig, REASON_SIG_APPROVER,
 			 &in->signer, &c->why);
@@ -235,7 +247,7 @@ static rc store_act(struct keeper *k, struct incoming *in, uint64_t *ret_leaf, s
 	AUTO(buf) struct buf sigs = {0};
 
 	buf_init(&sigs, JOURNAL_SIGS_MAX);
-	sigs_put(&sigs, in->m.sig);
+	sigs_put(&sigs, in->record.len > 0 ? buf_view(&in->record) : in->m.sig);
 	TRY(buf_done(&sigs));
 	TRY(ledger_append(&k->ledger, &leaf, ret_leaf, f));
 	st.leaf = *ret_leaf;

@@ -113,13 +113,12 @@ static rc replay_check(struct keeper *k, const struct oidc *o, const struct jwt 
 	return refuse(why, REASON_TOKEN_REPLAY, "it was used for another request");
 }
 
-static rc remember(struct keeper *k, const struct principal *service, const struct jwt *t,
-		   struct token_record *rec, struct refusal *why)
+/* Appends what stays of the token. */
+static rc record(const struct principal *service, const struct jwt *t, struct token_record *rec,
+		 struct buf *out, struct refusal *why)
 {
-	struct dossier *d = &k->dossier;
 	const struct oidc *o = service->oidc;
 	struct fault f = {0};
-	struct buf out;
 
 	memcpy(rec->issuer, o->issuer, sizeof(rec->issuer));
 	memcpy(rec->audience, o->audience, sizeof(rec->audience));
@@ -128,15 +127,25 @@ static rc remember(struct keeper *k, const struct principal *service, const stru
 	rec->expires = jwt_expires(t);
 	memcpy(rec->match, o->match, sizeof(rec->match));
 	rec->match_count = o->match_count;
-	rec->request = d->row.digest;
 	rec->service = service->name;
 	/* Who is behind the job must be known, or that person could approve it (P7). */
 	if (o->actor[0] != '\0' &&
 	    (!rc_is_ok(jwt_claim(t, o->actor, rec->actor)) || rec->actor[0] == '\0'))
 		return refuse(why, REASON_TOKEN_MATCH, "it does not say who its %s is", o->actor);
-	buf_init_fixed(&out, d->token.mem, sizeof(d->token.mem));
-	if (!rc_is_ok(token_record_encode(rec, &out, &f)))
+	if (!rc_is_ok(token_record_encode(rec, out, &f)))
 		return refuse(why, REASON_TOKEN_FORM, "%s", f.text);
+	return OK;
+}
+
+static rc remember(struct keeper *k, const struct principal *service, const struct jwt *t,
+		   struct token_record *rec, struct refusal *why)
+{
+	struct dossier *d = &k->dossier;
+	struct buf out;
+
+	rec->request = d->row.digest;
+	buf_init_fixed(&out, d->token.mem, sizeof(d->token.mem));
+	TRY(record(service, t, rec, &out, why));
 	d->token.len = out.len;
 	d->token.expires = rec->expires;
 	d->token.record = digest_of(buf_view(&out));
@@ -144,7 +153,7 @@ static rc remember(struct keeper *k, const struct principal *service, const stru
 	return OK;
 }
 
-/* All that a token must be, for a request or (NULL) for calls. */
+/* All that a token must be, for the statement of that digest or (NULL) for calls. */
 static rc judge(struct keeper *k, const struct principal *service, const struct digest *request,
 		const struct jwt *t, struct digest *ret_jwks, struct refusal *why)
 {
@@ -188,6 +197,24 @@ rc token_verify(struct keeper *k, const struct principal *service, struct view t
 	TRY(judge(k, service, &k->dossier.row.digest, t, &rec.jwks, why));
 	TRY(replay_check(k, service->oidc, t, why));
 	return remember(k, service, t, &rec, why);
+}
+
+rc token_verify_cancel(struct keeper *k, const struct principal *service,
+		       const struct digest *statement, struct view token, struct buf *out,
+		       struct refusal *why)
+{
+	struct token_record rec = {.token = digest_of(token), .request = *statement};
+	AUTO(jwt) struct jwt *t = NULL;
+
+	TRY(take_apart(service, token, &t, why));
+	/* Whoever holds any other token could cancel with it, and use it up. */
+	if (!service->oidc->bind_audience)
+		return refuse(why, REASON_TOKEN_AUDIENCE,
+			      "%s has no bind: audience, so none of its tokens is for a "
+			      "cancellation alone",
+			      service->name.s);
+	TRY(judge(k, service, statement, t, &rec.jwks, why));
+	return record(service, t, &rec, out, why);
 }
 
 rc token_verify_caller(struct keeper *k, const struct principal *service, struct view token,

@@ -12,6 +12,11 @@
  * whole, and its record put into the dossier. RC_DENIED token.*; storage errors, RC_NOMEM. */
 MUST rc token_verify(struct keeper *k, const struct principal *service, struct view token,
 		     struct refusal *why);
+/* The token is this service's, for the cancellation of that digest alone: only bind: audience has
+ * such. Appends its record (TOKEN_RECORD_MAX). RC_DENIED token.*; storage errors, RC_NOMEM. */
+MUST rc token_verify_cancel(struct keeper *k, const struct principal *service,
+			    const struct digest *statement, struct view token, struct buf *out,
+			    struct refusal *why);
 /* The token is this service's, for calls: with bind: audience, token_call_audience; else the
  * roster's. Nothing is remembered, and the token is not used up. RC_DENIED token.*; storage errors,
  * RC_NOMEM. */

@@ -324,6 +324,91 @@ static void a_refused_request_leaves_the_token_good(void **state)
 	waits(REASON_APPROVE_QUORUM, send_bytes(buf_view(&token), true));
 }
 
+/* ---- Cancellations -------------------------------------------------------------------------*/
+
+/* What `service` says to take q back; of the kind, so that others can be tried. */
+static void write_act(enum statement_kind kind, const char *service, struct buf *out)
+{
+	struct act a;
+
+	fx_act(&fx, kind, "alice", &q, &a);
+	a.person = (struct name){0};
+	fx_ok(name_parse(view_str(service), &a.person));
+	buf_init(out, ACT_BYTES_MAX);
+	fx_ok(act_encode(&a, out, NULL));
+}
+
+/* By a token for `audience`, or (NULL) for these very bytes. */
+static enum keeper_type say_by(enum statement_kind kind, struct view statement,
+			       const char *audience)
+{
+	AUTO(buf) struct buf token;
+	char bound[TOKEN_AUDIENCE_MAX];
+	struct token by = good;
+	struct digest d = digest_of(statement);
+
+	token_audience("keeper.test", &d, bound);
+	by.audience = audience != NULL ? audience : bound;
+	make(&by, &token);
+	return fx_act_raw(&fx, kind, statement, buf_view(&token), false);
+}
+
+static void a_job_takes_its_request_back(void **state)
+{
+	AUTO(buf) struct buf cancel;
+	AUTO(buf) struct buf another;
+	AUTO(buf) struct buf denial;
+	AUTO(buf) struct buf frame;
+	char bound[TOKEN_AUDIENCE_MAX];
+	struct keeper_document doc;
+	struct token_record record;
+	struct digest d;
+
+	(void)state;
+	waits(REASON_APPROVE_QUORUM, send(&good));
+	write_act(STATEMENT_CANCELLATION, "ci", &cancel);
+	/* The server has seen the token of the request and those of calls. */
+	refused(REASON_TOKEN_AUDIENCE,
+		say_by(STATEMENT_CANCELLATION, buf_view(&cancel), "https://keeper.test/api"));
+	token_audience("keeper.test", &q.id, bound);
+	refused(REASON_TOKEN_AUDIENCE, say_by(STATEMENT_CANCELLATION, buf_view(&cancel), bound));
+	/* and what it was shown for another cancellation */
+	write_act(STATEMENT_CANCELLATION, "ci", &another);
+	d = digest_of(buf_view(&another));
+	token_audience("keeper.test", &d, bound);
+	refused(REASON_TOKEN_AUDIENCE, say_by(STATEMENT_CANCELLATION, buf_view(&cancel), bound));
+	/* A job says nothing else, and nobody says it for another service. */
+	write_act(STATEMENT_DENIAL, "ci", &denial);
+	refused(REASON_WHO_PERSON, say_by(STATEMENT_DENIAL, buf_view(&denial), NULL));
+	buf_release(&another);
+	write_act(STATEMENT_CANCELLATION, "ci-host", &another);
+	refused(REASON_TOKEN_AUDIENCE, say_by(STATEMENT_CANCELLATION, buf_view(&another), NULL));
+	buf_release(&another);
+	write_act(STATEMENT_CANCELLATION, "ci-other", &another);
+	refused(REASON_TOKEN_ISSUER, say_by(STATEMENT_CANCELLATION, buf_view(&another), NULL));
+	good.age = 1000;
+	refused(REASON_TOKEN_TIME, say_by(STATEMENT_CANCELLATION, buf_view(&cancel), NULL));
+	good.age = 0;
+	good.key = other;
+	refused(REASON_TOKEN_SIGNATURE, say_by(STATEMENT_CANCELLATION, buf_view(&cancel), NULL));
+	good.key = issuer;
+	waits(REASON_APPROVE_QUORUM, fx_show(&fx, &q));
+	assert_int_equal(KEEPER_R_STATUS, say_by(STATEMENT_CANCELLATION, buf_view(&cancel), NULL));
+	waits(REASON_STATE_CANCELLED, fx_show(&fx, &q));
+	fx_kill(&fx);
+	fx_run(&fx);
+	waits(REASON_STATE_CANCELLED, fx_show(&fx, &q));
+	/* What is kept is the token's record. */
+	d = digest_of(buf_view(&cancel));
+	buf_init(&frame, 4096);
+	keeper_put_digest(&frame, ++fx.correlation, KEEPER_STATEMENT, &d);
+	assert_int_equal(KEEPER_R_DOCUMENT, fx_exchange(&fx, &frame));
+	fx_ok(keeper_get_document(buf_view(&fx.body), &doc));
+	assert_int_equal(1, doc.sig_count);
+	fx_ok(token_record_parse(doc.sigs[0], &record, NULL));
+	assert_true(digest_is_equal(&record.request, &d));
+}
+
 /* ---- What is refused -----------------------------------------------------------------------*/
 
 static void tokens_of_others_are_refused(void **state)
@@ -541,7 +626,7 @@ static void callers_are_held_against_the_roster(void **state)
 	refused(REASON_WHO_PERSON, call("alice", &good));
 	refused(REASON_WHO_PERSON, call("NOBODY!", &good));
 	refused(REASON_TOKEN_FORM, call_by("ci", view_str("eyJ")));
-	token.ptr[token.len - 5] ^= 1;
+	token.ptr[token.len - 5] = token.ptr[token.len - 5] == 'A' ? 'B' : 'A';
 	refused(REASON_TOKEN_SIGNATURE, call_by("ci", buf_view(&token)));
 	good.key = other;
 	refused(REASON_TOKEN_SIGNATURE, call("ci", &good));
@@ -567,6 +652,7 @@ int main(void)
 		T(a_bound_job_gets_its_signature),
 		T(an_unbound_token_is_good_once),
 		T(a_refused_request_leaves_the_token_good),
+		T(a_job_takes_its_request_back),
 		T(tokens_of_others_are_refused),
 		T(forged_tokens_are_refused),
 		T(times_and_claims_are_held_against_the_roster),

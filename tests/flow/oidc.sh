@@ -163,7 +163,8 @@ refused 4 token.match ask --service ci-other
 refused 4 "the roster has no such service" ask --service nobody
 refused 2 "oidc jenkins: there is github" ask --oidc jenkins
 refused 2 "either " ask --oidc github --token-file x
-refused 2 "must be signed by a key" job cancel "$id"
+refused 4 state.committed job cancel "$id"
+refused 2 "must be signed by a key" job deny "$id" --yes
 issuer_mode empty
 refused 1 "answers no token" ask
 issuer_mode good
@@ -174,6 +175,17 @@ secretless() { ACTIONS_ID_TOKEN_REQUEST_URL=$issuer/token ACTIONS_ID_TOKEN_REQUE
 refused 2 "token service answers 401" secretless sign --key release dist/two.bin
 [[ $(as alice inbox --all --json | jq '.requests | length') == 2 ]] || die "a refusal made a request"
 
+# What a job has asked for it can take back, by a token for that alone.
+code=0
+taken_back=$(ask 2>taken.log) || code=$?
+((code == 3)) && grep -q "greatseal cancel ${taken_back:0:16}" taken.log || die "exit $code: $(<taken.log)"
+job cancel "$taken_back" -m "the wrong branch" >cancel.out 2>&1 || die "$(<cancel.out)"
+grep -qE '^cancelled; recorded in the log at [0-9]+$' cancel.out || die "$(<cancel.out)"
+as alice show "$taken_back" --json | jq -e '.status | .state == "closed" and .reason == "state.cancelled"' >/dev/null || die "it stands"
+[[ $(tail -n 1 issuer/asked) != *"/request/sha256:$taken_back "* ]] || die "the token for the request cancels it"
+! grep -rqs '"cancellation"' "$XDG_STATE_HOME" || die "a token is in a file"
+ok "a job cancels its own request"
+
 # The server's side of a call, by hand.
 token() { issuer_token "$1"; }
 call() { # SERVICE TOKEN ARGS..: prints the status; the answer is in call.json
@@ -182,7 +194,7 @@ call() { # SERVICE TOKEN ARGS..: prints the status; the answer is in call.json
 }
 base=https://$address
 api=$(token https://log.example/api)
-[[ $(call ci "$api" "$base/v1/requests?requester=me") == 200 ]] && jq -e '.requests | length == 2' call.json >/dev/null || die "$(<call.json)"
+[[ $(call ci "$api" "$base/v1/requests?requester=me") == 200 ]] && jq -e '.requests | length == 3' call.json >/dev/null || die "$(<call.json)"
 ask_first() { # STATUS REASON SERVICE TOKEN ARGS..
 	local got
 	got=$(call "${@:3}")
@@ -267,6 +279,11 @@ code=0
 wait "$signer" || code=$?
 ((code == 3)) && grep -q '^not signed yet: the request stands' lab.log || die "exit $code: $(<lab.log)"
 ! grep -q 'greatseal cancel' lab.log || die "a job is told to do what it cannot: $(<lab.log)"
+claims '{"project_id":"77"}'
+(umask 077 && token https://seal.example >lab.new && mv lab.new lab.token)
+refused 4 token.audience file_job cancel "$(as alice inbox --json | jq -r '.requests[0].request')"
+claims "{\"project_id\":\"77\",\"exp\":$(($(date +%s) - 100))}"
+(umask 077 && token https://seal.example >lab.new && mv lab.new lab.token)
 refused 4 token.time file_job show "$(as alice inbox --json | jq -r '.requests[0].request')"
 ok "a token that has ended ends the wait with 3"
 
