@@ -4,9 +4,10 @@
  *  "request":ID,"service":NAME,"token":HEX}
  * The token itself is not kept: whoever reads the journal, a store or a proof could use one that is
  * not bound to a request, elsewhere. The record stands where a requester's signature would, and its
- * SHA-256 in the authorize entry of the log. So it does for a cancellation, whose statement's digest
- * is then "request". No audience: the token was for this statement alone (token_audience). jwks: SHA-256 of the key set that verified it; token: of the token.
- * Owns: the form. Must not own: tokens (lib/crypt/jwt.h). */
+ * SHA-256 in the authorize entry of the log. So it does for a cancellation, whose statement's
+ * digest is then "request". No audience: the token was for this statement alone (token_audience).
+ * jwks: SHA-256 of the key set that verified it; token: of the token. Owns: the form. Must not own:
+ * tokens (lib/crypt/jwt.h). */
 #ifndef GS_MODEL_TOKEN_H
 #define GS_MODEL_TOKEN_H
 
@@ -32,8 +33,8 @@ struct token_record {
 	struct digest token;
 };
 
-/* "https://ORIGIN/request/sha256:HEX": whom a token that is bound to a request, or to a cancellation
- * by the digest of its statement, is for. */
+/* "https://ORIGIN/request/sha256:HEX": whom a token that is bound to a request, or to a
+ * cancellation by the digest of its statement, is for. */
 void token_audience(const char *origin, const struct digest *request, char out[TOKEN_AUDIENCE_MAX]);
 /* "https://ORIGIN/api": whom a token is for by which a service of bind: audience calls the server.
  */

@@ -75,8 +75,8 @@ struct store_version {
 
 /* What inspection added to one file of a request; everything else about it is in the statement. */
 struct store_note {
-	uint32_t n;		/* 0-based place in the request */
-	struct digest report;	/* of the inspection report */
+	uint32_t n;	      /* 0-based place in the request */
+	struct digest report; /* of the inspection report */
 	bool has_previous;
 	struct digest previous; /* this artifact was signed before for the same product */
 	bool has_diff;		/* never without a previous; its comparison may have failed */
