@@ -78,23 +78,26 @@ bool cache_holds(const struct slot *s)
 	return fcntl(s->fd, F_GETLEASE) == F_RDLCK;
 }
 
-void cache_mark(struct cache *c, struct slot *s)
+void cache_mark(struct cache *c, struct slot *s, uint64_t events)
 {
+	uint64_t before = s->marked;
+
+	if ((events & ~before) == 0)
+		return;
 	/* Before the kernel knows, so that a worker that comes after a crash takes it away. */
-	s->marked = true;
-	if (fanotify_mark(c->group, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, FAN_OPEN_EXEC_PERM, s->fd,
-			  NULL) != 0)
-		s->marked = false;
+	s->marked |= events;
+	if (fanotify_mark(c->group, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, events, s->fd, NULL) != 0)
+		s->marked = before;
 }
 
 void cache_unmark(struct cache *c, struct slot *s)
 {
-	if (!s->marked)
+	if (s->marked == 0)
 		return;
 	/* It fails where the kernel has dropped the mark by itself. */
-	(void)fanotify_mark(c->group, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, FAN_OPEN_EXEC_PERM,
-			    s->fd, NULL);
-	s->marked = false;
+	(void)fanotify_mark(c->group, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, s->marked, s->fd,
+			    NULL);
+	s->marked = 0;
 }
 
 /* ---- Slots ----------------------------------------------------------------------------------*/

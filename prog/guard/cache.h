@@ -25,7 +25,8 @@ struct cache {
 	uint32_t free_hint;
 	uint32_t broom; /* where the search for deleted files goes on */
 	int group;
-	int signal; /* the real-time signal of a broken lease */
+	uint64_t asks; /* what the file systems are marked for: FAN_* */
+	int signal;    /* the real-time signal of a broken lease */
 	/* Open addressing over (dev, ino): slot number + 1. */
 	uint32_t *index;
 	uint32_t index_mask;
@@ -47,10 +48,10 @@ MUST rc cache_take(struct cache *c, int fd, uint64_t dev, uint64_t ino, uint64_t
 		   struct slot **ret);
 /* Whether the lease on a slot still stands with nobody waiting for it. */
 bool cache_holds(const struct slot *s);
-/* The kernel no longer asks; only for a HELD slot. */
-void cache_mark(struct cache *c, struct slot *s);
+/* The kernel no longer asks for these events; only for a HELD slot. */
+void cache_mark(struct cache *c, struct slot *s, uint64_t events);
 void cache_unmark(struct cache *c, struct slot *s);
-/* An exec of the file by pid is let through. */
+/* An exec of the file by pid is let through; pid 0: an open. */
 void cache_allowed(struct slot *s, int32_t pid, uint64_t now);
 /* The slot is on its way out. Idempotent. */
 void cache_leave(struct cache *c, struct slot *s, uint64_t now);

@@ -56,6 +56,16 @@ static rc add_group(const struct setting *s, void *conf, struct view value, stru
 	return OK;
 }
 
+static rc set_path(const struct setting *s, struct view value, char ret[PATH_MAX], struct fault *f)
+{
+	if (value.len == 0 || value.len >= PATH_MAX || value.ptr[0] != '/' ||
+	    memchr(value.ptr, 0, value.len) != NULL)
+		return fault_set(f, RC_SYNTAX, 0, "%s: not an absolute path", s->name);
+	memcpy(ret, value.ptr, value.len);
+	ret[value.len] = '\0';
+	return OK;
+}
+
 static rc add_mount(const struct setting *s, void *conf, struct view value, struct fault *f)
 {
 	struct conf *c = conf;
@@ -66,11 +76,41 @@ static rc add_mount(const struct setting *s, void *conf, struct view value, stru
 	}
 	if (c->mount_count == CONF_MOUNTS_MAX)
 		return fault_set(f, RC_LIMIT, 0, "more than %u mounts", CONF_MOUNTS_MAX);
-	if (value.len == 0 || value.len >= PATH_MAX || value.ptr[0] != '/' ||
-	    memchr(value.ptr, 0, value.len) != NULL)
-		return fault_set(f, RC_SYNTAX, 0, "%s is \"all\" or an absolute path", s->name);
-	memcpy(c->mounts[c->mount_count], value.ptr, value.len);
-	c->mounts[c->mount_count++][value.len] = '\0';
+	TRY(set_path(s, value, c->mounts[c->mount_count], f));
+	c->mount_count++;
+	return OK;
+}
+
+static const char *const levels[] = {
+	[LEVEL_BASE] = "base", [LEVEL_STRICT] = "strict", [LEVEL_KERNEL] = "kernel"};
+_Static_assert(sizeof(levels) / sizeof(levels[0]) == LEVEL__COUNT, "each level has a name");
+
+const char *level_name(enum guard_level level)
+{
+	return levels[level];
+}
+
+static rc set_level(const struct setting *s, void *conf, struct view value, struct fault *f)
+{
+	struct conf *c = conf;
+
+	if (view_is(value, "base"))
+		c->level = LEVEL_BASE;
+	else if (view_is(value, "strict"))
+		c->level = LEVEL_STRICT;
+	else
+		return fault_set(f, RC_SYNTAX, 0, "%s is base or strict", s->name);
+	return OK;
+}
+
+static rc add_data(const struct setting *s, void *conf, struct view value, struct fault *f)
+{
+	struct conf *c = conf;
+
+	if (c->data_count == CONF_DATA_MAX)
+		return fault_set(f, RC_LIMIT, 0, "more than %u directories of data", CONF_DATA_MAX);
+	TRY(set_path(s, value, c->data[c->data_count], f));
+	c->data_count++;
 	return OK;
 }
 
@@ -91,6 +131,11 @@ static const struct setting rows[] = {
 	SETTING_OTHER(
 		"mount", add_mount,
 		"guard the file system mounted here, or all local ones (all); may be repeated"),
+	SETTING_OTHER("level", set_level,
+		      "base: what is executed; strict: also libraries and scripts [base]"),
+	SETTING_OTHER("data", add_data,
+		      "directory whose files interpreters may read at level strict; may be "
+		      "repeated [/etc and others]"),
 	SETTING_NUMBER("files", files, 16, 1000000, "65536", "most files that are held at a time"),
 	SETTING_SPAN("grace", grace, 0, 365 * 86400, "7d",
 		     "for how long a package record outlives its package"),

@@ -17,6 +17,15 @@
 #define CONF_GROUPS_MAX 64u
 #define CONF_MOUNTS_MAX 64u
 #define CONF_KEYS_MAX 8u
+#define CONF_DATA_MAX 64u
+
+/* What is asked for (docs/guard.md). Each has all of the one before. */
+enum guard_level {
+	LEVEL_BASE,   /* what is executed */
+	LEVEL_STRICT, /* and what a loader or an interpreter opens */
+	LEVEL_KERNEL, /* and what is mapped, in the kernel (kernel.h) */
+	LEVEL__COUNT
+};
 
 struct conf {
 	char list[PATH_MAX];	/* its proof beside it: with ".greatseal" */
@@ -34,13 +43,18 @@ struct conf {
 	size_t group_count;
 	char mounts[CONF_MOUNTS_MAX][PATH_MAX];
 	size_t mount_count;
-	bool all;	   /* every local file system of the machine */
+	bool all; /* every local file system of the machine */
+	enum guard_level level;
+	char data[CONF_DATA_MAX][PATH_MAX]; /* interpreters read these unasked; none: the usual */
+	size_t data_count;
 	uint64_t files;	   /* most that are held */
 	uint64_t grace;	   /* seconds that a record outlives its package */
 	uint64_t patience; /* seconds before a worker that does not move is replaced */
 };
 
 extern const struct settings conf_settings;
+
+const char *level_name(enum guard_level level);
 
 /* RC_USAGE: what `run` cannot do without is missing. */
 MUST rc conf_check(const struct conf *c, struct fault *f);

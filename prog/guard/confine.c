@@ -2,8 +2,9 @@
  *
  * None may start a program: a process of the guard that execs would wait for an answer of its own.
  * No Landlock for the three: the kernel opens a question's file with the rights of the worker, and
- * files of other mount namespaces lie beneath nothing that a rule could name. That the worker opens
- * nothing is seen to here. The loader, which reads what came from outside, has both (load.c). */
+ * files of other mount namespaces lie beneath nothing that a rule could name. At level strict
+ * the worker opens two files of /proc (opener.c), and what lies in directories of data by O_PATH
+ * (places.c). The loader, which reads what came from outside, has both (load.c). */
 #include "lib/base/sandbox.h"
 #include "prog/guard/guard.h"
 
@@ -24,13 +25,19 @@ static const char *const worker_calls[] = {
 	"mremap",
 	"munmap",
 	"newfstatat",
+	"open",
+	"openat",
+	"openat2",
 	"poll",
 	"ppoll",
 	"pread64",
 	"read",
+	"readlink",
+	"readlinkat",
 	"restart_syscall",
 	"rt_sigprocmask",
 	"rt_sigreturn",
+	"sched_yield",
 	"stat",
 	"write",
 };

@@ -20,7 +20,7 @@ static void reply(struct client *c, const char *text)
 	(void)send(c->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 	fd_close(&c->fd);
 	c->len = 0;
-	c->waits = c->records = false;
+	c->waits = c->records = c->saves = false;
 	c->loads = 0;
 }
 
@@ -48,23 +48,26 @@ static void reply_status(const struct supervisor *s, struct client *c)
 			       "{\"name\":\"%s\",\"serial\":%" PRIu64 ",\"count\":%" PRIu64
 			       ",\"not_after\":\"%s\"}",
 			       s->list.name.s, s->list.serial, s->list.count, until);
-	(void)snprintf(
-		text, sizeof(text),
-		"{\"ok\":true,\"level\":\"base\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
-		"\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64 ",\"checked\":%" PRIu64
-		",\"file_systems\":%zu,\"not_guarded\":%zu,"
-		"\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64 ",\"denied\":%" PRIu64
-		",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64 ",\"held\":%" PRIu64
-		",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
-		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
-		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
-			? "true"
-			: "false",
-		list, s->records.packages, s->records.refused, s->checked, s->marks,
-		s->marks_failed, (int)s->worker, s->starts > 0 ? s->starts - 1 : 0,
-		atomic_load(&m->allowed), atomic_load(&m->denied), atomic_load(&m->would_deny),
-		atomic_load(&m->hashed), atomic_load(&m->held), m->slot_count,
-		atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
+	(void)snprintf(text, sizeof(text),
+		       "{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
+		       "\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64
+		       ",\"checked\":%" PRIu64 ",\"file_systems\":%zu,\"not_guarded\":%zu,"
+		       "\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64
+		       ",\"denied\":%" PRIu64 ",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64
+		       ",\"held\":%" PRIu64 ",\"opens\":%" PRIu64 ",\"strangers\":%" PRIu64
+		       ",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
+		       level_name(s->g.conf->level),
+		       atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
+		       s->marked && s->loader == 0 &&
+				       atomic_load(&m->applied) == atomic_load(&m->wanted)
+			       ? "true"
+			       : "false",
+		       list, s->records.packages, s->records.refused, s->checked, s->marks,
+		       s->marks_failed, (int)s->worker, s->starts > 0 ? s->starts - 1 : 0,
+		       atomic_load(&m->allowed), atomic_load(&m->denied),
+		       atomic_load(&m->would_deny), atomic_load(&m->hashed), atomic_load(&m->held),
+		       atomic_load(&m->opens), atomic_load(&m->strangers), m->slot_count,
+		       atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
 	reply(c, text);
 }
 
@@ -123,8 +126,7 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 		c->records = strcmp(line, "records") == 0;
 	} else if (strcmp(line, "observe") == 0 || has_number(line, "enforce", &serial)) {
 		r = supervisor_set_mode(s, line[0] == 'e', serial, &f);
-		c->waits = true;
-		c->wanted = atomic_load(&s->g.share->wanted);
+		c->saves = rc_is_ok(r);
 	} else {
 		r = fault_set(&f, RC_UNKNOWN, 0, "no such command");
 	}
@@ -187,7 +189,7 @@ void control_read(struct supervisor *s, struct client *c)
 	ssize_t n = recv(c->fd, c->command + c->len, sizeof(c->command) - 1 - c->len, MSG_DONTWAIT);
 	char *end;
 
-	if (n <= 0 || c->waits || c->loads != 0) {
+	if (n <= 0 || c->waits || c->loads != 0 || c->saves) {
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			reply(c, "");
 		return;
@@ -229,6 +231,25 @@ void control_applied(struct supervisor *s)
 	}
 }
 
+void control_saved(struct supervisor *s, bool saved)
+{
+	struct fault f = {0};
+	rc r = saved ? OK : fault_set(&f, RC_IO, 0, "the mode cannot be written down");
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &s->client[i];
+
+		if (c->fd < 0 || !c->saves)
+			continue;
+		c->saves = false;
+		c->waits = saved;
+		c->wanted = atomic_load(&s->g.share->wanted);
+		if (!saved)
+			reply_refused(c, r, &f);
+	}
+	control_applied(s);
+}
+
 void control_loaded(struct supervisor *s, const struct load_result *r)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
@@ -255,7 +276,7 @@ void control_tick(struct supervisor *s, uint64_t now)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		if (s->client[i].fd >= 0 && s->client[i].loads == 0 && !s->client[i].waits &&
-		    now - s->client[i].since > CLIENT_MS)
+		    !s->client[i].saves && now - s->client[i].since > CLIENT_MS)
 			reply(&s->client[i], "");
 }
 

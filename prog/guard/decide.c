@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "prog/guard/event.h"
+#include "prog/guard/opener.h"
+#include "prog/guard/opens.h"
 
 #define RAW_EVENTS (RAW_BYTES / sizeof(struct fanotify_event_metadata))
 
@@ -37,11 +39,18 @@ static void answer(struct decider *d, struct question *q, bool allow)
 static void refuse(struct decider *d, struct question *q, enum why why, const struct digest *digest)
 {
 	bool enforce = d->mode == GUARD_ENFORCE;
+	bool judged = why == WHY_UNAPPROVED || why == WHY_REVOKED;
 	struct news n = {.kind = enforce ? NEWS_DENIED : NEWS_WOULD_DENY,
 			 .why = why,
 			 .pid = q->pid,
+			 .opened = q->kind != QUESTION_EXEC,
 			 .serial = approved_serial(&d->approved)};
 
+	/* Data may change, and be where nothing is held. It is asked for again. */
+	if (q->kind == QUESTION_DATA && !judged) {
+		answer(d, q, true);
+		return;
+	}
 	if (digest != NULL)
 		n.digest = *digest;
 	tell(d, n, q->fd);
@@ -51,9 +60,14 @@ static void refuse(struct decider *d, struct question *q, enum why why, const st
 
 /* ---- Verdicts -------------------------------------------------------------------------------*/
 
+static unsigned classes_of(const struct decider *d, const struct digest *digest)
+{
+	return approved_find(&d->approved, digest->b);
+}
+
 static enum why verdict(const struct decider *d, const struct digest *digest)
 {
-	unsigned classes = approved_find(&d->approved, digest->b);
+	unsigned classes = classes_of(d, digest);
 
 	if ((classes & LIST_REVOKED) != 0)
 		return WHY_REVOKED;
@@ -65,13 +79,20 @@ static enum why verdict(const struct decider *d, const struct digest *digest)
 static void answer_known(struct decider *d, struct question *q, struct slot *s, uint64_t now)
 {
 	enum why why = verdict(d, &s->digest);
-	bool let = why == WHY_NONE || d->mode == GUARD_OBSERVE;
+	bool exec = q->kind == QUESTION_EXEC;
+	bool data = why == WHY_UNAPPROVED && q->kind == QUESTION_DATA;
+	bool let = why == WHY_NONE || data || d->mode == GUARD_OBSERVE;
 
 	/* Before the answer: a writer who comes now must find both. */
 	if (let) {
-		cache_allowed(s, q->pid, now);
-		if (!s->marked)
-			cache_mark(&d->cache, s);
+		cache_allowed(s, exec ? q->pid : 0, now);
+		cache_mark(&d->cache, s, data ? FAN_OPEN_PERM : d->cache.asks);
+	}
+	if (let && exec)
+		exes_note(&d->share->exes, s->dev, s->ino, &s->digest);
+	if (data) {
+		answer(d, q, true);
+		return;
 	}
 	if (why != WHY_NONE) {
 		s->told = true;
@@ -185,6 +206,59 @@ static struct job *job_free(struct decider *d)
 	return NULL;
 }
 
+/* ---- Opens ----------------------------------------------------------------------------------*/
+
+static bool is_own(const struct decider *d, int32_t pid)
+{
+	for (size_t i = 0; i < OWN_MAX; i++)
+		if (atomic_load(&d->share->own[i]) == pid)
+			return true;
+	return false;
+}
+
+static unsigned classes_of_opener(const struct decider *d, int32_t pid)
+{
+	struct opener o;
+	const struct digest *digest;
+
+	opener_exe(pid, &o);
+	digest = o.has_exe ? exes_find(&d->share->exes, o.dev, o.ino) : NULL;
+	if (digest == NULL)
+		atomic_fetch_add(&d->share->strangers, 1);
+	return digest != NULL ? classes_of(d, digest) : 0;
+}
+
+static bool is_data(const struct decider *d, int fd, const struct stat *st)
+{
+	for (size_t i = 0; i < d->guard->data_count; i++)
+		if (place_holds(&d->guard->data[i], fd, st))
+			return true;
+	return false;
+}
+
+/* Whether the open is answered with that: it reads data. Else q says what it needs. */
+static bool let_read(struct decider *d, struct question *q, const struct stat *st)
+{
+	uint8_t head[OPEN_HEAD_BYTES];
+	ssize_t n = pread(q->fd, head, sizeof(head), 0);
+	struct open_facts facts = {.kind = n < 0 ? OPEN_ELF : opens_kind(head, (size_t)n)};
+	enum open_rule rule;
+	struct opener o;
+
+	facts.classes = classes_of_opener(d, q->pid);
+	opener_look(q->pid, &o);
+	facts.call = o.call;
+	facts.loader = o.loader;
+	rule = opens_judge(&facts);
+	if (rule == OPEN_DATA && !is_data(d, q->fd, st))
+		rule = OPEN_APPROVED;
+	q->kind = rule == OPEN_DATA ? QUESTION_DATA : QUESTION_CODE;
+	if (rule != OPEN_FREE)
+		return false;
+	answer(d, q, true);
+	return true;
+}
+
 /* ---- Questions ------------------------------------------------------------------------------*/
 
 /* A file that no slot holds: lease, then its digest under the lease. */
@@ -220,13 +294,27 @@ static void look(struct decider *d, struct question *q, uint64_t now)
 	struct slot *s;
 	struct stat st;
 
+	bool exec = q->kind == QUESTION_EXEC;
+
+	if (!exec && is_own(d, q->pid)) {
+		answer(d, q, true);
+		return;
+	}
 	if (fstat(q->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		refuse(d, q, WHY_UNREADABLE, NULL);
+		if (exec)
+			refuse(d, q, WHY_UNREADABLE, NULL);
+		else
+			answer(d, q, true);
 		return;
 	}
 	q->dev = st.st_dev;
 	q->ino = st.st_ino;
 	s = cache_find(&d->cache, q->dev, q->ino);
+	/* A content that is approved is so for every opener. */
+	if (q->kind == QUESTION_OPEN &&
+	    !(s != NULL && s->state == SLOT_HELD && verdict(d, &s->digest) == WHY_NONE) &&
+	    let_read(d, q, &st))
+		return;
 	if (s == NULL)
 		begin(d, q, now);
 	else if (s->state == SLOT_HELD || cache_return(&d->cache, s))
@@ -258,7 +346,12 @@ static void put_question(struct decider *d, const struct event *e)
 			to = q;
 	}
 	assert(to != NULL);
-	*to = (struct question){.state = QUESTION_FREE, .fd = e->fd, .pid = e->pid};
+	*to = (struct question){.state = QUESTION_FREE,
+				.kind = e->kind == EVENT_ASK ? QUESTION_EXEC : QUESTION_OPEN,
+				.fd = e->fd,
+				.pid = e->pid};
+	if (e->kind == EVENT_ASK_OPEN)
+		atomic_fetch_add(&d->share->opens, 1);
 	atomic_signal_fence(memory_order_seq_cst);
 	to->state = QUESTION_NEW;
 }
@@ -274,7 +367,7 @@ static void take_raw(struct decider *d)
 
 		if (!rc_is_ok(event_next(&rest, &e, NULL)))
 			break;
-		if (e.kind == EVENT_ASK)
+		if (e.kind == EVENT_ASK || e.kind == EVENT_ASK_OPEN)
 			put_question(d, &e);
 		else if (e.kind == EVENT_OVERFLOW)
 			tell(d, (struct news){.kind = NEWS_OVERFLOW}, -1);
@@ -360,16 +453,18 @@ void decider_apply(struct decider *d)
 
 /* ---- Start ----------------------------------------------------------------------------------*/
 
-rc decider_init(struct decider *d, struct share *s, int group, int signal, uint64_t now,
-		struct fault *f)
+rc decider_init(struct decider *d, const struct guard *g, uint64_t now, struct fault *f)
 {
-	*d = (struct decider){.share = s, .group = group};
+	struct share *s = g->share;
+
+	*d = (struct decider){.share = s, .group = g->group, .guard = g};
 	d->slice = (uint8_t *)malloc(SLICE_BYTES);
 	if (d->slice == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory to read files with");
 	for (size_t i = 0; i < JOBS_MAX; i++)
 		TRY(hasher_new(HASH_SHA256, &d->job[i].hasher));
-	TRY(cache_init(&d->cache, s, group, signal, now, f));
+	TRY(cache_init(&d->cache, s, g->group, GUARD_LEASE_SIGNAL, now, f));
+	d->cache.asks = g->asks;
 	atomic_store(&s->applied, atomic_load(&s->wanted) - 1);
 	decider_apply(d);
 	take_raw(d);

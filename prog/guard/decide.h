@@ -1,12 +1,12 @@
-/* decide - the worker's answers: which exec goes on and which does not.
+/* decide - the worker's answers: which exec or open goes on and which does not.
  *
  * One thread. A question about a content that is known is answered at once; others are read in
  * slices between which new questions are looked at, so a large file holds nobody up but those who
- * want it. Here no file is opened, no line is written, no name is looked up, and nothing is
- * allocated: each of these has been the reason for somebody's machine to hang.
- * The guard's own processes exec nothing (their filter of system calls sees to it), so there is no
- * question of their own to wait for.
- * Owns: questions, verdicts, digests. Must not own: leases and marks (cache.h), lists' signatures.
+ * want it. Here no file is opened but two of /proc that wait for nobody (opener.h), no line is
+ * written, no name is looked up, and nothing is allocated: each of these has been the reason for
+ * somebody's machine to hang. The guard's own processes exec nothing (their filter of system calls
+ * sees to it), so there is no question of their own to wait for. Owns: questions, verdicts,
+ * digests. Must not own: leases and marks (cache.h), lists' signatures.
  */
 #ifndef GS_GUARD_DECIDE_H
 #define GS_GUARD_DECIDE_H
@@ -16,6 +16,7 @@
 #include "lib/crypt/digest.h"
 #include "prog/guard/approved.h"
 #include "prog/guard/cache.h"
+#include "prog/guard/guard.h"
 
 #define JOBS_MAX 16u	       /* files that are read at the same time */
 #define SLICE_BYTES (1u << 20) /* of one file, before others have their turn */
@@ -31,6 +32,7 @@ struct decider {
 	struct share *share;
 	struct cache cache;
 	int group;
+	const struct guard *guard;
 	enum guard_mode mode;
 	struct approved approved;
 	uint32_t jobs_busy;
@@ -40,8 +42,7 @@ struct decider {
 
 /* Takes over what a former worker left behind: its questions are asked again. RC_NOMEM, RC_CRYPTO.
  */
-MUST rc decider_init(struct decider *d, struct share *s, int group, int signal, uint64_t now,
-		     struct fault *f);
+MUST rc decider_init(struct decider *d, const struct guard *g, uint64_t now, struct fault *f);
 void decider_release(struct decider *d);
 
 /* Mode and list as the supervisor wants them now, for every slot too. */

@@ -26,7 +26,9 @@ rc event_next(struct view *v, struct event *ret, struct fault *f)
 		ret->kind = EVENT_OVERFLOW;
 	else if ((head.mask & FAN_OPEN_EXEC_PERM) != 0)
 		ret->kind = EVENT_ASK;
-	if (ret->kind == EVENT_ASK && ret->fd < 0)
+	else if ((head.mask & FAN_OPEN_PERM) != 0)
+		ret->kind = EVENT_ASK_OPEN;
+	if ((ret->kind == EVENT_ASK || ret->kind == EVENT_ASK_OPEN) && ret->fd < 0)
 		return fault_set(f, RC_SYNTAX, 0, "event: a question without a file");
 	return OK;
 }

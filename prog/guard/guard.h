@@ -10,12 +10,16 @@
 #include <stdint.h>
 
 #include "prog/guard/conf.h"
+#include "prog/guard/places.h"
 #include "prog/guard/share.h"
 
 struct guard {
 	const struct conf *conf;
 	struct share *share;
-	int group;	    /* fanotify */
+	int group;			  /* fanotify */
+	uint64_t asks;			  /* what it asks for: FAN_* */
+	struct place data[CONF_DATA_MAX]; /* level strict: opened at the start */
+	size_t data_count;
 	int wake;	    /* eventfd: the supervisor wants something of the worker */
 	int applied;	    /* eventfd: the worker has done it */
 	int reports;	    /* eventfd: there may be something in a ring */
@@ -23,12 +27,17 @@ struct guard {
 	int lease_signals;  /* signalfd of SIGIO and the signal of broken leases */
 };
 
+enum guard_process { OWN_SUPERVISOR, OWN_WORKER, OWN_REPORTER, OWN_LOADER, OWN_SAVER };
+_Static_assert(OWN_SAVER + 1 == OWN_MAX, "each has its place");
+
 /* The real-time signal of broken leases. Its queue is bounded: SIGIO comes when it was full. */
 #define GUARD_LEASE_SIGNAL (SIGRTMIN + 1)
 
 /* CLOCK_MONOTONIC in ms. */
 uint64_t guard_now(void);
 void guard_ring_bell(int eventfd);
+/* This process is one of the guard: what it opens is not asked for. */
+void guard_own(struct share *s, enum guard_process which);
 /* First thing in a child that shares the descriptors: it ends with the supervisor, also with one
  * that is gone already. A child that stayed would keep the group alive, and with it every question.
  */

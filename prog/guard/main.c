@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -48,6 +49,16 @@ static rc ask(const struct conf *c, const char *line, struct fault *f)
 	return fault_set(f, RC_DENIED, 0, "%.150s", buf_cstr(&answer));
 }
 
+/* What each level leaves open, in short. */
+static const char *const holes[] = {
+	[LEVEL_BASE] = "{\"level\":\"base\",\"holes\":[\"libraries\",\"scripts named to an "
+		       "interpreter\",\"memory\",\"other processes' memory\"],"
+		       "\"see\":\"docs/guard.md\"}",
+	[LEVEL_STRICT] = "{\"level\":\"strict\",\"holes\":[\"files mapped by a program's own "
+			 "code\",\"scripts through a pipe\",\"memory\",\"other processes' "
+			 "memory\"],\"see\":\"docs/guard.md\"}",
+};
+
 /* The guard's own line, and one of the machine's settings for each hole. */
 static rc status(const struct conf *c, struct fault *f)
 {
@@ -67,9 +78,9 @@ static rc status(const struct conf *c, struct fault *f)
 	setup_state(&apt, &dpkg);
 	(void)printf("{\"gate\":{\"apt\":%s,\"dpkg\":%s}}\n", apt ? "true" : "false",
 		     dpkg ? "true" : "false");
-	(void)printf(
-		"{\"level\":\"base\",\"holes\":[\"libraries\",\"scripts named to an interpreter\","
-		"\"memory\",\"other processes' memory\"],\"see\":\"docs/guard.md\"}\n");
+	(void)printf("%s\n", strstr(buf_cstr(&answer), "\"level\":\"base\"") != NULL
+				     ? holes[LEVEL_BASE]
+				     : holes[LEVEL_STRICT]);
 	return OK;
 }
 
@@ -256,8 +267,9 @@ int main(int argc, char **argv)
 	(void)umask(0077);
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* What libcrypto is told to load is not for a program that must not wait for a file. */
-	if (setenv("OPENSSL_CONF", "/dev/null", 1) != 0)
+	if (setenv("OPENSSL_CONF", "/dev/null", 1) != 0 || setenv("TZ", "UTC0", 1) != 0)
 		return 1;
+	tzset(); /* or the first time that is written opens /etc/localtime */
 	r = run_verb(verb, argc - first, argv + first, &f);
 	if (rc_is_ok(r))
 		return 0;

@@ -35,10 +35,9 @@ bool mark_knows(const char *type)
 	return false;
 }
 
-static rc mark(int group, const char *path, struct fault *f)
+static rc mark(int group, uint64_t asks, const char *path, struct fault *f)
 {
-	if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC_PERM, AT_FDCWD,
-			  path) != 0)
+	if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, asks, AT_FDCWD, path) != 0)
 		return fault_errno(f, errno, "mark %s", path);
 	return OK;
 }
@@ -59,7 +58,7 @@ static bool is_one(int fd, const char *path)
 	       memcmp(&x.f_fsid, &y.f_fsid, sizeof(x.f_fsid)) == 0;
 }
 
-rc mark_path(int group, const char *path, struct fault *f)
+rc mark_path(int group, uint64_t asks, const char *path, struct fault *f)
 {
 	AUTO(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct statx at;
@@ -82,7 +81,7 @@ rc mark_path(int group, const char *path, struct fault *f)
 		return fault_set(f, RC_UNSUPPORTED, 0,
 				 "mount %s: file systems of type 0x%lx cannot be guarded", path,
 				 (unsigned long)fs.f_type);
-	return mark(group, path, f);
+	return mark(group, asks, path, f);
 }
 
 /* ---- mountinfo ------------------------------------------------------------------------------*/
@@ -149,7 +148,17 @@ rc mount_line_next(struct view *rest, struct mount_line *ret, struct fault *f)
 	return OK;
 }
 
-rc mark_all(int group, size_t *ret_marked, size_t *ret_failed, struct fault *f)
+/* Of a namespace of ours that has another root than the machine: that one is not ours to hold up,
+ * wherever else it is mounted. */
+static bool is_the_machines(const char *path)
+{
+	AUTO(fd) int own = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd) int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return own >= 0 && fd >= 0 && !is_one(own, "/proc/1/root/") && is_one(fd, "/proc/1/root/");
+}
+
+rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, struct fault *f)
 {
 	static struct mount_line line;
 	AUTO(buf) struct buf text = {0};
@@ -166,7 +175,9 @@ rc mark_all(int group, size_t *ret_marked, size_t *ret_failed, struct fault *f)
 		 * root takes it off, mountinfo changes and we come again. */
 		if (!mark_knows(line.type) || line.noexec)
 			continue;
-		if (rc_is_ok(mark(group, line.path, NULL)))
+		if (is_the_machines(line.path))
+			(*ret_failed)++;
+		else if (rc_is_ok(mark(group, asks, line.path, NULL)))
 			(*ret_marked)++;
 		else
 			(*ret_failed)++;

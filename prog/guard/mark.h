@@ -8,14 +8,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
 #include "lib/base/view.h"
 
-/* Marks the file system mounted at path. RC_NOTFOUND; RC_USAGE: not a mount point, or the file
- * system of the root; RC_UNSUPPORTED: of a kind that cannot be guarded; RC_IO. */
-MUST rc mark_path(int group, const char *path, struct fault *f);
+/* Marks the file system mounted at path for these events (FAN_*). RC_NOTFOUND; RC_USAGE: not a
+ * mount point, or the file system of the root; RC_UNSUPPORTED: of a kind that cannot be guarded;
+ * RC_IO. */
+MUST rc mark_path(int group, uint64_t asks, const char *path, struct fault *f);
 
 /* A line of /proc/self/mountinfo (proc(5)). */
 struct mount_line {
@@ -30,6 +32,6 @@ bool mark_knows(const char *type);
 
 /* Marks every local file system that programs can run from; again after each change of mountinfo.
  * *ret_failed counts those that could not be (shadowed by another mount, gone meanwhile). */
-MUST rc mark_all(int group, size_t *ret_marked, size_t *ret_failed, struct fault *f);
+MUST rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, struct fault *f);
 
 #endif

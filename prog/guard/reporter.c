@@ -91,6 +91,8 @@ static void put_news(struct buf *out, const struct news *n)
 		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", n->fd);
 		put_link(out, "path", link);
 	}
+	if (n->opened)
+		buf_put_str(out, ",\"act\":\"open\"");
 	if (n->pid > 0)
 		put_asker(out, n->pid);
 	if (!digest_is_equal(&n->digest, &none)) {

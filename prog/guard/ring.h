@@ -46,6 +46,7 @@ struct news {
 	enum why why;
 	int fd; /* of the file, the reader's to close; -1: none */
 	int32_t pid;
+	bool opened; /* not executed */
 	uint64_t serial;
 	uint64_t count;
 	struct digest digest; /* zeros: unknown */

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "prog/guard/exes.h"
 #include "prog/guard/ring.h"
 
 #define QUESTIONS_MAX 256u /* execs that wait; more wait in the kernel */
@@ -20,6 +21,7 @@
 #define SLOTS_MAX 1000000u /* files whose content is held */
 #define SLOT_RECENT 6u
 #define RAW_BYTES 4096u
+#define OWN_MAX 5u
 
 enum guard_mode { GUARD_OBSERVE, GUARD_ENFORCE };
 
@@ -29,9 +31,17 @@ enum question_state {
 	QUESTION_WAITING, /* for its file's slot: digest, or release */
 };
 
-/* An exec that waits for its answer. */
+enum question_kind {
+	QUESTION_EXEC,
+	QUESTION_OPEN, /* not looked into yet */
+	QUESTION_CODE, /* an open that needs an approved content */
+	QUESTION_DATA, /* the same, but what is no program or library is let through */
+};
+
+/* An exec or open that waits for its answer. */
 struct question {
 	enum question_state state;
+	enum question_kind kind;
 	int fd; /* the event's; also what the kernel knows the question by */
 	int32_t pid;
 	uint64_t dev;
@@ -55,9 +65,9 @@ struct recent {
 struct slot {
 	enum slot_state state;
 	int fd;
-	bool marked; /* the kernel does not ask for it */
-	bool known;  /* digest is there */
-	bool told;   /* its verdict was reported */
+	uint64_t marked; /* of these events (FAN_*) the kernel does not ask for it */
+	bool known;	 /* digest is there */
+	bool told;	 /* its verdict was reported */
 	uint64_t dev;
 	uint64_t ino;
 	uint64_t since; /* ms: taken; LEAVING: since then */
@@ -76,8 +86,12 @@ struct share {
 	_Atomic uint32_t applied; /* the last wanted that it decides by */
 	_Atomic uint64_t beat;	  /* grows while it works */
 	_Atomic uint64_t allowed, denied, would_deny, hashed, held;
+	_Atomic uint64_t opens, strangers; /* opens asked for; by programs that are not known */
 	/* Events as the kernel gave them, from raw_at on not yet among the questions. */
 	uint32_t raw_at;
+	/* The guard's own processes, each by its own hand; 0: none. What they open is theirs. */
+	_Atomic int32_t own[OWN_MAX];
+	struct exes exes;
 	_Alignas(8) uint8_t raw[RAW_BYTES];
 	struct question question[QUESTIONS_MAX];
 	struct ring decided; /* from the worker */

@@ -68,8 +68,10 @@ static void start_worker(struct supervisor *s)
 {
 	pid_t pid = spawn_sharing();
 
-	if (pid == 0)
+	if (pid == 0) {
+		guard_own(s->g.share, OWN_WORKER);
 		worker_run(&s->g);
+	}
 	s->worker = pid > 0 ? pid : 0;
 	s->worker_since = guard_now();
 	s->beat_at = s->worker_since;
@@ -79,8 +81,10 @@ static void start_reporter(struct supervisor *s)
 {
 	pid_t pid = spawn_sharing();
 
-	if (pid == 0)
+	if (pid == 0) {
+		guard_own(s->g.share, OWN_REPORTER);
 		reporter_run(&s->g);
+	}
 	s->reporter = pid > 0 ? pid : 0;
 	s->reporter_since = guard_now();
 }
@@ -99,8 +103,10 @@ static rc start_loader(struct supervisor *s, bool kept, struct fault *f)
 		return fault_errno(f, errno, "list");
 	s->load_pipe = ends[0];
 	s->loader = fork();
-	if (s->loader == 0)
+	if (s->loader == 0) {
+		guard_own(s->g.share, OWN_LOADER);
 		load_run(s->g.conf, kept, s->load_memory, ends[1]);
+	}
 	(void)close(ends[1]);
 	if (s->loader > 0)
 		return OK;
@@ -231,17 +237,32 @@ static void loader_ended(struct supervisor *s)
 		rc_ignore(supervisor_load(s, false, &number, NULL), "it is tried again on reload");
 }
 
+/* The mode is on the disk, or cannot be. */
+static void saver_ended(struct supervisor *s, bool saved)
+{
+	s->saver = 0;
+	if (saved)
+		apply_mode(s, s->save_enforce);
+	control_saved(s, saved);
+}
+
 static void reap(struct supervisor *s)
 {
 	pid_t pid;
+	int status;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < OWN_MAX; i++)
+			if (atomic_load(&s->g.share->own[i]) == pid)
+				atomic_store(&s->g.share->own[i], 0);
 		if (pid == s->loader)
 			loader_ended(s);
 		else if (pid == s->worker)
 			s->worker = 0;
 		else if (pid == s->reporter)
 			s->reporter = 0;
+		else if (pid == s->saver)
+			saver_ended(s, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
 }
 
@@ -278,8 +299,20 @@ rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, str
 				 "run `greatseal-guard check` first: list %llu was not checked "
 				 "against this machine",
 				 (unsigned long long)s->list.serial);
-	TRY(load_keep_mode(s->g.conf, enforce, f));
-	apply_mode(s, enforce);
+	if (s->saver != 0)
+		return fault_set(f, RC_BUSY, 0, "the mode is being changed; ask again");
+	/* By a child: the kernel may ask the worker about what is opened for it, and who has to
+	 * start the next worker must not wait for this one. */
+	s->save_enforce = enforce;
+	s->saver = fork();
+	if (s->saver == 0) {
+		guard_own(s->g.share, OWN_SAVER);
+		_exit(rc_is_ok(load_keep_mode(s->g.conf, enforce, NULL)) ? 0 : 1);
+	}
+	if (s->saver < 0) {
+		s->saver = 0;
+		return fault_errno(f, EAGAIN, "mode: fork");
+	}
 	return OK;
 }
 
@@ -344,9 +377,15 @@ static rc make_signals(struct supervisor *s, struct fault *f)
 
 static rc make_group(struct supervisor *s, struct fault *f)
 {
-	s->g.group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
-					   FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
-				   O_RDONLY | O_LARGEFILE | O_CLOEXEC);
+	const bool strict = s->g.conf->level >= LEVEL_STRICT;
+
+	s->g.asks = FAN_OPEN_EXEC_PERM | (strict ? FAN_OPEN_PERM : 0);
+	/* Not to wait for somebody's write lease: the kernel opens the file for us. The thread,
+	 * where we look at what it does. */
+	s->g.group =
+		fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE |
+				      FAN_UNLIMITED_MARKS | (strict ? FAN_REPORT_TID : 0),
+			      O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK);
 	if (s->g.group < 0 && (errno == ENOSYS || errno == EINVAL))
 		return fault_set(f, RC_UNSUPPORTED, 0,
 				 "this kernel has no fanotify permission events "
@@ -354,16 +393,48 @@ static rc make_group(struct supervisor *s, struct fault *f)
 	return s->g.group < 0 ? fault_errno(f, errno, "fanotify (root is needed)") : OK;
 }
 
+/* Where interpreters may read what nobody approved, if no setting says it: what root alone writes,
+ * and each start of a program reads. */
+static const char *const usual_data[] = {
+	"/etc",
+	"/run/systemd",
+	"/usr/lib/locale",
+	"/usr/share/i18n",
+	"/usr/share/locale",
+	"/usr/share/terminfo",
+	"/lib/terminfo",
+	"/usr/share/zoneinfo",
+	"/var/cache",
+	"/var/lib",
+};
+
+static void open_data(struct guard *g)
+{
+	const size_t usual = sizeof(usual_data) / sizeof(usual_data[0]);
+
+	_Static_assert(sizeof(usual_data) / sizeof(usual_data[0]) <= CONF_DATA_MAX, "they fit");
+	g->data_count = g->conf->data_count > 0 ? g->conf->data_count : usual;
+	for (size_t i = 0; i < g->data_count; i++) {
+		const char *path = g->conf->data_count > 0 ? g->conf->data[i] : usual_data[i];
+
+		if (!place_open(&g->data[i], path) && g->conf->data_count > 0)
+			log_warn("data = %s: it is not there", path);
+	}
+}
+
 static rc make_marks(struct supervisor *s, struct fault *f)
 {
 	const struct conf *c = s->g.conf;
 	size_t marked = 0;
 
+	/* Whose opens are judged by what they run: those that began before us, too. */
+	if (!s->marked && c->level >= LEVEL_STRICT)
+		TRY(exes_seed(&s->g.share->exes, f));
 	if (c->all) {
-		TRY(mark_all(s->g.group, &marked, &s->marks_failed, f));
+		TRY(mark_all(s->g.group, s->g.asks, &marked, &s->marks_failed, f));
 	} else {
 		for (; marked < c->mount_count; marked++)
-			TRY(mark_path(s->g.group, c->mounts[marked], f));
+			TRY(mark_path(s->g.group, s->g.asks, c->mounts[marked], f));
 	}
 	if (s->marks != marked)
 		supervisor_tell(s, &(struct news){.kind = NEWS_MARKED, .count = marked});
@@ -452,6 +523,9 @@ static rc start(struct supervisor *s, struct fault *f)
 	TRY(make_share(s, f));
 	TRY(make_signals(s, f));
 	TRY(make_group(s, f));
+	if (s->g.conf->level >= LEVEL_STRICT)
+		open_data(&s->g);
+	guard_own(s->g.share, OWN_SUPERVISOR);
 	TRY(control_listen(s, f));
 	if (s->g.conf->all) {
 		s->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -472,6 +546,8 @@ static void end(struct supervisor *s)
 		(void)kill(s->reporter, SIGKILL);
 	if (s->loader > 0)
 		(void)kill(s->loader, SIGKILL);
+	if (s->saver > 0)
+		(void)kill(s->saver, SIGKILL);
 	(void)unlink(s->g.conf->socket);
 }
 

@@ -20,6 +20,7 @@ struct client {
 	int fd; /* -1: free */
 	size_t len;
 	char command[COMMAND_MAX];
+	bool saves; /* waits for the mode to be on the disk */
 	bool waits; /* for the worker to have applied: */
 	uint32_t wanted;
 	uint32_t loads; /* for the load of this number to end; 0: none */
@@ -29,7 +30,8 @@ struct client {
 
 struct supervisor {
 	struct guard g;
-	pid_t worker, reporter, loader; /* 0: none */
+	pid_t worker, reporter, loader, saver; /* 0: none */
+	bool save_enforce;		       /* what the saver writes down */
 	uint64_t worker_since, reporter_since;
 	uint64_t starts; /* of workers */
 	uint64_t beat, beat_at;
@@ -56,7 +58,8 @@ struct supervisor {
 
 /* The worker is told; a client may wait for ret to be applied. */
 uint32_t supervisor_want(struct supervisor *s);
-/* RC_STATE: no list, an empty one, or one that `check` has not looked at. RC_IO and its kind. */
+/* Begins to: control_saved follows. RC_STATE: no list, an empty one, or one that `check` has not
+ * looked at. RC_BUSY. */
 MUST rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, struct fault *f);
 /* Looks at list and records, after the look that is under way if there is one. *ret_number: whose
  * end to wait for. */
@@ -69,6 +72,8 @@ void control_accept(struct supervisor *s);
 void control_read(struct supervisor *s, struct client *c);
 /* Answers those whose wish has been fulfilled. r: of the loader, for those who wait for it. */
 void control_applied(struct supervisor *s);
+/* The mode was written down, or could not be. */
+void control_saved(struct supervisor *s, bool saved);
 void control_loaded(struct supervisor *s, const struct load_result *r);
 /* Who says nothing for this long is let go. */
 #define CLIENT_MS 10000u

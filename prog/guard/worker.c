@@ -30,6 +30,11 @@ void guard_ring_bell(int eventfd)
 	(void)!write(eventfd, &one, sizeof(one));
 }
 
+void guard_own(struct share *s, enum guard_process which)
+{
+	atomic_store(&s->own[which], getpid());
+}
+
 void guard_end_together(const struct guard *g)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != g->supervisor)
@@ -85,8 +90,7 @@ void worker_run(const struct guard *g)
 	/* The supervisor's death ends the guard as a whole; systemd starts it again. */
 	guard_end_together(g);
 	(void)mlockall(MCL_CURRENT | MCL_FUTURE);
-	if (!rc_is_ok(decider_init(&d, g->share, g->group, GUARD_LEASE_SIGNAL, last, NULL)) ||
-	    !rc_is_ok(confine_worker(NULL)))
+	if (!rc_is_ok(decider_init(&d, g, last, NULL)) || !rc_is_ok(confine_worker(NULL)))
 		_exit(1);
 	guard_ring_bell(g->applied);
 	for (;;)

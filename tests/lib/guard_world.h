@@ -25,6 +25,7 @@ struct guard_world {
 	char records[80];
 	char socket[80];
 	char log[80];
+	bool all; /* gw_new_root */
 	char guard_path[400];
 	char prog_path[400];
 	char log_key[512];
@@ -39,6 +40,13 @@ struct guard_world {
 /* First thing in main(): false, with the reason printed, where this machine does not permit it. */
 bool gw_possible(void);
 void gw_new(struct guard_world *w);
+/* The machine's own files in memory (an overlay over its root) become the root of this process, for
+ * good, with nothing else mounted but /proc, and no processes but its own: for programs that need
+ * more than themselves, and a guard of all file systems. False, with the reason printed: not to be
+ * had here. */
+bool gw_enter_root(void);
+/* In there. Paths are from the root: mount is "". */
+void gw_new_root(struct guard_world *w);
 void gw_free(struct guard_world *w);
 
 /* The guard, with "--NAME", "VALUE", ... of the test; returns when it is ready. */
@@ -66,6 +74,12 @@ void gw_record(struct list_maker *m, const char *dir, const char *archive, const
 	       unsigned classes, char out[200]);
 /* Writes the next list and has the guard take it. */
 void gw_publish(struct guard_world *w);
+/* What the guard would have refused so far and does not lie beneath `not`, is approved by the next
+ * list: programs with the classes that their names tell; only_exec: those that were executed.
+ * Returns how many are new. */
+size_t gw_learn(struct guard_world *w, const char * not, bool only_exec);
+/* What `check` finds missing: the machine's own programs, and what runs on it; published. */
+void gw_learn_needed(struct guard_world *w);
 void gw_enforce(const struct guard_world *w);
 
 /* Runs path in a child: its exit status, or GW_REFUSED + errno. */

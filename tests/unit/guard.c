@@ -43,7 +43,7 @@ static void events_are_told_apart(void **state)
 	assert_int_equal(7, e.fd);
 	assert_int_equal(42, e.pid);
 	assert_rc(RC_OK, event_next(&v, &e, NULL));
-	assert_int_equal(EVENT_OTHER, e.kind);
+	assert_int_equal(EVENT_ASK_OPEN, e.kind);
 	assert_int_equal(8, e.fd);
 	assert_rc(RC_OK, event_next(&v, &e, NULL));
 	assert_int_equal(EVENT_OVERFLOW, e.kind);
@@ -76,6 +76,14 @@ static void events_are_read_strictly(void **state)
 	assert_rc(RC_TRUNCATED, event_next(&v, &e, NULL));
 	m = ask(-1);
 	assert_rc(RC_SYNTAX, event_next(&v, &e, NULL));
+	v = view_of(&m, sizeof(m));
+	m.mask = FAN_OPEN_PERM;
+	assert_rc(RC_SYNTAX, event_next(&v, &e, NULL));
+	v = view_of(&m, sizeof(m));
+	m = ask(7);
+	m.mask = FAN_ONDIR;
+	assert_rc(RC_OK, event_next(&v, &e, NULL));
+	assert_int_equal(EVENT_OTHER, e.kind);
 	v = view_of(&m, sizeof(m));
 	m = ask(7);
 	m.metadata_len = 8;

@@ -1,0 +1,138 @@
+#include "prog/guard/opener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define LINE_BYTES 256u
+#define AUXV_BYTES 1024u
+#define TRIES 2000u /* it is on its way to sleep when it is not asleep yet */
+
+/* Number of arguments that proc(5) "syscall" shows behind the number. */
+#define ARGUMENTS 6
+
+static enum opener_call call_of(uint64_t nr, const uint64_t arg[ARGUMENTS])
+{
+	uint64_t flags = 0;
+
+	switch (nr) {
+	case SYS_execve:
+	case SYS_execveat:
+		return OPENER_EXECS;
+#ifdef SYS_open
+	case SYS_creat:
+		return OPENER_WRITES;
+	case SYS_open:
+		flags = arg[1];
+		break;
+#endif
+	case SYS_openat:
+	case SYS_open_by_handle_at:
+		flags = arg[2];
+		break;
+	default: /* openat2 has its flags in memory, which others can change */
+		return OPENER_READS;
+	}
+	return (flags & O_ACCMODE) == O_WRONLY ? OPENER_WRITES : OPENER_READS;
+}
+
+/* "NR 0xARG*6 0xSP 0xPC" */
+struct opener_line opener_parse(const char *line)
+{
+	const struct opener_line unknown = {OPENER_READS, 0};
+	uint64_t nr, arg[ARGUMENTS], rest[2];
+	char *end;
+
+	if (*line < '0' || *line > '9')
+		return unknown;
+	nr = strtoull(line, &end, 10);
+	for (size_t i = 0; i < ARGUMENTS + 2; i++) {
+		uint64_t *to = i < ARGUMENTS ? &arg[i] : &rest[i - ARGUMENTS];
+
+		if (strncmp(end, " 0x", 3) != 0)
+			return unknown;
+		*to = strtoull(end + 1, &end, 16);
+	}
+	if (*end != '\n')
+		return unknown;
+	return (struct opener_line){call_of(nr, arg), rest[1]};
+}
+
+bool opener_base(const uint8_t *auxv, size_t len, uint64_t *ret)
+{
+	unsigned long pair[2];
+
+	for (size_t at = 0; at + sizeof(pair) <= len; at += sizeof(pair)) {
+		memcpy(pair, auxv + at, sizeof(pair));
+		if (pair[0] == AT_BASE) {
+			*ret = pair[1];
+			return pair[1] != 0;
+		}
+	}
+	return false;
+}
+
+static size_t read_proc(int32_t tid, const char *name, void *out, size_t cap)
+{
+	char path[48];
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return 0;
+	n = read(fd, out, cap);
+	(void)close(fd);
+	return n > 0 ? (size_t)n : 0;
+}
+
+void opener_exe(int32_t tid, struct opener *o)
+{
+	char path[40];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
+	o->has_exe = tid > 0 && stat(path, &st) == 0;
+	o->dev = o->has_exe ? st.st_dev : 0;
+	o->ino = o->has_exe ? st.st_ino : 0;
+}
+
+void opener_look(int32_t tid, struct opener *o)
+{
+	char text[LINE_BYTES];
+	uint8_t auxv[AUXV_BYTES];
+	struct opener_line line = {OPENER_READS, 0};
+	uint64_t base;
+	size_t n;
+
+	o->call = OPENER_READS;
+	o->loader = true;
+	if (tid <= 0)
+		return;
+	for (unsigned i = 0; i < TRIES; i++) {
+		n = read_proc(tid, "syscall", text, sizeof(text) - 1);
+		text[n] = '\0';
+		if (strncmp(text, "running", 7) != 0)
+			break;
+		(void)sched_yield();
+	}
+	line = opener_parse(text);
+	o->call = line.call;
+	if (line.pc == 0 || line.call != OPENER_READS)
+		return;
+	n = read_proc(tid, "auxv", auxv, sizeof(auxv));
+	if (n == 0)
+		return;
+	/* Without a loader all code is the program's: it may be the loader itself, started by its
+	 * name (opens.h). */
+	o->loader = opener_base(auxv, n, &base) && line.pc >= base &&
+		    line.pc - base < OPENER_LOADER_SPAN;
+}

@@ -1,0 +1,189 @@
+/* guard_strict - level strict and people's work: what has to go on where only approved programs,
+ * libraries and scripts run, and what an interpreter may not read. In a copy of the machine's root;
+ * the guard guards all of it ("mount = all"). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "tests/lib/fixture.h"
+#include "tests/lib/guard_world.h"
+#include "tests/lib/mounts.h"
+
+#define SKIP 254
+
+static struct guard_world w;
+
+static const struct {
+	const char *name;
+	bool works;
+	const char *needs; /* a program without which there is nothing to try; NULL: none */
+	const char *shell; /* in the directory of files() */
+} rows[] = {
+	{"compile", true, "cc", "cc -c hello.c -o hello.o && test -s hello.o"},
+	{"link a library", true, "cc", "cc -shared -fPIC lib.c -o libx.so && test -s libx.so"},
+	{"link with a fresh library", true, "cc",
+	 "cc -shared -fPIC lib.c -o liby.so && cc main.c -L. -ly -o prog && test -s prog"},
+	{"strip what was just linked", true, "strip",
+	 "cc -shared -fPIC -g lib.c -o libs.so && strip libs.so && test -s libs.so"},
+	{"copy an unapproved program", true, NULL, "cp unapproved copy && cmp unapproved copy"},
+	{"read it", true, NULL, "cat unapproved | wc -c | grep -q ."},
+	{"archive and unpack it", true, "tar",
+	 "rm -rf out && mkdir out && tar cf t.tar unapproved script.sh && tar xf t.tar -C out && "
+	 "cmp unapproved out/unapproved"},
+	{"git checkout of scripts", true, "git",
+	 "rm -rf r && git init -q r && cp script.sh unapproved r && git -C r add . && "
+	 "git -C r -c user.name=a -c user.email=b@c commit -qm x && rm r/script.sh && "
+	 "git -C r checkout -q script.sh && cmp script.sh r/script.sh"},
+	{"debugger, of an unapproved program", true, "gdb",
+	 "gdb -nx -q -batch -ex 'info line main' dynamic 2>&1 | grep -q main"},
+	{"debugger, runs an approved one", true, "gdb",
+	 "gdb -nx -q -batch -ex run /bin/true 2>&1 | grep -q 'exited normally'"},
+	{"JIT", true, "node", "node -e 'let s=0; for (let i=0;i<1e6;i++) s+=i; console.log(s)'"},
+	{"shell writes", true, NULL, "rm -f new && echo a > new && echo b >> new && grep -q b new"},
+	{"FIFO", true, NULL, "rm -f f && mkfifo f && { echo a > f & } && read x < f"},
+	{"directories and devices", true, NULL,
+	 "ls . > /dev/null && dd if=/dev/zero of=/dev/null count=1 2>/dev/null"},
+	{"empty file", true, NULL, ": > e && . ./e"},
+	{"data where data lies", true, NULL, "python3 -c 'open(\"/etc/debian_version\").read()'"},
+	{"the same twice", true, NULL,
+	 "python3 -c 'open(\"/etc/debian_version\").read()' && read x < /etc/debian_version"},
+	{"data elsewhere, by an interpreter", false, NULL,
+	 "python3 -c 'open(\"data.txt\").read()'"},
+	{"data elsewhere, by the shell", false, NULL, "read x < data.txt"},
+	{"to read and write", false, NULL, "python3 -c 'open(\"data.txt\", \"r+\").read()'"},
+	{"a link from where data lies", false, NULL,
+	 "ln -sf $PWD/data.txt /etc/linked && python3 -c 'open(\"/etc/linked\").read()'"},
+	{"a mount over where data lies", false, "unshare",
+	 "unshare -m sh -c 'mount --bind . /etc && exec python3 -c \"open(\\\"/etc/data.txt\\\")"
+	 ".read()\"'"},
+	{"a library in a directory of data", false, "cc",
+	 "cp lib.so /box.data && python3 -c 'import ctypes; ctypes.CDLL(\"/box.data/lib.so\")'"},
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static int run_row(void *ctx)
+{
+	size_t i = *(const size_t *)ctx;
+	char line[600];
+
+	if (rows[i].needs != NULL) {
+		(void)snprintf(line, sizeof(line), "command -v %s > /dev/null", rows[i].needs);
+		if (system(line) != 0)
+			return SKIP;
+	}
+	if (chdir("/box") != 0 || setenv("HOME", "/box", 1) != 0 ||
+	    setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1) != 0)
+		return SKIP;
+	(void)execl("/bin/sh", "sh", "-c", rows[i].shell, (char *)NULL);
+	return SKIP;
+}
+
+static void put(const char *name, const char *text)
+{
+	char path[200];
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0755};
+
+	(void)snprintf(path, sizeof(path), "/box/%s", name);
+	fx_ok(file_replace(&spec, view_str(text), NULL));
+}
+
+static void copy(const char *from, const char *name)
+{
+	AUTO(buf) struct buf bytes = {0};
+	char full[500], path[200];
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0755};
+
+	(void)snprintf(full, sizeof(full), "%s/tests/%s", getenv("BUILD"), from);
+	(void)snprintf(path, sizeof(path), "/box/%s", name);
+	buf_init(&bytes, (size_t)64 << 20);
+	fx_ok(file_read(full, &bytes, NULL));
+	fx_ok(file_replace(&spec, buf_view(&bytes), NULL));
+}
+
+static void files(void)
+{
+	fx_check(mkdir("/box", 0755) == 0 && mkdir("/box.data", 0755) == 0);
+	gw_program(&w, "box/unapproved", 'B', "", 0);
+	copy("guard-dynamic", "dynamic");
+	copy("libguard-lib.so", "lib.so");
+	put("hello.c", "#include <stdio.h>\nint main(void) { return puts(\"hello\") < 0; }\n");
+	put("lib.c", "int seven(void);\nint seven(void) { return 7; }\n");
+	put("main.c", "int seven(void);\nint main(void) { return seven() - 7; }\n");
+	put("script.sh", "#!/bin/sh\nexit 0\n");
+	put("data.txt", "some text\n");
+}
+
+static bool skipped[ROWS];
+
+static void observe(void)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		int status = gw_child(run_row, &i);
+
+		skipped[i] = status == SKIP;
+		if (status != 0 && status != SKIP)
+			fail_msg("%s does not work without a guard either", rows[i].name);
+	}
+}
+
+static void work_goes_on(void **state)
+{
+	static const char *const more[] = {"--level", "strict",		 "--data",
+					   "/etc",    "--data",		 "/box.data",
+					   "--data",  "/usr/lib/locale", NULL};
+	unsigned wrong = 0, tried = 0;
+
+	(void)state;
+	gw_new_root(&w);
+	files();
+	/* The test itself. */
+	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
+	gw_publish(&w);
+	gw_start(&w, more);
+	assert_true(gw_status_has(&w, "\"level\":\"strict\""));
+	observe();
+	while (gw_learn(&w, "box", true) > 0) {
+		gw_publish(&w);
+		observe();
+	}
+	while (gw_learn(&w, "box", false) > 0) {
+		gw_publish(&w);
+		observe();
+	}
+	gw_learn_needed(&w);
+	gw_enforce(&w);
+	for (size_t i = 0; i < ROWS; i++) {
+		int status = gw_child(run_row, &i);
+		bool works = status == 0;
+
+		(void)printf("guard: strict %-36s %s\n", rows[i].name,
+			     skipped[i] ? "skipped: not to be had here"
+			     : works	? "works"
+					: "refused");
+		tried += !skipped[i];
+		wrong += !skipped[i] && works != rows[i].works;
+	}
+	(void)printf("guard: %u of %zu tried\n", tried, ROWS);
+	assert_int_equal(0, wrong);
+	gw_free(&w);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(work_goes_on)};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	if (!gw_possible() || !gw_enter_root())
+		return MOUNTS_SKIP;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
