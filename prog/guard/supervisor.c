@@ -282,7 +282,8 @@ static void look_after(struct supervisor *s, uint64_t now)
 	if (beat != s->beat) {
 		s->beat = beat;
 		s->beat_at = now;
-	} else if (s->worker > 0 && now - s->beat_at > s->g.conf->patience * 1000) {
+	} else if (s->worker > 0 && now > s->beat_at + s->g.conf->patience * 1000) {
+		/* A sum: one that was started just now has its first beat after `now`. */
 		(void)kill(s->worker, SIGKILL);
 		s->beat_at = now;
 	}
