@@ -137,17 +137,31 @@ rc call_open_rate(struct call_ctx *c)
 			   OPEN_RATE_BURST);
 }
 
+rc call_keeper_away(struct call_ctx *c)
+{
+	return call_refuse(c, REASON_KEEPER_UNAVAILABLE, "the keeper does not answer");
+}
+
 rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, enum keeper_type want,
 	       enum keeper_type want2, struct keeper_reply *ret)
 {
+	*ret = (struct keeper_reply){0};
+	if (c->in_reader)
+		return RC(RC_STATE); /* it would wait for itself */
+	if (!rc_is_ok(keeper_client_call(c->server->keeper, id, frame, ret)))
+		return call_keeper_away(c);
+	return call_keeper_reply(c, ret, want, want2);
+}
+
+rc call_keeper_reply(struct call_ctx *c, const struct keeper_reply *reply, enum keeper_type want,
+		     enum keeper_type want2)
+{
 	struct keeper_error error;
 
-	*ret = (struct keeper_reply){0};
-	if (!rc_is_ok(keeper_client_call(c->server->keeper, id, frame, ret)))
-		return call_refuse(c, REASON_KEEPER_UNAVAILABLE, "the keeper does not answer");
-	if (ret->type == want || ret->type == want2)
+	if (reply->type == want || reply->type == want2)
 		return OK;
-	if (ret->type == KEEPER_R_ERROR && rc_is_ok(keeper_get_error(buf_view(&ret->body), &error)))
+	if (reply->type == KEEPER_R_ERROR &&
+	    rc_is_ok(keeper_get_error(buf_view(&reply->body), &error)))
 		return call_refuse(c, error.reason, "%s", error.text);
 	return call_refuse(c, REASON_KEEPER_INTERNAL, "the keeper answered something unexpected");
 }

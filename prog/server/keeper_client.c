@@ -16,6 +16,7 @@
 #define RECONNECT_MS 100
 #define ANSWER_SECONDS 120 /* a keeper that is silent for so long is as good as gone */
 #define SEND_SECONDS 30	   /* of a keeper that does not read */
+#define EXPIRE_MS 5000	   /* how often the reader looks for posts that are too old */
 #define RETRY_SECONDS 10   /* how long calls wait for a keeper that went ... */
 #define RETRIES 5	   /* ... and how often each of them */
 
@@ -29,12 +30,13 @@ struct waiter {
 };
 
 struct keeper_client {
-	pthread_mutex_t lock; /* fd, waiting, next_id, stopping */
+	pthread_mutex_t lock; /* fd, waiting, posts, next_id, stopping */
 	pthread_mutex_t send; /* one frame at a time; taken before lock */
 	pthread_cond_t up;    /* fd has become >= 0, or stopping */
 	pthread_condattr_t monotonic;
 	pthread_t reader;
 	struct waiter *waiting;
+	struct keeper_post *posts;
 	uint64_t next_id;
 	int fd;			  /* -1: away */
 	struct timespec patience; /* while it is away: until when calls wait for it */
@@ -74,15 +76,67 @@ static void set_away(struct keeper_client *k)
 	k->fd = -1;
 }
 
-/* Fails everybody who waits; the lock is held. */
-static void fail_all(struct keeper_client *k)
+static struct keeper_post *take_post(struct keeper_client *k, uint64_t id)
 {
+	for (struct keeper_post **at = &k->posts; *at != NULL; at = &(*at)->next) {
+		struct keeper_post *p = *at;
+
+		if (p->id != id)
+			continue;
+		*at = p->next;
+		return p;
+	}
+	return NULL;
+}
+
+/* No lock is held: each is its owner's again. */
+static void fail_posts(struct keeper_post *list, rc r)
+{
+	struct keeper_post *next;
+
+	for (struct keeper_post *p = list; p != NULL; p = next) {
+		struct keeper_reply none = {0};
+
+		next = p->next;
+		p->done(p, r, &none);
+	}
+}
+
+static struct keeper_post *take_expired(struct keeper_client *k)
+{
+	struct keeper_post *expired = NULL;
+	struct timespec now = after(0);
+
+	(void)pthread_mutex_lock(&k->lock);
+	for (struct keeper_post **at = &k->posts; *at != NULL;) {
+		struct keeper_post *p = *at;
+
+		if (p->until.tv_sec > now.tv_sec) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		p->next = expired;
+		expired = p;
+	}
+	(void)pthread_mutex_unlock(&k->lock);
+	return expired;
+}
+
+/* Fails everybody who waits, and gives back the posts, to be failed without a lock; the lock is
+ * held. */
+static struct keeper_post *fail_all(struct keeper_client *k)
+{
+	struct keeper_post *posts = k->posts;
+
 	for (struct waiter *w = k->waiting; w != NULL; w = w->next) {
 		w->done = true;
 		w->result = RC(RC_PEER);
 		(void)pthread_cond_signal(&w->woken);
 	}
 	k->waiting = NULL;
+	k->posts = NULL;
+	return posts;
 }
 
 static struct waiter *take_waiter(struct keeper_client *k, uint64_t id)
@@ -103,6 +157,8 @@ static rc read_frame(struct keeper_client *k, int fd)
 {
 	uint8_t head[KEEPER_HEADER];
 	struct keeper_header h;
+	struct keeper_post *post;
+	struct keeper_reply reply;
 	struct buf body;
 	struct waiter *w;
 	uint8_t *space;
@@ -121,6 +177,7 @@ static rc read_frame(struct keeper_client *k, int fd)
 	}
 	(void)pthread_mutex_lock(&k->lock);
 	w = take_waiter(k, h.correlation);
+	post = w == NULL ? take_post(k, h.correlation) : NULL;
 	if (w != NULL) {
 		w->reply->type = h.type;
 		w->reply->body = body;
@@ -129,24 +186,32 @@ static rc read_frame(struct keeper_client *k, int fd)
 		(void)pthread_cond_signal(&w->woken);
 	}
 	(void)pthread_mutex_unlock(&k->lock);
-	if (w == NULL)
+	if (post != NULL) {
+		reply = (struct keeper_reply){.type = h.type, .body = body};
+		post->done(post, OK, &reply);
+	} else if (w == NULL) {
 		buf_release(&body);
+	}
 	return OK;
 }
 
-/* Waits for a byte or the end; false: stop. */
-static bool wait_readable(const struct keeper_client *k, int fd, int timeout)
+/* Waits for a byte, the end, or the timeout; false: stop. */
+static bool wait_readable(const struct keeper_client *k, int fd, bool *ret)
 {
 	struct pollfd p[2] = {{.fd = k->stop, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+	int timeout = fd < 0 ? RECONNECT_MS : EXPIRE_MS;
 
 	while (poll(p, fd < 0 ? 1 : 2, timeout) < 0 && errno == EINTR)
 		continue;
+	*ret = fd >= 0 && p[1].revents != 0;
 	return p[0].revents == 0;
 }
 
 static void *reader_main(void *ctx)
 {
 	struct keeper_client *k = ctx;
+	struct keeper_post *posts;
+	bool readable = false;
 	int fd = -1;
 
 	for (;;) {
@@ -158,25 +223,29 @@ static void *reader_main(void *ctx)
 				(void)pthread_cond_broadcast(&k->up);
 			(void)pthread_mutex_unlock(&k->lock);
 		}
-		if (!wait_readable(k, fd, fd < 0 ? RECONNECT_MS : -1))
+		if (!wait_readable(k, fd, &readable))
 			break;
-		if (fd < 0 || rc_is_ok(read_frame(k, fd)))
+		if (!readable)
+			fail_posts(take_expired(k), RC(RC_BUSY));
+		if (!readable || rc_is_ok(read_frame(k, fd)))
 			continue;
 		(void)pthread_mutex_lock(&k->send);
 		(void)pthread_mutex_lock(&k->lock);
 		set_away(k);
-		fail_all(k);
+		posts = fail_all(k);
 		(void)pthread_mutex_unlock(&k->lock);
 		(void)pthread_mutex_unlock(&k->send);
 		fd_close(&fd);
+		fail_posts(posts, RC(RC_PEER));
 	}
 	(void)pthread_mutex_lock(&k->lock);
 	k->fd = -1;
 	k->stopping = true;
 	(void)pthread_cond_broadcast(&k->up);
-	fail_all(k);
+	posts = fail_all(k);
 	(void)pthread_mutex_unlock(&k->lock);
 	fd_close(&fd);
+	fail_posts(posts, RC(RC_PEER));
 	return NULL;
 }
 
@@ -311,6 +380,31 @@ static rc call_once(struct keeper_client *k, uint64_t id, const struct buf *fram
 	(void)pthread_mutex_unlock(&k->lock);
 	(void)pthread_cond_destroy(&w.woken);
 	return w.result;
+}
+
+rc keeper_client_post(struct keeper_client *k, uint64_t id, const struct buf *frame,
+		      struct keeper_post *post)
+{
+	bool ours;
+	rc r;
+
+	TRY(buf_done(frame));
+	post->id = id;
+	post->until = after(ANSWER_SECONDS);
+	(void)pthread_mutex_lock(&k->send);
+	(void)pthread_mutex_lock(&k->lock);
+	post->next = k->posts;
+	k->posts = post;
+	(void)pthread_mutex_unlock(&k->lock);
+	r = send_frame(k, frame);
+	(void)pthread_mutex_unlock(&k->send);
+	if (rc_is_ok(r))
+		return OK;
+	/* Whoever takes it out of the list tells its owner. */
+	(void)pthread_mutex_lock(&k->lock);
+	ours = take_post(k, id) != NULL;
+	(void)pthread_mutex_unlock(&k->lock);
+	return ours ? r : OK;
 }
 
 /* The same bytes again have the same effect (docs/protocol/keeper.md, "Meaning"), but for these: a

@@ -8,6 +8,8 @@
 #ifndef GS_SERVER_KEEPER_CLIENT_H
 #define GS_SERVER_KEEPER_CLIENT_H
 
+#include <time.h>
+
 #include "lib/proto/keeper.h"
 
 struct keeper_client;
@@ -30,6 +32,21 @@ struct keeper_reply {
 MUST rc keeper_client_call(struct keeper_client *k, uint64_t id, const struct buf *frame,
 			   struct keeper_reply *ret);
 void keeper_reply_release(struct keeper_reply *r);
+
+/* A frame whose answer nobody waits for. done is called once, in the reader's thread, which hears
+ * nothing from the keeper meanwhile: it must not call the keeper. It takes the reply's body, which
+ * is there if r is RC_OK. RC_PEER: the connection broke, and the caller may say it again; RC_BUSY:
+ * no answer for two minutes. */
+struct keeper_post {
+	struct keeper_post *next;
+	uint64_t id;
+	struct timespec until;
+	void (*done)(struct keeper_post *p, rc r, struct keeper_reply *reply);
+};
+/* Sends one whole frame made with id, for a post with done set, which stays where it is until then.
+ * RC_PEER: done will not be called. */
+MUST rc keeper_client_post(struct keeper_client *k, uint64_t id, const struct buf *frame,
+			   struct keeper_post *post);
 AUTO_DEFINE(keeper_reply, struct keeper_reply, keeper_reply_release)
 
 #endif

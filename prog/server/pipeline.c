@@ -8,6 +8,7 @@
 #include "lib/crypt/jwt.h"
 #include "lib/format/tbs.h"
 #include "prog/server/claims.h"
+#include "prog/server/later.h"
 #include "prog/server/routes.h"
 #include "prog/server/tasks.h"
 #include "prog/server/uploads.h"
@@ -23,9 +24,13 @@ rc post_request(struct call_ctx *c)
 	AUTO(stage5) struct stage5_projected projected = {0};
 	rc r;
 
+	if (c->later != NULL)
+		return later_go_on(c);
 	TRY(claims_check(c));
 	TRY(stage1_read(c, &request));
 	TRY(stage2_authenticate(c, &request, &authenticated));
+	if (later_may_leave(c, &request))
+		return later_begin(c, &request);
 	if (request.request.upload && task_is_slow(c))
 		return OK;
 	TRY(stage3_inspect(c, &authenticated, &inspected));
@@ -199,8 +204,8 @@ rc stage3_inspect(struct call_ctx *c, const struct stage2_authenticated *in,
 	return OK;
 }
 
-static void submit_frame(const struct stage1_request *s, uint64_t id, enum keeper_type type,
-			 struct buf *frame)
+void submit_frame(const struct stage1_request *s, uint64_t id, enum keeper_type type,
+		  struct buf *frame)
 {
 	const struct keeper_submit m = {.statement = buf_view(&s->statement),
 					.requester_sig = buf_view(&s->requester_sig),

@@ -47,6 +47,8 @@ struct stage4_kept {
 	const struct stage3_inspected *in;
 	struct keeper_reply reply;
 };
+void submit_frame(const struct stage1_request *s, uint64_t id, enum keeper_type type,
+		  struct buf *frame);
 MUST rc stage4_keep(struct call_ctx *c, const struct stage3_inspected *in, struct stage4_kept *ret);
 
 /* stage5: the store can find it. */

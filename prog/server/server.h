@@ -107,6 +107,10 @@ struct call_ctx {
 	bool headers_only;	   /* the body has not been read yet */
 	bool wants_slow;	   /* to be run again where slow calls run */
 	bool in_slow;
+	struct later *later; /* what is left to do when the keeper's answer is there (later.h) */
+	bool leaves;	     /* later is to be sent, after which the call is not the task's */
+	bool waits;	     /* the answer is waited for in this thread, come what may */
+	bool in_reader;	     /* run by the thread that reads the keeper's answers */
 	struct upload_write *upload;
 };
 
@@ -137,6 +141,11 @@ MUST rc call_open_rate(struct call_ctx *c);
  * the answer is of type want or want2. */
 MUST rc call_keeper(struct call_ctx *c, uint64_t id, const struct buf *frame, enum keeper_type want,
 		    enum keeper_type want2, struct keeper_reply *ret);
+/* The same for an answer that is here already. */
+MUST rc call_keeper_reply(struct call_ctx *c, const struct keeper_reply *reply,
+			  enum keeper_type want, enum keeper_type want2);
+/* Refuses with keeper.unavailable. */
+rc call_keeper_away(struct call_ctx *c);
 /* What the keeper says of itself. Refuses like call_keeper. */
 MUST rc call_hello(struct call_ctx *c, struct keeper_hello *ret);
 /* The log's directory, or -1 while it is not there. */

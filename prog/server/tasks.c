@@ -8,6 +8,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "prog/server/client_hosts.h"
+#include "prog/server/later.h"
 #include "prog/server/routes.h"
 #include "prog/server/uploads.h"
 
@@ -32,17 +33,16 @@ struct tasks {
 	struct queue slow; /* calls that run the worker: they never hold up the others */
 	struct call_ctx *parked;
 	size_t parked_count;
+	size_t away; /* calls that are with the keeper and no thread's */
 	bool stopping;
 	struct nonces *nonces;
 	bool has_ticker;
 	pthread_t ticker;
 };
 
-/* The lock is held. False if the queue is full. */
-static bool push(struct queue *q, struct call_ctx *c)
+/* The lock is held. */
+static void append(struct queue *q, struct call_ctx *c)
 {
-	if (q->queued >= q->max || q->server->tasks->stopping)
-		return false;
 	c->next = NULL;
 	if (q->tail != NULL)
 		q->tail->next = c;
@@ -51,6 +51,14 @@ static bool push(struct queue *q, struct call_ctx *c)
 	q->tail = c;
 	q->queued++;
 	(void)pthread_cond_signal(&q->work);
+}
+
+/* The lock is held. False if the queue is full. */
+static bool push(struct queue *q, struct call_ctx *c)
+{
+	if (q->queued >= q->max || q->server->tasks->stopping)
+		return false;
+	append(q, c);
 	return true;
 }
 
@@ -192,6 +200,7 @@ static void on_end(void *ctx, struct http_exchange *x)
 	if (c == NULL)
 		return;
 	upload_abandon(c);
+	later_free(c->later);
 	if (c->has_file)
 		fd_close(&c->file);
 	buf_release(&c->out);
@@ -247,7 +256,7 @@ static struct call_ctx *pop(struct queue *q)
 {
 	struct call_ctx *c;
 
-	while (q->head == NULL && !q->server->tasks->stopping)
+	while (q->head == NULL && (!q->server->tasks->stopping || q->server->tasks->away > 0))
 		(void)pthread_cond_wait(&q->work, &q->server->tasks->lock);
 	c = q->head;
 	if (c == NULL)
@@ -301,6 +310,54 @@ static bool park(struct tasks *t, struct call_ctx *c)
 	return room;
 }
 
+bool tasks_may_send(struct server *s)
+{
+	bool may;
+
+	(void)pthread_mutex_lock(&s->tasks->lock);
+	may = s->tasks->away < s->conf.tasks;
+	(void)pthread_mutex_unlock(&s->tasks->lock);
+	return may;
+}
+
+static void send_away(struct tasks *t, struct call_ctx *c)
+{
+	(void)pthread_mutex_lock(&t->lock);
+	t->away++;
+	(void)pthread_mutex_unlock(&t->lock);
+	later_send(c);
+}
+
+/* The lock is held. */
+static void is_back(struct tasks *t)
+{
+	t->away--;
+	if (t->stopping && t->away == 0) {
+		(void)pthread_cond_broadcast(&t->quick.work);
+		(void)pthread_cond_broadcast(&t->slow.work);
+	}
+}
+
+void tasks_answer(struct call_ctx *c)
+{
+	struct tasks *t = c->server->tasks;
+
+	http_wake(c->exchange);
+	(void)pthread_mutex_lock(&t->lock);
+	is_back(t);
+	(void)pthread_mutex_unlock(&t->lock);
+}
+
+void tasks_return(struct call_ctx *c)
+{
+	struct tasks *t = c->server->tasks;
+
+	(void)pthread_mutex_lock(&t->lock);
+	append(&t->quick, c); /* it has had its place in the queue */
+	is_back(t);
+	(void)pthread_mutex_unlock(&t->lock);
+}
+
 static void *task_main(void *ctx)
 {
 	struct queue *q = ctx;
@@ -323,6 +380,10 @@ static void *task_main(void *ctx)
 			c->until = 0;
 			c->parked = false;
 			run_call(c, t->nonces);
+		}
+		if (c->leaves) {
+			send_away(t, c);
+			continue;
 		}
 		if (!move_to_slow(t, c))
 			http_wake(c->exchange);

@@ -19,6 +19,11 @@ void tasks_stop(struct server *s);
 void tasks_free(struct server *s);
 /* The functions that http_server calls; ctx is the server. */
 struct http_handler tasks_handler(struct server *s);
+/* For calls that a task has sent to the keeper (later.h), from the thread that has the answer: the
+ * exchange is woken to send what is in the call, or a task runs the call's handler again. */
+bool tasks_may_send(struct server *s); /* as many as there are threads that could wait */
+void tasks_answer(struct call_ctx *c);
+void tasks_return(struct call_ctx *c);
 /* A request has changed: calls that wait for it look again. */
 void tasks_changed(struct server *s, const struct digest *id);
 /* For handlers about to run the worker. True: return OK at once; the handler is run again in a

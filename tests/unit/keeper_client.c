@@ -167,11 +167,125 @@ static void health_checks_do_not_wait(void **state)
 	keeper_client_stop(k);
 }
 
+/* ---- Answers that nobody waits for ---- */
+
+struct seen {
+	struct keeper_post post; /* first */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned times;
+	enum rc_code code;
+	bool has_body;
+};
+
+static void done(struct keeper_post *p, rc r, struct keeper_reply *reply)
+{
+	struct seen *s = (struct seen *)p;
+
+	(void)pthread_mutex_lock(&s->lock);
+	s->times++;
+	s->code = r.code;
+	s->has_body = rc_is_ok(r) && reply->type == KEEPER_R_ERROR && reply->body.len > 0;
+	(void)pthread_cond_signal(&s->changed);
+	(void)pthread_mutex_unlock(&s->lock);
+	keeper_reply_release(reply);
+}
+
+static void post(struct keeper_client *k, struct seen *s)
+{
+	uint64_t id = keeper_client_id(k);
+	AUTO(buf) struct buf frame = {0};
+	struct keeper_reply none = {0};
+	rc r;
+
+	*s = (struct seen){.post.done = done,
+			   .lock = PTHREAD_MUTEX_INITIALIZER,
+			   .changed = PTHREAD_COND_INITIALIZER};
+	show(&frame, id);
+	r = keeper_client_post(k, id, &frame, &s->post);
+	if (!rc_is_ok(r))
+		done(&s->post, r, &none);
+}
+
+static void wait_done(struct seen *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	while (s->times == 0)
+		(void)pthread_cond_wait(&s->changed, &s->lock);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* Every post is told once how it went, whenever the connection breaks. */
+static void posts_are_told_once(void **state)
+{
+	struct seen seen[8];
+	struct keeper_client *k;
+	unsigned answered = 0;
+	unsigned broken = 0;
+	pthread_t keeper;
+
+	(void)state;
+	assert_int_equal(pthread_create(&keeper, NULL, short_lived, NULL), 0);
+	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	for (unsigned round = 0; round < 300 || answered == 0 || broken == 0; round++) {
+		for (size_t i = 0; i < 8; i++)
+			post(k, &seen[i]);
+		for (size_t i = 0; i < 8; i++) {
+			wait_done(&seen[i]);
+			assert_true(seen[i].code == RC_OK || seen[i].code == RC_PEER);
+			assert_int_equal(seen[i].has_body, seen[i].code == RC_OK);
+			answered += seen[i].code == RC_OK;
+			broken += seen[i].code == RC_PEER;
+		}
+		for (size_t i = 0; i < 8; i++)
+			assert_int_equal(seen[i].times, 1);
+		/* The next round may begin before the reader has connected again. */
+		if (round % 2 == 0)
+			assert_true(rc_is_ok(ask(k, show)));
+	}
+	(void)shutdown(listen_fd, SHUT_RDWR);
+	keeper_client_stop(k);
+	assert_int_equal(pthread_join(keeper, NULL), 0);
+}
+
+/* A keeper that hears and says nothing; the client's end tells who asked. */
+static void *silent(void *arg)
+{
+	struct keeper_header h;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)arg;
+	while (take(fd, &h))
+		continue;
+	fd_close(&fd);
+	return NULL;
+}
+
+static void the_end_tells_posts(void **state)
+{
+	struct keeper_client *k;
+	struct seen seen;
+	pthread_t keeper;
+
+	(void)state;
+	assert_int_equal(pthread_create(&keeper, NULL, silent, NULL), 0);
+	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	while (!keeper_client_is_up(k))
+		(void)poll(NULL, 0, 1); /* polls a condition */
+	post(k, &seen);
+	keeper_client_stop(k);
+	assert_int_equal(seen.times, 1);
+	assert_int_equal(seen.code, RC_PEER);
+	assert_int_equal(pthread_join(keeper, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(questions_outlive_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(health_checks_do_not_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(posts_are_told_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_end_tells_posts, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
