@@ -66,6 +66,7 @@ static const struct option none[] = {{0}};
 static const struct option list_build_options[] = {
 	LIST_HEADER_OPTIONS,
 	LIST_RECORD_OPTIONS,
+	{"signed-with", "KEY", "all that was signed with this key, as its proofs say", true},
 	{"dpkg", NULL, "all that dpkg has installed here, as it is on the disk", false},
 	{"root", "DIR", "here is below DIR; shown paths begin behind it", false},
 	{"index", "FILE", "all packages of this Packages file", false},

@@ -8,6 +8,7 @@
 #include "lib/codec/jcan.h"
 #include "prog/cli/list.h"
 #include "prog/cli/list_gather.h"
+#include "prog/cli/list_signed.h"
 #include "prog/cli/list_vendor.h"
 
 #define DAY ((unix_time)86400)
@@ -137,11 +138,14 @@ static rc gather_all(struct cli *c, const struct args *a, struct gather *g)
 {
 	const char *index = args_value(a, "index");
 	const char *pool = args_value(a, "pool");
+	const char *key;
 
 	if ((index == NULL) != (pool == NULL))
 		return cli_problem(c, RC_USAGE, "", "--index and --pool go together");
 	for (int i = 0; i < a->word_count; i++)
 		TRY(gather_path(g, a->words[i]));
+	for (size_t i = 0; (key = args_nth(a, "signed-with", i)) != NULL; i++)
+		TRY(gather_signed(g, key));
 	if (args_has(a, "dpkg"))
 		TRY(gather_dpkg(g));
 	if (index == NULL)

@@ -1,0 +1,67 @@
+#!/bin/bash
+# A list by rule: what was signed with a key through Great Seal, and nothing else, is approved.
+source "$SRCDIR/tests/lib/world.sh"
+world_keys alice carol dave build-07
+eval "plain_$(declare -f world_documents)"
+world_documents() {
+	plain_world_documents
+	jq -cS '.rules[0].keys = ["other", "release"] | .rules[0].formats = ["allowlist", "cms", "package-record", "pe"]' policy.json |
+		tr -d '\n' >policy.new
+	mv policy.new policy.json
+}
+world_start
+world_key rsa-3072
+as dave key create other --token main --algorithm ecdsa-p256 >/dev/null
+as dave key self-sign other --subject "CN=Other" >/dev/null
+sha() { sha256sum "$1" | cut -d' ' -f1; }
+sign() { # KEY FILE...
+	local id
+	id=$(as carol submit --key "$1" -m proper "${@:2}" --json --quiet | jq -r .request)
+	as alice approve "$id" --yes >/dev/null 2>&1 || die "alice cannot approve"
+	as dave approve "$id" --yes >/dev/null 2>&1 || die "dave cannot approve"
+}
+cp "$(readlink -f "$(type -P true)")" one
+cp "$(readlink -f "$(type -P false)")" two
+cp "$(readlink -f "$(type -P echo)")" theirs
+cp "$(readlink -f "$(type -P cat)")" waiting
+printf '#!/bin/sh\n:\n' >script
+mkdir -p pkg/DEBIAN pkg/usr/bin
+cp "$(readlink -f "$(type -P ls)")" pkg/usr/bin/ours
+printf 'Package: ours\nVersion: 1\nArchitecture: amd64\nMaintainer: A <a@example>\nDescription: x\n' >pkg/DEBIAN/control
+dpkg-deb --root-owner-group --build pkg ours.deb >/dev/null
+sign release one script
+sign release two ours.deb
+sign other theirs
+as carol submit --key release -m waits waiting --quiet >/dev/null
+
+build() { as carol list build -o "$1" --signed-with release "${@:2}" >build.log 2>&1; }
+build one.list --name ours --group farm || die "no list: $(cat build.log)"
+greatseal list show one.list --all --json >one.json
+contents() { jq -r '.records[].sha256' "$1" | sort; }
+want() { for f in "$@"; do sha "$f"; done | sort; }
+[[ $(contents one.json) == "$(want one two script ours.deb pkg/usr/bin/ours)" ]] || die "another list: $(cat one.json)"
+ok "what was signed with the key is on the list, also what is in its packages; what waits or has another key is not"
+[[ -z $(find /tmp "${TMPDIR:-/tmp}" -maxdepth 1 -name 'greatseal-??????' -user "$(id -u)" -newer one.list 2>/dev/null) ]] || die "files are left behind"
+
+cp "$(readlink -f "$(type -P head)")" third
+sign release third
+build two.list --after one.list || die "no next list: $(cat build.log)"
+greatseal list show two.list --all --json >two.json
+[[ $(jq .serial two.json) == 2 && $(jq -r .list two.json) == ours ]] || die "not the next list"
+[[ $(contents two.json) == "$(want one two script ours.deb pkg/usr/bin/ours third)" ]] || die "another list: $(cat two.json)"
+ok "the next one has what was signed since"
+sign release two.list
+build three.list --after two.list || die "no list: $(cat build.log)"
+greatseal list show three.list --all --json >three.json
+[[ $(contents three.json) == "$(contents two.json)" ]] || die "a list approves more than it says"
+ok "a list that was signed with the same key adds nothing"
+
+# A server in other hands gives out another file under the request's name.
+file=$(find server -type f -name "$(sha one)*" | head -n 1)
+[[ -n $file ]] || die "where is the upload?"
+cp theirs "$file"
+build four.list --after three.list && die "a file that is not the one of the request was taken"
+grep -q "gives out another file\|artifact" build.log || die "another reason: $(cat build.log)"
+[[ ! -e four.list ]] || die "a list was written"
+ok "a file that is not the one that was approved ends it"
+echo "$checks checks"
