@@ -349,6 +349,53 @@ static void a_swapped_archive_is_caught(void **state)
 	assert_int_equal(0, in_tree("mv /root/slot /usr/bin/debsig-verify"));
 }
 
+/* Built from a directory of the test's own. */
+static void build_deb(const char *name, const char *script)
+{
+	fx_check(
+		here("set -e; umask 022; rm -rf %s/own; mkdir -p %s/own/DEBIAN %s/debs; cd %s/own\n"
+		     "printf 'Package: %s\\nVersion: 1.0\\nArchitecture: all\\nMaintainer: A "
+		     "<a@example>\\nDescription: x\\n' >DEBIAN/control\n%s\n"
+		     "dpkg-deb --root-owner-group --build . %s/debs/%s.deb >/dev/null",
+		     w.top, w.top, w.mount, w.top, name, script, w.mount, name) == 0);
+}
+
+/* As a kernel does it: its script runs hooks of other packages, a trigger makes an image out of
+ * what is installed, and none of what comes out is in any record. */
+static void a_kernel_has_its_image_made(void **state)
+{
+	(void)state;
+	build_deb(
+		"maker",
+		"mkdir -p usr/sbin etc/kernel/postinst.d; echo 'interest-noawait /boot' "
+		">DEBIAN/triggers\n"
+		"printf '#!/bin/sh\\nset -e\\nmkdir -p /var/tmp/image/bin\\ncp /bin/sh "
+		"/var/tmp/image/bin/\\n"
+		"/var/tmp/image/bin/sh -c \":\"\\ntar -C /var/tmp/image -c . | gzip "
+		">/boot/initrd.img\\n' >usr/sbin/make-image\n"
+		"printf '#!/bin/sh\\necho \"$1\" >/var/maker.hook\\n' >etc/kernel/postinst.d/make\n"
+		"printf '#!/bin/sh\\nset -e\\n[ \"$1\" != triggered ] || make-image\\n' "
+		">DEBIAN/postinst\n"
+		"chmod 755 usr/sbin/make-image etc/kernel/postinst.d/make DEBIAN/postinst");
+	build_deb("kernel", "mkdir -p boot lib/modules/1; echo kernel >boot/vmlinuz-1; echo module "
+			    ">lib/modules/1/x.ko\n"
+			    "printf '#!/bin/sh\\nrun-parts --exit-on-error --arg=1 "
+			    "/etc/kernel/postinst.d\\n' >DEBIAN/postinst\n"
+			    "chmod 755 DEBIAN/postinst");
+	approve_deb("maker.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/maker.deb"));
+	assert_int_not_equal(0, in_tree("apt-get install -y /debs/kernel.deb"));
+	assert_false(there("/boot/vmlinuz-1"));
+	approve_deb("kernel.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/kernel.deb"));
+	assert_true(there("/var/maker.hook") && there("/boot/initrd.img"));
+	/* A hook that was changed by hand does not run: the installation says so. */
+	assert_int_not_equal(0, in_tree("echo : >>/etc/kernel/postinst.d/make; apt-get install -y "
+					"--reinstall /debs/kernel.deb"));
+	assert_int_equal(0, in_tree("printf '#!/bin/sh\\necho \"$1\" >/var/maker.hook\\n' "
+				    ">/etc/kernel/postinst.d/make; dpkg --configure -a"));
+}
+
 /* The library that everything stands on, and the shell that runs the scripts. */
 static void libc_and_the_shell_are_installed_again(void **state)
 {
@@ -425,6 +472,7 @@ int main(void)
 		cmocka_unit_test(packages_come_and_go),
 		cmocka_unit_test(every_door_refuses),
 		cmocka_unit_test(a_swapped_archive_is_caught),
+		cmocka_unit_test(a_kernel_has_its_image_made),
 		cmocka_unit_test(libc_and_the_shell_are_installed_again),
 		cmocka_unit_test(without_a_guard_nothing_is_installed),
 		cmocka_unit_test(setup_is_undone),
