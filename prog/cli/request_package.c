@@ -232,8 +232,8 @@ static void say_next(const struct cli *c, const struct packages *p, int first, i
 		cli_say(c, "when it is approved: greatseal fetch %.16s --output %s", id, dir);
 	if (exit != EXIT_WAITING && exit != EXIT_DONE)
 		return;
-	cli_say(c, "%s: sudo greatseal-guard take%s",
-		exit == EXIT_DONE ? "on the host" : "and then", count > 1 ? " \\" : "");
+	cli_say(c, "%s: sudo greatseal-guard take \\",
+		exit == EXIT_DONE ? "on the host" : "and then");
 	for (int i = first; i < first + count; i++)
 		cli_say(c, "    %s%s", p->record[i], i + 1 < first + count ? " \\" : "");
 }

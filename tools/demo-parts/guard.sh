@@ -79,13 +79,11 @@ refused 1 on_guard gate hello.deb
 on_host dpkg-deb -x hello.deb "$host"
 stopped "$host/usr/bin/hello"
 say "its record names all that runs in it; carol asks, two approve, the host takes it"
-as carol list record hello.deb -o .
-as carol submit --key lists --product hello-package -m "hello for the farm" hello.deb.record
+as carol request-package --key lists --output lists -m "hello for the farm" hello.deb
 record=$(request_of carol)
 quorum "$record"
 quietly carol fetch "$record" -o lists
-cp hello.deb.record lists/
-on_guard take lists/hello.deb.record
+on_guard take lists/package-hello_*.record
 on_guard gate hello.deb
 shows 'Hello, world' on_host "$host/usr/bin/hello"
 
