@@ -162,8 +162,11 @@ static struct store_guard_host next_row(const struct store_guard_host *before,
 	bool same = strcmp(before->run, run) == 0;
 
 	row.host = b->host;
-	(void)snprintf(row.run, sizeof(row.run), "%s", run);
-	row.seq = same && before->seq > b->last ? before->seq : b->last;
+	/* Without events, as of a guard that is absent, the run of before may go on. */
+	if (b->count > 0 || before->run[0] == '\0') {
+		(void)snprintf(row.run, sizeof(row.run), "%s", run);
+		row.seq = same && before->seq > b->last ? before->seq : b->last;
+	}
 	row.time = b->time;
 	row.heard = now;
 	if (strcmp(before->state.mode, b->state.mode) != 0)

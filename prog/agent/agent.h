@@ -37,6 +37,7 @@ struct agent {
 	struct svid_source *svid;   /* NULL: the key is no SVID's */
 	struct tls_identity *first; /* at the start, or NULL */
 	struct renewal *renewal;    /* NULL: not enrolled */
+	struct guard_post *guard;   /* NULL: no guard is asked */
 	struct pool *pool;	    /* connections to the server */
 	struct http_server *http;
 	atomic_bool ending;	   /* calls that wait are given up */

@@ -28,6 +28,13 @@ static const struct setting rows[] = {
 	SETTING_NUMBER("connections", connections, 4, 16384, "512", "connections in all"),
 	SETTING_NUMBER("connections-user", connections_user, 1, 16384, "256",
 		       "connections of one user"),
+	SETTING_TEXT("guard", guard, "",
+		     "socket of greatseal-guard's reports, to bring them to the server; empty: "
+		     "none"),
+	SETTING_NUMBER("guard-interval", guard_interval, 1, 3600, "5",
+		       "seconds between looks at the guard"),
+	SETTING_NUMBER("guard-heartbeat", guard_heartbeat, 1, 86400, "60",
+		       "seconds after which the server is told that nothing has happened"),
 	SETTING_NUMBER("program-max", program_max, 0, (uint64_t)1 << 32, "67108864",
 		       "bytes of a calling program that is still hashed"),
 };

@@ -31,7 +31,10 @@ struct conf {
 	char allow_groups[1024];
 	uint64_t connections;
 	uint64_t connections_user;
-	uint64_t program_max; /* bytes of a program that is hashed */
+	char guard[108];	  /* socket of the guard's reports; "": none are fetched */
+	uint64_t guard_interval;  /* seconds */
+	uint64_t guard_heartbeat; /* seconds */
+	uint64_t program_max;	  /* bytes of a program that is hashed */
 	/* From allow_users and allow_groups. */
 	uid_t users[CONF_WHO_MAX];
 	size_t user_count;

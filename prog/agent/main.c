@@ -21,6 +21,7 @@
 #include "prog/agent/agent.h"
 #include "prog/agent/confine.h"
 #include "prog/agent/enrol.h"
+#include "prog/agent/guard_post.h"
 #include "prog/agent/prober.h"
 #include "prog/agent/renewal.h"
 #include "prog/agent/svid_source.h"
@@ -222,6 +223,8 @@ static rc serve(struct agent *a, const sigset_t *ends, struct fault *f)
 	TRY(confine_calls(f));
 	if (a->dirfd >= 0)
 		TRY(renewal_start(a, a->dirfd, &a->renewal, f));
+	if (a->conf.guard[0] != '\0')
+		TRY(guard_post_start(a, &a->guard, f));
 	TRY(start_http(a, fd, &handler, f));
 	log_info("host %s, %s, listening on %s", a->who.host.s, a->who.server, a->conf.socket);
 	notify("READY=1");
@@ -275,6 +278,7 @@ static int cmd_run(int argc, char **argv, bool only_test)
 		r = serve(&a, &ends, &f);
 	http_server_free(a.http);
 	renewal_stop(a.renewal);
+	guard_post_stop(a.guard);
 	tls_identity_free(a.first);
 	svid_source_free(a.svid);
 	pool_free(a.pool);

@@ -77,8 +77,7 @@ static rc add_claims(struct talk *t, struct relay *r, struct https_stream_spec *
 	return add_header(r, spec, CLAIMS_HEADER, buf_cstr(&text), at);
 }
 
-/* One that has rotated is shown from the next connection on. */
-static void look_at_svid(struct agent *a)
+void relay_look_at_svid(struct agent *a)
 {
 	struct tls_identity *t = NULL;
 	struct fault f = {0};
@@ -127,7 +126,7 @@ static rc open_stream(struct talk *t, struct relay *r, struct view small, struct
 			return fault_set(f, RC_USAGE, 0, "%s is too long", passed[i]);
 	}
 	TRY(add_claims(t, r, &spec, &at));
-	look_at_svid(t->agent);
+	relay_look_at_svid(t->agent);
 	TRY(pool_take(t->agent->pool, &r->upstream, f));
 	return https_stream_begin(r->upstream.client, &spec, &r->stream, f);
 }

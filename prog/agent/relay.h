@@ -21,4 +21,7 @@ void relay_ready(struct talk *t);
 /* Accepts a talk that never was one of these. */
 void relay_end(struct talk *t);
 
+/* An SVID that has rotated is shown from the next connection on; before each call. */
+void relay_look_at_svid(struct agent *a);
+
 #endif

@@ -47,6 +47,9 @@ struct conf {
 	enum guard_level level;
 	char data[CONF_DATA_MAX][PATH_MAX]; /* interpreters read these unasked; none: the usual */
 	size_t data_count;
+	char reports_socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": none */
+	char reader[64];   /* user that may fetch reports, beside root */
+	uint64_t backlog;  /* bytes of reports that nobody has fetched */
 	uint64_t files;	   /* most that are held */
 	uint64_t grace;	   /* seconds that a record outlives its package */
 	uint64_t patience; /* seconds before a worker that does not move is replaced */

@@ -43,12 +43,15 @@ static const char *const worker_calls[] = {
 };
 
 static const char *const reporter_calls[] = {
-	"brk",	      "clock_gettime",	 "close",	   "exit",
-	"exit_group", "fstat",		 "futex",	   "getpid",
-	"mmap",	      "mprotect",	 "munmap",	   "newfstatat",
-	"poll",	      "ppoll",		 "read",	   "readlink",
-	"readlinkat", "restart_syscall", "rt_sigprocmask", "rt_sigreturn",
-	"stat",	      "write",
+	"accept4",	  "brk",	  "clock_gettime", "close",
+	"exit",		  "exit_group",	  "fdatasync",	   "fstat",
+	"ftruncate",	  "futex",	  "getpid",	   "getrandom",
+	"getsockopt",	  "getuid",	  "kill",	   "mmap",
+	"mprotect",	  "munmap",	  "newfstatat",	   "poll",
+	"ppoll",	  "pread64",	  "pwrite64",	   "read",
+	"readlink",	  "readlinkat",	  "recvfrom",	   "restart_syscall",
+	"rt_sigprocmask", "rt_sigreturn", "sendto",	   "setsockopt",
+	"stat",		  "write",
 };
 
 /* Its children's, too. */

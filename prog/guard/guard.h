@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "prog/guard/backlog.h"
 #include "prog/guard/conf.h"
 #include "prog/guard/places.h"
 #include "prog/guard/share.h"
@@ -20,9 +21,12 @@ struct guard {
 	uint64_t asks;			  /* what it asks for: FAN_* */
 	struct place data[CONF_DATA_MAX]; /* level strict: opened at the start */
 	size_t data_count;
-	int wake;	    /* eventfd: the supervisor wants something of the worker */
-	int applied;	    /* eventfd: the worker has done it */
-	int reports;	    /* eventfd: there may be something in a ring */
+	int wake;	 /* eventfd: the supervisor wants something of the worker */
+	int applied;	 /* eventfd: the worker has done it */
+	int reports;	 /* eventfd: there may be something in a ring */
+	int feed;	 /* listens for those who fetch reports; -1: nobody may */
+	uint32_t reader; /* uid that may, beside root */
+	struct backlog_files backlog;
 	int32_t supervisor; /* its pid */
 	int lease_signals;  /* signalfd of SIGIO and the signal of broken leases */
 };

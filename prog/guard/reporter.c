@@ -1,4 +1,5 @@
-/* reporter - writes what the guard did as lines of JSON to standard error, one each.
+/* reporter - writes what the guard did as lines of JSON to standard error, one each, and keeps it
+ * for greatseal-agent to fetch.
  *
  * The only one that looks up names, and the only one that may hang: then the ring fills, and what
  * does not fit is counted and said later. */
@@ -11,7 +12,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
-#include "prog/guard/guard.h"
+#include "prog/guard/feed.h"
 
 #define PATH_BYTES 4096u
 #define LINE_BYTES 32768u
@@ -108,36 +109,47 @@ static void put_news(struct buf *out, const struct news *n)
 	buf_put_str(out, "}\n");
 }
 
-/* One write for each line, so that they do not mix. */
-static void say(struct buf *line)
+/* One write for each line, so that they do not mix. Kept first: standard error may hang. */
+static void say(struct buf *line, struct backlog *b)
 {
-	if (rc_is_ok(buf_done(line)))
+	if (rc_is_ok(buf_done(line))) {
+		backlog_put(b, view_of(line->ptr, line->len - 1));
 		rc_ignore(fd_write_full(STDERR_FILENO, line->ptr, line->len, NULL),
 			  "there is nobody else to tell");
+	} else {
+		backlog_lost(b, 1);
+	}
 	buf_clear(line);
 }
 
-static void drain(struct ring *r, struct buf *line, uint64_t *said)
+static void drain(struct ring *r, struct buf *line, uint64_t *said, struct backlog *b)
 {
 	uint64_t dropped = atomic_load(&r->dropped);
+	char when[TIME_TEXT];
 	struct news n;
 
 	while (ring_take(r, &n)) {
 		put_news(line, &n);
 		/* Before the write, which may hang: the file is not ours to hold. */
 		fd_close(&n.fd);
-		say(line);
+		say(line, b);
 	}
 	if (dropped == *said)
 		return;
-	buf_printf(line, "{\"event\":\"dropped\",\"count\":%" PRIu64 "}\n", dropped - *said);
+	buf_put_str(line, "{\"event\":\"dropped\"");
+	if (rc_is_ok(time_format(clock_now(&clock_system), when)))
+		buf_printf(line, ",\"time\":\"%s\"", when);
+	buf_printf(line, ",\"count\":%" PRIu64 "}\n", dropped - *said);
+	backlog_lost(b, dropped - *said);
 	*said = dropped;
-	say(line);
+	say(line, b);
 }
 
 void reporter_run(const struct guard *g)
 {
 	static uint8_t memory[LINE_BYTES];
+	static struct backlog backlog;
+	static struct feed feed;
 	uint64_t decided = 0, ruled = 0, bell;
 	struct buf line;
 
@@ -145,13 +157,17 @@ void reporter_run(const struct guard *g)
 	buf_init_fixed(&line, memory, sizeof(memory));
 	if (!rc_is_ok(confine_reporter(NULL)))
 		_exit(1);
+	backlog_load(&backlog, &g->backlog, g->conf->backlog);
+	feed_init(&feed, g, &backlog);
 	for (;;) {
-		struct pollfd p = {.fd = g->reports, .events = POLLIN};
+		struct pollfd p[1 + FEED_POLL] = {{.fd = g->reports, .events = POLLIN}};
 
-		(void)poll(&p, 1, 1000);
-		if ((p.revents & POLLIN) != 0)
+		feed_poll(&feed, p + 1);
+		(void)poll(p, 1 + FEED_POLL, 1000);
+		if ((p[0].revents & POLLIN) != 0)
 			(void)!read(g->reports, &bell, sizeof(bell));
-		drain(&g->share->ruled, &line, &ruled);
-		drain(&g->share->decided, &line, &decided);
+		drain(&g->share->ruled, &line, &ruled, &backlog);
+		drain(&g->share->decided, &line, &decided, &backlog);
+		feed_run(&feed, p + 1);
 	}
 }

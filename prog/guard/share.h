@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/model/name.h"
 #include "prog/guard/exes.h"
 #include "prog/guard/ring.h"
 
@@ -76,6 +77,11 @@ struct slot {
 	uint32_t recent_next;
 };
 
+struct list_said {
+	char name[NAME_MAX_LEN + 1];
+	uint64_t serial; /* 0: there is none */
+};
+
 struct share {
 	/* From the supervisor; wanted grows with each change of the three below. */
 	_Atomic uint32_t wanted;
@@ -94,11 +100,35 @@ struct share {
 	struct exes exes;
 	_Alignas(8) uint8_t raw[RAW_BYTES];
 	struct question question[QUESTIONS_MAX];
+	/* Which list is in force, for the reporter; version is odd while it changes. */
+	_Atomic uint32_t said_version;
+	struct list_said said;
 	struct ring decided; /* from the worker */
 	struct ring ruled;   /* from the supervisor */
 	uint32_t slot_count;
 	struct slot slot[];
 };
+
+static inline void share_list_write(struct share *m, const struct list_said *said)
+{
+	atomic_fetch_add(&m->said_version, 1);
+	m->said = *said;
+	atomic_fetch_add(&m->said_version, 1);
+}
+
+/* False if it changes all the time; *ret is zero then. */
+static inline bool share_list_read(const struct share *m, struct list_said *ret)
+{
+	for (int i = 0; i < 100; i++) {
+		uint32_t before = atomic_load(&m->said_version);
+
+		*ret = m->said;
+		if (before % 2 == 0 && atomic_load(&m->said_version) == before)
+			return true;
+	}
+	*ret = (struct list_said){.serial = 0};
+	return false;
+}
 
 static inline size_t share_size(uint32_t slots)
 {

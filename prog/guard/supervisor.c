@@ -21,6 +21,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
+#include "prog/guard/feed.h"
 #include "prog/guard/mark.h"
 
 #define DESCRIPTORS_SPARE 1024u /* beside the files that are held: questions, reports, our own */
@@ -152,7 +153,11 @@ static void exchange(struct supervisor *s, size_t which, _Atomic int *fd)
 
 static void adopt_list(struct supervisor *s, const struct load_result *r)
 {
+	struct list_said said = {.serial = r->serial};
+
 	exchange(s, 0, &s->g.share->list_fd);
+	memcpy(said.name, r->name.s, sizeof(said.name));
+	share_list_write(s->g.share, &said);
 	s->list = *r;
 	s->has_list = true;
 	supervisor_tell(s,
@@ -517,6 +522,19 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 	return OK;
 }
 
+/* A guard whose reports nobody keeps or fetches guards all the same. */
+static void open_reports(struct supervisor *s)
+{
+	struct fault f = {0};
+
+	if (!rc_is_ok(backlog_open(s->g.conf->state, &s->g.backlog, &f)))
+		log_warn("reports are not kept: %s", f.text);
+	if (!rc_is_ok(feed_open(&s->g, &f))) {
+		log_warn("reports cannot be fetched: %s", f.text);
+		fd_close(&s->g.feed);
+	}
+}
+
 static rc start(struct supervisor *s, struct fault *f)
 {
 	uint32_t number;
@@ -528,6 +546,7 @@ static rc start(struct supervisor *s, struct fault *f)
 		open_data(&s->g);
 	guard_own(s->g.share, OWN_SUPERVISOR);
 	TRY(control_listen(s, f));
+	open_reports(s);
 	if (s->g.conf->all) {
 		s->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 		if (s->mountinfo < 0)
@@ -550,6 +569,8 @@ static void end(struct supervisor *s)
 	if (s->saver > 0)
 		(void)kill(s->saver, SIGKILL);
 	(void)unlink(s->g.conf->socket);
+	if (s->g.feed >= 0)
+		(void)unlink(s->g.conf->reports_socket);
 }
 
 rc supervisor_run(const struct conf *c, struct fault *f)
