@@ -171,8 +171,9 @@ static rc parse_ecdsa(struct sshkey *k, struct view *v, struct fault *f)
 	if (point.len != P256_POINT || point.ptr[0] != 4)
 		return fault_set(f, RC_SYNTAX, 0,
 				 "ssh key: point is not 65 bytes 04,x,y (RFC 5656 3.1)");
+	k->spare = (struct sshkey_spare *)calloc(1, sizeof(*k->spare));
 	bld = OSSL_PARAM_BLD_new();
-	if (bld == NULL ||
+	if (k->spare == NULL || bld == NULL ||
 	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) != 1 ||
 	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point.ptr, point.len) !=
 		    1)
@@ -360,6 +361,9 @@ void sshkey_free(struct sshkey *k)
 {
 	if (k == NULL)
 		return;
+	if (k->spare != NULL)
+		EVP_PKEY_CTX_free(atomic_load(&k->spare->ctx));
+	free(k->spare);
 	EVP_PKEY_free(k->pkey);
 	free(k);
 }

@@ -5,6 +5,7 @@
 #define GS_CRYPT_SSHKEY_INT_H
 
 #include <openssl/evp.h>
+#include <stdatomic.h>
 
 #include "lib/crypt/sshkey.h"
 
@@ -13,9 +14,15 @@
 #define ED25519_SIZE 32
 #define ED25519_SIG 64
 
+/* A context that is ready to verify with the key, while no thread has it. */
+struct sshkey_spare {
+	_Atomic(EVP_PKEY_CTX *) ctx;
+};
+
 struct sshkey {
 	enum sshkey_type type;
-	EVP_PKEY *pkey; /* only read after parsing: many threads verify with it */
+	EVP_PKEY *pkey;		    /* only read after parsing: many threads verify with it */
+	struct sshkey_spare *spare; /* ECDSA */
 	struct digest fingerprint;
 	struct view application; /* into blob */
 	size_t size;		 /* bytes of a signature value: 64, or the RSA modulus' */

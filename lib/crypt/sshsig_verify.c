@@ -255,21 +255,52 @@ static rc check_client(const struct sshkey *key, const struct parts *p, struct v
 			 (int)d.origin.len, (const char *)d.origin.ptr);
 }
 
+/* ECDSA over a digest: making a context costs a tenth of a verification, so the key keeps one for
+ * whoever comes next; threads that meet make their own. */
+static rc verify_ecdsa(const struct sshkey *key, const struct parts *p, struct view bytes,
+		       bool *ret_good, struct fault *f)
+{
+	const struct digest d = digest_of(bytes);
+	EVP_PKEY_CTX *ctx = atomic_exchange(&key->spare->ctx, NULL);
+
+	if (ctx == NULL) {
+		ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+		if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1 ||
+		    EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) != 1) {
+			EVP_PKEY_CTX_free(ctx);
+			return sshkey_crypto(f, "sshsig");
+		}
+	}
+	*ret_good = EVP_PKEY_verify(ctx, p->value.ptr, p->value.len, d.b, sizeof(d.b)) == 1;
+	EVP_PKEY_CTX_free(atomic_exchange(&key->spare->ctx, ctx));
+	return OK;
+}
+
 /* One context per call; the key is only read. */
-static rc verify_value(const struct sshkey *key, const struct parts *p, struct view bytes,
-		       struct fault *f)
+static rc verify_message(const struct sshkey *key, const struct parts *p, struct view bytes,
+			 bool *ret_good, struct fault *f)
 {
 	const EVP_MD *md = p->form->hash == HASH_SHA256	  ? EVP_sha256()
 			   : p->form->hash == HASH_SHA512 ? EVP_sha512()
 							  : NULL;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ready = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, md, NULL, key->pkey) == 1;
-	bool good = ready &&
-		    EVP_DigestVerify(ctx, p->value.ptr, p->value.len, bytes.ptr, bytes.len) == 1;
 
+	*ret_good = ready &&
+		    EVP_DigestVerify(ctx, p->value.ptr, p->value.len, bytes.ptr, bytes.len) == 1;
 	EVP_MD_CTX_free(ctx);
-	if (!ready)
-		return sshkey_crypto(f, "sshsig");
+	return ready ? OK : sshkey_crypto(f, "sshsig");
+}
+
+static rc verify_value(const struct sshkey *key, const struct parts *p, struct view bytes,
+		       struct fault *f)
+{
+	bool good = false;
+
+	if (p->form->ecdsa)
+		TRY(verify_ecdsa(key, p, bytes, &good, f));
+	else
+		TRY(verify_message(key, p, bytes, &good, f));
 	if (good)
 		return OK;
 	ERR_clear_error();
