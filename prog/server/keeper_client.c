@@ -14,11 +14,18 @@
 #include "lib/base/fd.h"
 
 #define RECONNECT_MS 100
+#define INBOX 65536u
 #define ANSWER_SECONDS 120 /* a keeper that is silent for so long is as good as gone */
 #define SEND_SECONDS 30	   /* of a keeper that does not read */
 #define EXPIRE_MS 5000	   /* how often the reader looks for posts that are too old */
 #define RETRY_SECONDS 10   /* how long calls wait for a keeper that went ... */
 #define RETRIES 5	   /* ... and how often each of them */
+
+/* What has come and is not read: a burst of answers takes one call of the kernel. The reader's. */
+struct inbox {
+	size_t at, len;
+	uint8_t bytes[INBOX];
+};
 
 struct waiter {
 	struct waiter *next;
@@ -152,8 +159,30 @@ static struct waiter *take_waiter(struct keeper_client *k, uint64_t id)
 	return NULL;
 }
 
+static rc inbox_read(struct inbox *in, int fd, uint8_t *out, size_t n)
+{
+	size_t part;
+	ssize_t got;
+
+	for (size_t done = 0; done < n; done += part) {
+		part = in->len - in->at < n - done ? in->len - in->at : n - done;
+		memcpy(out + done, in->bytes + in->at, part);
+		in->at += part;
+		if (part > 0)
+			continue;
+		if (n - done >= INBOX)
+			return fd_read_full(fd, out + done, n - done, NULL);
+		got = recv(fd, in->bytes, INBOX, 0);
+		if (got == 0 || (got < 0 && errno != EINTR))
+			return RC(RC_IO);
+		in->at = 0;
+		in->len = got < 0 ? 0 : (size_t)got;
+	}
+	return OK;
+}
+
 /* Reads one frame and hands it to its waiter. */
-static rc read_frame(struct keeper_client *k, int fd)
+static rc read_frame(struct keeper_client *k, struct inbox *in, int fd)
 {
 	uint8_t head[KEEPER_HEADER];
 	struct keeper_header h;
@@ -164,12 +193,12 @@ static rc read_frame(struct keeper_client *k, int fd)
 	uint8_t *space;
 	rc r = OK;
 
-	TRY(fd_read_full(fd, head, sizeof(head), NULL));
+	TRY(inbox_read(in, fd, head, sizeof(head)));
 	TRY(keeper_header_parse(view_of(head, sizeof(head)), &h));
 	buf_init(&body, KEEPER_FRAME_MAX);
 	if (h.body_len > 0) {
 		space = buf_space(&body, h.body_len);
-		r = space == NULL ? RC(RC_NOMEM) : fd_read_full(fd, space, h.body_len, NULL);
+		r = space == NULL ? RC(RC_NOMEM) : inbox_read(in, fd, space, h.body_len);
 	}
 	if (!rc_is_ok(r)) {
 		buf_release(&body);
@@ -211,23 +240,26 @@ static void *reader_main(void *ctx)
 {
 	struct keeper_client *k = ctx;
 	struct keeper_post *posts;
+	struct inbox in = {.len = 0};
 	bool readable = false;
 	int fd = -1;
 
 	for (;;) {
 		if (fd < 0) {
 			fd = connect_now(k);
+			in.at = in.len = 0;
 			(void)pthread_mutex_lock(&k->lock);
 			k->fd = fd;
 			if (fd >= 0)
 				(void)pthread_cond_broadcast(&k->up);
 			(void)pthread_mutex_unlock(&k->lock);
 		}
-		if (!wait_readable(k, fd, &readable))
+		readable = in.at < in.len;
+		if (!readable && !wait_readable(k, fd, &readable))
 			break;
 		if (!readable)
 			fail_posts(take_expired(k), RC(RC_BUSY));
-		if (!readable || rc_is_ok(read_frame(k, fd)))
+		if (!readable || rc_is_ok(read_frame(k, &in, fd)))
 			continue;
 		(void)pthread_mutex_lock(&k->send);
 		(void)pthread_mutex_lock(&k->lock);
