@@ -53,9 +53,9 @@ static const struct {
 	{"directories and devices", true, NULL,
 	 "ls . > /dev/null && dd if=/dev/zero of=/dev/null count=1 2>/dev/null"},
 	{"empty file", true, NULL, ": > e && . ./e"},
-	{"data where data lies", true, NULL, "python3 -c 'open(\"/etc/debian_version\").read()'"},
+	{"data where data lies", true, NULL, "python3 -c 'open(\"/box.data/note\").read()'"},
 	{"the same twice", true, NULL,
-	 "python3 -c 'open(\"/etc/debian_version\").read()' && read x < /etc/debian_version"},
+	 "python3 -c 'open(\"/box.data/note\").read()' && read x < /box.data/note"},
 	{"data elsewhere, by an interpreter", false, NULL,
 	 "python3 -c 'open(\"data.txt\").read()'"},
 	{"data elsewhere, by the shell", false, NULL, "read x < data.txt"},
@@ -120,6 +120,8 @@ static void files(void)
 	put("main.c", "int seven(void);\nint main(void) { return seven() - 7; }\n");
 	put("script.sh", "#!/bin/sh\nexit 0\n");
 	put("data.txt", "some text\n");
+	/* What the test learns lies elsewhere: it is let through as data or not at all. */
+	put("../box.data/note", "a note\n");
 }
 
 static bool skipped[ROWS];
