@@ -227,7 +227,8 @@ static bool is_same_wish(const struct request *old, const struct request *wish)
 }
 
 /* Whether request `id` may be joined: same wish, still alive. */
-static rc try_join(struct cli *c, const char *id, const struct request *wish, bool *ret_same)
+static rc try_join(struct cli *c, const char *id, const struct request *wish, bool *ret_same,
+		   unix_time *ret_release)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *answer = NULL;
@@ -247,11 +248,13 @@ static rc try_join(struct cli *c, const char *id, const struct request *wish, bo
 	if (!rc_is_ok(request_parse(buf_view(&bytes), &old, NULL)))
 		return OK;
 	*ret_same = old.deadline > clock_now(&clock_system) && is_same_wish(&old, wish);
+	*ret_release = old.release;
 	return OK;
 }
 
 /* Looks for a pending (or just finished) request of mine over the same files. */
-static rc find_pending(struct cli *c, struct view statement, char out[DIGEST_HEX], bool *ret_found)
+static rc find_pending(struct cli *c, struct view statement, char out[DIGEST_HEX], bool *ret_found,
+		       unix_time *ret_release)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *hits = NULL;
@@ -271,7 +274,7 @@ static rc find_pending(struct cli *c, struct view statement, char out[DIGEST_HEX
 
 		if (strlen(id) != 64 || strspn(id, "0123456789abcdef") != 64)
 			continue;
-		TRY(try_join(c, id, &wish, ret_found));
+		TRY(try_join(c, id, &wish, ret_found, ret_release));
 		if (*ret_found) {
 			memcpy(out, id, DIGEST_HEX);
 			return OK;
@@ -323,6 +326,22 @@ static rc make_wish(struct cli *c, const struct args *a, const struct batch *b,
 	return encode_request(c, b, wish, statement);
 }
 
+/* What is joined has the time that its approvers were shown, whatever is asked for now. */
+static void say_release(const struct cli *c, const char *id, unix_time wanted, unix_time is)
+{
+	char asked[TIME_TEXT] = "?";
+	char stands[TIME_TEXT] = "?";
+
+	if (wanted == is)
+		return;
+	rc_ignore(time_format(wanted, asked), "then the text has a ?");
+	rc_ignore(time_format(is, stands), "then the text has a ?");
+	cli_say(c,
+		"  it is given out at %s, as it was asked for first, and not at %s\n"
+		"  for another time: greatseal cancel %.16s, and ask again",
+		stands, asked, id);
+}
+
 /* Submits or joins; *ret is an object with "status". */
 static rc submit(struct cli *c, const struct args *a, json_t **ret)
 {
@@ -331,17 +350,19 @@ static rc submit(struct cli *c, const struct args *a, json_t **ret)
 	AUTO(buf) struct buf statement = {0};
 	const struct api_call get = {.method = "GET"};
 	char pending[DIGEST_HEX];
+	unix_time release = 0;
 	bool found = false;
 
 	buf_init(&statement, REQUEST_BYTES_MAX);
 	TRY(open_files(c, a, &b));
 	TRY(make_wish(c, a, &b, &wish, &statement));
 	if (!args_has(a, "new"))
-		TRY(find_pending(c, buf_view(&statement), pending, &found));
+		TRY(find_pending(c, buf_view(&statement), pending, &found, &release));
 	if (wish.upload)
 		TRY(upload_files(c, &b));
 	if (found) {
 		cli_say(c, "joining request %.16s, which asks for the same", pending);
+		say_release(c, pending, wish.release, release);
 		return api_json(c, &get, ret, "/v1/requests/%s", pending);
 	}
 	return send_request(c, buf_view(&statement), ret);

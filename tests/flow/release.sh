@@ -60,6 +60,11 @@ refused 3 "is not given out: signed, and held until" as carol fetch "$id"
 code=0
 as carol sign --key release -m "a job" --release-at 2h --no-wait one.bin >again.out 2>again.log || code=$?
 ((code == 3)) && grep -q "joining request $id" again.log || die "exit $code: $(<again.log)"
+code=0
+as carol sign --key release -m "a job" --release-at 5h --no-wait one.bin >again.out 2>again.log || code=$?
+until=$(as carol show "$id" --json | jq -r .status.release)
+((code == 3)) && grep -q "joining request $id" again.log &&
+	grep -q "it is given out at $until, as it was asked for first, and not at 20" again.log || die "exit $code: $(<again.log)"
 as carol show "$id" --json >show.json
 jq -e '.status | .state == "committed" and .reason == "time.release" and .uses_done == 0 and .uses_spent == 1 and
 	(.release | length) == 20' show.json >/dev/null || die "$(<show.json)"
