@@ -133,8 +133,7 @@ static void check_key(const struct eval *c, struct decision *d)
 		check_add(d, REASON_KEY_LOCKED, OUTCOME_ALLOW, "key %s is active", key);
 }
 
-/* Nothing is signed with the key while people owe it a look at what passed a window or freeze. */
-static void check_review(const struct eval *c, struct decision *d)
+void check_review(const struct eval *c, struct decision *d)
 {
 	const struct review_fact *r = &c->facts->review;
 	bool overdue = c->facts->now >= r->due;

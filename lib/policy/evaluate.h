@@ -138,10 +138,10 @@ MUST rc evaluate(const struct policy *p, const struct roster *r, const struct fa
 		 struct decision *ret);
 
 /* The same for a use that is signed and held until the request's release: allow if it may be given
- * out now. Waits with time.release, key.locked, time.freeze (unless the use broke the glass) or
- * time.zone; never denies. Reads of facts what request (its key and release alone), key and time
- * are; of *d rule and rule_digest stay. Policy and approvals are not weighed again: that was when
- * it was signed. */
+ * out now. Waits with time.release, key.locked, key.review, time.freeze (unless the use broke the
+ * glass) or time.zone; never denies. Reads of facts what request (its key and release alone), key,
+ * review and time are; of *d rule and rule_digest stay. Policy and approvals are not weighed again:
+ * that was when it was signed. */
 void evaluate_release(const struct policy *p, const struct facts *facts, bool break_glass,
 		      struct decision *d);
 

@@ -52,6 +52,10 @@ enum reason approval_flaw(const struct eval *c, const struct rule *rule,
 /* evaluate_hold.c: after check_approvals. */
 void check_hold(const struct eval *c, const struct rule *rule, struct decision *d);
 
+/* evaluate.c: nothing is signed with the key, nor given out, while people owe it a look at what
+ * passed a window or freeze. */
+void check_review(const struct eval *c, struct decision *d);
+
 /* evaluate_release.c: the line about the request's release; made: it is signed, and waits for it.
  */
 void check_release(const struct eval *c, bool made, struct decision *d);

@@ -44,6 +44,7 @@ void evaluate_release(const struct policy *p, const struct facts *facts, bool br
 	if (!facts->key_known || facts->key_locked)
 		check_add(d, REASON_KEY_LOCKED, OUTCOME_WAIT, "key %s is locked",
 			  facts->request->key.s);
+	check_review(&c, d);
 	if (!break_glass)
 		check_freezes(&c, &any, d);
 	deny_is_wait(d);

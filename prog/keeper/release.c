@@ -37,16 +37,16 @@ static rc broke_glass(struct keeper *k, bool *ret)
 rc release_decide(struct keeper *k)
 {
 	struct dossier *d = &k->dossier;
-	const struct facts facts = {.request = &d->request,
-				    .key_known = d->key != NULL,
-				    .key_locked =
-					    d->key != NULL && key_state_of(d->key) == KEY_LOCKED,
-				    .now = k->round.now,
-				    .zones = &k->zones};
+	struct facts facts = {.request = &d->request,
+			      .key_known = d->key != NULL,
+			      .key_locked = d->key != NULL && key_state_of(d->key) == KEY_LOCKED,
+			      .now = k->round.now,
+			      .zones = &k->zones};
 	struct refusal why = {0};
 	bool glass = false;
 
 	TRY(broke_glass(k, &glass));
+	TRY(dossier_review(k, &facts.review));
 	evaluate_release(k->policy, &facts, glass, &d->decision);
 	/* As for every message that writes: also by a clock that was set back nothing leaves. */
 	if (!rc_is_ok(gate_writable(k, &why)))

@@ -97,6 +97,12 @@ static int review_setup(void **state)
 	return 0;
 }
 
+/* Another rule for the key, which passes nothing. */
+#define PLAIN                                                                                      \
+	"{\"approve\":[\"1 of security\"],\"formats\":[\"cms\"],\"from\":[\"build1\"],"            \
+	"\"keys\":[\"release\"],\"name\":\"plain\",\"request\":[\"alice\"],\"upload\":"            \
+	"\"optional\"}"
+
 /* A request under the rule, with its ticket. */
 static void begin(uint32_t uses)
 {
@@ -238,9 +244,7 @@ static void an_overdue_review_stops_the_key(void **state)
 	assert_int_equal(fx_submit(&fx, &n, true), KEEPER_R_RESULT);
 	fx_request_release(&n);
 	/* A policy without the rule does not end what was owed under it. */
-	policy_with("{\"approve\":[\"1 of security\"],\"formats\":[\"cms\"],\"from\":[\"build1\"],"
-		    "\"keys\":[\"release\"],\"name\":\"plain\",\"request\":[\"alice\"],"
-		    "\"upload\":\"optional\"}");
+	policy_with(PLAIN);
 	waits(REASON_KEY_REVIEW, another());
 	r = review_by("bob", &entry); /* who has approved it may review it */
 	assert_int_equal(send(&r), KEEPER_R_STATUS);
@@ -252,6 +256,36 @@ static void an_overdue_review_stops_the_key(void **state)
 	refused(REASON_STATE_REVIEW, send(&r));
 	ask_reviews(true);
 	assert_true(says("\"verdict\":\"ok\"") && says("\"state\":\"done\""));
+	policy_with(GLASS("\"1 of security\"", DAY, ANYBODY));
+}
+
+/* What is signed already and given out later waits for the review, too. */
+static void an_overdue_review_holds_a_release(void **state)
+{
+	struct digest entry = broken();
+	const struct digest first = q.id;
+	struct review r;
+
+	(void)state;
+	policy_with(GLASS("\"1 of security\"", DAY, ANYBODY) "," PLAIN);
+	fx_request_release(&q);
+	fx_request_new(&fx, "release", 1, &q); /* without a ticket */
+	q.r.release = q.r.not_before + 2 * 86400;
+	q.r.deadline = q.r.not_before + 3 * 86400;
+	fx_request_encode(&q);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, true));
+	waits(REASON_TIME_RELEASE, fx_approve(&fx, "bob", &q, true));
+	fx_clock(&fx, fx.clock + 86401);
+	waits(REASON_TIME_RELEASE, fx_show(&fx, &q));
+	fx_clock(&fx, fx.clock + 86400);
+	waits(REASON_KEY_REVIEW, fx_show(&fx, &q));
+	fx_kill(&fx);
+	fx_run(&fx);
+	waits(REASON_KEY_REVIEW, fx_commit(&fx, &q, 1));
+	r = review_by("bob", &entry);
+	r.request = first;
+	assert_int_equal(send(&r), KEEPER_R_STATUS);
+	assert_int_equal(fx_commit(&fx, &q, 1), KEEPER_R_RESULT);
 	policy_with(GLASS("\"1 of security\"", DAY, ANYBODY));
 }
 
@@ -452,6 +486,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_overdue_review_stops_the_key, fresh, done),
+		cmocka_unit_test_setup_teardown(an_overdue_review_holds_a_release, fresh, done),
 		cmocka_unit_test_setup_teardown(nobody_reviews_their_own, fresh, done),
 		cmocka_unit_test_setup_teardown(reviews_are_of_one_use, fresh, done),
 		cmocka_unit_test_setup_teardown(who_has_left_counts_no_more, fresh, done),

@@ -369,6 +369,14 @@ static void releases_are_waited_for_when_signed(void **state)
 	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
 	assert_int_equal(s.d.refusal.reason, REASON_KEY_LOCKED);
 	s.facts.key_locked = false;
+	s.facts.review = (struct review_fact){.due = NOW + 61, .use = 1};
+	evaluate_release(s.policy, &s.facts, true, &s.d);
+	assert_int_equal(s.d.outcome, OUTCOME_ALLOW);
+	s.facts.review.due = NOW + 60;
+	evaluate_release(s.policy, &s.facts, true, &s.d);
+	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
+	assert_int_equal(s.d.refusal.reason, REASON_KEY_REVIEW);
+	s.facts.review.due = 0;
 	s.facts.key_known = false;
 	evaluate_release(s.policy, &s.facts, false, &s.d);
 	assert_int_equal(s.d.outcome, OUTCOME_WAIT);
