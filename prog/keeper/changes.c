@@ -356,6 +356,28 @@ rc handle_change(struct call *c)
 	return change_document(c, &ch);
 }
 
+/* It is the one message that writes an entry and that nobody has signed: whoever holds the socket
+ * must not fill the log with it. */
+#define CSR_MAX 20u
+#define CSR_SECONDS 3600
+
+static rc count_csr(struct keeper *k, struct refusal *why)
+{
+	char text[TIME_TEXT] = "?";
+
+	if (k->csr_count == 0 || k->round.now >= k->csr_since + CSR_SECONDS) {
+		k->csr_since = k->round.now;
+		k->csr_count = 0;
+	}
+	if (k->csr_count < CSR_MAX) {
+		k->csr_count++;
+		return OK;
+	}
+	rc_ignore(time_format(k->csr_since + CSR_SECONDS, text), "then the text has a ?");
+	return refuse(why, REASON_KEEPER_BUSY, "%u certificate requests in an hour; more at %s",
+		      CSR_MAX, text);
+}
+
 /* A certificate request uses the key, so the log has a line of it first. */
 rc handle_csr(struct call *c)
 {
@@ -371,6 +393,7 @@ rc handle_csr(struct call *c)
 		return malformed(c, r);
 	if (!rc_is_ok(name_parse(in[0], &name)))
 		return refuse(&c->why, REASON_KEY_UNKNOWN, "%s", "not a name");
+	TRY(count_csr(k, &c->why));
 	TRY(key_job_csr(k->keyring, &name, in[1], &job, &c->why));
 	TRY(start_work(c, job, KEY_WORK_CSR, &w));
 	note = digest_of(c->body);

@@ -1,4 +1,5 @@
-/* The evil front end on the wire: frames that no encoder of ours would write. */
+/* The evil front end on the wire: frames that no encoder of ours would write, and more
+ * than anybody needs. */
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -89,11 +90,51 @@ static void interleaved_frames(void **state)
 	}
 }
 
+static enum keeper_type ask_csr(void)
+{
+	const struct view names[2] = {view_str("release"), view_str("CN=x")};
+	AUTO(buf) struct buf frame;
+
+	buf_init(&frame, 4096);
+	keeper_put_strings(&frame, ++fx.correlation, KEEPER_CSR, names, 2);
+	return fx_exchange(&fx, &frame);
+}
+
+static uint64_t log_size(void)
+{
+	AUTO(buf) struct buf frame;
+	struct keeper_hello m;
+
+	buf_init(&frame, 4096);
+	keeper_put_hello_request(&frame, ++fx.correlation);
+	assert_int_equal(fx_exchange(&fx, &frame), KEEPER_R_HELLO);
+	fx_ok(keeper_get_hello(buf_view(&fx.body), &m));
+	return m.log_size;
+}
+
+/* Certificate requests are signed by nobody, and each adds an entry. */
+static void certificate_requests_do_not_fill_the_log(void **state)
+{
+	uint64_t size = log_size();
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(ask_csr(), KEEPER_R_BYTES);
+	assert_int_equal(log_size(), size + 20);
+	for (int i = 0; i < 3; i++)
+		refused(REASON_KEEPER_BUSY, ask_csr());
+	assert_int_equal(log_size(), size + 20);
+	fx_clock(&fx, fx.clock + 3600);
+	assert_int_equal(ask_csr(), KEEPER_R_BYTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(broken_frames, fresh, done),
 		cmocka_unit_test_setup_teardown(interleaved_frames, fresh, done),
+		cmocka_unit_test_setup_teardown(certificate_requests_do_not_fill_the_log, fresh,
+						done),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
