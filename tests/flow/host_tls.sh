@@ -130,15 +130,32 @@ kept_says() {
 	[[ $answer == "$1" ]] || die "kept connection: $answer, not $1: $(cat kept.log)"
 }
 kept_says call.auth
+# Another server of the keeper hears of no change, and asks anew within seconds.
+greatseald init --data "$work/server2" >/dev/null
+: >second.log
+greatseald run --data "$work/server2" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" \
+	--worker "$GREATSEAL_WORKER" --listen 127.0.0.1:0 "${server_settings[@]}" 2>>second.log &
+second=$!
+pids+=("$second")
+at_second() { # CODE NAME
+	local address
+	address=$(sed -n 's/.*listening on \([^,]*\),.*/\1/p' second.log)
+	[[ -n $address && $(why "$2") == "$1" ]]
+}
+until_true at_second call.auth first
 kept_says call.auth
 as dave host lock build-09 -m "is it ours?" >/dev/null
+until_true at_second host.locked first
 kept_says host.locked
 is host.locked first
 refused 4 host.locked ask "from a locked host"
 as dave host unlock build-09 >/dev/null
+until_true at_second call.auth first
+kill "$second"
+wait "$second" || die "the second server: $(cat second.log)"
 kept_says call.auth
 ask "from a host that is free again" | jq -e .request >/dev/null || die "unlocked"
-ok "a locked host is refused at its next call, on a connection of before too"
+ok "a locked host is refused at its next call, on a connection of before too, and at another server"
 
 # ---- Renewed, while the clock stands still ----
 start=$(date +%s)
