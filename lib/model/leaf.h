@@ -18,6 +18,8 @@
  * {"authorize":INDEX,"count":N,"key":FINGERPRINT,"kind","request":ID,"signatures":ROOT,
  *             "time","use":N}
  *  admin     {"action":TEXT,"kind","object":HEX,"signatures":[HEX..],"statement":HEX,"time"}
+ *            of host.enrol the signatures are the host's, the token's, and SHA-256 of the TPM's
+ *            attestation, if there is one
  *  review    {"authorize":INDEX,"complete":true?,"kind","request":ID,"signature":HEX,
  *             "statement":HEX,"time","use":N,"verdict":TEXT}
  *            of a use that broke the glass; complete: no other review of it is owed any more

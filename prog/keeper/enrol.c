@@ -112,6 +112,9 @@ static rc put_leaf(struct keeper *k, const struct enrol *in, const char *action,
 	leaf.approvals[0] = digest_of(in->m.host_sig);
 	if (in->m.token_sig.len > 0)
 		leaf.approvals[leaf.approval_count++] = digest_of(in->m.token_sig);
+	/* What a TPM said is not kept: who has it can show that it is what counted. */
+	if (in->m.attestation.len > 0)
+		leaf.approvals[leaf.approval_count++] = digest_of(in->m.attestation);
 	(void)snprintf(leaf.action, sizeof(leaf.action), "%s", action);
 	return ledger_append(&k->ledger, &leaf, ret, &k->round.fault);
 }

@@ -15,6 +15,8 @@
 #include "lib/model/enrolment.h"
 #include "lib/model/host_token.h"
 #include "lib/model/hostadmin.h"
+#include "lib/model/leaf.h"
+#include "lib/tlog/proof_file.h"
 #include "tests/flow/evil.h"
 #include "tests/support/fake_tpm.h"
 
@@ -286,6 +288,35 @@ static enum keeper_type ask(const char *host)
 	return type;
 }
 
+/* The newest entry of the log names, after two signatures, what the TPM said. */
+static void entry_names_the_attestation(void)
+{
+	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf bytes;
+	struct keeper_hello hello;
+	struct proof_file proof;
+	struct digest said;
+	struct leaf leaf;
+
+	buf_init(&bytes, ATTESTATION_BYTES_MAX);
+	fx_ok(attestation_encode(&m.a, &bytes, NULL));
+	said = digest_of(buf_view(&bytes));
+	buf_clear(&bytes);
+	buf_init(&frame, 4096);
+	keeper_put_hello_request(&frame, ++fx.correlation);
+	assert_int_equal(fx_exchange(&fx, &frame), KEEPER_R_HELLO);
+	fx_ok(keeper_get_hello(buf_view(&fx.body), &hello));
+	buf_clear(&frame);
+	keeper_put_proof_request(&frame, ++fx.correlation, hello.log_size - 1, 0);
+	assert_int_equal(fx_exchange(&fx, &frame), KEEPER_R_PROOF);
+	fx_ok(proof_file_parse(buf_view(&fx.body), &proof, NULL));
+	fx_ok(base64_parse(BASE64_STD, proof.extra, &bytes, NULL));
+	fx_ok(leaf_parse(buf_view(&bytes), &leaf, NULL));
+	assert_string_equal(leaf.action, "host.enrol");
+	assert_int_equal(leaf.approval_count, 3);
+	assert_true(digest_is_equal(&leaf.approvals[2], &said));
+}
+
 /* ---- The way it is meant --------------------------------------------------------------------*/
 
 static void each_class(void **state)
@@ -299,6 +330,7 @@ static void each_class(void **state)
 	assert_int_equal(enrol("pool2", "attested", &chip), KEEPER_R_JSON);
 	assert_string_equal(m.klass, "attested");
 	assert_true(answer_has("\"class\":\"attested\""));
+	entry_names_the_attestation();
 	assert_int_equal(ask("pool2"), KEEPER_R_RESULT);
 	assert_int_equal(list("pool2"), KEEPER_R_JSON);
 	digest_hex(&chips, hex);
