@@ -462,7 +462,7 @@ static void a_freeze_holds_it(void **state)
 #define GLASS                                                                                      \
 	",{\"approve\":[\"2 of security\"],\"break_glass\":true,\"formats\":[\"cms\"],\"from\":"   \
 	"[\"group:builders\"],\"keys\":[\"release\"],\"name\":\"glass\",\"request\":"              \
-	"[\"group:developers\"],\"review\":{\"approve\":[\"1 of admins\"],\"within\":2592000},"      \
+	"[\"group:developers\"],\"review\":{\"approve\":[\"1 of admins\"],\"within\":2592000},"    \
 	"\"ticket\":\"INC-*\",\"upload\":\"optional\"}"
 
 /* A use that passed the freeze is not held by it; by its own time it is. */
