@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "prog/guard/zone.h"
+
 static rc set_log(const struct setting *s, void *conf, struct view value, struct fault *f)
 {
 	struct conf *c = conf;
@@ -32,25 +34,6 @@ static rc add_record_key(const struct setting *s, void *conf, struct view value,
 		return fault_set(f, RC_SYNTAX, 0, "%s is 64 lower-case hex digits", s->name);
 	c->record_key_count++;
 	return OK;
-}
-
-static rc set_token_key(const struct setting *s, void *conf, struct view value, struct fault *f)
-{
-	struct conf *c = conf;
-
-	c->has_token_key = true;
-	return rc_is_ok(digest_parse(value, &c->token_key))
-		       ? OK
-		       : fault_set(f, RC_SYNTAX, 0, "%s is 64 lower-case hex digits", s->name);
-}
-
-static rc set_host(const struct setting *s, void *conf, struct view value, struct fault *f)
-{
-	struct conf *c = conf;
-
-	return rc_is_ok(name_parse(value, &c->host))
-		       ? OK
-		       : fault_set(f, RC_SYNTAX, 0, "%s is a name: [a-z0-9._-]", s->name);
 }
 
 static rc set_list_name(const struct setting *s, void *conf, struct view value, struct fault *f)
@@ -133,6 +116,17 @@ static rc add_data(const struct setting *s, void *conf, struct view value, struc
 	return OK;
 }
 
+static rc add_zone(const struct setting *s, void *conf, struct view value, struct fault *f)
+{
+	struct conf *c = conf;
+
+	if (c->zone_count == CONF_ZONES_MAX)
+		return fault_set(f, RC_LIMIT, 0, "%s: more than %u", s->name, CONF_ZONES_MAX);
+	TRY(zone_parse(value, &c->zones[c->zone_count], f));
+	c->zone_count++;
+	return OK;
+}
+
 static const struct setting rows[] = {
 	SETTING_TEXT("list", list, "/var/lib/greatseal-approved/incoming/allowlist",
 		     "the list of approved contents; its proof is LIST.greatseal"),
@@ -151,10 +145,6 @@ static const struct setting rows[] = {
 	SETTING_OTHER("list-key", set_list_key, "SHA-256 fingerprint of the key that signs lists"),
 	SETTING_OTHER("record-key", add_record_key,
 		      "the same of a key that signs package records alone; may be repeated"),
-	SETTING_OTHER("token-key", set_token_key,
-		      "the same of the key that signs guard tokens [list-key]"),
-	SETTING_OTHER("host", set_host,
-		      "this host's name in the roster; without it no guard token is taken"),
 	SETTING_OTHER("list-name", set_list_name, "take lists of this name alone"),
 	SETTING_OTHER("group", add_group, "a host group that this host is in; may be repeated"),
 	SETTING_OTHER(
@@ -165,6 +155,9 @@ static const struct setting rows[] = {
 	SETTING_OTHER("data", add_data,
 		      "directory whose files interpreters may read at level strict; may be "
 		      "repeated [/etc and others]"),
+	SETTING_OTHER("zone", add_zone,
+		      "uid:NUMBER or cgroup:/PATH, DIRECTORY and SPAN: what producers write there "
+		      "runs there for so long; may be repeated"),
 	SETTING_NUMBER("files", files, 16, 1000000, "65536", "most files that are held at a time"),
 	SETTING_SPAN("grace", grace, 0, 365 * 86400, "7d",
 		     "for how long a package record outlives its package"),

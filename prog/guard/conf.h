@@ -18,6 +18,9 @@
 #define CONF_MOUNTS_MAX 64u
 #define CONF_KEYS_MAX 8u
 #define CONF_DATA_MAX 64u
+#define CONF_ZONES_MAX 16u
+#define CONF_CGROUP_MAX 512u
+#define ZONE_SECONDS_MAX (UINT64_C(30) * 86400)
 
 /* What is asked for (docs/guard.md). Each has all of the one before. */
 enum guard_level {
@@ -25,6 +28,14 @@ enum guard_level {
 	LEVEL_STRICT, /* and what a loader or an interpreter opens */
 	LEVEL_KERNEL, /* and what is mapped, in the kernel (kernel.h) */
 	LEVEL__COUNT
+};
+
+/* Where the outputs of producers run: whose, beneath which directory, for how long. */
+struct zone {
+	char cgroup[CONF_CGROUP_MAX]; /* "": uid counts */
+	uint32_t uid;
+	char dir[PATH_MAX];
+	uint64_t seconds;
 };
 
 struct conf {
@@ -38,9 +49,6 @@ struct conf {
 	bool has_list_key;
 	struct digest record_keys[CONF_KEYS_MAX]; /* beside it, of keys that sign package records */
 	size_t record_key_count;
-	struct digest token_key; /* of the key that signs guard tokens; else list_key */
-	bool has_token_key;
-	struct name host; /* who this is, for guard tokens; "": takes none */
 	struct name name; /* of the list; "": any */
 	struct name groups[CONF_GROUPS_MAX];
 	size_t group_count;
@@ -50,6 +58,8 @@ struct conf {
 	enum guard_level level;
 	char data[CONF_DATA_MAX][PATH_MAX]; /* interpreters read these unasked; none: the usual */
 	size_t data_count;
+	struct zone zones[CONF_ZONES_MAX];
+	size_t zone_count;
 	char reports_socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": none */
 	char reader[64];   /* user that may fetch reports, beside root */
 	uint64_t backlog;  /* bytes of reports that nobody has fetched */

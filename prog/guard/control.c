@@ -1,7 +1,6 @@
 /* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
  *
- *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256 |
- *glass
+ *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +20,7 @@ static void reply(struct client *c, const char *text)
 	(void)send(c->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 	fd_close(&c->fd);
 	c->len = 0;
-	c->waits = c->records = c->glass = c->saves = false;
+	c->waits = c->records = c->saves = false;
 	c->loads = 0;
 }
 
@@ -42,36 +41,35 @@ static void reply_refused(struct client *c, rc r, const struct fault *f)
 static void reply_status(const struct supervisor *s, struct client *c)
 {
 	const struct share *m = s->g.share;
-	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT], glass[TIME_TEXT + 2] = "null";
+	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT];
 
 	if (s->has_list && rc_is_ok(time_format(s->list.not_after, until)))
 		(void)snprintf(list, sizeof(list),
 			       "{\"name\":\"%s\",\"serial\":%" PRIu64 ",\"count\":%" PRIu64
 			       ",\"not_after\":\"%s\"}",
 			       s->list.name.s, s->list.serial, s->list.count, until);
-	if (s->glass && rc_is_ok(time_format(s->glass_until, until)))
-		(void)snprintf(glass, sizeof(glass), "\"%s\"", until);
-	(void)snprintf(text, sizeof(text),
-		       "{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"glass\":%s,\"ready\":%s,"
-		       "\"list\":%s,"
-		       "\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64
-		       ",\"checked\":%" PRIu64 ",\"file_systems\":%zu,\"not_guarded\":%zu,"
-		       "\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64
-		       ",\"denied\":%" PRIu64 ",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64
-		       ",\"held\":%" PRIu64 ",\"opens\":%" PRIu64 ",\"strangers\":%" PRIu64
-		       ",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
-		       level_name(s->g.conf->level),
-		       atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe", glass,
-		       s->marked && s->loader == 0 &&
-				       atomic_load(&m->applied) == atomic_load(&m->wanted)
-			       ? "true"
-			       : "false",
-		       list, s->records.packages, s->records.refused, s->checked, s->marks,
-		       s->marks_failed, (int)s->worker, s->starts > 0 ? s->starts - 1 : 0,
-		       atomic_load(&m->allowed), atomic_load(&m->denied),
-		       atomic_load(&m->would_deny), atomic_load(&m->hashed), atomic_load(&m->held),
-		       atomic_load(&m->opens), atomic_load(&m->strangers), m->slot_count,
-		       atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
+		"\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64 ",\"checked\":%" PRIu64
+		",\"file_systems\":%zu,\"not_guarded\":%zu,"
+		"\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64 ",\"denied\":%" PRIu64
+		",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64 ",\"held\":%" PRIu64
+		",\"opens\":%" PRIu64 ",\"strangers\":%" PRIu64
+		",\"zones\":%zu,\"outputs\":%" PRIu64 ",\"outputs_ran\":%" PRIu64
+		",\"outputs_dropped\":%" PRIu64 ",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
+		level_name(s->g.conf->level),
+		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
+		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
+			? "true"
+			: "false",
+		list, s->records.packages, s->records.refused, s->checked, s->marks,
+		s->marks_failed, (int)s->worker, s->starts > 0 ? s->starts - 1 : 0,
+		atomic_load(&m->allowed), atomic_load(&m->denied), atomic_load(&m->would_deny),
+		atomic_load(&m->hashed), atomic_load(&m->held), atomic_load(&m->opens),
+		atomic_load(&m->strangers), s->g.conf->zone_count, atomic_load(&m->zone.outputs),
+		atomic_load(&m->zone.ran), atomic_load(&m->zone.dropped), m->slot_count,
+		atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
 	reply(c, text);
 }
 
@@ -125,11 +123,9 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 		reply_archive(s, c, line + 8);
 		return;
 	}
-	if (strcmp(line, "reload") == 0 || strcmp(line, "records") == 0 ||
-	    strcmp(line, "glass") == 0) {
+	if (strcmp(line, "reload") == 0 || strcmp(line, "records") == 0) {
 		r = supervisor_load(s, false, &c->loads, &f);
 		c->records = strcmp(line, "records") == 0;
-		c->glass = strcmp(line, "glass") == 0;
 	} else if (strcmp(line, "observe") == 0 || has_number(line, "enforce", &serial)) {
 		r = supervisor_set_mode(s, line[0] == 'e', serial, &f);
 		c->saves = rc_is_ok(r);
@@ -256,35 +252,24 @@ void control_saved(struct supervisor *s, bool saved)
 	control_applied(s);
 }
 
-/* What the loader says of the part that this client waits for. */
-static rc part_of(const struct client *c, const struct load_result *r, struct fault *f)
-{
-	enum rc_code code = c->glass ? r->glass.code : c->records ? r->records.code : r->code;
-
-	return code == RC_OK ? OK
-			     : fault_set(f, code, 0, "%s",
-					 c->glass     ? r->glass.text
-					 : c->records ? r->records.text
-						      : r->text);
-}
-
 void control_loaded(struct supervisor *s, const struct load_result *r)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &s->client[i];
-		struct fault f = {0};
-		rc part;
+		enum rc_code code = c->records ? r->records.code : r->code;
+		struct fault f = {.code = code};
 
 		if (c->fd < 0 || c->loads != s->load_number)
 			continue;
 		c->loads = 0;
-		part = part_of(c, r, &f);
-		if (rc_is_ok(part)) {
+		if (code == RC_OK) {
 			c->waits = true;
 			c->wanted = atomic_load(&s->g.share->wanted);
 			continue;
 		}
-		reply_refused(c, part, &f);
+		(void)snprintf(f.text, sizeof(f.text), "%s",
+			       c->records ? r->records.text : r->text);
+		reply_refused(c, RC(code), &f);
 	}
 	control_applied(s);
 }

@@ -3,10 +3,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "prog/guard/event.h"
@@ -75,21 +77,94 @@ static enum why verdict(const struct decider *d, const struct digest *digest)
 	return (classes & LIST_CLASS_RUNS) != 0 ? WHY_NONE : WHY_UNAPPROVED;
 }
 
+/* ---- Zones ----------------------------------------------------------------------------------*/
+
+enum zone_says { ZONE_NO, ZONE_YES, ZONE_LATER };
+
+/* Whether a content that is not approved runs all the same, as the output of a producer. Its file
+ * is leased: nobody has it open for writing, and who had has closed it before. That is in the
+ * queue. */
+static enum zone_says ask_zone(struct decider *d, const struct question *q, uint64_t now)
+{
+	const struct conf *c = d->guard->conf;
+	const struct output *o;
+	struct stat st;
+
+	if (c->zone_count == 0)
+		return ZONE_NO;
+	(void)decider_read(d);
+	if (!d->drained)
+		return decider_has_room(d) ? ZONE_LATER : ZONE_NO;
+	o = zone_find(&d->share->zone, q->dev, q->ino);
+	if (o == NULL || fstat(q->fd, &st) != 0 || (uint64_t)st.st_size != o->size)
+		return ZONE_NO;
+	for (size_t i = 0; i < c->zone_count; i++) {
+		const struct zone *z = &c->zones[i];
+
+		if (now - o->at <= z->seconds * 1000 && zone_has(z, q->pid) &&
+		    (z->cgroup[0] != '\0' || st.st_uid == z->uid) &&
+		    place_holds(&d->guard->zone[i], q->fd, &st))
+			return ZONE_YES;
+	}
+	return ZONE_NO;
+}
+
+static void answer_zone(struct decider *d, struct question *q, struct slot *s, uint64_t now)
+{
+	bool exec = q->kind == QUESTION_EXEC;
+
+	cache_allowed(s, exec ? q->pid : 0, now);
+	if (exec)
+		exes_note(&d->share->exes, s->dev, s->ino, &s->digest, true);
+	/* Not marked: time, place and user are asked for again. */
+	atomic_fetch_add(&d->share->zone.ran, 1);
+	answer(d, q, true);
+}
+
+/* A producer, whose execs have to be seen. */
+static bool is_watched(const struct decider *d, const struct digest *digest)
+{
+	return d->guard->conf->zone_count > 0 && (classes_of(d, digest) & LIST_PRODUCER) != 0;
+}
+
+/* A producer is about to run. It is asked for each time, so that it is known by its number. */
+static void begin_producer(struct decider *d, const struct question *q, const struct slot *s,
+			   uint64_t now)
+{
+	int fd = (int)syscall(SYS_pidfd_open, q->pid, 0);
+
+	zone_producer(&d->share->zone, q->pid, fd, s->dev, s->ino, now);
+}
+
 /* Answers a question about a file whose content is known. */
 static void answer_known(struct decider *d, struct question *q, struct slot *s, uint64_t now)
 {
 	enum why why = verdict(d, &s->digest);
 	bool exec = q->kind == QUESTION_EXEC;
 	bool data = why == WHY_UNAPPROVED && q->kind == QUESTION_DATA;
+	bool producer = is_watched(d, &s->digest);
 	bool let = why == WHY_NONE || data || d->mode == GUARD_OBSERVE;
+	enum zone_says zone = why == WHY_UNAPPROVED && !data ? ask_zone(d, q, now) : ZONE_NO;
+
+	if (zone == ZONE_LATER) {
+		q->state = QUESTION_NEW;
+		return;
+	}
+	if (zone == ZONE_YES) {
+		answer_zone(d, q, s, now);
+		return;
+	}
+	if (exec && producer)
+		begin_producer(d, q, s, now);
 
 	/* Before the answer: a writer who comes now must find both. */
 	if (let) {
 		cache_allowed(s, exec ? q->pid : 0, now);
-		cache_mark(&d->cache, s, data ? FAN_OPEN_PERM : d->cache.asks);
+		cache_mark(&d->cache, s,
+			   data || producer ? d->cache.asks & FAN_OPEN_PERM : d->cache.asks);
 	}
 	if (let && exec)
-		exes_note(&d->share->exes, s->dev, s->ino, &s->digest);
+		exes_note(&d->share->exes, s->dev, s->ino, &s->digest, false);
 	if (data) {
 		answer(d, q, true);
 		return;
@@ -219,13 +294,15 @@ static bool is_own(const struct decider *d, int32_t pid)
 static unsigned classes_of_opener(const struct decider *d, int32_t pid)
 {
 	struct opener o;
-	const struct digest *digest;
+	const struct exe *exe;
 
 	opener_exe(pid, &o);
-	digest = o.has_exe ? exes_find(&d->share->exes, o.dev, o.ino) : NULL;
-	if (digest == NULL)
+	exe = o.has_exe ? exes_find(&d->share->exes, o.dev, o.ino) : NULL;
+	if (exe == NULL) {
 		atomic_fetch_add(&d->share->strangers, 1);
-	return digest != NULL ? classes_of(d, digest) : 0;
+		return 0;
+	}
+	return exe->zone ? LIST_PROGRAM : classes_of(d, &exe->digest);
 }
 
 static bool is_data(const struct decider *d, int fd, const struct stat *st)
@@ -323,13 +400,49 @@ static void look(struct decider *d, struct question *q, uint64_t now)
 		q->state = QUESTION_WAITING;
 }
 
-bool decider_has_room(const struct decider *d)
+static size_t free_rows(const struct decider *d)
 {
-	size_t free_rows = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < QUESTIONS_MAX; i++)
-		free_rows += d->share->question[i].state == QUESTION_FREE;
-	return free_rows >= RAW_EVENTS;
+		n += d->share->question[i].state == QUESTION_FREE;
+	return n;
+}
+
+bool decider_has_room(const struct decider *d)
+{
+	return free_rows(d) > 0;
+}
+
+/* Whether the one who closed a file is, or was until just now, a producer. */
+static bool is_producer(struct decider *d, int32_t pid)
+{
+	const struct producer *p = zone_producer_find(&d->share->zone, pid);
+	const struct exe *exe;
+	struct opener o;
+
+	opener_exe(pid, &o);
+	/* One that has ended is known by its exec alone. */
+	if (!o.has_exe && p == NULL)
+		return false;
+	exe = exes_find(&d->share->exes, o.has_exe ? o.dev : p->dev, o.has_exe ? o.ino : p->ino);
+	return exe != NULL && (classes_of(d, &exe->digest) & LIST_PRODUCER) != 0;
+}
+
+static void take_closed(struct decider *d, const struct event *e)
+{
+	struct stat st;
+	bool inside = false;
+	if (fstat(e->fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (is_producer(d, e->pid))
+			for (size_t i = 0; i < d->guard->conf->zone_count && !inside; i++)
+				inside = place_holds(&d->guard->zone[i], e->fd, &st);
+		if (inside)
+			zone_output(&d->share->zone, st.st_dev, st.st_ino, (uint64_t)st.st_size,
+				    guard_now());
+		else
+			zone_forget(&d->share->zone, st.st_dev, st.st_ino);
+	}
 }
 
 static void put_question(struct decider *d, const struct event *e)
@@ -369,11 +482,15 @@ static void take_raw(struct decider *d)
 			break;
 		if (e.kind == EVENT_ASK || e.kind == EVENT_ASK_OPEN)
 			put_question(d, &e);
+		else if (e.kind == EVENT_CLOSED)
+			take_closed(d, &e);
 		else if (e.kind == EVENT_OVERFLOW)
 			tell(d, (struct news){.kind = NEWS_OVERFLOW}, -1);
-		else if (e.fd >= 0)
-			(void)close(e.fd);
 		s->raw_at = (uint32_t)(RAW_BYTES - rest.len);
+		/* After it counts as taken: the next worker must not close what may be another's.
+		 */
+		if (e.fd >= 0 && e.kind != EVENT_ASK && e.kind != EVENT_ASK_OPEN)
+			(void)close(e.fd);
 	}
 	memset(s->raw, 0, RAW_BYTES);
 	s->raw_at = 0;
@@ -381,16 +498,28 @@ static void take_raw(struct decider *d)
 
 bool decider_read(struct decider *d)
 {
-	while (decider_has_room(d)) {
-		ssize_t n = read(d->group, d->share->raw, RAW_BYTES);
+	struct pollfd p = {.fd = d->group, .events = POLLIN};
+
+	d->drained = false;
+	zone_note_ended(&d->share->zone);
+	for (size_t room; (room = free_rows(d)) > 0;) {
+		size_t events = room < RAW_EVENTS ? room : RAW_EVENTS;
+		ssize_t n = read(d->group, d->share->raw,
+				 events * sizeof(struct fanotify_event_metadata));
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		/* EMFILE: the kernel has refused that exec, for want of a descriptor. */
-		if (n <= 0)
-			return n < 0 && (errno == EAGAIN || errno == EMFILE);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EMFILE))
+			return false;
+		if (n < 0)
+			break;
 		take_raw(d);
 	}
+	/* EAGAIN may also be of one file that the kernel could not open for us. */
+	d->drained = poll(&p, 1, 0) == 0;
+	if (d->drained)
+		zone_drop_ended(&d->share->zone);
 	return true;
 }
 
@@ -445,7 +574,7 @@ void decider_apply(struct decider *d)
 			continue;
 		s->told = false;
 		/* Observed content passes by its mark too; what is refused must be asked for. */
-		if (verdict(d, &s->digest) != WHY_NONE)
+		if (verdict(d, &s->digest) != WHY_NONE || is_watched(d, &s->digest))
 			cache_unmark(&d->cache, s);
 	}
 	atomic_store(&d->share->applied, wanted);

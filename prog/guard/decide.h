@@ -38,6 +38,7 @@ struct decider {
 	uint32_t jobs_busy;
 	struct job job[JOBS_MAX];
 	uint8_t *slice; /* SLICE_BYTES */
+	bool drained;	/* the last read came to the end of the queue */
 };
 
 /* Takes over what a former worker left behind: its questions are asked again. RC_NOMEM, RC_CRYPTO.

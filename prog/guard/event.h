@@ -14,6 +14,7 @@
 enum event_kind {
 	EVENT_ASK,	/* an exec that waits for an answer */
 	EVENT_ASK_OPEN, /* an open that does; that of an exec comes after the exec itself */
+	EVENT_CLOSED,	/* a file that was open for writing; nothing to answer */
 	EVENT_OVERFLOW, /* the kernel's queue was full; nothing to answer */
 	EVENT_OTHER,	/* nobody asked for it; fd, if any, is to be closed */
 };

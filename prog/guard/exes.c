@@ -30,7 +30,7 @@ static struct exe *find(struct exes *e, uint64_t dev, uint64_t ino)
 	return NULL;
 }
 
-void exes_note(struct exes *e, uint64_t dev, uint64_t ino, const struct digest *digest)
+void exes_note(struct exes *e, uint64_t dev, uint64_t ino, const struct digest *digest, bool zone)
 {
 	struct exe *row = row_of(e, dev, ino), *to = find(e, dev, ino);
 
@@ -50,18 +50,19 @@ void exes_note(struct exes *e, uint64_t dev, uint64_t ino, const struct digest *
 	to->ino = ino;
 	to->at = ++e->clock;
 	to->digest = *digest;
+	to->zone = zone;
 	atomic_signal_fence(memory_order_seq_cst);
 	to->set = true;
 }
 
-const struct digest *exes_find(struct exes *e, uint64_t dev, uint64_t ino)
+const struct exe *exes_find(struct exes *e, uint64_t dev, uint64_t ino)
 {
 	struct exe *x = find(e, dev, ino);
 
 	if (x == NULL)
 		return NULL;
 	x->at = ++e->clock;
-	return &x->digest;
+	return x;
 }
 
 /* ---- What runs already ----------------------------------------------------------------------*/
@@ -100,7 +101,7 @@ static rc note_process(struct exes *e, struct hasher *h, const char *pid)
 		return OK;
 	r = digest_file(h, fd, &digest);
 	if (rc_is_ok(r))
-		exes_note(e, st.st_dev, st.st_ino, &digest);
+		exes_note(e, st.st_dev, st.st_ino, &digest, false);
 	return r.code == RC_IO ? OK : r;
 }
 

@@ -20,6 +20,7 @@
 
 struct exe {
 	bool set;
+	bool zone; /* let run by a build zone */
 	uint64_t dev;
 	uint64_t ino;
 	uint64_t at; /* of the table's clock: when it was last noted or asked for */
@@ -31,9 +32,9 @@ struct exes {
 	struct exe row[EXES_ROWS][EXES_WIDE];
 };
 
-void exes_note(struct exes *e, uint64_t dev, uint64_t ino, const struct digest *digest);
+void exes_note(struct exes *e, uint64_t dev, uint64_t ino, const struct digest *digest, bool zone);
 /* NULL: not known. Good until the next note. */
-const struct digest *exes_find(struct exes *e, uint64_t dev, uint64_t ino);
+const struct exe *exes_find(struct exes *e, uint64_t dev, uint64_t ino);
 /* Notes what runs now. Reads every such file: before anything is marked. RC_CRYPTO, RC_NOMEM, and
  * as opendir(3). */
 MUST rc exes_seed(struct exes *e, struct fault *f);

@@ -21,6 +21,7 @@ struct guard {
 	uint64_t asks;			  /* what it asks for: FAN_* */
 	struct place data[CONF_DATA_MAX]; /* level strict: opened at the start */
 	size_t data_count;
+	struct place zone[CONF_ZONES_MAX]; /* of conf->zones */
 	int wake;	 /* eventfd: the supervisor wants something of the worker */
 	int applied;	 /* eventfd: the worker has done it */
 	int reports;	 /* eventfd: there may be something in a ring */

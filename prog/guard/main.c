@@ -27,7 +27,6 @@ static int usage(FILE *out, int status)
 		     "  enforce  the same, and then enforce\n"
 		     "  observe  report, and let everything run\n"
 		     "  reload   look at the list again\n"
-		     "  break-glass  observe for as long as this signed token says: FILE\n"
 		     "  gate     may these packages be installed: FILE..., apt or dpkg FILE\n"
 		     "  take     take these package records: FILE.record...\n"
 		     "  setup    put the gate in front of apt and dpkg; --remove: take it away\n"
@@ -188,7 +187,7 @@ static const struct {
 	{"reload", verb_reload, NULL},	 {"status", status, NULL},
 	{"gate", NULL, verb_gate},	 {"take", NULL, verb_take},
 	{GATE_SLOT, NULL, verb_slot},	 {"setup", NULL, verb_setup},
-	{"tidy", NULL, verb_tidy},	 {"break-glass", NULL, verb_break_glass},
+	{"tidy", NULL, verb_tidy},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

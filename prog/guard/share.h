@@ -16,6 +16,7 @@
 #include "lib/model/name.h"
 #include "prog/guard/exes.h"
 #include "prog/guard/ring.h"
+#include "prog/guard/zone.h"
 
 #define QUESTIONS_MAX 256u /* execs that wait; more wait in the kernel */
 #define SLOTS_MIN 16u
@@ -98,6 +99,7 @@ struct share {
 	/* The guard's own processes, each by its own hand; 0: none. What they open is theirs. */
 	_Atomic int32_t own[OWN_MAX];
 	struct exes exes;
+	struct zone_state zone;
 	_Alignas(8) uint8_t raw[RAW_BYTES];
 	struct question question[QUESTIONS_MAX];
 	/* Which list is in force, for the reporter; version is odd while it changes. */

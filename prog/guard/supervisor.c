@@ -47,66 +47,14 @@ uint32_t supervisor_want(struct supervisor *s)
 	return now;
 }
 
-/* What root has set, unless a token suspends it. */
-static void apply_mode(struct supervisor *s, bool wanted)
+static void apply_mode(struct supervisor *s, bool enforce)
 {
 	struct news n = {.kind = NEWS_MODE};
-	bool enforce = wanted && !s->glass;
 
-	s->enforcing = wanted;
 	(void)snprintf(n.text, sizeof(n.text), "%s", enforce ? "enforce" : "observe");
 	atomic_store(&s->g.share->mode, enforce ? GUARD_ENFORCE : GUARD_OBSERVE);
 	(void)supervisor_want(s);
 	supervisor_tell(s, &n);
-}
-
-/* ---- Break-glass ----------------------------------------------------------------------------*/
-
-static void tell_glass(struct supervisor *s, const char *what, const char *text)
-{
-	struct news n = {.kind = NEWS_GLASS};
-
-	(void)snprintf(n.text, sizeof(n.text), "%s%.*s", what,
-		       (int)(sizeof(n.text) - strlen(what) - 1), text);
-	supervisor_tell(s, &n);
-	log_warn("break-glass: %s", n.text);
-}
-
-/* What the loader says of the token in the state directory. One that is over is no news. */
-static void adopt_glass(struct supervisor *s, const struct glass_result *r)
-{
-	unix_time now = clock_now(&clock_system);
-	bool begins = !s->glass;
-
-	if (r->code != RC_OK) {
-		if (r->code != RC_NOTFOUND && r->code != RC_EXPIRED)
-			tell_glass(s, "a token is refused: ", r->text);
-		return;
-	}
-	if (r->not_after <= now)
-		return;
-	s->glass = true;
-	s->glass_until = r->not_after;
-	s->glass_end = guard_now() + (uint64_t)(r->not_after - now) * 1000;
-	if (!begins)
-		return;
-	tell_glass(s, "this host observes only: ", r->text);
-	apply_mode(s, s->enforcing);
-}
-
-static void end_glass(struct supervisor *s)
-{
-	s->glass = false;
-	tell_glass(s, "it is over", "");
-}
-
-/* By itself, and by whichever of the two clocks comes first. */
-static void look_at_glass(struct supervisor *s, uint64_t now)
-{
-	if (!s->glass || (now < s->glass_end && clock_now(&clock_system) < s->glass_until))
-		return;
-	end_glass(s);
-	apply_mode(s, s->enforcing);
 }
 
 /* ---- Children -------------------------------------------------------------------------------*/
@@ -250,7 +198,6 @@ static void adopt(struct supervisor *s, const struct load_result *r)
 		memcpy(bad.text, r->records.text, sizeof(bad.text));
 		supervisor_tell(s, &bad);
 	}
-	adopt_glass(s, &r->glass);
 	approved_take(&s->approved, atomic_load(&m->list_fd), atomic_load(&m->records_fd));
 	s->old_wanted = supervisor_want(s);
 }
@@ -263,12 +210,10 @@ static void read_result(struct supervisor *s, struct load_result *ret)
 	if (!rc_is_ok(fd_read_full(s->load_pipe, &r, sizeof(r), NULL))) {
 		*ret = (struct load_result){.code = RC_IO, .text = "the loader died"};
 		ret->records = (struct records_result){.code = RC_IO, .text = "the loader died"};
-		ret->glass = (struct glass_result){.code = RC_IO, .text = "the loader died"};
 		return;
 	}
 	r.text[sizeof(r.text) - 1] = '\0';
 	r.records.text[sizeof(r.records.text) - 1] = '\0';
-	r.glass.text[sizeof(r.glass.text) - 1] = '\0';
 	for (size_t i = 0; i < RECORDS_TOLD; i++)
 		r.records.told[i][FAULT_TEXT - 1] = '\0';
 	*ret = r;
@@ -301,8 +246,6 @@ static void loader_ended(struct supervisor *s)
 static void saver_ended(struct supervisor *s, bool saved)
 {
 	s->saver = 0;
-	if (saved && s->save_enforce && s->glass)
-		end_glass(s);
 	if (saved)
 		apply_mode(s, s->save_enforce);
 	control_saved(s, saved);
@@ -488,16 +431,17 @@ static void open_data(struct guard *g)
 static rc make_marks(struct supervisor *s, struct fault *f)
 {
 	const struct conf *c = s->g.conf;
+	const uint64_t events = s->g.asks | (c->zone_count > 0 ? FAN_CLOSE_WRITE : 0);
 	size_t marked = 0;
 
 	/* Whose opens are judged by what they run: those that began before us, too. */
-	if (!s->marked && c->level >= LEVEL_STRICT)
+	if (!s->marked && (c->level >= LEVEL_STRICT || c->zone_count > 0))
 		TRY(exes_seed(&s->g.share->exes, f));
 	if (c->all) {
-		TRY(mark_all(s->g.group, s->g.asks, &marked, &s->marks_failed, f));
+		TRY(mark_all(s->g.group, events, &marked, &s->marks_failed, f));
 	} else {
 		for (; marked < c->mount_count; marked++)
-			TRY(mark_path(s->g.group, s->g.asks, c->mounts[marked], f));
+			TRY(mark_path(s->g.group, events, c->mounts[marked], f));
 	}
 	if (s->marks != marked)
 		supervisor_tell(s, &(struct news){.kind = NEWS_MARKED, .count = marked});
@@ -575,7 +519,6 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 	if ((p[3].revents & POLLPRI) != 0 && s->marked)
 		rc_ignore(make_marks(s, NULL), "what could not be marked is in the status");
 	look_after(s, guard_now());
-	look_at_glass(s, guard_now());
 	control_tick(s, guard_now());
 	return OK;
 }
@@ -602,6 +545,10 @@ static rc start(struct supervisor *s, struct fault *f)
 	TRY(make_group(s, f));
 	if (s->g.conf->level >= LEVEL_STRICT)
 		open_data(&s->g);
+	for (size_t i = 0; i < s->g.conf->zone_count; i++)
+		if (!place_open(&s->g.zone[i], s->g.conf->zones[i].dir))
+			return fault_set(f, RC_NOTFOUND, 0, "zone: there is no directory %s",
+					 s->g.conf->zones[i].dir);
 	guard_own(s->g.share, OWN_SUPERVISOR);
 	TRY(control_listen(s, f));
 	open_reports(s);

@@ -25,7 +25,6 @@ struct client {
 	uint32_t wanted;
 	uint32_t loads; /* for the load of this number to end; 0: none */
 	bool records;	/* of it, for the package records */
-	bool glass;	/* of it, for the token */
 	uint64_t since;
 };
 
@@ -48,11 +47,7 @@ struct supervisor {
 	struct approved approved; /* both, for those who ask by command */
 	int old_memory[2];	  /* the ones before, until the worker has let go of them */
 	uint32_t old_wanted;
-	bool enforcing;	       /* the mode that root has set, which a token suspends */
-	bool glass;	       /* one is in force ... */
-	unix_time glass_until; /* ... until then by the clock, */
-	uint64_t glass_end;    /* and this by a clock that nobody sets (ms) */
-	uint64_t checked;      /* serial that `check` found good here */
+	uint64_t checked; /* serial that `check` found good here */
 	bool marked;
 	size_t marks, marks_failed;
 	int signals, listener, mountinfo;

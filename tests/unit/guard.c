@@ -81,6 +81,10 @@ static void events_are_read_strictly(void **state)
 	assert_rc(RC_SYNTAX, event_next(&v, &e, NULL));
 	v = view_of(&m, sizeof(m));
 	m = ask(7);
+	m.mask = FAN_CLOSE_WRITE;
+	assert_rc(RC_OK, event_next(&v, &e, NULL));
+	assert_int_equal(EVENT_CLOSED, e.kind);
+	v = view_of(&m, sizeof(m));
 	m.mask = FAN_ONDIR;
 	assert_rc(RC_OK, event_next(&v, &e, NULL));
 	assert_int_equal(EVENT_OTHER, e.kind);

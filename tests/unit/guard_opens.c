@@ -160,14 +160,14 @@ static void running_programs_are_remembered(void **state)
 	(void)state;
 	assert_non_null(e);
 	assert_null(exes_find(e, 1, 1));
-	exes_note(e, 1, 1, &d);
-	assert_int_equal(1, exes_find(e, 1, 1)->b[0]);
+	exes_note(e, 1, 1, &d, false);
+	assert_int_equal(1, exes_find(e, 1, 1)->digest.b[0]);
 	assert_null(exes_find(e, 2, 1));
 	d.b[0] = 2;
-	exes_note(e, 1, 1, &d);
-	assert_int_equal(2, exes_find(e, 1, 1)->b[0]);
+	exes_note(e, 1, 1, &d, false);
+	assert_int_equal(2, exes_find(e, 1, 1)->digest.b[0]);
 	for (uint64_t i = 2; i < 4 * EXES_ROWS * EXES_WIDE; i++) {
-		exes_note(e, 1, i, &d);
+		exes_note(e, 1, i, &d, false);
 		assert_non_null(exes_find(e, 1, i));
 		assert_non_null(exes_find(e, 1, 1)); /* used all the time */
 	}
@@ -269,6 +269,10 @@ static void its_settings(void **state)
 	for (size_t i = 0; i < CONF_DATA_MAX; i++)
 		assert_rc(RC_OK, set(&c, "data", "/etc"));
 	assert_rc(RC_LIMIT, set(&c, "data", "/etc"));
+	assert_rc(RC_SYNTAX, set(&c, "zone", "/srv"));
+	for (size_t i = 0; i < CONF_ZONES_MAX; i++)
+		assert_rc(RC_OK, set(&c, "zone", "uid:1000 /srv 1h"));
+	assert_rc(RC_LIMIT, set(&c, "zone", "uid:1000 /srv 1h"));
 }
 
 int main(void)

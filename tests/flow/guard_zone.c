@@ -1,0 +1,300 @@
+/* guard_zone - build zones: what an approved linker has just written runs there, at once and every
+ * time; nothing else does. In a copy of the machine's root, at level strict. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
+#include "tests/lib/fixture.h"
+#include "tests/lib/guard_world.h"
+#include "tests/lib/mounts.h"
+
+#define DENIED (GW_REFUSED + EPERM)
+#define BUILDER 1000
+#define ZONE "/zone"
+#define LINKS 1000
+
+static struct guard_world w;
+
+/* ---- The builder ----------------------------------------------------------------------------*/
+
+static void become(uid_t uid)
+{
+	if (setgroups(0, NULL) != 0 || setgid(uid) != 0 || setuid(uid) != 0 || chdir(ZONE) != 0 ||
+	    setenv("PATH", "/usr/bin:/bin", 1) != 0)
+		_exit(98);
+}
+
+static int shell(void *ctx)
+{
+	become(BUILDER);
+	(void)execl("/bin/sh", "sh", "-c", (const char *)ctx, (char *)NULL);
+	return 99;
+}
+
+/* As the builder, in the zone: exit status. */
+static int sh(const char *line)
+{
+	return gw_child(shell, (void *)(uintptr_t)line);
+}
+
+struct attempt {
+	uid_t uid;
+	const char *path;
+	int result;
+};
+
+static int attempt(void *ctx)
+{
+	struct attempt *a = (struct attempt *)ctx;
+	int r;
+
+	become(a->uid);
+	r = gw_run(a->path);
+	/* An exit status has eight bits. */
+	return r == DENIED ? 201 : r >= GW_REFUSED ? 202 : r;
+}
+
+/* 0: it ran; 201: refused. */
+static int run_as(uid_t uid, const char *path)
+{
+	struct attempt a = {.uid = uid, .path = path};
+
+	return gw_child(attempt, &a);
+}
+#define REFUSED 201
+
+/* ---- The world ------------------------------------------------------------------------------*/
+
+static void put(const char *path, const char *text)
+{
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0755};
+
+	fx_ok(file_replace(&spec, view_str(text), NULL));
+	fx_check(chown(path, BUILDER, BUILDER) == 0);
+}
+
+static const char *const builds[] = {
+	"as -o main.o main.s && ld -o a.out main.o && ./a.out",
+	"cc -o prog prog.c && ./prog",
+	"cc -shared -fPIC -o libseven.so seven.c && cc -o user user.c -L. -lseven && "
+	"LD_LIBRARY_PATH=. ./user",
+	"cp a.out copy; mv copy copy2; ln copy2 copy3; rm -f copy2 copy3; cat a.out > copy4; chmod "
+	"755 copy4; truncate -s 9 copy4",
+};
+#define BUILDS (sizeof(builds) / sizeof(builds[0]))
+
+static void build_all(void)
+{
+	for (size_t i = 0; i < BUILDS; i++)
+		if (sh(builds[i]) != 0)
+			fail_msg("%s", builds[i]);
+}
+
+static void as_producers(void)
+{
+	static const char *const producers[] = {"/usr/bin/ld", "/usr/bin/as"};
+
+	for (size_t i = 0; i < sizeof(producers) / sizeof(producers[0]); i++) {
+		AUTO(buf) struct buf bytes = {0};
+		struct digest digest;
+
+		buf_init(&bytes, (size_t)128 << 20);
+		fx_ok(file_read(producers[i], &bytes, NULL));
+		digest = digest_of(buf_view(&bytes));
+		for (size_t k = 0; k < w.count; k++)
+			if (digest_is_equal(&w.record[k].digest, &digest))
+				w.record[k].classes |= LIST_PRODUCER;
+	}
+}
+
+static void world(const char *span)
+{
+	char zone[100];
+	const char *const more[] = {"--level", "strict", "--zone", zone, NULL};
+
+	(void)snprintf(zone, sizeof(zone), "uid:%d " ZONE " %s", BUILDER, span);
+	gw_new_root(&w);
+	(void)mkdir(ZONE, 0755);
+	(void)mkdir("/outside", 0777);
+	fx_check(chown(ZONE, BUILDER, BUILDER) == 0 && chmod("/outside", 0777) == 0);
+	put(ZONE "/main.s",
+	    ".globl _start\n_start:\n\tmov $60, %eax\n\txor %edi, %edi\n\tsyscall\n");
+	put(ZONE "/prog.c", "int main(void) { return 0; }\n");
+	put(ZONE "/seven.c", "int seven(void);\nint seven(void) { return 7; }\n");
+	put(ZONE "/user.c", "int seven(void);\nint main(void) { return seven() - 7; }\n");
+	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
+	gw_publish(&w);
+	gw_start(&w, more);
+	build_all();
+	while (gw_learn(&w, "zone", true) > 0) {
+		gw_publish(&w);
+		build_all();
+	}
+	while (gw_learn(&w, "zone", false) > 0) {
+		gw_publish(&w);
+		build_all();
+	}
+	gw_learn_needed(&w);
+	as_producers();
+	gw_publish(&w);
+	gw_enforce(&w);
+}
+
+/* ---- Tests ----------------------------------------------------------------------------------*/
+
+static int link_and_run(void *ctx)
+{
+	int *bad = (int *)ctx;
+	int n = 0;
+
+	become(BUILDER);
+	for (int i = 0; i < LINKS; i++) {
+		char out[40];
+		int status;
+		pid_t pid;
+
+		(void)snprintf(out, sizeof(out), "out.%d", i % 7);
+		pid = fork();
+		if (pid == 0) {
+			(void)execl("/usr/bin/ld", "ld", "-o", out, "main.o", (char *)NULL);
+			_exit(99);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0 || gw_run(out) != 0)
+			n++;
+		if (i % 2 == 0)
+			(void)unlink(out);
+	}
+	(void)bad;
+	return n > 250 ? 250 : n;
+}
+
+static void linked_then_run(void **state)
+{
+	(void)state;
+	world("1h");
+	assert_int_equal(0, sh("as -o main.o main.s"));
+	assert_int_equal(0, gw_child(link_and_run, NULL));
+	(void)printf("guard: linked and run at once: %d of %d\n", LINKS, LINKS);
+	assert_true(gw_number(&w, "outputs_ran") >= LINKS);
+	gw_free(&w);
+}
+
+static void what_runs_in_a_zone(void **state)
+{
+	(void)state;
+	world("1h");
+	build_all(); /* programs, and a library that one of them loads */
+	assert_int_equal(0, run_as(BUILDER, ZONE "/a.out"));
+	/* Renamed it is the same; somebody else's, elsewhere, or another file it is not. */
+	assert_int_equal(0, sh("mv a.out renamed"));
+	assert_int_equal(0, run_as(BUILDER, ZONE "/renamed"));
+	assert_int_equal(REFUSED, run_as(0, ZONE "/renamed"));
+	assert_int_equal(REFUSED, run_as(1001, ZONE "/renamed"));
+	assert_int_equal(0, sh("cp renamed copied"));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/copied"));
+	assert_int_equal(0, sh("mv renamed /outside/moved"));
+	assert_int_equal(REFUSED, run_as(BUILDER, "/outside/moved"));
+	assert_int_equal(0, sh("mv /outside/moved back"));
+	assert_int_equal(0, run_as(BUILDER, ZONE "/back"));
+	assert_int_equal(0, sh("ld -o /outside/linked main.o"));
+	assert_int_equal(REFUSED, run_as(BUILDER, "/outside/linked"));
+	/* By the linker of another user. */
+	assert_int_equal(0, sh("chmod 777 ."));
+	{
+		const char *const argv[] = {"ld", "-o", ZONE "/roots", ZONE "/main.o", NULL};
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			(void)execv("/usr/bin/ld", (char *const *)(uintptr_t)argv);
+			_exit(99);
+		}
+		fx_check(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/roots"));
+	gw_free(&w);
+}
+
+/* Whoever is no producer makes nothing that runs, also of what was one's output. */
+static void malware_is_refused(void **state)
+{
+	(void)state;
+	world("1h");
+	gw_program(&w, "zone/dropped", 'B', "", 0);
+	fx_check(chown(ZONE "/dropped", BUILDER, BUILDER) == 0);
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/dropped"));
+	assert_int_equal(0,
+			 sh("cp dropped dropped2 && cat dropped > dropped3 && chmod +x dropped3"));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/dropped2"));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/dropped3"));
+	/* Over an output, in every way that keeps the inode. */
+	assert_int_equal(0, sh("ld -o a.out main.o"));
+	assert_int_equal(0, run_as(BUILDER, ZONE "/a.out"));
+	assert_int_equal(0, sh("cat dropped > a.out"));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/a.out"));
+	assert_int_equal(0, sh("rm a.out; ld -o a.out main.o && echo x >> a.out"));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/a.out"));
+	assert_int_equal(0, sh("rm a.out; ld -o a.out main.o && truncate -s 4096 a.out"));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/a.out"));
+	/* While somebody has it open for writing. */
+	assert_int_equal(0, sh("rm a.out; ld -o a.out main.o"));
+	{
+		int fd = open(ZONE "/a.out", O_RDWR | O_CLOEXEC);
+
+		assert_true(fd >= 0);
+		assert_int_not_equal(0, run_as(BUILDER, ZONE "/a.out"));
+		(void)close(fd);
+		assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/a.out"));
+	}
+	/* A process that was a linker's number just before. */
+	assert_int_equal(0, sh("rm a.out; ld -o a.out main.o; (exec cp dropped a.out); true"));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/a.out"));
+	gw_free(&w);
+}
+
+static void its_time_ends(void **state)
+{
+	(void)state;
+	world("2s");
+	assert_int_equal(0, sh("rm -f a.out; ld -o a.out main.o"));
+	while (run_as(BUILDER, ZONE "/a.out") != REFUSED)
+		(void)poll(NULL, 0, 50);
+	/* Linked anew, it begins anew. */
+	do
+		assert_int_equal(0, sh("rm -f a.out; ld -o a.out main.o"));
+	while (run_as(BUILDER, ZONE "/a.out") != 0);
+	gw_free(&w);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(linked_then_run),
+		cmocka_unit_test(what_runs_in_a_zone),
+		cmocka_unit_test(malware_is_refused),
+		cmocka_unit_test(its_time_ends),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	if (!gw_possible() || !gw_enter_root())
+		return MOUNTS_SKIP;
+	if (access("/usr/bin/ld", X_OK) != 0 || access("/usr/bin/cc", X_OK) != 0) {
+		(void)printf("1 test program skipped: there is no compiler\n");
+		return MOUNTS_SKIP;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
