@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +29,7 @@
 #define OUT 65536
 
 static struct guard_world w;
+static const char *const *level; /* of the guard */
 static char tarball[300];
 static char out[OUT]; /* what the last command in the tree printed */
 
@@ -116,22 +116,18 @@ static bool there(const char *path)
  * /var/NAME.SCRIPT behind. The same beside the tree's root. */
 static void make_deb(const char *name, const char *version, bool scripts)
 {
-	char program[40];
-
-	(void)snprintf(program, sizeof(program), "%s_%s.program", name, version);
-	gw_program(&w, program, 'B', version, 0);
-	fx_check(here("set -e; umask 022; cd %s; rm -rf pkg; mkdir -p pkg/DEBIAN pkg/usr/bin debs "
-		      "%s/debs\n"
-		      "cp %s/%s pkg/usr/bin/%s; rm %s/%s\n"
+	fx_check(here("set -e; umask 022; cd %s; rm -rf pkg; mkdir -p pkg/DEBIAN pkg/usr/bin debs\n"
+		      "LC_ALL=C sed 's/GREATSEAL-LETTER:A/GREATSEAL-LETTER:B/' %s >pkg/usr/bin/%s\n"
+		      "printf %s >>pkg/usr/bin/%s; chmod 755 pkg/usr/bin/%s\n"
 		      "printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: A "
 		      "<a@example>\\nDescription: x\\n' >pkg/DEBIAN/control\n"
 		      "if [ %d = 1 ]; then for s in preinst postinst prerm postrm; do\n"
-		      "printf '#!/bin/sh\\n# %s\\necho \"$@\" >>/var/%s.'$s'\\n' >pkg/DEBIAN/$s; "
-		      "chmod 755 pkg/DEBIAN/$s; done; fi\n"
+		      "printf '#!/bin/sh\\n# %s\\necho \"$@\" >>/var/%s.'$s'\\n' "
+		      ">pkg/DEBIAN/$s; chmod 755 pkg/DEBIAN/$s; done; fi\n"
 		      "dpkg-deb --root-owner-group --build pkg debs/%s_%s_all.deb >/dev/null\n"
 		      "cp debs/%s_%s_all.deb %s/debs/",
-		      w.top, w.mount, w.mount, program, name, w.mount, program, name, version,
-		      scripts ? 1 : 0, version, name, name, version, name, version, w.mount) == 0);
+		      w.top, w.prog_path, name, version, name, name, name, version, scripts ? 1 : 0,
+		      version, name, name, version, name, version, w.mount) == 0);
 }
 
 /* The package's record, as the client makes it, signed and put where the guard takes it. */
@@ -177,21 +173,29 @@ static bool make_tarball(void)
 		    tarball, tarball, tarball, tarball) == 0;
 }
 
-static int approve_file(const char *path, const struct stat *st, int type, struct FTW *at)
+/* All that runs in the tree, with the classes that `greatseal list build` sees. */
+static void approve_tree(void)
 {
-	AUTO(fd) int fd = -1;
-	uint8_t head[4] = {0};
+	AUTO(buf) struct buf bytes = {0};
+	const char *build = getenv("BUILD");
+	char path[200];
+	struct list list;
 
-	(void)st;
-	(void)at;
-	if (type != FTW_F)
-		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || read(fd, head, sizeof(head)) < 2)
-		return 0;
-	if (memcmp(head, "#!", 2) == 0 || memcmp(head, "\177ELF", 4) == 0)
-		gw_approve(&w, path, LIST_PROGRAM);
-	return 0;
+	(void)snprintf(path, sizeof(path), "%s/tree.list", w.top);
+	fx_check(here("GREATSEAL_WORKER=%s/prog/worker/greatseal-worker %s/prog/cli/greatseal list "
+		      "build -o %s --name tree --group g --origin log.example --no-names --root %s "
+		      "%s/usr %s/etc %s/var/lib/dpkg/info >/dev/null",
+		      build, build, path, w.mount, w.mount, w.mount, w.mount) == 0);
+	buf_init(&bytes, 1 << 24);
+	fx_ok(file_read(path, &bytes, NULL));
+	fx_ok(list_open(buf_view(&bytes), &list, NULL));
+	fx_check(w.count + list.contents.count <= GW_RECORDS);
+	for (size_t i = 0; i < list.contents.count; i++) {
+		struct content *c = &w.record[w.count++];
+
+		*c = (struct content){.classes = list.contents.classes[i]};
+		memcpy(c->digest.b, contents_digest(&list.contents, i), DIGEST_SIZE);
+	}
 }
 
 static void write_conf(void)
@@ -208,9 +212,9 @@ static void write_conf(void)
 }
 
 /* A guard that enforces all that is in the tree, and the gate in front of apt and dpkg. */
-static void world(void)
+static void world(const char *const *more)
 {
-	gw_new(&w);
+	level = more;
 	fx_check(here("tar -xf %s -C %s", tarball, w.mount) == 0);
 	(void)snprintf(w.state, sizeof(w.state), "%s/var/lib/greatseal-approved", w.mount);
 	(void)snprintf(w.records, sizeof(w.records), "%s/records", w.state);
@@ -220,9 +224,9 @@ static void world(void)
 		      "mount -t proc proc proc",
 		      w.mount, w.guard_path) == 0);
 	write_conf();
-	fx_check(nftw(w.mount, approve_file, 32, FTW_PHYS | FTW_MOUNT) == 0);
+	approve_tree();
 	gw_publish(&w);
-	gw_start(&w, NULL);
+	gw_start(&w, level);
 	gw_enforce(&w);
 	assert_int_equal(0, in_tree("greatseal-guard setup"));
 }
@@ -322,6 +326,8 @@ static void every_door_refuses(void **state)
 /* Another archive under the name that apt's hook has let through. */
 static void a_swapped_archive_is_caught(void **state)
 {
+	char slot[100];
+
 	(void)state;
 	make_deb("ware", "1.0", true);
 	make_deb("ware", "2.0", true);
@@ -333,17 +339,14 @@ static void a_swapped_archive_is_caught(void **state)
 	assert_false(there("/var/ware.preinst") || there("/usr/bin/ware"));
 	/* Between dpkg's check and its unpacking: then what is in it does not run. */
 	fx_check(here("cp %s/debs/ware_1.0_all.deb %s/debs/", w.top, w.mount) == 0);
-	assert_int_equal(0, in_tree("mv /usr/bin/debsig-verify /root/slot; printf '#!/bin/sh\\n"
-				    "/usr/sbin/greatseal-guard gate dpkg \"$@\" && cp "
-				    "/debs/ware_2.0_all.deb /debs/ware_1.0_all.deb\\n' "
-				    ">/usr/bin/debsig-verify; chmod 755 /usr/bin/debsig-verify"));
-	{
-		char path[200];
-
-		(void)snprintf(path, sizeof(path), "%s/usr/bin/debsig-verify", w.mount);
-		gw_approve(&w, path, LIST_SCRIPT);
-		gw_publish(&w);
-	}
+	(void)snprintf(slot, sizeof(slot), "%s/debs/slot", w.mount);
+	fx_check(here("printf '#!/bin/sh\\n/usr/sbin/greatseal-guard gate dpkg \"$@\" && cp "
+		      "/debs/ware_2.0_all.deb /debs/ware_1.0_all.deb\\n' >%s",
+		      slot) == 0);
+	gw_approve(&w, slot, LIST_SCRIPT);
+	gw_publish(&w);
+	assert_int_equal(0, in_tree("mv /usr/bin/debsig-verify /root/slot; cp /debs/slot "
+				    "/usr/bin/debsig-verify; chmod 755 /usr/bin/debsig-verify"));
 	assert_int_not_equal(0, in_tree("dpkg -i /debs/ware_1.0_all.deb"));
 	assert_false(there("/var/ware.preinst"));
 	assert_int_equal(0, in_tree("mv /root/slot /usr/bin/debsig-verify"));
@@ -421,7 +424,7 @@ static void without_a_guard_nothing_is_installed(void **state)
 	assert_true(says("cannot be asked"));
 	assert_int_not_equal(0, in_tree("dpkg -i /debs/late_1.0_all.deb"));
 	assert_false(there("/var/late.preinst"));
-	gw_start(&w, NULL);
+	gw_start(&w, level);
 	assert_int_equal(0, in_tree("dpkg -i /debs/late_1.0_all.deb"));
 }
 
@@ -455,7 +458,26 @@ static void setup_is_undone(void **state)
 static int make_world(void **state)
 {
 	(void)state;
-	world();
+	gw_new(&w);
+	world(NULL);
+	return 0;
+}
+
+/* The same, and libraries, modules and scripts are asked for. */
+static int make_strict_world(void **state)
+{
+	static char data[5][100];
+	static const char *const below[5] = {"/etc", "/var/lib", "/var/cache", "/debs",
+					     "/usr/share"};
+	static const char *const strict[] = {"--level", "strict", "--data", data[0],  "--data",
+					     data[1],	"--data", data[2],  "--data", data[3],
+					     "--data",	data[4],  NULL};
+
+	(void)state;
+	gw_new(&w);
+	for (size_t i = 0; i < 5; i++)
+		(void)snprintf(data[i], sizeof(data[i]), "%s%s", w.mount, below[i]);
+	world(strict);
 	return 0;
 }
 
@@ -477,6 +499,13 @@ int main(void)
 		cmocka_unit_test(without_a_guard_nothing_is_installed),
 		cmocka_unit_test(setup_is_undone),
 	};
+	const struct CMUnitTest strict[] = {
+		cmocka_unit_test(packages_come_and_go),
+		cmocka_unit_test(every_door_refuses),
+		cmocka_unit_test(a_swapped_archive_is_caught),
+		cmocka_unit_test(a_kernel_has_its_image_made),
+		cmocka_unit_test(libc_and_the_shell_are_installed_again),
+	};
 
 	if (!gw_possible())
 		return MOUNTS_SKIP;
@@ -486,5 +515,6 @@ int main(void)
 			     tarball);
 		return MOUNTS_SKIP;
 	}
-	return cmocka_run_group_tests(tests, make_world, end_world);
+	return cmocka_run_group_tests_name("level base", tests, make_world, end_world) +
+	       cmocka_run_group_tests_name("level strict", strict, make_strict_world, end_world);
 }
