@@ -213,6 +213,7 @@ static const struct option review_options[] = {
 	{"message", "TEXT", "why (-m)", false},
 	{"incident", NULL, "it should not have been signed: locks the key", false},
 	{"use", "N", "this use (default: the first whose review is owed)", false},
+	{"every", NULL, "every use whose review is owed and that you have not reviewed", false},
 	{"all", NULL, "show every file", false},
 	{"yes", NULL, "do not ask", false},
 	{0},

@@ -47,6 +47,50 @@ static rc find_owed(struct cli *c, const struct wish *w, uint64_t use, json_t **
 			   use == 0 ? "" : ", in this use");
 }
 
+static bool has_mine(const struct cli *c, const json_t *row)
+{
+	const json_t *given;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "given"), i, given)
+	{
+		if (strcmp(json_text(given, "person"), c->config.person.s) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* All rows of the request that are owed and that one has not reviewed. */
+static rc find_every(struct cli *c, const struct wish *w, json_t **ret)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *all = json_array();
+	uint64_t next = 0;
+	uint64_t from;
+
+	do {
+		AUTO(json) json_t *list = NULL;
+		json_t *row;
+		size_t i;
+
+		from = next;
+		TRY(api_json(c, &get, &list, "/v1/reviews?request=%s&from=%" PRIu64, w->id, from));
+		json_array_foreach(json_object_get(list, "reviews"), i, row)
+		{
+			if (strcmp(json_text(row, "state"), "done") != 0 && !has_mine(c, row) &&
+			    json_array_append(all, row) != 0)
+				return cli_problem(c, RC_NOMEM, "", "no memory");
+		}
+		next = (uint64_t)json_number(list, "next");
+	} while (next > from); /* a server that goes in circles is not followed */
+	if (json_array_size(all) == 0)
+		return cli_problem(c, RC_NOTFOUND, "greatseal inbox",
+				   "no review is owed of request %.16s that you have not given",
+				   w->id);
+	*ret = json_incref(all);
+	return OK;
+}
+
 /* The entry of the use, from the log: it must say what the server says. */
 static rc read_entry(struct cli *c, const struct wish *w, const json_t *row, struct leaf *ret,
 		     struct digest *ret_digest)
@@ -111,36 +155,58 @@ static void print_use(const struct cli *c, const struct leaf *leaf, const json_t
 		printf("  missing: %s\n", json_is_string(seat) ? json_string_value(seat) : "?");
 }
 
-rc cmd_review(struct cli *c, const struct args *a)
+/* One statement over one use, which is shown first. */
+static rc review_use(struct cli *c, const struct args *a, const struct wish *w, json_t *row)
 {
-	AUTO(wish) struct wish w = {0};
-	AUTO(json) json_t *row = NULL;
 	AUTO(buf) struct buf statement = {0};
-	const char *number = args_value(a, "use");
 	struct review review;
 	struct fault f = {0};
 	struct leaf leaf;
-	uint64_t use = 0;
 
-	if (number != NULL &&
-	    (!rc_is_ok(num_parse_u64(number, strlen(number), REQUEST_USES_MAX, &use)) || use == 0))
-		return cli_problem(c, RC_USAGE, "", "--use %s: a number from 1", number);
-	TRY(wish_fetch(c, a->words[0], &w));
-	TRY(fill(c, a, &w, &review));
-	TRY(find_owed(c, &w, use, &row));
-	TRY(read_entry(c, &w, row, &leaf, &review.authorize));
+	TRY(fill(c, a, w, &review));
+	TRY(read_entry(c, w, row, &leaf, &review.authorize));
 	review.use = (uint32_t)leaf.use;
 	if (!rc_is_ok(shown_json(row)))
 		return cli_problem(c, RC_PEER, "", "the server's answer cannot be shown");
-	if (!c->json) {
-		wish_print(c, &w, args_has(a, "all"));
+	if (!c->json)
 		print_use(c, &leaf, row);
-	}
-	TRY(act_confirm(c, a, &w, review.incident ? "report an incident" : "review"));
+	TRY(act_confirm(c, a, w, review.incident ? "report an incident" : "review"));
 	buf_init(&statement, REVIEW_BYTES_MAX);
 	CLI_TRY(c, &f, review_encode(&review, &statement, &f));
 	return act_finish(c, STATEMENT_REVIEW, buf_view(&statement),
 			  review.incident ? "an incident: the key is locked" : "reviewed");
+}
+
+rc cmd_review(struct cli *c, const struct args *a)
+{
+	AUTO(wish) struct wish w = {0};
+	AUTO(json) json_t *rows = NULL;
+	const char *number = args_value(a, "use");
+	bool every = args_has(a, "every");
+	struct review review;
+	json_t *row;
+	uint64_t use = 0;
+	size_t i;
+
+	if (every && (number != NULL || c->json))
+		return cli_problem(c, RC_USAGE, "", "--every goes without --use and --json");
+	if (number != NULL &&
+	    (!rc_is_ok(num_parse_u64(number, strlen(number), REQUEST_USES_MAX, &use)) || use == 0))
+		return cli_problem(c, RC_USAGE, "", "--use %s: a number from 1", number);
+	TRY(wish_fetch(c, a->words[0], &w));
+	TRY(fill(c, a, &w, &review)); /* what is wrong with it is said before anything is shown */
+	if (every) {
+		TRY(find_every(c, &w, &rows));
+	} else {
+		AUTO(json) json_t *one = NULL;
+
+		TRY(find_owed(c, &w, use, &one));
+		rows = json_pack("[O]", one);
+	}
+	if (!c->json)
+		wish_print(c, &w, args_has(a, "all"));
+	json_array_foreach(rows, i, row) TRY(review_use(c, a, &w, row));
+	return OK;
 }
 
 /* ---- The inbox ------------------------------------------------------------------------------*/

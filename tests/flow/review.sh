@@ -2,6 +2,10 @@
 # A use that broke the glass, and its review, as people do it: inbox, the key that waits, the review, its receipt, what a
 # verifier is told, and an incident.
 source "$SRCDIR/tests/lib/world.sh"
+# clock TEXT: seconds from the true time, or =N, at which it stands still; in place, for whoever reads it meanwhile.
+clock() { printf '%-20s' "$1" 1<>"$work/clock"; }
+clock 0
+export GS_CLOCK_OFFSET_FILE=$work/clock LD_PRELOAD=$BUILD/tests/libclock-shim.so
 source "$SRCDIR/tests/lib/between.sh"
 world_documents() {
 	jq -ncS --arg a "$(public alice)" --arg c "$(public carol)" --arg d "$(public dave)" --arg h "$(public build-07)" \
@@ -10,7 +14,7 @@ world_documents() {
 		{name: "dave", groups: ["security"], keys: [$d]}]}' | tr -d '\n' >roster.json
 	jq -ncS '{version: 1, admin: {approve: ["1 of @dave"]}, unlock: {approve: ["1 of security"]},
 		change: {approve: ["1 of release", "1 of security"]}, rules: [{name: "hotfix", keys: ["release"], formats: ["cms"],
-		request: ["group:engineers"], from: ["group:farm"], approve: ["1 of release"], break_glass: true, ticket: "INC-*",
+		request: ["group:engineers"], from: ["group:farm"], approve: ["1 of release"], break_glass: true, max_uses: 2, ticket: "INC-*",
 		windows: ["past"], review: {approve: ["1 of security"], within: 1}}],
 		windows: [{name: "past", open: "2001-01-01", length: 60, zone: "UTC"}]}' | tr -d '\n' >policy.json
 }
@@ -24,6 +28,20 @@ has() { # has WHO FILTER command...: what the command answers
 	local who=$1 filter=$2
 	as "$who" "${@:3}" --json | jq -e "$filter" >/dev/null
 }
+
+# ---- Two uses of one request ----
+clock "=$(date +%s)" # neither is overdue before the other is made
+twice=$(as carol submit --key release -m "INC-6: two of them" --uses 2 third --json --quiet | jq -r .request)
+as alice approve "$twice" --yes >/dev/null
+as carol fetch "$twice" --use 2 -o twice >/dev/null 2>fetch.log || die "fetch: $(cat fetch.log)"
+has dave '[.reviews[].use] == [1, 2]' inbox || die "$(as dave inbox --json)"
+refused 2 "without --use and --json" as dave review "$twice" --every --json -m "both looked at" --yes
+as dave review "$twice" --every -m "both looked at" --yes >reviewed.txt || die "$(cat reviewed.txt)"
+(($(grep -cE '^reviewed; recorded in the log at [0-9]+$' reviewed.txt) == 2)) || die "$(cat reviewed.txt)"
+has dave '.reviews == []' inbox || die "$(as dave inbox --json)"
+refused 1 "no review is owed" as dave review "$twice" --every -m "once more" --yes
+clock 0
+ok "one command reviews every use, with a statement for each"
 
 # ---- Breaking it ----
 refused 4 rule.ticket submit "it burns" app
@@ -104,13 +122,13 @@ has dave '.state == "locked"' key show release || die "not locked: $(as dave key
 third=$(submit "INC-9: once more" third)
 as alice approve "$third" --yes >/dev/null
 has carol '.reason == "key.locked"' explain "$third" || die "$(as carol explain "$third" --json)"
-as dave key unlock release -m "looked into" >/dev/null
 has dave '.reviews == []' inbox || die "still owed: $(as dave inbox --json)"
+as dave key unlock release -m "looked into" >/dev/null
 ok "an incident locks the key, and the quorum unlocks it"
-as dave log fsck --json | jq -e '.entries.review == 2' >/dev/null || die "fsck: $(as dave log fsck --json)"
+as dave log fsck --json | jq -e '.entries.review == 4' >/dev/null || die "fsck: $(as dave log fsck --json)"
 stop_keeper
 keeper_is fsck 2>fsck.log || die "fsck: $(cat fsck.log)"
-ok "the log counts two reviews, and the journal agrees"
+ok "the log counts the reviews, and the journal agrees"
 
 # ---- A journal that somebody has been at ----
 for sql in "delete from review_owed where use=1" "update review_owed set done=0"; do
