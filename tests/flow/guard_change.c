@@ -107,6 +107,21 @@ static void by_sendfile(const char *path)
 	(void)close(fd);
 }
 
+/* From a file of the same file system, without the bytes passing through the process. */
+static void by_copy_file_range(const char *path)
+{
+	int fd = open_write(path), from;
+	loff_t at = letter_at, zero = 0;
+	char source[200];
+
+	gw_path(&w, "source", source);
+	from = open(source, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fx_check(from >= 0 && write(from, "B", 1) == 1);
+	fx_check(copy_file_range(from, &zero, fd, &at, 1, 0) == 1);
+	(void)close(from);
+	(void)close(fd);
+}
+
 static void by_truncate(const char *path)
 {
 	AUTO(buf) struct buf bytes = {0};
@@ -202,6 +217,7 @@ static const struct {
 	{"pwrite", by_pwrite},
 	{"splice", by_splice},
 	{"sendfile", by_sendfile},
+	{"copy_file_range", by_copy_file_range},
 	{"truncate and rewrite", by_truncate},
 	{"append", by_append},
 	{"fallocate", by_fallocate},
@@ -365,6 +381,108 @@ static void written_then_run(void **state)
 	gw_free(&w);
 }
 
+#define TOGETHER 8
+
+/* Many ask for a file that nobody has asked for yet: it is read once, and all get the answer. */
+static void asked_for_by_many(void **state)
+{
+	char path[200];
+	uint64_t hashed;
+	pid_t pid[TOGETHER];
+	int status;
+
+	(void)state;
+	world();
+	for (int good = 0; good < 2; good++) {
+		gw_program(&w, "large", good ? 'A' : 'B', "", RACE_BYTES);
+		gw_path(&w, "large", path);
+		if (good) {
+			gw_approve(&w, path, LIST_PROGRAM);
+			gw_publish(&w);
+		}
+		hashed = gw_number(&w, "hashed");
+		for (size_t i = 0; i < TOGETHER; i++) {
+			pid[i] = fork();
+			fx_check(pid[i] >= 0);
+			if (pid[i] == 0)
+				_exit(gw_run(path) == (good ? 0 : DENIED) ? 0 : 1);
+		}
+		for (size_t i = 0; i < TOGETHER; i++) {
+			fx_check(waitpid(pid[i], &status, 0) == pid[i]);
+			assert_int_equal(0, status);
+		}
+		assert_int_equal(hashed + 1, gw_number(&w, "hashed"));
+	}
+	gw_free(&w);
+}
+
+static int storm(void *ctx)
+{
+	_Atomic int *stop = (_Atomic int *)ctx;
+	int n = 0;
+
+	while (atomic_load(stop) == 0)
+		n += gw_run_name(&w, "good") != 0 || gw_run_name(&w, "bad") != DENIED;
+	return n > 250 ? 250 : n;
+}
+
+/* While lists are replaced, what all of them have runs, and what none has does not. */
+static void lists_change_under_execs(void **state)
+{
+	_Atomic int *stop = (_Atomic int *)mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+						MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid[2];
+	int status;
+
+	(void)state;
+	fx_check(stop != MAP_FAILED);
+	world();
+	gw_program(&w, "bad", 'B', "", 0);
+	for (size_t i = 0; i < 2; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0)
+			_exit(storm((void *)(uintptr_t)stop));
+	}
+	for (int i = 0; i < 30; i++) {
+		w.record[w.count++] = (struct content){.digest = {.b = {(uint8_t)(i + 1)}},
+						       .classes = LIST_PROGRAM};
+		gw_publish(&w);
+	}
+	atomic_store(stop, 1);
+	for (size_t i = 0; i < 2; i++) {
+		fx_check(waitpid(pid[i], &status, 0) == pid[i]);
+		assert_int_equal(0, status);
+	}
+	(void)munmap((void *)(uintptr_t)stop, 4096);
+	gw_free(&w);
+}
+
+/* A write lease on one's own file makes the kernel wait for us when it opens that file for the
+ * guard. It must not: everybody else would wait too. */
+static void a_write_lease_holds_nobody_up(void **state)
+{
+	char path[200];
+	int fd;
+
+	(void)state;
+	world();
+	gw_program(&w, "leased", 'A', "", 0);
+	gw_path(&w, "leased", path);
+	(void)signal(SIGIO, SIG_IGN);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) != 0) {
+		(void)printf("no write leases here (%s)\n", strerror(errno));
+	} else {
+		assert_int_equal(DENIED, gw_run(path));
+		assert_int_equal(0, gw_run_name(&w, "good"));
+		assert_int_equal(0, fcntl(fd, F_SETLEASE, F_UNLCK));
+	}
+	(void)close(fd);
+	assert_int_equal(0, gw_run(path));
+	gw_free(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +491,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(writers_are_let_in),
 		cmocka_unit_test(flipped_while_it_is_read),
 		cmocka_unit_test(written_then_run),
+		cmocka_unit_test(asked_for_by_many),
+		cmocka_unit_test(lists_change_under_execs),
+		cmocka_unit_test(a_write_lease_holds_nobody_up),
 	};
 
 	if (argc > 1)

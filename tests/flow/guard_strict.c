@@ -6,10 +6,13 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -179,9 +182,62 @@ static void work_goes_on(void **state)
 	gw_free(&w);
 }
 
+/* ---- Every file system ----------------------------------------------------------------------*/
+
+static void until_marked(uint64_t count)
+{
+	/* By polling of mountinfo; SIGALRM ends a wait that has no end. */
+	while (gw_number(&w, "file_systems") < count)
+		(void)poll(NULL, 0, 10);
+}
+
+/* What is mounted later is guarded, too: another file system, one over two others, and the same one
+ * at another place. */
+static void later_mounts_are_guarded(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	gw_new_root(&w);
+	gw_program(&w, "good", 'A', "", 0);
+	gw_approve(&w, "/good", LIST_PROGRAM);
+	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
+	gw_publish(&w);
+	gw_start(&w, NULL);
+	gw_learn_needed(&w);
+	gw_enforce(&w);
+	before = gw_number(&w, "file_systems");
+	fx_check(mkdir("/later", 0755) == 0 && mkdir("/over", 0755) == 0 &&
+		 mkdir("/same", 0755) == 0);
+	fx_check(mount("tmpfs", "/later", "tmpfs", 0, NULL) == 0);
+	until_marked(before + 1);
+	gw_program(&w, "later/good", 'A', "", 0);
+	gw_program(&w, "later/bad", 'B', "", 0);
+	assert_int_equal(0, gw_run("/later/good"));
+	assert_int_equal(GW_REFUSED + EPERM, gw_run("/later/bad"));
+	fx_check(mkdir("/later/low", 0755) == 0 && mkdir("/later/up", 0755) == 0 &&
+		 mkdir("/later/work", 0755) == 0);
+	gw_program(&w, "later/low/bad", 'B', "", 0);
+	fx_check(mount("overlay", "/over", "overlay", 0,
+		       "lowerdir=/later/low,upperdir=/later/up,workdir=/later/work") == 0);
+	until_marked(before + 2);
+	gw_program(&w, "over/good", 'A', "", 0);
+	gw_program(&w, "over/bad2", 'B', "", 0);
+	assert_int_equal(0, gw_run("/over/good"));
+	assert_int_equal(GW_REFUSED + EPERM, gw_run("/over/bad")); /* of the lower one */
+	assert_int_equal(GW_REFUSED + EPERM, gw_run("/over/bad2"));
+	fx_check(mount("/later", "/same", NULL, MS_BIND, NULL) == 0);
+	assert_int_equal(GW_REFUSED + EPERM, gw_run("/same/bad"));
+	assert_int_equal(0, gw_run("/same/good"));
+	fx_check(umount2("/same", MNT_DETACH) == 0 && umount2("/over", MNT_DETACH) == 0 &&
+		 umount2("/later", MNT_DETACH) == 0);
+	gw_free(&w);
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(work_goes_on)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(work_goes_on),
+					   cmocka_unit_test(later_mounts_are_guarded)};
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
