@@ -80,6 +80,8 @@ static const struct option list_vendor_options[] = {
 	{"release", "FILE", "the vendor's InRelease", false},
 	{"keyring", "FILE", "the keys that may sign it, in OpenPGP's binary form", false},
 	{"index", "FILE", "a Packages file that it names, not compressed", false},
+	{"roots", "FILE", "PEM certificates; each PATH is a PE image signed under one of them",
+	 false},
 	{"pool", "DIR", "below which its Filename fields lead", false},
 	{"package", "NAME", "of the index only this one", true},
 	{0},
@@ -457,7 +459,12 @@ const struct command command_table[] = {
 	{"list from-vendor", "[PATH...]", "Make an allowlist of what a vendor has signed",
 	 "All packages of an index that an apt repository's Release file names, if a key of "
 	 "--keyring\n"
-	 "has signed that (gpgv checks it) and it is still valid; and each PATH as in list build.",
+	 "has signed that (gpgv checks it) and it is still valid; and each PATH as in list build. "
+	 "Without\n"
+	 "--release each PATH is a file that has its signature beside it, PATH.asc or .sig, by a "
+	 "key "
+	 "of\n"
+	 "--keyring; with --roots a PE image with an Authenticode signature.",
 	 list_vendor_options, 0, -1, cmd_list_from_vendor},
 	{"list record", "DEB...", "Make the records of packages",
 	 "DEB.record names the package and every program, library, script and control script in "

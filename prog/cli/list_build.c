@@ -10,6 +10,7 @@
 #include "prog/cli/list_gather.h"
 #include "prog/cli/list_signed.h"
 #include "prog/cli/list_vendor.h"
+#include "prog/cli/list_vendor_files.h"
 
 #define DAY ((unix_time)86400)
 #define DAYS_DEFAULT 90
@@ -134,6 +135,19 @@ static rc check_vendor(struct cli *c, const struct args *a)
 	return v.release == NULL ? OK : vendor_check(c, &v);
 }
 
+/* One PATH of the command line: as it is, or only if a vendor has signed it. */
+static rc gather_word(const struct args *a, struct gather *g, const char *path)
+{
+	const char *roots = args_value(a, "roots");
+	const char *keyring = args_value(a, "keyring");
+
+	if (roots != NULL)
+		return vendor_image(g, path, roots);
+	if (keyring != NULL && args_value(a, "release") == NULL)
+		return vendor_signed_file(g, path, keyring);
+	return gather_path(g, path);
+}
+
 static rc gather_all(struct cli *c, const struct args *a, struct gather *g)
 {
 	const char *index = args_value(a, "index");
@@ -143,7 +157,7 @@ static rc gather_all(struct cli *c, const struct args *a, struct gather *g)
 	if ((index == NULL) != (pool == NULL))
 		return cli_problem(c, RC_USAGE, "", "--index and --pool go together");
 	for (int i = 0; i < a->word_count; i++)
-		TRY(gather_path(g, a->words[i]));
+		TRY(gather_word(a, g, a->words[i]));
 	for (size_t i = 0; (key = args_nth(a, "signed-with", i)) != NULL; i++)
 		TRY(gather_signed(g, key));
 	if (args_has(a, "dpkg"))
@@ -248,6 +262,13 @@ rc cmd_list_from_vendor(struct cli *c, const struct args *a)
 {
 	static const char *const needed[] = {"release", "keyring", "index", "pool"};
 
+	bool files = args_value(a, "release") == NULL && args_value(a, "index") == NULL &&
+		     a->word_count > 0;
+
+	if (files && (args_value(a, "roots") != NULL || args_value(a, "keyring") != NULL))
+		return cmd_list_build(c, a);
+	if (args_value(a, "roots") != NULL)
+		return cli_problem(c, RC_USAGE, "", "--roots is for PE images that are named");
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (args_value(a, needed[i]) == NULL)
 			return cli_problem(c, RC_USAGE, "", "--%s is missing", needed[i]);

@@ -64,4 +64,49 @@ build four.list --after three.list && die "a file that is not the one of the req
 grep -q "gives out another file\|artifact" build.log || die "another reason: $(cat build.log)"
 [[ ! -e four.list ]] || die "a list was written"
 ok "a file that is not the one that was approved ends it"
+
+# ---- What a vendor signed ----
+fresh=(--name vendor --group farm --origin log.example)
+if type -P gpg >/dev/null && type -P gpgv >/dev/null; then
+	mkdir -m 700 gnupg
+	gpg() { command gpg --homedir "$work/gnupg" --batch --quiet --no-tty "$@"; }
+	gpg --passphrase '' --quick-generate-key vendor@example ed25519 sign never 2>/dev/null
+	gpg --export >vendor.gpg
+	gpg --armor --detach-sign -o one.asc one
+	greatseal list from-vendor -o v1.list "${fresh[@]}" --keyring vendor.gpg one >/dev/null || die "a signed file was refused"
+	[[ $(greatseal list show v1.list --all --json | contents /dev/stdin) == "$(want one)" ]] || die "another list"
+	cp one.asc two.asc
+	refused 5 "not signed by a key" greatseal list from-vendor -o v2.list "${fresh[@]}" --keyring vendor.gpg one two
+	refused 5 "there is no script.asc" greatseal list from-vendor -o v2.list "${fresh[@]}" --keyring vendor.gpg script
+	gpgconf --homedir "$work/gnupg" --kill all 2>/dev/null || true
+	ok "files with an OpenPGP signature beside them, and no others"
+fi
+if type -P osslsigncode >/dev/null; then
+	python3 - <<-'PYTHON'
+		import struct
+		image = bytearray(0x400)
+		image[:2] = b"MZ"
+		struct.pack_into("<I", image, 0x3c, 0x80)
+		image[0x80:0x84] = b"PE\0\0"
+		struct.pack_into("<HHIIIHH", image, 0x84, 0x8664, 1, 0, 0, 0, 240, 0x22)
+		struct.pack_into("<H", image, 0x98, 0x20b)
+		struct.pack_into("<I", image, 0x98 + 60, 0x200)
+		struct.pack_into("<I", image, 0x98 + 108, 16)
+		image[0x188:0x18d] = b".text"
+		struct.pack_into("<IIII", image, 0x190, 0x200, 0x1000, 0x200, 0x200)
+		open("plain.exe", "wb").write(image)
+	PYTHON
+	for ca in their other; do
+		openssl req -x509 -newkey rsa:3072 -nodes -keyout $ca.key -out $ca.crt -days 30 -subj "/CN=$ca" \
+			-addext keyUsage=critical,digitalSignature -addext extendedKeyUsage=codeSigning -addext basicConstraints=critical,CA:FALSE 2>/dev/null
+	done
+	osslsigncode sign -certs their.crt -key their.key -in plain.exe -out their.exe >/dev/null
+	greatseal list from-vendor -o v3.list "${fresh[@]}" --roots their.crt their.exe >/dev/null || die "a signed image was refused"
+	[[ $(greatseal list show v3.list --all --json | contents /dev/stdin) == "$(want their.exe)" ]] || die "another list"
+	refused 5 "no Authenticode signature" greatseal list from-vendor -o v4.list "${fresh[@]}" --roots other.crt their.exe
+	refused 5 "no Authenticode signature" greatseal list from-vendor -o v4.list "${fresh[@]}" --roots their.crt their.exe plain.exe
+	[[ ! -e v4.list && ! -e v2.list ]] || die "a list was written"
+	ok "PE images signed under a vendor's certificate, and no others"
+fi
+refused 2 "release is missing" greatseal list from-vendor -o v5.list "${fresh[@]}" one
 echo "$checks checks"
