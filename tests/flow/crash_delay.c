@@ -3,31 +3,29 @@
  *
  * Holds: what was acknowledged is there; a policy that was accepted is in force once when its time
  * has come, and not before; one that was stopped never is; what was not acknowledged succeeds when
- * it is sent again; the log is whole.
- * Usage: flow-crash-delay plain|torn|lost|scatter|names|mixed [STEP] (tests/shim/crash.h). */
-#include <signal.h>
+ * it is sent again; the log is whole. */
+#include "tests/flow/crash_points.h"
+
 #include <string.h>
 
-#include "lib/base/fd.h"
 #include "lib/model/objection.h"
-#include "tests/lib/power.h"
 
-#define STEP 2
 #define DELAY 3600
 
 static const char *const two[] = {"erin", "frank", NULL};
 
-struct run {
-	struct fixture fx;
-	struct crash *power;
-	enum crash_mode mode;
-	struct buf comes; /* statements: a policy that comes into force, */
-	struct buf stays; /* one that is stopped, */
-	struct buf no;	  /* and the objection */
-	struct buf document;
-	unsigned points;
-	unsigned whole;
-};
+static struct buf comes; /* statements: a policy that comes into force, */
+static struct buf stays; /* one that is stopped, */
+static struct buf no;	 /* and the objection */
+static struct buf document;
+
+/* What has been acknowledged. */
+static struct {
+	bool comes;
+	bool in_force;
+	bool stays;
+	bool no;
+} acked;
 
 /* The fixture's policy with a delay; false texts end the test. */
 static void policy_doc(struct fixture *fx, uint64_t version, struct buf *out)
@@ -60,28 +58,29 @@ static void statement_of(struct fixture *fx, const struct buf *doc, const struct
 	fx_ok(document_change_encode(&c, out, NULL));
 }
 
-static void make_statements(struct run *r)
+static void prepare(struct fixture *fx)
 {
 	AUTO(buf) struct buf next;
-	struct objection o = {.expires = fx_now(&r->fx) + 100 * DELAY};
+	struct objection o = {.expires = fx_now(fx) + 100 * DELAY};
 
 	buf_init(&next, DOCUMENT_BYTES_MAX);
-	policy_doc(&r->fx, r->fx.policy_version + 1, &r->document);
-	statement_of(&r->fx, &r->document, &r->fx.policy, &r->comes);
-	policy_doc(&r->fx, r->fx.policy_version + 2, &next);
-	statement_of(&r->fx, &next, &r->document, &r->stays);
-	o.change = digest_of(buf_view(&r->stays));
-	buf_clear(&r->no);
-	fx_ok(objection_encode(&o, &r->no, NULL));
+	policy_doc(fx, fx->policy_version + 1, &document);
+	statement_of(fx, &document, &fx->policy, &comes);
+	policy_doc(fx, fx->policy_version + 2, &next);
+	statement_of(fx, &next, &document, &stays);
+	o.change = digest_of(buf_view(&stays));
+	buf_clear(&no);
+	fx_ok(objection_encode(&o, &no, NULL));
+	memset(&acked, 0, sizeof(acked));
 }
 
-static bool answer_has(struct run *r, const char *text)
+static bool answer_has(struct fixture *fx, const char *text)
 {
-	return memmem(r->fx.body.ptr, r->fx.body.len, text, strlen(text)) != NULL;
+	return memmem(fx->body.ptr, fx->body.len, text, strlen(text)) != NULL;
 }
 
 /* 0 if the keeper is gone. The round in which something comes into force has no messages. */
-static uint64_t version(struct run *r)
+static uint64_t version(struct fixture *fx)
 {
 	AUTO(buf) struct buf frame;
 	struct keeper_hello hello;
@@ -89,149 +88,75 @@ static uint64_t version(struct run *r)
 	buf_init(&frame, 4096);
 	for (int i = 0; i < 2; i++) {
 		buf_clear(&frame);
-		keeper_put_hello_request(&frame, ++r->fx.correlation);
-		if (fx_exchange(&r->fx, &frame) != KEEPER_R_HELLO)
+		keeper_put_hello_request(&frame, ++fx->correlation);
+		if (fx_exchange(fx, &frame) != KEEPER_R_HELLO)
 			return 0;
 	}
-	fx_ok(keeper_get_hello(buf_view(&r->fx.body), &hello));
+	fx_ok(keeper_get_hello(buf_view(&fx->body), &hello));
 	return hello.policy_version;
 }
 
-/* What has been acknowledged. */
-struct acked {
-	bool comes;
-	bool in_force;
-	bool stays;
-	bool no;
-};
-
-static bool offer(struct run *r, enum statement_kind kind, const struct buf *statement)
+static bool offer(struct fixture *fx, enum statement_kind kind, const struct buf *statement)
 {
-	return fx_change(&r->fx, kind, buf_view(statement), two) == KEEPER_R_CHANGE;
+	return fx_change(fx, kind, buf_view(statement), two) == KEEPER_R_CHANGE;
 }
 
-static void script(struct run *r, struct acked *a)
+static void script(struct fixture *fx)
 {
-	uint64_t before = r->fx.policy_version;
+	uint64_t before = fx->policy_version;
 
-	a->comes = offer(r, STATEMENT_POLICY, &r->comes);
-	if (!a->comes)
+	acked.comes = offer(fx, STATEMENT_POLICY, &comes);
+	if (!acked.comes)
 		return;
-	fx_check(answer_has(r, "\"state\":\"accepted\""));
-	fx_clock(&r->fx, r->fx.clock + DELAY + 1);
-	a->in_force = version(r) == before + 1;
-	a->stays = a->in_force && offer(r, STATEMENT_POLICY, &r->stays);
-	a->no = a->stays && offer(r, STATEMENT_OBJECTION, &r->no);
+	fx_check(answer_has(fx, "\"state\":\"accepted\""));
+	fx_clock(fx, fx->clock + DELAY + 1);
+	acked.in_force = version(fx) == before + 1;
+	acked.stays = acked.in_force && offer(fx, STATEMENT_POLICY, &stays);
+	acked.no = acked.stays && offer(fx, STATEMENT_OBJECTION, &no);
 }
 
-/* Ends the armed keeper if it lives; true if the switch ended it. */
-static bool is_ended(struct run *r)
+static void recover(struct fixture *fx)
 {
-	unsigned names;
+	uint64_t before = fx->policy_version;
+	uint64_t now = version(fx);
 
-	if (r->fx.pid > 0) {
-		int status;
-
-		(void)kill(r->fx.pid, SIGTERM);
-		status = fx_wait(&r->fx);
-		fx_check(status == 0 || status == 137);
-	}
-	fd_close(&r->fx.fd);
-	return power_off(r->power, &names);
-}
-
-static void recover(struct run *r, const struct acked *a)
-{
-	uint64_t before = r->fx.policy_version;
-	uint64_t now = version(r);
-
-	fx_check(now == before + 1 || (now == before && !a->in_force));
+	fx_check(now == before + 1 || (now == before && !acked.in_force));
 	/* Known or new: either way it is accepted, waits or is in force. */
-	fx_check(offer(r, STATEMENT_POLICY, &r->comes));
-	fx_check(!a->comes || now == before + 1 || answer_has(r, "\"state\":\"accepted\""));
-	if (version(r) == before)
-		fx_clock(&r->fx, r->fx.clock + DELAY + 1);
-	fx_check(version(r) == before + 1);
+	fx_check(offer(fx, STATEMENT_POLICY, &comes));
+	fx_check(!acked.comes || now == before + 1 || answer_has(fx, "\"state\":\"accepted\""));
+	if (version(fx) == before)
+		fx_clock(fx, fx->clock + DELAY + 1);
+	fx_check(version(fx) == before + 1);
 	/* Stopped already, or stopped now; sent again, it does not come back. */
-	if (!a->no && offer(r, STATEMENT_POLICY, &r->stays))
-		fx_check(offer(r, STATEMENT_OBJECTION, &r->no));
-	fx_check(offer(r, STATEMENT_OBJECTION, &r->no));
-	fx_check(!offer(r, STATEMENT_POLICY, &r->stays));
-	fx_check(fx_reason(&r->fx) == REASON_CHANGE_OBJECTION);
-	fx_clock(&r->fx, r->fx.clock + 2 * DELAY);
-	fx_check(version(r) == before + 1);
-	r->fx.policy_version++;
-	buf_clear(&r->fx.policy);
-	buf_put_view(&r->fx.policy, buf_view(&r->document));
+	if (!acked.no && offer(fx, STATEMENT_POLICY, &stays))
+		fx_check(offer(fx, STATEMENT_OBJECTION, &no));
+	fx_check(offer(fx, STATEMENT_OBJECTION, &no));
+	fx_check(!offer(fx, STATEMENT_POLICY, &stays));
+	fx_check(fx_reason(fx) == REASON_CHANGE_OBJECTION);
+	fx_clock(fx, fx->clock + 2 * DELAY);
+	fx_check(version(fx) == before + 1);
+	fx->policy_version++;
+	buf_clear(&fx->policy);
+	buf_put_view(&fx->policy, buf_view(&document));
 }
 
-static uint32_t one_point(struct run *r, uint32_t at)
-{
-	struct acked acked = {false};
-	uint32_t calls;
-
-	make_statements(r);
-	fx_kill(&r->fx);
-	r->fx.may_die = true;
-	power_arm(r->power, r->mode, at);
-	fx_run(&r->fx);
-	if (r->fx.fd >= 0)
-		script(r, &acked);
-	if (is_ended(r))
-		r->points++;
-	else
-		r->whole++;
-	calls = r->power->count;
-	r->fx.may_die = false;
-	fx_run(&r->fx);
-	fx_check(r->fx.fd >= 0);
-	recover(r, &acked);
-	return calls;
-}
-
-static void begin(struct run *r)
+static void begin(struct fixture *fx)
 {
 	AUTO(buf) struct buf doc;
-	struct digest previous;
 
-	fx_start(&r->fx);
-	r->power = power_new(&r->fx, "crash", "state/.graves");
+	buf_init(&comes, DOCUMENT_BYTES_MAX);
+	buf_init(&stays, DOCUMENT_BYTES_MAX);
+	buf_init(&no, OBJECTION_BYTES_MAX);
+	buf_init(&document, DOCUMENT_BYTES_MAX);
 	buf_init(&doc, DOCUMENT_BYTES_MAX);
-	policy_doc(&r->fx, r->fx.policy_version + 1, &doc);
-	previous = digest_of(buf_view(&r->fx.policy));
-	fx_check(fx_change_document(&r->fx, STATEMENT_POLICY, buf_view(&doc), &previous, two) ==
-		 KEEPER_R_CHANGE);
-	r->fx.policy_version++;
-	buf_clear(&r->fx.policy);
-	buf_put_view(&r->fx.policy, buf_view(&doc));
+	policy_doc(fx, fx->policy_version + 1, &doc);
+	fx_check(fx_policy(fx, &doc) == KEEPER_R_CHANGE);
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[CRASH__COUNT] = {"plain",   "torn",  "lost",
-							"scatter", "names", "mixed"};
-	static struct run r;
-	uint32_t step = argc == 3 ? (uint32_t)atoi(argv[2]) : STEP;
-	uint32_t calls;
+	static const struct crash_acts acts = {begin, prepare, script, recover};
+	static struct fixture fx;
 
-	while (argc >= 2 && r.mode < CRASH__COUNT && strcmp(argv[1], modes[r.mode]) != 0)
-		r.mode++;
-	fx_check(argc >= 2 && argc <= 3 && r.mode < CRASH__COUNT && step > 0);
-	buf_init(&r.comes, DOCUMENT_BYTES_MAX);
-	buf_init(&r.stays, DOCUMENT_BYTES_MAX);
-	buf_init(&r.no, OBJECTION_BYTES_MAX);
-	buf_init(&r.document, DOCUMENT_BYTES_MAX);
-	begin(&r);
-	calls = one_point(&r, UINT32_MAX);
-	fx_check(calls > 10);
-	for (uint32_t at = 1 + (uint32_t)r.mode % step; at <= calls; at += step)
-		(void)one_point(&r, at);
-	fx_stop(&r.fx);
-	fx_check(fx_verb(&r.fx, "fsck", NULL) == 0);
-	power_end(r.power);
-	fx_end(&r.fx);
-	(void)printf("keeper, %s: %u changes; ended at %u points; %u runs whole\n", argv[1], calls,
-		     r.points, r.whole);
-	fx_check(r.points * 10 >= (calls / step) * 8);
-	return 0;
+	return crash_points(argc, argv, &fx, &acts);
 }

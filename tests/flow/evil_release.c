@@ -419,40 +419,20 @@ static const char *freeze(unix_time from, unix_time to)
 	return freeze_text;
 }
 
-static void put_zone(bool there)
-{
-	const char *dir = getenv("SRCDIR");
-	AUTO(buf) struct buf bytes;
-	char path[600];
-	int fd;
-
-	buf_init(&bytes, 1 << 16);
-	(void)snprintf(path, sizeof(path), "%s/fuzz/corpus/tzif/UTC", dir != NULL ? dir : ".");
-	fx_ok(file_read(path, &bytes, NULL));
-	(void)snprintf(path, sizeof(path), "%s/zones", fx.dir);
-	fx_ok(dir_open(path, &fd, NULL));
-	if (there)
-		fx_ok(file_replace(&(struct file_spec){fd, "UTC", 0600, false}, buf_view(&bytes),
-				   NULL));
-	else
-		fx_check(unlinkat(fd, "UTC", 0) == 0);
-	fd_close(&fd);
-}
-
 /* A freeze that begins after the signature; and one that nobody can tell the end of. */
 static void a_freeze_holds_it(void **state)
 {
 	(void)state;
-	put_zone(true);
+	fx_zone(&fx, true);
 	hold();
 	put_policy(freeze(q.r.release - 120, q.r.release + 120), "");
 	waits(REASON_TIME_RELEASE, fx_show(&fx, &q));
 	at(q.r.release);
 	ask_everything(REASON_TIME_FREEZE);
 	assert_true(says("freeze ice until ") || fx.header.type == KEEPER_R_ERROR);
-	put_zone(false);
+	fx_zone(&fx, false);
 	ask_everything(REASON_TIME_ZONE);
-	put_zone(true);
+	fx_zone(&fx, true);
 	at(q.r.release + 121);
 	assert_int_equal(result(1), KEEPER_R_RESULT);
 	was_never_heard();
@@ -469,7 +449,7 @@ static void a_freeze_holds_it(void **state)
 static void broken_glass_passes_the_freeze(void **state)
 {
 	(void)state;
-	put_zone(true);
+	fx_zone(&fx, true);
 	put_policy(freeze(fx_now(&fx) - 600, q.r.release + 600), GLASS);
 	(void)snprintf(q.r.reason, sizeof(q.r.reason), "hot fix, INC-4711");
 	fx_request_encode(&q);

@@ -5,11 +5,8 @@
 
 #include <string.h>
 
-#include "lib/base/fd.h"
-#include "lib/codec/base64.h"
 #include "lib/model/leaf.h"
 #include "lib/model/review.h"
-#include "lib/tlog/proof_file.h"
 
 static const char *const admins[] = {"erin", "frank", NULL};
 
@@ -71,26 +68,10 @@ static void roster_in_force(const char *owner)
 	buf_put_view(&fx.roster, buf_view(&doc));
 }
 
-static void put_zone(void)
-{
-	const char *dir = getenv("SRCDIR");
-	AUTO(buf) struct buf bytes;
-	char path[600];
-	int fd;
-
-	buf_init(&bytes, 1 << 16);
-	(void)snprintf(path, sizeof(path), "%s/fuzz/corpus/tzif/UTC", dir != NULL ? dir : ".");
-	fx_ok(file_read(path, &bytes, NULL));
-	(void)snprintf(path, sizeof(path), "%s/zones", fx.dir);
-	fx_ok(dir_open(path, &fd, NULL));
-	fx_ok(file_replace(&(struct file_spec){fd, "UTC", 0600, false}, buf_view(&bytes), NULL));
-	fd_close(&fd);
-}
-
 static int review_setup(void **state)
 {
 	(void)group_setup(state);
-	put_zone();
+	fx_zone(&fx, true);
 	fx_key_new(&bots, false);
 	roster_in_force("dave");
 	policy_with(GLASS("\"1 of security\"", DAY, ANYBODY));
@@ -116,19 +97,13 @@ static void begin(uint32_t uses)
 /* The digest of the authorize entry of the result that came last. */
 static struct digest entry_of_result(void)
 {
-	AUTO(buf) struct buf frame;
-	AUTO(buf) struct buf bytes;
 	struct keeper_result m;
-	struct proof_file proof;
+	struct digest entry;
+	struct leaf leaf;
 
 	fx_ok(keeper_get_result(buf_view(&fx.body), &m));
-	buf_init(&frame, 4096);
-	buf_init(&bytes, LEAF_BYTES_MAX);
-	keeper_put_proof_request(&frame, ++fx.correlation, m.authorize_leaf, 0);
-	fx_check(fx_exchange(&fx, &frame) == KEEPER_R_PROOF);
-	fx_ok(proof_file_parse(buf_view(&fx.body), &proof, NULL));
-	fx_ok(base64_parse(BASE64_STD, proof.extra, &bytes, NULL));
-	return digest_of(buf_view(&bytes));
+	fx_check(fx_entry(&fx, m.authorize_leaf, &leaf, &entry));
+	return entry;
 }
 
 /* Breaks the glass: the use's entry. */

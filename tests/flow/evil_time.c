@@ -7,15 +7,9 @@
 #include <cmocka.h>
 
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/base/fd.h"
-#include "lib/codec/base64.h"
 #include "lib/model/leaf.h"
-#include "lib/tlog/proof_file.h"
 #include "tests/flow/evil.h"
-
-static const char *const two[] = {"erin", "frank", NULL};
 
 /* The parts of a policy that a case changes. NULL: none. */
 struct parts {
@@ -65,19 +59,11 @@ static void put_policy(const struct parts *p, struct buf *out)
 
 static enum keeper_type propose(const struct parts *p)
 {
-	struct digest in_force = digest_of(buf_view(&fx.policy));
 	AUTO(buf) struct buf doc;
-	enum keeper_type answer;
 
 	buf_init(&doc, DOCUMENT_BYTES_MAX);
 	put_policy(p, &doc);
-	answer = fx_change_document(&fx, STATEMENT_POLICY, buf_view(&doc), &in_force, two);
-	if (answer == KEEPER_R_CHANGE) {
-		fx.policy_version++;
-		buf_clear(&fx.policy);
-		buf_put_view(&fx.policy, buf_view(&doc));
-	}
-	return answer;
+	return fx_policy(&fx, &doc);
 }
 
 static void in_force(const struct parts *p)
@@ -87,30 +73,10 @@ static void in_force(const struct parts *p)
 			 (const char *)fx.body.ptr);
 }
 
-static void put_zone(bool there)
-{
-	const char *dir = getenv("SRCDIR");
-	AUTO(buf) struct buf bytes;
-	char path[600];
-	int fd;
-
-	buf_init(&bytes, 1 << 16);
-	(void)snprintf(path, sizeof(path), "%s/fuzz/corpus/tzif/UTC", dir != NULL ? dir : ".");
-	fx_ok(file_read(path, &bytes, NULL));
-	(void)snprintf(path, sizeof(path), "%s/zones", fx.dir);
-	fx_ok(dir_open(path, &fd, NULL));
-	if (there)
-		fx_ok(file_replace(&(struct file_spec){fd, "UTC", 0600, false}, buf_view(&bytes),
-				   NULL));
-	else
-		fx_check(unlinkat(fd, "UTC", 0) == 0);
-	fd_close(&fd);
-}
-
 static int zones_setup(void **state)
 {
 	(void)group_setup(state);
-	put_zone(true);
+	fx_zone(&fx, true);
 	return 0;
 }
 
@@ -255,20 +221,12 @@ static void frozen_until_the_end(void **state)
 /* The authorize entry of the use whose result came last. */
 static struct leaf authorized(void)
 {
-	AUTO(buf) struct buf frame;
-	AUTO(buf) struct buf bytes;
 	struct keeper_result m;
-	struct proof_file proof;
+	struct digest entry;
 	struct leaf leaf;
 
 	fx_ok(keeper_get_result(buf_view(&fx.body), &m));
-	buf_init(&frame, 4096);
-	buf_init(&bytes, LEAF_BYTES_MAX);
-	keeper_put_proof_request(&frame, ++fx.correlation, m.authorize_leaf, 0);
-	fx_check(fx_exchange(&fx, &frame) == KEEPER_R_PROOF);
-	fx_ok(proof_file_parse(buf_view(&fx.body), &proof, NULL));
-	fx_ok(base64_parse(BASE64_STD, proof.extra, &bytes, NULL));
-	fx_ok(leaf_parse(buf_view(&bytes), &leaf, NULL));
+	fx_check(fx_entry(&fx, m.authorize_leaf, &leaf, &entry));
 	return leaf;
 }
 
@@ -392,12 +350,12 @@ static void zones_that_are_gone_refuse(void **state)
 	fresh_again(state);
 	in_force(&(struct parts){.release = ",\"windows\":[\"hours\"]",
 				 .windows = window_ahead(now)});
-	put_zone(false);
+	fx_zone(&fx, false);
 	refused(REASON_TIME_ZONE, fx_submit(&fx, &q, true));
 	fx_stop(&fx);
 	fx_run(&fx); /* it starts all the same */
 	refused(REASON_TIME_ZONE, fx_submit(&fx, &q, true));
-	put_zone(true);
+	fx_zone(&fx, true);
 	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, true));
 }
 

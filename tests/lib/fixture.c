@@ -180,6 +180,25 @@ void fx_policy_doc(struct fixture *fx, uint64_t version, const char *extra_rules
 	fx_ok(buf_done(out));
 }
 
+void fx_zone(struct fixture *fx, bool there)
+{
+	const char *dir = getenv("SRCDIR");
+	AUTO(buf) struct buf bytes;
+	AUTO(fd) int fd = -1;
+	char path[600];
+
+	buf_init(&bytes, 1 << 16);
+	(void)snprintf(path, sizeof(path), "%s/fuzz/corpus/tzif/UTC", dir != NULL ? dir : ".");
+	fx_ok(file_read(path, &bytes, NULL));
+	(void)snprintf(path, sizeof(path), "%s/zones", fx->dir);
+	fx_ok(dir_open(path, &fd, NULL));
+	if (there)
+		fx_ok(file_replace(&(struct file_spec){fd, "UTC", 0600, false}, buf_view(&bytes),
+				   NULL));
+	else
+		fx_check(unlinkat(fd, "UTC", 0) == 0);
+}
+
 static void write_file(struct fixture *fx, const char *name, struct view bytes)
 {
 	char path[300];

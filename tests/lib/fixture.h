@@ -21,6 +21,7 @@
 #include "lib/crypt/sshkey.h"
 #include "lib/model/act.h"
 #include "lib/model/change.h"
+#include "lib/model/leaf.h"
 #include "lib/model/request.h"
 #include "lib/proto/keeper.h"
 
@@ -122,6 +123,13 @@ enum keeper_type fx_exchange(struct fixture *fx, struct buf *frame);
 enum reason fx_reason(struct fixture *fx);
 /* How often the keeper has logged a refusal for this reason so far. */
 size_t fx_logged(struct fixture *fx, enum reason reason);
+
+/* The file of the zone UTC is there from now on, or is not. */
+void fx_zone(struct fixture *fx, bool there);
+/* An entry of the log; its digest. False if the keeper closed instead. */
+bool fx_entry(struct fixture *fx, uint64_t index, struct leaf *ret, struct digest *ret_digest);
+/* A policy that 2 of admins sign is in force from now on; the answer's type. */
+enum keeper_type fx_policy(struct fixture *fx, const struct buf *doc);
 
 /* ---- Requests ------------------------------------------------------------------------------*/
 struct fx_request {

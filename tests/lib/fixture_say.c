@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/codec/base64.h"
 #include "lib/crypt/x509.h"
 #include "lib/format/tbs.h"
-#include "lib/model/leaf.h"
 #include "lib/tlog/proof_file.h"
 
 void fx_send(struct fixture *fx, const struct buf *frames)
@@ -283,6 +283,21 @@ enum keeper_type fx_change_document(struct fixture *fx, enum statement_kind kind
 	return fx_change(fx, kind, buf_view(&statement), people);
 }
 
+enum keeper_type fx_policy(struct fixture *fx, const struct buf *doc)
+{
+	static const char *const admins[] = {"erin", "frank", NULL};
+	struct digest before = digest_of(buf_view(&fx->policy));
+	enum keeper_type type =
+		fx_change_document(fx, STATEMENT_POLICY, buf_view(doc), &before, admins);
+
+	if (type != KEEPER_R_CHANGE)
+		return type;
+	fx->policy_version++;
+	buf_clear(&fx->policy);
+	buf_put_view(&fx->policy, buf_view(doc));
+	return type;
+}
+
 enum keeper_type fx_key_change(struct fixture *fx, struct key_change *c, const char *const *people)
 {
 	AUTO(buf) struct buf statement;
@@ -365,6 +380,27 @@ static void check_signatures(const struct fx_request *q, const struct keeper_res
 		fx_ok(pkey_verify(pub, &si, sig, NULL));
 	}
 	fx_check(rest.len == 0);
+}
+
+bool fx_entry(struct fixture *fx, uint64_t index, struct leaf *ret, struct digest *ret_digest)
+{
+	AUTO(buf) struct buf frame;
+	AUTO(buf) struct buf bytes;
+	struct proof_file proof;
+	enum keeper_type type;
+
+	buf_init(&frame, 4096);
+	buf_init(&bytes, LEAF_BYTES_MAX);
+	keeper_put_proof_request(&frame, ++fx->correlation, index, 0);
+	type = fx_exchange(fx, &frame);
+	if (type == 0)
+		return false;
+	fx_check(type == KEEPER_R_PROOF);
+	fx_ok(proof_file_parse(buf_view(&fx->body), &proof, NULL));
+	fx_ok(base64_parse(BASE64_STD, proof.extra, &bytes, NULL));
+	fx_ok(leaf_parse(buf_view(&bytes), ret, NULL));
+	*ret_digest = digest_of(buf_view(&bytes));
+	return true;
 }
 
 void fx_check_result(struct fixture *fx, const struct fx_request *q)
