@@ -236,6 +236,7 @@ rc hosts_check(struct keeper *k, const struct roster *roster, struct refusal *wh
 rc hosts_prune(struct keeper *k, const struct roster *roster, struct refusal *why)
 {
 	TRY(each_row(k, roster, false, why));
+	TRY(ledger_begin(&k->ledger, &k->round.fault));
 	return each_row(k, roster, true, why);
 }
 

@@ -125,8 +125,13 @@ void bind_digest(sqlite3_stmt *s, int at, const struct digest *d)
 
 rc journal_run(struct journal *j, enum journal_sql id, struct fault *f)
 {
-	int code = sqlite3_step(j->stmt[id]);
+	int code;
 
+	/* A row alone would stay when the power goes before its entry of the log is there. */
+	if (id != SQL_BEGIN && sqlite3_get_autocommit(j->db) != 0)
+		return fault_set(f, RC_STATE, 0, "journal: outside of a round: %s",
+				 journal_sql_text[id]);
+	code = sqlite3_step(j->stmt[id]);
 	(void)sqlite3_reset(j->stmt[id]);
 	if (code == SQLITE_DONE)
 		return OK;

@@ -203,7 +203,7 @@ sqlite3_stmt *journal_use_stmt(struct journal *j, enum journal_sql id);
 void bind_u64(sqlite3_stmt *s, int at, uint64_t v);
 void bind_view(sqlite3_stmt *s, int at, struct view v); /* must live until the step */
 void bind_digest(sqlite3_stmt *s, int at, const struct digest *d);
-/* Runs to the end, no rows expected. */
+/* Runs to the end, no rows expected. RC_STATE: it would write outside of a round. */
 MUST rc journal_run(struct journal *j, enum journal_sql id, struct fault *f);
 /* One row or RC_NOTFOUND; the caller reads columns and then calls journal_done(). */
 MUST rc journal_row(struct journal *j, enum journal_sql id, struct fault *f);

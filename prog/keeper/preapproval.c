@@ -219,6 +219,7 @@ rc preapproval_withdraw(struct call *c, const struct act *a, const struct keeper
 	if (r.code == RC_NOTFOUND || (rc_is_ok(r) && known.kind != STATEMENT_PREAPPROVAL))
 		return refuse(&c->why, REASON_STATE_NO_APPROVAL, "there is no such preapproval");
 	TRY(r);
+	TRY(ledger_begin(&k->ledger, f));
 	r = journal_preapproval_withdraw(k->journal, known.leaf, &a->person, f);
 	if (r.code == RC_NOTFOUND)
 		return refuse(&c->why, REASON_STATE_NO_APPROVAL,

@@ -59,6 +59,7 @@ rc use_commit(struct keeper *k, struct refusal *why)
 	if (!room_for(k, sign_job_bytes(&d->request, d->statement.len, key_algorithm(d->key))))
 		return refuse(why, REASON_KEEPER_BUSY, "%zu uses are being signed",
 			      k->job_count + k->round.job_count);
+	TRY(ledger_begin(&k->ledger, &k->round.fault));
 	TRY(authorize_leaf(k, use.use, &leaf));
 	TRY(ledger_append(&k->ledger, &leaf, &use.authorize, &k->round.fault));
 	TRY(journal_use_add(k->journal, &use, &d->request.key, &d->request.requester,
