@@ -223,7 +223,8 @@ static rc lock_key(struct keeper *k, const struct incoming *in)
 	uint64_t index;
 	rc r = keyring_plan(k->keyring, &order, &k->round.row, &why);
 
-	if (r.code == RC_DENIED)
+	/* "Locked" is a reason to wait, elsewhere. */
+	if (r.code == RC_DENIED || r.code == RC_WAIT)
 		return OK;
 	TRY(r);
 	leaf.object = k->round.row.fingerprint;

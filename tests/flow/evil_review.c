@@ -448,6 +448,25 @@ static void an_incident_locks_the_key(void **state)
 	assert_true(says("\"verdict\":\"incident\""));
 }
 
+/* Found by the property test: such a review was refused, for no reason that has a name. */
+static void an_incident_with_a_locked_key(void **state)
+{
+	static const char *const one[] = {"erin", NULL};
+	struct digest entry = broken();
+	struct review r = review_by("carol", &entry);
+	struct key_change c = {.action = KEY_LOCK};
+
+	(void)state;
+	r.incident = true;
+	fx_ok(name_parse(view_str("release"), &c.key));
+	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
+	assert_int_equal(send(&r), KEEPER_R_STATUS);
+	assert_true(says("\"state\":\"done\"}"));
+	waits(REASON_KEY_LOCKED, another());
+	assert_int_equal(unlock(admins), KEEPER_R_CHANGE);
+	assert_int_equal(another(), KEEPER_R_RESULT);
+}
+
 /* The journal is what a check of it finds, and the log has a review for each that is done. */
 static void the_journal_checks(void **state)
 {
@@ -467,6 +486,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_has_left_counts_no_more, fresh, done),
 		cmocka_unit_test_setup_teardown(seats_that_nobody_can_fill, fresh, done),
 		cmocka_unit_test_setup_teardown(an_incident_locks_the_key, fresh, done),
+		cmocka_unit_test_setup_teardown(an_incident_with_a_locked_key, fresh, done),
 		cmocka_unit_test_setup_teardown(the_journal_checks, fresh, done),
 	};
 
