@@ -24,21 +24,37 @@ void give_up(int slot, const char *what) __attribute__((noreturn));
 
 /* ---- property_acts.c: what people and machines do -------------------------------------------*/
 int any_slot(void);
+/* Writes the request that the slot has from then on; it is not sent. */
+void ask(int slot, const struct ref_request *request);
 void new_request(int slot);
 void request_again(int slot);
 void act(int slot, enum statement_kind kind);
 void act_again(int slot);
 void commit(int slot);
+/* Somebody in a seat. */
+struct sitter {
+	int person;
+	unsigned key;
+};
+void approve_as(int slot, int rule, const struct sitter *by);
+void preapprove_as(int rule, int key, unsigned files, const struct sitter *by);
 void look_at(int slot);
 void preapprove(void);
 void say_word(void);
 void give_access(void);
+void review(void);
 
 /* ---- property_changes.c: the world around them ----------------------------------------------*/
 void clock_step(void);
+/* The keeper notices it. */
+void move_clock(unix_time t);
 void change_policy(void);
 void change_roster(void);
 void lock_key(void);
 void change_host(void);
+
+/* ---- property_scenes.c: what chance alone puts together too seldom --------------------------*/
+void emergency(void);
+void foreseen(void);
 
 #endif

@@ -42,13 +42,8 @@ static void choose_requester(struct ref_request *q)
 	q->host_key = w.ref.pool.key >= 0 && chance(90) ? w.ref.pool.key : (int)below(2);
 }
 
-void new_request(int slot)
+static void choose_request(struct ref_request *q)
 {
-	struct slot *s = &w.slots[slot];
-	struct ref_request *q = &s->q;
-
-	if (s->used)
-		fx_request_release(&s->r);
 	*q = (struct ref_request){.closed = REASON_NONE};
 	q->key = chance(65) ? 0 : 1;
 	choose_requester(q);
@@ -64,6 +59,19 @@ void new_request(int slot)
 	q->uses = 1 + (chance(50) ? 0 : below(4));
 	q->has_reason = chance(80);
 	q->has_ticket = q->has_reason && chance(30);
+}
+
+/* What q says, in that slot. */
+void ask(int slot, const struct ref_request *request)
+{
+	struct slot *s = &w.slots[slot];
+	struct ref_request *q = &s->q;
+
+	if (s->used) {
+		world_leave_slot(&w, slot);
+		fx_request_release(&s->r);
+	}
+	*q = *request;
 	world_make_request(&w, s);
 	s->used = true;
 	note(slot,
@@ -74,6 +82,14 @@ void new_request(int slot)
 	     (long long)(q->deadline - w.ref.now),
 	     q->release == 0 ? 0LL : (long long)(q->release - w.ref.now),
 	     q->has_reason ? ", with a reason" : "", q->has_ticket ? " and a ticket" : "");
+}
+
+void new_request(int slot)
+{
+	struct ref_request q;
+
+	choose_request(&q);
+	ask(slot, &q);
 	/* Some are sent later. */
 	if (chance(93))
 		say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = chance(50)});
@@ -153,6 +169,21 @@ static void choose_other(const struct ref_request *q, int n, struct ref_said *a)
 	a->channel = REF_CLI;
 }
 
+/* One more act on the request, which is sent or kept for later. */
+static void do_act(int slot, int rule, bool sign, bool later)
+{
+	struct slot *s = &w.slots[slot];
+	int n = (int)s->q.act_count;
+	const struct ref_said *a = &s->q.acts[n];
+
+	world_make_act(&w, s, n, rule);
+	s->q.act_count++;
+	note(slot, "act %d: %s by %s (key %u%s)%s", n, statement_info(a->kind)->name,
+	     ref_people[a->person], a->key, a->synced ? ", synced" : "", sign ? ", then sign" : "");
+	if (!later)
+		say(&(struct message){.say = SAY_ACT, .slot = slot, .n = n, .sign = sign});
+}
+
 void act(int slot, enum statement_kind kind)
 {
 	struct slot *s = &w.slots[slot];
@@ -174,13 +205,23 @@ void act(int slot, enum statement_kind kind)
 		choose_other(&s->q, n, a);
 	if (kind == STATEMENT_WITHDRAWAL && s->q.acts[a->target].kind != STATEMENT_APPROVAL)
 		return;
-	world_make_act(&w, s, n, rule);
-	s->q.act_count++;
-	note(slot, "act %d: %s by %s (key %u%s)%s", n, statement_info(kind)->name,
-	     ref_people[a->person], a->key, a->synced ? ", synced" : "", sign ? ", then sign" : "");
 	/* Some are sent later, as replays. */
-	if (chance(95))
-		say(&(struct message){.say = SAY_ACT, .slot = slot, .n = n, .sign = sign});
+	do_act(slot, rule, sign, !chance(95));
+}
+
+void approve_as(int slot, int rule, const struct sitter *by)
+{
+	struct ref_request *q = &w.slots[slot].q;
+
+	if (q->act_count == REF_ACTS)
+		return;
+	q->acts[q->act_count] = (struct ref_said){.kind = STATEMENT_APPROVAL,
+						  .person = by->person,
+						  .key = by->key,
+						  .channel = ref_channel(by->person, by->key),
+						  .rule = ref_rule_says(&w.ref, rule, q->key),
+						  .expires = w.ref.now + 2500};
+	do_act(slot, rule, chance(70), false);
 }
 
 void act_again(int slot)
@@ -211,10 +252,24 @@ static int choose_companion(struct ref_early *e)
 	return -1;
 }
 
-static void new_early(void)
+/* What the newest says, sent or kept for later. */
+static void foresee(int rule, bool later)
 {
 	int n = (int)w.ref.early_count;
-	struct ref_early *e = &w.ref.early[n];
+	const struct ref_early *e = &w.ref.early[n];
+
+	world_make_early(&w, n, rule);
+	w.ref.early_count++;
+	note(-1, "preapproval %d by %s (key %u%s) under %s of files %u for %s, %u uses", n,
+	     ref_people[e->said.person], e->said.key, e->said.synced ? ", synced" : "",
+	     ref_rules[rule], e->files, ref_keys[e->key], e->uses);
+	if (!later)
+		say(&(struct message){.say = SAY_PREAPPROVAL, .slot = -1, .n = n});
+}
+
+static void new_early(void)
+{
+	struct ref_early *e = &w.ref.early[w.ref.early_count];
 	int rule;
 
 	*e = (struct ref_early){.key = chance(70) ? 0 : 1};
@@ -227,13 +282,22 @@ static void new_early(void)
 	e->said.kind = STATEMENT_APPROVAL;
 	e->uses = 1 + below(3);
 	e->taken_by = chance(85) ? e->said.person : (int)below(REF_PEOPLE);
-	world_make_early(&w, n, rule);
-	w.ref.early_count++;
-	note(-1, "preapproval %d by %s (key %u%s) under %s of files %u for %s, %u uses", n,
-	     ref_people[e->said.person], e->said.key, e->said.synced ? ", synced" : "",
-	     ref_rules[rule], e->files, ref_keys[e->key], e->uses);
-	if (chance(95))
-		say(&(struct message){.say = SAY_PREAPPROVAL, .slot = -1, .n = n});
+	foresee(rule, !chance(95));
+}
+
+void preapprove_as(int rule, int key, unsigned files, const struct sitter *by)
+{
+	struct ref_early *e = &w.ref.early[w.ref.early_count];
+
+	*e = (struct ref_early){
+		.key = key, .files = files, .uses = 1 + below(2), .taken_by = by->person};
+	e->said = (struct ref_said){.kind = STATEMENT_APPROVAL,
+				    .person = by->person,
+				    .key = by->key,
+				    .channel = ref_channel(by->person, by->key),
+				    .rule = ref_rule_says(&w.ref, rule, key),
+				    .expires = w.ref.now + 2500};
+	foresee(rule, false);
 }
 
 void preapprove(void)
@@ -339,4 +403,60 @@ void give_access(void)
 	note(-1, "grant %d %s %s", n, lot < 80 ? "again" : "is ended by",
 	     lot < 80 ? "" : ref_people[w.ref.grants[n].end.person]);
 	say(&(struct message){.say = lot < 80 ? SAY_GRANT : SAY_END, .slot = -1, .n = n});
+}
+
+/* ---- Reviews -------------------------------------------------------------------------------*/
+
+/* One that is overdue, mostly, or one of the newest. */
+static int choose_owed(void)
+{
+	size_t n = w.ref.owed_count;
+
+	for (size_t i = 0; i < n && chance(95); i++)
+		if (!w.ref.owed[i].done && w.ref.now >= w.ref.owed[i].due && chance(70))
+			return (int)i;
+	return (int)(n - 1 - below(n < 8 ? (unsigned)n : 8));
+}
+
+static void new_review(void)
+{
+	int n = (int)w.ref.review_count;
+	struct ref_review *v = &w.ref.reviews[n];
+	const struct ref_owed *o;
+
+	*v = (struct ref_review){.owed = choose_owed(), .incident = chance(8), .astray = chance(4)};
+	o = &w.ref.owed[v->owed];
+	v->person = (int)below(REF_PEOPLE);
+	for (int i = 0; i < 6 && !ref_holds_seat(&w.ref.roster, ref_review_seats(&w.ref, o),
+						 v->person, REF_CLI | REF_BROWSER);
+	     i++)
+		v->person = (int)below(REF_PEOPLE);
+	v->key = choose_key(v->person);
+	v->channel = ref_channel(v->person, v->key);
+	v->time = chance(90)   ? w.ref.now
+		  : chance(50) ? w.ref.now + 299 + below(3)
+			       : o->signed_at - 299 - below(3);
+	world_make_review(&w, n);
+	w.ref.review_count++;
+	note(-1, "review %d by %s (key %u) of what %s was used for at %+lld, use %u, due %+lld%s%s",
+	     n, ref_people[v->person], v->key, ref_keys[o->key],
+	     (long long)(o->signed_at - w.ref.now), o->use, (long long)(o->due - w.ref.now),
+	     v->incident ? ", an incident" : "", v->astray ? ", astray" : "");
+	if (chance(95))
+		say(&(struct message){.say = SAY_REVIEW, .slot = -1, .n = n});
+}
+
+void review(void)
+{
+	int n;
+
+	if (w.ref.owed_count == 0)
+		return;
+	if (w.ref.review_count == 0 || (chance(75) && w.ref.review_count < REF_MEMORY)) {
+		new_review();
+		return;
+	}
+	n = (int)below((unsigned)w.ref.review_count);
+	note(-1, "review %d again", n);
+	say(&(struct message){.say = SAY_REVIEW, .slot = -1, .n = n});
 }

@@ -80,7 +80,7 @@ static unix_time edge(const struct ref_request *q)
 
 /* The keeper notices each move. Whether one of about a minute is a jump depends on how long the
  * test takes: such are made in two. */
-static void move_clock(unix_time t)
+void move_clock(unix_time t)
 {
 	unix_time d = t - w.ref.now;
 
@@ -546,7 +546,12 @@ void change_host(void)
 	unsigned lot = below(100);
 	int other = (int)below(REF_POOL);
 
-	if (chance(20)) {
+	/* Else most requests would meet a host that is locked, and nothing else. */
+	if (w.ref.host_locked[other] && chance(60)) {
+		send_host(other, HOST_UNLOCK);
+	} else if (w.ref.pool.lock != REF_FREE && chance(50)) {
+		send_host(REF_POOL, w.ref.pool.lock == REF_HELD ? HOST_UNLOCK : HOST_FORGET);
+	} else if (chance(20)) {
 		send_host(other, w.ref.host_locked[other] || chance(20) ? HOST_UNLOCK : HOST_LOCK);
 	} else if (w.ref.pool.key < 0 && chance(50)) {
 		send_host(REF_POOL, HOST_INVITE);

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/base/fd.h"
 #include "lib/crypt/dsse.h"
 #include "lib/crypt/pkey.h"
 #include "lib/model/access.h"
@@ -11,6 +10,7 @@
 #include "lib/model/host_token.h"
 #include "lib/model/preapproval.h"
 #include "lib/model/provenance.h"
+#include "lib/model/review.h"
 
 #define WEB "https://sign.example"
 
@@ -362,6 +362,45 @@ enum keeper_type world_send_host(struct world *w, int host, enum host_action act
 				 : admins);
 }
 
+/* ---- Reviews -------------------------------------------------------------------------------*/
+
+struct ref_request *world_owed(struct world *w, int n)
+{
+	struct owed *o = &w->owed[n];
+
+	return o->slot >= 0 ? &w->slots[o->slot].q : &o->q;
+}
+
+void world_leave_slot(struct world *w, int slot)
+{
+	for (size_t i = 0; i < w->ref.owed_count; i++)
+		if (w->owed[i].slot == slot) {
+			w->owed[i].q = w->slots[slot].q;
+			w->owed[i].slot = -1;
+		}
+}
+
+void world_make_review(struct world *w, int n)
+{
+	const struct ref_review *v = &w->ref.reviews[n];
+	struct said *out = &w->reviews[n];
+	struct review r = {.request = w->owed[v->owed].request,
+			   .authorize = w->owed[v->owed].authorize,
+			   .use = w->ref.owed[v->owed].use,
+			   .incident = v->incident,
+			   .person = a_name(ref_people[v->person]),
+			   .time = v->time,
+			   .comment = "looked at"};
+
+	r.authorize.b[0] ^= v->astray;
+	origin(r.origin);
+	nonce(w, r.nonce);
+	fx_ok(review_encode(&r, &out->statement, NULL));
+	out->digest = digest_of(buf_view(&out->statement));
+	sign(w, &(struct by){v->person, v->key, false}, STATEMENT_REVIEW, buf_view(&out->statement),
+	     &out->sig);
+}
+
 /* ---- Messages ------------------------------------------------------------------------------*/
 
 static void put_act(struct world *w, const struct said *s, const struct message *m,
@@ -407,6 +446,8 @@ void world_put(struct world *w, const struct message *m, struct buf *out)
 		put_act(w, &w->early[m->n], m, STATEMENT_PREAPPROVAL, out);
 	} else if (m->say == SAY_TAKE_BACK) {
 		put_act(w, &w->taken[m->n], m, STATEMENT_WITHDRAWAL, out);
+	} else if (m->say == SAY_REVIEW) {
+		put_act(w, &w->reviews[m->n], m, STATEMENT_REVIEW, out);
 	} else if (m->say == SAY_WORD) {
 		put_act(w, &w->words[m->n], m, kinds[w->ref.words[m->n].kind], out);
 	} else if (m->say == SAY_GRANT) {
@@ -424,22 +465,6 @@ void world_put(struct world *w, const struct message *m, struct buf *out)
 }
 
 /* ---- Begin and end -------------------------------------------------------------------------*/
-
-static void put_zone(struct world *w)
-{
-	const char *src = getenv("SRCDIR");
-	AUTO(buf) struct buf bytes;
-	char path[600];
-	int fd;
-
-	buf_init(&bytes, 1 << 16);
-	(void)snprintf(path, sizeof(path), "%s/fuzz/corpus/tzif/UTC", src != NULL ? src : ".");
-	fx_ok(file_read(path, &bytes, NULL));
-	(void)snprintf(path, sizeof(path), "%s/zones", w->fx.dir);
-	fx_ok(dir_open(path, &fd, NULL));
-	fx_ok(file_replace(&(struct file_spec){fd, "UTC", 0600, false}, buf_view(&bytes), NULL));
-	fd_close(&fd);
-}
 
 /* Empty ones: they take memory once they are filled. */
 static void said_init(struct said *s, size_t count)
@@ -473,6 +498,7 @@ static void each_said(struct world *w, void (*f)(struct said *s, size_t count))
 	f(w->grants, REF_MEMORY);
 	f(w->ends, REF_MEMORY);
 	f(w->enrolments, REF_MEMORY);
+	f(w->reviews, REF_MEMORY);
 }
 
 static void make_keys(struct world *w)
@@ -504,7 +530,7 @@ void world_begin(struct world *w)
 	for (size_t i = 0; i < SLOTS; i++)
 		buf_init(&w->slots[i].host_sig, KEEPER_SIG_MAX);
 	fx_prepare(&w->fx);
-	put_zone(w);
+	fx_zone(&w->fx, true);
 	w->fx.run_with = settings;
 	fx_clock_at(&w->fx, BEGIN);
 	w->ref.now = w->ref.head = w->ref.heard = BEGIN;

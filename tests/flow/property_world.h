@@ -33,6 +33,14 @@ struct slot {
 	struct said acts[REF_ACTS];
 };
 
+/* Which use a review is owed of. Its request may have left its slot. */
+struct owed {
+	struct digest request;
+	struct digest authorize;
+	int slot; /* -1: it has */
+	struct ref_request q;
+};
+
 enum say {
 	SAY_SUBMIT,
 	SAY_ACT,
@@ -42,6 +50,7 @@ enum say {
 	SAY_TAKE_BACK,
 	SAY_WORD,
 	SAY_GRANT,
+	SAY_REVIEW,
 	SAY_END,
 	SAY_ENROLMENT
 };
@@ -50,7 +59,7 @@ enum say {
 struct message {
 	enum say say;
 	int slot; /* -1: it is about no request */
-	int n;	  /* act, preapproval, word, grant, enrolment */
+	int n;	  /* act, preapproval, word, grant, review, enrolment */
 	uint32_t use;
 	bool sign;
 };
@@ -72,6 +81,8 @@ struct world {
 	struct said grants[REF_MEMORY];
 	struct said ends[REF_MEMORY];
 	struct said enrolments[REF_MEMORY];
+	struct owed owed[REF_MEMORY];
+	struct said reviews[REF_MEMORY];
 	struct secret token; /* of the newest invitation, whose number is */
 	int tokens;
 	uint32_t counter; /* for nonces */
@@ -101,6 +112,11 @@ void world_make_early(struct world *w, int n, int rule);
 void world_make_word(struct world *w, int n);
 void world_make_grant(struct world *w, int n);
 void world_make_enrolment(struct world *w, int n);
+void world_make_review(struct world *w, int n);
+/* The request of which the n-th review is owed. */
+struct ref_request *world_owed(struct world *w, int n);
+/* The slot gets another request. */
+void world_leave_slot(struct world *w, int slot);
 /* Appends the message's frame. */
 void world_put(struct world *w, const struct message *m, struct buf *out);
 

@@ -189,6 +189,7 @@ static void try_rule(const struct ref *w, const struct ref_request *q, int rule,
 	find_live(w, q, d, channels);
 	d->missing = ref_seats(seats) - ref_seats_filled(&w->roster, seats, channels);
 	find_general(w, q, &f);
+	find(&f, ref_is_overdue(w, q->key), REF_WAIT, REASON_KEY_REVIEW);
 	find_form(w, q, rule, &f);
 	find(&f, d->missing > 0, REF_WAIT, REASON_APPROVE_QUORUM);
 	find_time(w, q, d, &f);
@@ -343,6 +344,8 @@ static void spend(struct ref *w, struct ref_request *q, struct ref_answer *a)
 	a->use = q->spent;
 	a->committed = true;
 	ref_changed(w);
+	if (a->decision.broke)
+		ref_owe(w, q, a->decision.rule, q->spent);
 	if (w->now >= q->release) {
 		q->released = true;
 		a->type = KEEPER_R_RESULT;
@@ -368,8 +371,8 @@ void ref_spend_early(struct ref *w, int n)
 	w->early[n].spent++;
 }
 
-/* Signs if that is wanted; what is signed already is given out again and not signed twice. */
-static void conclude(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a)
+/* What is signed already is given out again and not signed twice. */
+void ref_conclude(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a)
 {
 	look_and_release(w, q, a);
 	if (sign && q->released) {
@@ -415,7 +418,7 @@ void ref_submit(struct ref *w, struct ref_request *q, bool sign, struct ref_answ
 		q->known = true;
 		ref_changed(w);
 	}
-	conclude(w, q, sign, a);
+	ref_conclude(w, q, sign, a);
 }
 
 void ref_commit(struct ref *w, struct ref_request *q, uint32_t use, struct ref_answer *a)
@@ -544,7 +547,7 @@ void ref_act(struct ref *w, struct ref_request *q, int n, bool sign, struct ref_
 		if (act->kind == STATEMENT_CANCELLATION)
 			q->closed = REASON_STATE_CANCELLED;
 	}
-	conclude(w, q, sign && act->kind == STATEMENT_APPROVAL, a);
+	ref_conclude(w, q, sign && act->kind == STATEMENT_APPROVAL, a);
 }
 
 /* ---- Preapprovals --------------------------------------------------------------------------*/

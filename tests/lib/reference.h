@@ -4,6 +4,7 @@
  * product and no code: rules are compared as what they say, seats are filled by trying everybody.
  * reference_says.c: what rules say, seats, times. reference_files.c: what machines say of files.
  * reference_grants.c: access for a while. reference_hosts.c: the host that enrols.
+ * reference_reviews.c: what is owed of uses that broke the glass.
  * reference_check.c: which documents are taken. reference.c: decisions and messages.
  * Owns: the world as a keeper should remember it. Must not own: bytes, signatures, the keeper. */
 #ifndef GS_TESTS_REFERENCE_H
@@ -100,6 +101,8 @@ struct ref_rule {
 	struct ref_files files;
 	bool reason;
 	bool break_glass; /* with the ticket INC-* */
+	struct ref_seats review;
+	uint32_t within;
 	bool observe;
 	unsigned windows;
 };
@@ -230,6 +233,29 @@ struct ref_grant {
 	} end;
 };
 
+/* A review that is owed of a use that broke the glass, with the rule's words of then. */
+struct ref_owed {
+	int key;
+	int requester;
+	unsigned never; /* people behind it then */
+	uint32_t use;
+	unix_time signed_at;
+	unix_time due;
+	struct ref_seats seats;
+	bool done;
+};
+
+struct ref_review {
+	int owed;
+	int person;
+	unsigned key;
+	unsigned channel;
+	bool incident;
+	bool astray; /* it names an entry of the log that is another's */
+	unix_time time;
+	bool known;
+};
+
 enum ref_lock { REF_FREE, REF_HELD, REF_CLONED };
 
 /* What the keeper remembers of the host that enrols. */
@@ -277,6 +303,10 @@ struct ref {
 	unsigned bound; /* keys that it has enrolled with at any time */
 	struct ref_enrolment enrolments[REF_MEMORY];
 	size_t enrolment_count;
+	struct ref_owed owed[REF_MEMORY];
+	size_t owed_count;
+	struct ref_review reviews[REF_MEMORY];
+	size_t review_count;
 };
 
 enum ref_outcome { REF_ALLOW, REF_WAIT, REF_DENY };
@@ -329,6 +359,8 @@ enum ref_taken { REF_REFUSED, REF_TAKEN, REF_EITHER };
 /* Whether the two can be in force together. EITHER: seats with channels against a tier's, where
  * the product may refuse what would do. */
 enum ref_taken ref_takes(const struct ref_policy *p, const struct ref_roster *r);
+/* By all people but these, each in all channels of their keys. */
+bool ref_can_be_filled(const struct ref_roster *r, const struct ref_seats *s, unsigned without);
 
 /* ---- reference_files.c ----------------------------------------------------------------------*/
 /* The finding for the files of the request; NONE if they are as the rule wants them. A denial
@@ -354,6 +386,14 @@ void ref_pool_change(struct ref *w, enum host_action action, int token, struct r
 void ref_host_lock(struct ref *w, int host, enum host_action action, struct ref_answer *a);
 void ref_enrol(struct ref *w, int n, struct ref_answer *a);
 
+/* ---- reference_reviews.c --------------------------------------------------------------------*/
+bool ref_is_overdue(const struct ref *w, int key);
+void ref_owe(struct ref *w, const struct ref_request *q, int rule, uint32_t use);
+/* Who has it looked at now: the seats of then, or the quorum unlock where nobody can fill them. */
+const struct ref_seats *ref_review_seats(const struct ref *w, const struct ref_owed *o);
+/* q: the request that used the key. */
+void ref_look_after(struct ref *w, struct ref_request *q, int n, struct ref_answer *a);
+
 /* ---- reference.c ----------------------------------------------------------------------------*/
 /* A message came, or the keeper started: clocks that jumped are in the log. */
 void ref_heard(struct ref *w);
@@ -362,6 +402,8 @@ void ref_started(struct ref *w);
 bool ref_names_requester(const struct ref *w, const struct ref_request *q, int rule);
 bool ref_names_host(const struct ref *w, const struct ref_request *q, int rule);
 bool ref_refuse(struct ref_answer *a, bool is, enum reason reason);
+/* Signs if that is wanted, gives out what is signed, and says how the request stands. */
+void ref_conclude(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a);
 
 /* Messages, each by what the keeper should answer; the world is changed accordingly. */
 void ref_show(struct ref *w, struct ref_request *q, struct ref_answer *a);

@@ -60,7 +60,8 @@ static bool names_exist(const struct ref_roster *r, const struct ref_rule *rule)
 	return (rule->request != 0 || rule->service) && builders &&
 	       !(rule->service && r->gone[REF_SERVICE]) &&
 	       !(rule->from_laptop && r->host_gone[1]) && makers_exist(r, &rule->files) &&
-	       seats_exist(r, &rule->seats);
+	       seats_exist(r, &rule->seats) &&
+	       (!rule->break_glass || seats_exist(r, &rule->review));
 }
 
 /* ---- Quorums -------------------------------------------------------------------------------*/
@@ -75,8 +76,7 @@ static unsigned channels_of(const struct ref_roster *r, int p)
 	return c;
 }
 
-/* By all but these. */
-static bool can_be_filled(const struct ref_roster *r, const struct ref_seats *s, unsigned without)
+bool ref_can_be_filled(const struct ref_roster *r, const struct ref_seats *s, unsigned without)
 {
 	unsigned all[REF_PEOPLE];
 
@@ -89,12 +89,12 @@ static bool rule_can_be_filled(const struct ref_roster *r, const struct ref_rule
 {
 	if (rule->seats.count == 0)
 		return true;
-	if (!can_be_filled(r, &rule->seats, 0) ||
-	    (rule->service && !can_be_filled(r, &rule->seats, r->owners)))
+	if (!ref_can_be_filled(r, &rule->seats, 0) ||
+	    (rule->service && !ref_can_be_filled(r, &rule->seats, r->owners)))
 		return false;
 	for (int p = 0; p < REF_PEOPLE; p++)
 		if ((r->groups[p] & rule->request) != 0 && !r->gone[p] &&
-		    !can_be_filled(r, &rule->seats, 1u << p))
+		    !ref_can_be_filled(r, &rule->seats, 1u << p))
 			return false;
 	return true;
 }
@@ -160,7 +160,7 @@ static bool is_sane(const struct ref_rule *r)
 {
 	bool attended = r->seats.count > 0;
 
-	if (!are_distinct(&r->seats))
+	if (!are_distinct(&r->seats) || !are_distinct(&r->review))
 		return false;
 	if (r->files.rebuild_of != 0 &&
 	    (unsigned)__builtin_popcount(r->files.rebuild_of) < r->files.agree)
@@ -178,7 +178,7 @@ enum ref_taken ref_takes(const struct ref_policy *p, const struct ref_roster *r)
 	for (int k = 0; k < REF_KEYS; k++)
 		if (p->keys[k].owners.count > 0 &&
 		    (!are_distinct(&p->keys[k].owners) || !seats_exist(r, &p->keys[k].owners) ||
-		     !can_be_filled(r, &p->keys[k].owners, 0)))
+		     !ref_can_be_filled(r, &p->keys[k].owners, 0)))
 			return REF_REFUSED;
 	for (int i = 0; i < REF_RULES; i++) {
 		const struct ref_rule *rule = &p->rules[i];

@@ -85,6 +85,7 @@ static void mix_text(uint64_t *h, const struct ref_rule *r)
 	mix_files(h, &r->files);
 	mix(h, r->reason);
 	mix(h, r->break_glass);
+	mix(h, r->break_glass ? r->within : 0);
 	mix(h, r->observe);
 	mix(h, r->windows);
 }
@@ -98,6 +99,17 @@ static void mix_seats(uint64_t *h, const struct ref_seats *s)
 		mix(h, (uint64_t)(s->seat[i].person + 1));
 		mix(h, s->seat[i].person >= 0 ? 0 : s->seat[i].group + 1);
 	}
+}
+
+/* And who may sit there. */
+static void mix_sitting(uint64_t *h, const struct ref_roster *o, const struct ref_seats *s)
+{
+	mix_seats(h, s);
+	for (size_t i = 0; i < s->count; i++)
+		if (s->seat[i].person >= 0)
+			mix_person(h, o, s->seat[i].person);
+		else
+			mix_group(h, o, s->seat[i].group);
 }
 
 static void mix_tier(uint64_t *h, const struct ref_tier *t)
@@ -146,12 +158,9 @@ uint64_t ref_rule_says(const struct ref *w, int rule, int key)
 
 	mix(&h, (uint64_t)rule);
 	mix_text(&h, r);
-	mix_seats(&h, &r->seats);
-	for (size_t i = 0; i < r->seats.count; i++)
-		if (r->seats.seat[i].person >= 0)
-			mix_person(&h, o, r->seats.seat[i].person);
-		else
-			mix_group(&h, o, r->seats.seat[i].group);
+	mix_sitting(&h, o, &r->seats);
+	if (r->break_glass)
+		mix_sitting(&h, o, &r->review);
 	for (unsigned g = 0; g < REF_GROUPS; g++)
 		if ((r->request & (1u << g)) != 0)
 			mix_group(&h, o, (enum ref_group)g);

@@ -1,0 +1,170 @@
+/* Scenes: a few steps that belong together, which chance alone puts together too seldom. Between
+ * them there are no others, but each is said and compared as any. */
+#include "tests/flow/property.h"
+
+#define GLASS 1 /* the rule that passes windows and freezes */
+
+/* ---- Who may --------------------------------------------------------------------------------*/
+
+/* A key of somebody for the seat; false: none. */
+static bool find_key(const struct ref_seat *seat, int person, unsigned *ret)
+{
+	for (unsigned k = 0; k < 2; k++)
+		if (ref_listed(&w.ref, person, k) &&
+		    (seat->channel == REF_ANY || seat->channel == ref_channel(person, k))) {
+			*ret = k;
+			return true;
+		}
+	return false;
+}
+
+/* Somebody for the seat who is not among those; -1: nobody. */
+static int find_sitter(const struct ref_seat *seat, unsigned others, unsigned *ret_key)
+{
+	unsigned first = below(REF_PEOPLE);
+
+	for (unsigned i = 0; i < REF_PEOPLE; i++) {
+		int p = (int)((first + i) % REF_PEOPLE);
+		bool member = seat->person >= 0
+				      ? seat->person == p
+				      : (w.ref.roster.groups[p] & (1u << seat->group)) != 0;
+
+		if (member && (others & (1u << p)) == 0 && find_key(seat, p, ret_key))
+			return p;
+	}
+	return -1;
+}
+
+/* People for all seats, one after the other: not always the way to fill them. 0: none. */
+static size_t find_sitters(const struct ref_seats *s, int requester, struct sitter out[REF_PEOPLE])
+{
+	unsigned others = requester == REF_SERVICE ? w.ref.roster.owners : 1u << requester;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		for (unsigned k = 0; k < s->seat[i].count; k++) {
+			unsigned key = 0;
+			int p = find_sitter(&s->seat[i], others, &key);
+
+			if (p < 0)
+				return 0;
+			out[n++] = (struct sitter){p, key};
+			others |= 1u << p;
+		}
+	return n;
+}
+
+/* Somebody whom the rule lets ask. */
+static int find_requester(const struct ref_rule *r)
+{
+	unsigned first = below(REF_PEOPLE);
+
+	for (unsigned i = 0; i < REF_PEOPLE; i++) {
+		int p = (int)((first + i) % REF_PEOPLE);
+
+		if ((w.ref.roster.groups[p] & r->request) != 0 && ref_listed(&w.ref, p, 0))
+			return p;
+	}
+	return r->service && ref_listed(&w.ref, REF_SERVICE, 0) ? REF_SERVICE : -1;
+}
+
+/* ---- Scenes ---------------------------------------------------------------------------------*/
+
+static bool is_barred(int key)
+{
+	const struct ref_policy *p = &w.ref.policy;
+
+	return !ref_windows_open(p, p->rules[GLASS].windows, w.ref.now) ||
+	       ((p->freeze.keys & (1u << key)) != 0 && w.ref.now >= p->freeze.from &&
+		w.ref.now < p->freeze.to);
+}
+
+static void freeze(int key)
+{
+	struct ref_policy p = w.ref.policy;
+
+	p.freeze.keys = 1u << key | below(4);
+	p.freeze.from = w.ref.now / 60 * 60 - 60 * (unix_time)below(3);
+	p.freeze.to = p.freeze.from + 120 + 60 * (unix_time)below(20);
+	if (chance(50))
+		p.rules[GLASS].within = 1 + below(1500);
+	note(-1, "a freeze: %s", world_policy(&w, &p) ? "taken" : "refused");
+}
+
+/* The glass is broken: a request with its ticket, and those who may approve it. */
+void emergency(void)
+{
+	int slot = (int)below(SLOTS);
+	const struct ref_rule *r = &w.ref.policy.rules[GLASS];
+	struct sitter by[REF_PEOPLE];
+	struct ref_request q = {.closed = REASON_NONE,
+				.files = 1,
+				.uses = 1 + below(2),
+				.has_reason = true,
+				.has_ticket = true,
+				.requester = find_requester(r),
+				.not_before = w.ref.now,
+				.deadline = w.ref.now + 30 + below(800)};
+	size_t n;
+
+	if (!is_barred(q.key) && chance(70))
+		freeze(q.key);
+	if (q.requester < 0)
+		return;
+	if (chance(20))
+		q.release = q.not_before + below(30);
+	ask(slot, &q);
+	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = true});
+	n = find_sitters(&r->seats, q.requester, by);
+	for (size_t i = 0; i < n; i++)
+		approve_as(slot, GLASS, &by[i]);
+	if (chance(70))
+		commit(slot);
+}
+
+/* A rule that takes what was foreseen, and holds it; -1: none. */
+static int find_patient_rule(void)
+{
+	struct ref_policy p = w.ref.policy;
+	int rule = chance(50) ? 0 : 3;
+	struct ref_rule *r = &p.rules[rule];
+
+	if (r->preapproved > 0 && r->hold > 0 && chance(80))
+		return rule;
+	r->preapproved = 100 + below(1000);
+	r->hold = 1 + below(300);
+	if (chance(50))
+		r->files = (struct ref_files){.a_only = false};
+	note(-1, "%s takes what was foreseen, and holds it: %s", ref_rules[rule],
+	     world_policy(&w, &p) ? "taken" : "refused");
+	return w.ref.policy.rules[rule].preapproved > 0 ? rule : -1;
+}
+
+/* All have said yes before somebody asks. */
+void foreseen(void)
+{
+	int rule = find_patient_rule();
+	const struct ref_rule *r = &w.ref.policy.rules[rule];
+	struct sitter by[REF_PEOPLE];
+	int slot = (int)below(SLOTS);
+	struct ref_request q = {.closed = REASON_NONE, .files = 1 + below(7), .uses = 1};
+	size_t n;
+
+	if (rule < 0 || w.ref.early_count + REF_PEOPLE > REF_MEMORY)
+		return;
+	q.requester = find_requester(r);
+	q.has_reason = r->reason;
+	q.key = rule == 3 && chance(50) ? 1 : 0;
+	n = q.requester < 0 ? 0 : find_sitters(&r->seats, q.requester, by);
+	for (size_t i = 0; i < n; i++)
+		preapprove_as(rule, q.key, q.files, &by[i]);
+	if (n == 0)
+		return;
+	move_clock(w.ref.now + below(200));
+	q.not_before = w.ref.now;
+	q.deadline = q.not_before + 400 + below(400);
+	ask(slot, &q);
+	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = chance(50)});
+	move_clock(w.ref.now + (unix_time)w.ref.policy.rules[rule].hold + below(3) - 1);
+	commit(slot);
+}
