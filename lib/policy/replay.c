@@ -58,27 +58,39 @@ static struct host_fact host_of(const struct replaying *r)
 				  .klass = host->enrol ? host->least : HOST_SOFTWARE};
 }
 
-/* Those of the requester for the key that hold at that time. */
-static rc weigh_grants(const struct replaying *r, unix_time at,
-		       struct grant_fact facts[REPLAY_GRANTS_LIVE], size_t *ret_count)
+/* Whether it could let the request in, and another of its sort does not already. */
+static bool is_wanted(const struct request *q, const struct replay_grant *g, unix_time at,
+		      const struct grant_fact facts[2], size_t count)
 {
-	const struct request *q = r->q->request;
+	const struct access_change *c = &g->change;
+	bool named = c->host.s[0] != '\0';
 
-	for (size_t i = 0; i < r->w->grant_count && *ret_count < REPLAY_GRANTS_LIVE; i++) {
+	for (size_t i = 0; i < count; i++)
+		if ((facts[i].host.s[0] != '\0') == named)
+			return false;
+	return name_is_equal(&c->key, &q->key) && name_is_equal(&c->person, &q->requester) &&
+	       (!named || name_is_equal(&c->host, &q->host)) && (g->ended == 0 || at < g->ended);
+}
+
+/* Of the requester for the key, one that holds at that time for any host, and one for this. */
+static rc weigh_grants(const struct replaying *r, unix_time at, struct grant_fact facts[2],
+		       size_t *ret_count)
+{
+	for (size_t i = 0; i < r->w->grant_count; i++) {
 		const struct replay_grant *g = &r->w->grants[i];
 		const struct grant grant = {.change = &g->change,
 					    .statement = g->statement,
 					    .given = g->given,
 					    .voters = g->voters,
 					    .voter_count = g->voter_count};
+		struct grant_fact fact;
 		enum reason why;
 
-		if (!name_is_equal(&g->change.key, &q->key) ||
-		    !name_is_equal(&g->change.person, &q->requester) ||
-		    (g->ended != 0 && at >= g->ended))
+		if (!is_wanted(r->q->request, g, at, facts, *ret_count))
 			continue;
-		TRY(grant_weigh(r->w->policy, r->w->roster, &grant, at, &why, &facts[*ret_count]));
-		*ret_count += why == REASON_NONE;
+		TRY(grant_weigh(r->w->policy, r->w->roster, &grant, at, &why, &fact));
+		if (why == REASON_NONE)
+			facts[(*ret_count)++] = fact;
 	}
 	return OK;
 }
@@ -86,7 +98,7 @@ static rc weigh_grants(const struct replaying *r, unix_time at,
 static rc decide(const struct replaying *r, unix_time at, struct decision *ret)
 {
 	const struct replay_request *q = r->q;
-	struct grant_fact grants[REPLAY_GRANTS_LIVE];
+	struct grant_fact grants[2];
 	struct facts facts = {.request = q->request,
 			      .key_fingerprint = q->request->key_fingerprint,
 			      .key_known = true,

@@ -29,8 +29,6 @@ struct replay_request {
 	size_t approval_count;
 };
 
-#define REPLAY_GRANTS_LIVE 8u /* that one decision looks at, as the keeper does */
-
 struct replay_grant {
 	struct access_change change; /* ACCESS_GRANT */
 	struct digest statement;

@@ -44,28 +44,36 @@ static rc weigh_row(struct keeper *k, const struct journal_grant *row, enum reas
 	return grant_weigh(k->policy, k->roster, &g, k->round.now, ret_reason, ret);
 }
 
+/* One that holds for any host and one for the request's are enough: whoever has many that do not
+ * hold any more must not lose the one that does. */
+static rc take_live(void *ctx, const struct journal_grant *row)
+{
+	struct keeper *k = (struct keeper *)ctx;
+	struct dossier *d = &k->dossier;
+	struct grant_fact fact;
+	enum reason why;
+
+	for (size_t i = 0; i < d->grant_count; i++)
+		if ((d->grants[i].host.s[0] == '\0') == (row->host.s[0] == '\0'))
+			return OK;
+	TRY(weigh_row(k, row, &why, &fact));
+	if (why == REASON_NONE)
+		d->grants[d->grant_count++] = fact;
+	return OK;
+}
+
 rc dossier_grants(struct keeper *k)
 {
 	struct dossier *d = &k->dossier;
 	const struct request *q = &d->request;
 	const struct key_policy *key = policy_key(k->policy, &q->key);
 	struct journal_grant of = {.key = q->key, .person = q->requester, .host = q->host};
-	struct journal_grant rows[JOURNAL_GRANTS_LIVE];
-	size_t count = 0;
 
 	d->grant_count = 0;
 	if (key == NULL || key->owners.count == 0 ||
 	    roster_person(k->roster, &q->requester) == NULL)
 		return OK;
-	TRY(journal_grant_live(k->journal, &of, k->round.now, rows, &count, &k->round.fault));
-	for (size_t i = 0; i < count; i++) {
-		enum reason why;
-
-		TRY(weigh_row(k, &rows[i], &why, &d->grants[d->grant_count]));
-		if (why == REASON_NONE)
-			d->grant_count++;
-	}
-	return OK;
+	return journal_grant_live(k->journal, &of, k->round.now, take_live, k, &k->round.fault);
 }
 
 /* ---- Grant ----------------------------------------------------------------------------------*/

@@ -355,7 +355,7 @@ MUST rc journal_waiting_delete(struct journal *j, enum statement_kind document, 
 MUST rc journal_document_is_at(struct journal *j, uint64_t leaf, bool *ret, struct fault *f);
 /* ---- Access to keys for a while (journal_access.c)
  * ---------------------------------------------------------------------------*/
-#define JOURNAL_GRANTS_LIVE 8u /* that one decision looks at: those that end last */
+#define JOURNAL_GRANTS_LIVE 1024u /* that one decision looks at: those that end last */
 struct journal_grant {
 	struct digest statement; /* that grants, or that was denied before anybody granted it */
 	struct name key;
@@ -373,10 +373,11 @@ struct journal_grant {
 MUST rc journal_grant_put(struct journal *j, const struct journal_grant *g, struct fault *f);
 /* By statement, key and person of ret; RC_NOTFOUND. */
 MUST rc journal_grant_get(struct journal *j, struct journal_grant *ret, struct fault *f);
-/* Granted, not ended and until > now, of the key to the person, for any host or this one; at most
- * JOURNAL_GRANTS_LIVE. key, person and host are read from `of`. */
+/* Granted, not ended and until > now, of the key to the person, for any host or this one, the one
+ * that ends last first; at most JOURNAL_GRANTS_LIVE. key, person and host are read from `of`. Calls
+ * back as journal_grant_each(). */
 MUST rc journal_grant_live(struct journal *j, const struct journal_grant *of, unix_time now,
-			   struct journal_grant out[JOURNAL_GRANTS_LIVE], size_t *ret_count,
+			   rc (*each)(void *ctx, const struct journal_grant *g), void *ctx,
 			   struct fault *f);
 /* All from leaf `from` on, in order of leaves, of that key and person unless those are "". Calls
  * back for at most cap; a failure ends it. */

@@ -98,35 +98,18 @@ static rc grant_rows(struct journal *j, enum journal_sql id,
 	return r.code == RC_NOTFOUND ? OK : r;
 }
 
-struct live {
-	struct journal_grant *out;
-	size_t count;
-};
-
-static rc add_live(void *ctx, const struct journal_grant *g)
-{
-	struct live *l = (struct live *)ctx;
-
-	if (l->count < JOURNAL_GRANTS_LIVE)
-		l->out[l->count++] = *g;
-	return OK;
-}
-
 rc journal_grant_live(struct journal *j, const struct journal_grant *of, unix_time now,
-		      struct journal_grant out[JOURNAL_GRANTS_LIVE], size_t *ret_count,
+		      rc (*each)(void *ctx, const struct journal_grant *g), void *ctx,
 		      struct fault *f)
 {
 	sqlite3_stmt *s = journal_use_stmt(j, SQL_GRANT_LIVE);
-	struct live l = {.out = out};
 
 	bind_name(s, 1, &of->key);
 	bind_name(s, 2, &of->person);
 	(void)sqlite3_bind_int64(s, 3, now);
 	bind_name(s, 4, &of->host);
 	bind_u64(s, 5, JOURNAL_GRANTS_LIVE);
-	TRY(grant_rows(j, SQL_GRANT_LIVE, add_live, &l, f));
-	*ret_count = l.count;
-	return OK;
+	return grant_rows(j, SQL_GRANT_LIVE, each, ctx, f);
 }
 
 rc journal_grant_each(struct journal *j, const struct journal_grant *of, uint32_t cap,

@@ -117,7 +117,7 @@ struct dossier {
 	size_t evidence_count;
 	struct buf evidence_mem;
 	/* of the requester for the key (access.c) */
-	struct grant_fact grants[JOURNAL_GRANTS_LIVE];
+	struct grant_fact grants[2]; /* for any host; for the request's */
 	size_t grant_count;
 	/* preapprovals among the facts (preapproval.c) */
 	struct {

@@ -411,6 +411,38 @@ static void owners_change(void **state)
 	assert_int_equal(end(&id, "erin", bob), KEEPER_R_CHANGE);
 }
 
+/* Of one person's grants the eight that end last were looked at, and no others. */
+static void old_ones_crowd_nobody_out(void **state)
+{
+	static const char *const with_dave[] = {"bob", "dave", "erin", NULL};
+	struct access_change c = a_grant();
+	struct digest id;
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		c = a_grant();
+		granted(&c, &id);
+	}
+	/* None of them holds any more; the one that does ends before them. */
+	fx_person(&fx, "carol")->gone = true;
+	set_roster();
+	refused(REASON_RULE_REQUESTER, ask("erin", "build1"));
+	c = a_grant();
+	c.until = fx_now(&fx) + DAY;
+	assert_int_equal(say(&c, with_dave), KEEPER_R_CHANGE);
+	assert_true(answer_has("\"state\":\"done\""));
+	id = digest_of(buf_view(&statement));
+	assert_int_equal(ask("erin", "build1"), KEEPER_R_STATUS);
+	/* Nor do nine that are for any host take the place of one that is for this. */
+	fx_person(&fx, "carol")->gone = false;
+	set_roster();
+	c = a_grant();
+	c.until = fx_now(&fx) + 2 * DAY;
+	(void)snprintf(c.host.s, sizeof(c.host.s), "laptop");
+	granted(&c, &id);
+	assert_int_equal(ask("erin", "laptop"), KEEPER_R_STATUS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_waiting_request_loses_its_grant, owned, done),
 		cmocka_unit_test_setup_teardown(a_grant_ends, owned, done),
 		cmocka_unit_test_setup_teardown(owners_change, owned, done),
+		cmocka_unit_test_setup_teardown(old_ones_crowd_nobody_out, owned, done),
 	};
 
 	return cmocka_run_group_tests(tests, access_setup, access_teardown);
