@@ -292,6 +292,15 @@ static rc collect_rates(struct keeper *k, struct facts *facts)
 	return OK;
 }
 
+enum key_state dossier_key_state(const struct keeper *k)
+{
+	const struct round *r = &k->round;
+
+	if (r->has_row && name_is_equal(&r->row.name, &k->dossier.request.key))
+		return r->row.state;
+	return key_state_of(k->dossier.key);
+}
+
 rc dossier_decide(struct keeper *k)
 {
 	struct dossier *d = &k->dossier;
@@ -321,8 +330,8 @@ rc dossier_decide(struct keeper *k)
 	TRY(dossier_review(k, &facts.review));
 	if (d->key != NULL) {
 		facts.key_fingerprint = *key_fingerprint(d->key);
-		facts.key_locked = key_state_of(d->key) == KEY_LOCKED;
-		facts.key_retired = key_state_of(d->key) == KEY_RETIRED;
+		facts.key_locked = dossier_key_state(k) == KEY_LOCKED;
+		facts.key_retired = dossier_key_state(k) == KEY_RETIRED;
 	}
 	TRY(dossier_host(k, &facts.host, &host));
 	TRY(evaluate(k->policy, k->roster, &facts, &d->decision));

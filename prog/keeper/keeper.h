@@ -195,6 +195,9 @@ MUST rc dossier_load_row(struct keeper *k, const struct journal_request *row);
 MUST rc dossier_items(struct dossier *d, struct digest *ret);
 /* Whether this person is behind the service that asks, and so never approves. */
 bool dossier_is_behind(const struct keeper *k, const struct principal *person);
+/* Of its key, which the same message may have locked (an incident): that is not in the keyring
+ * before the round is durable. The key must be known. */
+enum key_state dossier_key_state(const struct keeper *k);
 /* Evaluates policy, roster, key and time now. Storage errors and RC_NOMEM only. */
 MUST rc dossier_decide(struct keeper *k);
 /* Appends R_STATUS. leaf: UINT64_MAX for none. */

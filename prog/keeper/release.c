@@ -39,7 +39,7 @@ rc release_decide(struct keeper *k)
 	struct dossier *d = &k->dossier;
 	struct facts facts = {.request = &d->request,
 			      .key_known = d->key != NULL,
-			      .key_locked = d->key != NULL && key_state_of(d->key) == KEY_LOCKED,
+			      .key_locked = d->key != NULL && dossier_key_state(k) == KEY_LOCKED,
 			      .now = k->round.now,
 			      .zones = &k->zones};
 	struct refusal why = {0};

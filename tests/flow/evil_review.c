@@ -467,6 +467,36 @@ static void an_incident_with_a_locked_key(void **state)
 	assert_int_equal(another(), KEEPER_R_RESULT);
 }
 
+/* Found by the property test: the very review that locks the key gave out what was held. */
+static void an_incident_holds_what_is_signed(void **state)
+{
+	struct keeper_commit m = {.use = 1};
+	AUTO(buf) struct buf frame;
+	struct digest entry = {{0}};
+	struct leaf leaf = {.kind = LEAF_LOG};
+	struct review r;
+
+	(void)state;
+	begin(1);
+	q.r.release = fx_now(&fx) + 600;
+	fx_request_encode(&q);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, true));
+	waits(REASON_TIME_RELEASE, fx_approve(&fx, "bob", &q, true));
+	for (uint64_t i = 1;
+	     !(leaf.kind == LEAF_AUTHORIZE && digest_is_equal(&leaf.request, &q.id)); i++)
+		fx_check(fx_entry(&fx, i, &leaf, &entry));
+	fx_clock(&fx, fx.clock + 601);
+	r = review_by("carol", &entry);
+	r.incident = true;
+	waits(REASON_KEY_LOCKED, send(&r));
+	m.request = q.id;
+	buf_init(&frame, 4096);
+	keeper_put_commit(&frame, ++fx.correlation, KEEPER_RESULT, &m);
+	waits(REASON_KEY_LOCKED, fx_exchange(&fx, &frame));
+	assert_int_equal(unlock(admins), KEEPER_R_CHANGE);
+	assert_int_equal(fx_submit(&fx, &q, true), KEEPER_R_RESULT);
+}
+
 /* The journal is what a check of it finds, and the log has a review for each that is done. */
 static void the_journal_checks(void **state)
 {
@@ -487,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(seats_that_nobody_can_fill, fresh, done),
 		cmocka_unit_test_setup_teardown(an_incident_locks_the_key, fresh, done),
 		cmocka_unit_test_setup_teardown(an_incident_with_a_locked_key, fresh, done),
+		cmocka_unit_test_setup_teardown(an_incident_holds_what_is_signed, fresh, done),
 		cmocka_unit_test_setup_teardown(the_journal_checks, fresh, done),
 	};
 
