@@ -94,7 +94,7 @@ void cases_release(struct cases *c);
 AUTO_DEFINE(cases, struct cases, cases_release)
 
 /* Decides one case: each rule that names the key is tried with the approvals bound to it, as people
- * do who read the request under that rule; the best decision counts. RC_LIMIT as evaluate(). */
+ * do who read the request under that rule; the best decision counts. */
 MUST rc case_run(const struct policy_case *c, const struct case_world *w, struct case_result *ret);
 
 #endif

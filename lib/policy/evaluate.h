@@ -132,8 +132,9 @@ struct decision {
  * rule.request, and if it names the host of the request, for rule.from; for nothing else. Reasons
  * it can give: who.person, who.host, host.class, key.unknown, .fingerprint, .locked and .review
  * (wait), .retired, time.* (.deadline, .clock and .zone deny, the others wait), limit.rate (wait),
- * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired, .synced. Never fails
- * on input but for RC_LIMIT: over QUORUM_PEOPLE_MAX people hold a live approval. */
+ * state.uses, rule.* but rule.params, approve.quorum, .rule-changed, .expired, .synced. Of more
+ * than QUORUM_PEOPLE_MAX live approvals those that come first in the facts are weighed. Never fails
+ * on input. */
 MUST rc evaluate(const struct policy *p, const struct roster *r, const struct facts *facts,
 		 struct decision *ret);
 

@@ -67,42 +67,37 @@ static void say_person(struct words *w, const struct name *n)
 	say(w, "%s%s", w->len == 0 ? "" : ", ", n->s);
 }
 
-/* The voter of this name, who may be new: then without a channel. RC_LIMIT. */
-static rc voter_of(struct tally *t, const struct name *person, size_t *ret)
+/* The voter of this name, who may be new: then without a channel. There is room: each has given. */
+static size_t voter_of(struct tally *t, const struct name *person)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (name_is_equal(&t->live[i].name, person)) {
-			*ret = i;
-			return OK;
-		}
-	if (t->count == QUORUM_PEOPLE_MAX)
-		return RC(RC_LIMIT);
-	*ret = t->count++;
-	t->live[*ret] = (struct voter){*person, 0};
-	return OK;
+		if (name_is_equal(&t->live[i].name, person))
+			return i;
+	t->live[t->count] = (struct voter){*person, 0};
+	return t->count++;
 }
 
-/* Whoever approves in the browser and again on the command line may take either's seat. */
-static rc count_approval(struct tally *t, const struct approval_fact *a, size_t fact)
+/* Whoever approves in the browser and again on the command line may take either's seat. What is
+ * more than the seats can weigh, a roster that brings people back may make it so, waits in line. */
+static void count_approval(struct tally *t, const struct approval_fact *a, size_t fact)
 {
 	unsigned bit = 1u << a->channel;
 	size_t voter;
 
-	TRY(voter_of(t, &a->person, &voter));
-	if ((t->live[voter].channels & bit) != 0)
-		return OK;
 	if (t->given_count == QUORUM_PEOPLE_MAX)
-		return RC(RC_LIMIT);
+		return;
+	voter = voter_of(t, &a->person);
+	if ((t->live[voter].channels & bit) != 0)
+		return;
 	t->live[voter].channels |= bit;
 	t->given[t->given_count].voter = voter;
 	t->given[t->given_count++].fact = fact;
-	return OK;
 }
 
 /* Sorts the approvals by seat holders into live, outdated and expired; of one person's only the
  * first live one of each channel counts. */
-static rc tally(const struct eval *c, const struct rule *rule, const struct digest *digest,
-		struct tally *t)
+static void tally(const struct eval *c, const struct rule *rule, const struct digest *digest,
+		  struct tally *t)
 {
 	for (size_t i = 0; i < c->facts->approval_count; i++) {
 		const struct approval_fact *a = &c->facts->approvals[i];
@@ -116,11 +111,10 @@ static rc tally(const struct eval *c, const struct rule *rule, const struct dige
 		if (why == REASON_APPROVE_SYNCED)
 			say_person(&t->synced, &a->person);
 		if (why == REASON_NONE)
-			TRY(count_approval(t, a, i));
+			count_approval(t, a, i);
 	}
 	for (size_t i = 0; i < t->count; i++)
 		say(&t->approved, "%s%s", separator(i, t->count), t->live[i].name.s);
-	return OK;
 }
 
 static void check_empty_groups(const struct eval *c, const struct rule *rule, struct decision *d)
@@ -195,7 +189,7 @@ rc check_approvals(const struct eval *c, const struct rule *rule, struct decisio
 		return OK;
 	}
 	check_empty_groups(c, rule, d);
-	TRY(tally(c, rule, &d->rule_digest, &t));
+	tally(c, rule, &d->rule_digest, &t);
 	TRY(quorum_solve(&rule->approve, c->roster, t.live, t.count, &c->request->requester,
 			 &d->quorum));
 	for (size_t i = 0; d->quorum.filled && i < t.given_count; i++)

@@ -11,28 +11,54 @@ static unix_time begins(const struct facts *f, const struct approval_fact *a)
 	return a->early && a->given < f->submitted ? f->submitted : a->given;
 }
 
+/* Those who have approved, in the order in which evaluate_approvals.c counts them. */
+struct crowd {
+	struct {
+		const struct name *person;
+		unsigned given; /* channels in which they have approved by now, */
+		unsigned begun; /* and in which that had begun by then */
+	} who[QUORUM_PEOPLE_MAX];
+	size_t count;
+	size_t given;
+};
+
+static void crowd_add(struct crowd *w, const struct approval_fact *a, bool begun)
+{
+	unsigned bit = 1u << a->channel;
+	size_t at = 0;
+
+	while (at < w->count && !name_is_equal(w->who[at].person, &a->person))
+		at++;
+	if (at == w->count || (w->who[at].given & bit) == 0) {
+		if (w->given == QUORUM_PEOPLE_MAX)
+			return;
+		w->given++;
+	}
+	if (at == w->count)
+		w->count++;
+	w->who[at].person = &a->person;
+	w->who[at].given |= bit;
+	w->who[at].begun |= begun ? bit : 0;
+}
+
 /* Whether those of the approvals that count fill the seats which had begun by then. */
 static bool filled_by(const struct eval *c, const struct rule *rule, const struct digest *digest,
 		      unix_time then)
 {
 	struct voter voters[QUORUM_PEOPLE_MAX];
 	struct quorum_result q;
+	struct crowd w = {.count = 0};
 	size_t count = 0;
 
 	for (size_t i = 0; i < c->facts->approval_count; i++) {
 		const struct approval_fact *a = &c->facts->approvals[i];
-		size_t at = 0;
 
-		if (begins(c->facts, a) > then || approval_flaw(c, rule, digest, a) != REASON_NONE)
-			continue;
-		while (at < count && !name_is_equal(&voters[at].name, &a->person))
-			at++;
-		if (at == QUORUM_PEOPLE_MAX)
-			return false;
-		if (at == count)
-			voters[count++] = (struct voter){a->person, 0};
-		voters[at].channels |= 1u << a->channel;
+		if (approval_flaw(c, rule, digest, a) == REASON_NONE)
+			crowd_add(&w, a, begins(c->facts, a) <= then);
 	}
+	for (size_t i = 0; i < w.count; i++)
+		if (w.who[i].begun != 0)
+			voters[count++] = (struct voter){*w.who[i].person, w.who[i].begun};
 	return rc_is_ok(quorum_solve(&rule->approve, c->roster, voters, count,
 				     &c->request->requester, &q)) &&
 	       q.filled;

@@ -42,7 +42,7 @@ void say(struct words *w, const char *fmt, ...) __attribute__((format(printf, 2,
 /* "alice", "alice and bob", "alice, bob and dave": what goes before name i of n. */
 const char *separator(size_t i, size_t n);
 
-/* evaluate_approvals.c: fills in quorum and counted. RC_LIMIT as evaluate(). */
+/* evaluate_approvals.c: fills in quorum and counted. */
 MUST rc check_approvals(const struct eval *c, const struct rule *rule, struct decision *d);
 
 /* Whether the approval counts under the rule, whose digest is given. */

@@ -47,7 +47,7 @@ struct replay_world {
 };
 
 /* The decision at that time, with the approvals and grants that were given by then; which grant let
- * the request in is a line of its checks (ret->grant is NULL). RC_LIMIT as evaluate(), RC_NOMEM. */
+ * the request in is a line of its checks (ret->grant is NULL). RC_NOMEM. */
 MUST rc replay_decide(const struct replay_world *w, const struct replay_request *q, unix_time at,
 		      struct decision *ret);
 
