@@ -134,7 +134,8 @@ static rc verify_statement(struct keeper *k, struct incoming *in, struct refusal
 	if (in->e->given > k->round.now + EVIDENCE_SKEW)
 		return refuse(why, REASON_FORM_TIME, "the %s is of the future",
 			      statement_info(in->m->kind)->name);
-	in->given = in->e->given;
+	/* A clock that is ahead must not outrank what its maker finds out meanwhile. */
+	in->given = in->e->given < k->round.now ? in->e->given : k->round.now;
 	in->signature = digest_of(in->m->sig);
 	in->maker = moving_host(k->roster, &in->e->by, in->m->kind);
 	if (in->maker != NULL)

@@ -114,6 +114,13 @@ static void evidence_is_waited_for(void **state)
 	fx_request_release(&q);
 }
 
+/* Statements from now on are so much younger. */
+static void later(long seconds)
+{
+	fx_clock(&fx, fx.clock + seconds);
+	scan.given = fx_now(&fx);
+}
+
 /* A verdict that comes after everybody has said yes still stops it, until a newer one lifts it. */
 static void a_late_verdict_stops_it(void **state)
 {
@@ -124,19 +131,19 @@ static void a_late_verdict_stops_it(void **state)
 	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
 	waits(REASON_NONE, fx_approve(&fx, "bob", &q, false));
 	scan.verdict = SCAN_INFECTED;
-	scan.given++;
+	later(10);
 	scan.by = (struct name){"laptop"};
 	assert_int_equal(
 		scan_send_as(&fx_host(&fx, "laptop")->key[0], statement_info(STATEMENT_SCAN)->ns),
 		KEEPER_R_JSON);
 	waits(REASON_EVIDENCE_VERDICT, fx_commit(&fx, &q, 1));
 	scan.verdict = SCAN_CLEAN;
-	scan.given++;
+	later(10);
 	assert_int_equal(
 		scan_send_as(&fx_host(&fx, "laptop")->key[0], statement_info(STATEMENT_SCAN)->ns),
 		KEEPER_R_JSON);
 	/* Scans grow old. */
-	fx_clock(&fx, 1200);
+	fx_clock(&fx, fx.clock + 1200);
 	waits(REASON_EVIDENCE_SCAN, fx_commit(&fx, &q, 1));
 	scan.given = fx_now(&fx);
 	assert_int_equal(
@@ -144,6 +151,26 @@ static void a_late_verdict_stops_it(void **state)
 		KEEPER_R_JSON);
 	assert_int_equal(fx_commit(&fx, &q, 1), KEEPER_R_RESULT);
 	fx_check_result(&fx, &q);
+	fx_request_release(&q);
+}
+
+/* A scanner whose clock is ahead has found the file clean, and then does not: the first word must
+ * not stand for as long as the clock was wrong. */
+static void a_clock_that_is_ahead(void **state)
+{
+	(void)state;
+	request_new("guarded");
+	scan.by = (struct name){"laptop"};
+	scan.given = fx_now(&fx) + 200;
+	assert_int_equal(
+		scan_send_as(&fx_host(&fx, "laptop")->key[0], statement_info(STATEMENT_SCAN)->ns),
+		KEEPER_R_JSON);
+	scan.verdict = SCAN_INFECTED;
+	later(10);
+	assert_int_equal(
+		scan_send_as(&fx_host(&fx, "laptop")->key[0], statement_info(STATEMENT_SCAN)->ns),
+		KEEPER_R_JSON);
+	refused(REASON_EVIDENCE_VERDICT, fx_submit(&fx, &q, true));
 	fx_request_release(&q);
 }
 
@@ -357,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(evidence_is_waited_for),
 		cmocka_unit_test(a_late_verdict_stops_it),
+		cmocka_unit_test(a_clock_that_is_ahead),
 		cmocka_unit_test(files_that_the_rule_is_not_for),
 		cmocka_unit_test(rebuilds_are_waited_for),
 		cmocka_unit_test(the_request_finds_its_seats_filled),

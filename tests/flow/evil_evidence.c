@@ -103,6 +103,7 @@ static void replays_change_nothing(void **state)
 	assert_true(answered("\"state\":\"superseded\""));
 	query(&scan.subjects[0].sha256);
 	assert_true(answered("\"verdict\":\"infected\"") && !answered("\"verdict\":\"clean\""));
+	fx_clock(&fx, fx.clock + 1);
 	scan.given++;
 	assert_int_equal(scan_send(), KEEPER_R_JSON);
 	assert_true(answered("\"state\":\"stored\""));

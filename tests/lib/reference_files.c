@@ -165,11 +165,12 @@ void ref_say_word(struct ref *w, int n, struct ref_answer *a)
 	ref_heard(w);
 	if (ref_refuse(a, w->now < w->head, REASON_TIME_CLOCK))
 		return;
-	/* Builds that end in the future have ended just now. */
-	if (e->kind == REF_PROVENANCE && given > w->now)
+	/* What is from the future is from just now. */
+	if (given > w->now)
 		given = w->now;
 	why = signer_flaw(w, e);
-	if (ref_refuse(a, given > w->now + SKEW, REASON_FORM_TIME) ||
+	if (ref_refuse(a, e->kind != REF_PROVENANCE && e->stated > w->now + SKEW,
+		       REASON_FORM_TIME) ||
 	    ref_refuse(a, why != REASON_NONE, why))
 		return;
 	*a = (struct ref_answer){.type = KEEPER_R_JSON, .result = REF_KNOWN};
