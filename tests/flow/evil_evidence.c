@@ -271,5 +271,6 @@ int main(void)
 		cmocka_unit_test(a_machine_that_left),
 	};
 
+	fx_in_memory(); /* thousands of statements */
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

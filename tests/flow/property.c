@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lib/model/leaf.h"
 #include "lib/tlog/items.h"
@@ -675,9 +674,7 @@ int main(int argc, char **argv)
 	fx_check(child >= 0);
 	(void)printf("seed %llu\n", (unsigned long long)first);
 	(void)signal(SIGABRT, on_abort);
-	/* In memory, if there is room: what the disk does is for other tests (crash, disk). */
-	if (access("/dev/shm", W_OK) == 0)
-		(void)setenv("TMPDIR", "/dev/shm", 0);
+	fx_in_memory(); /* what the disk does is for other tests (crash, disk) */
 	for (unsigned long i = 0; i < episodes; i++)
 		if (episodes == 1 || (i % 2 == 0) == (child == 0))
 			episode(first + i, steps);

@@ -74,6 +74,9 @@ struct fixture {
 	struct buf body;
 };
 
+/* Before the first: directories are in memory, if there is room. For tests that write a lot, and
+ * where what a disk does is not looked at. */
+void fx_in_memory(void);
 /* Makes keys, documents and the directory; no keeper. */
 void fx_prepare(struct fixture *fx);
 /* Runs init and starts the keeper. */
