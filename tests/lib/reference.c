@@ -273,6 +273,7 @@ static void look_held(const struct ref *w, const struct ref_request *q, struct r
 	find(&f, w->now < w->head, REF_WAIT, REASON_TIME_CLOCK);
 	find(&f, w->now < q->release, REF_WAIT, REASON_TIME_RELEASE);
 	find(&f, w->locked[q->key], REF_WAIT, REASON_KEY_LOCKED);
+	find(&f, ref_is_overdue(w, q->key), REF_WAIT, REASON_KEY_REVIEW);
 	find(&f, is_frozen(w, q) && !q->broke, REF_WAIT, REASON_TIME_FREEZE);
 	a->state = STATE_COMMITTED;
 	a->decision.missing = 0;

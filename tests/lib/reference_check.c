@@ -85,18 +85,24 @@ bool ref_can_be_filled(const struct ref_roster *r, const struct ref_seats *s, un
 	return ref_seats_filled(r, s, all) == ref_seats(s);
 }
 
-static bool rule_can_be_filled(const struct ref_roster *r, const struct ref_rule *rule)
+/* Also without whoever may ask. */
+static bool rule_can_fill(const struct ref_roster *r, const struct ref_rule *rule,
+			  const struct ref_seats *seats)
 {
-	if (rule->seats.count == 0)
-		return true;
-	if (!ref_can_be_filled(r, &rule->seats, 0) ||
-	    (rule->service && !ref_can_be_filled(r, &rule->seats, r->owners)))
+	if (!ref_can_be_filled(r, seats, 0) ||
+	    (rule->service && !ref_can_be_filled(r, seats, r->owners)))
 		return false;
 	for (int p = 0; p < REF_PEOPLE; p++)
 		if ((r->groups[p] & rule->request) != 0 && !r->gone[p] &&
-		    !ref_can_be_filled(r, &rule->seats, 1u << p))
+		    !ref_can_be_filled(r, seats, 1u << p))
 			return false;
 	return true;
+}
+
+static bool rule_can_be_filled(const struct ref_roster *r, const struct ref_rule *rule)
+{
+	return (rule->seats.count == 0 || rule_can_fill(r, rule, &rule->seats)) &&
+	       (!rule->break_glass || rule_can_fill(r, rule, &rule->review));
 }
 
 /* ---- The tier ------------------------------------------------------------------------------*/
