@@ -270,12 +270,14 @@ static void *reader_main(void *ctx)
 		fd_close(&fd);
 		fail_posts(posts, RC(RC_PEER));
 	}
+	(void)pthread_mutex_lock(&k->send);
 	(void)pthread_mutex_lock(&k->lock);
 	k->fd = -1;
 	k->stopping = true;
 	(void)pthread_cond_broadcast(&k->up);
 	posts = fail_all(k);
 	(void)pthread_mutex_unlock(&k->lock);
+	(void)pthread_mutex_unlock(&k->send);
 	fd_close(&fd);
 	fail_posts(posts, RC(RC_PEER));
 	return NULL;
