@@ -127,10 +127,12 @@ static const char *const sql_text[] = {
 	[SQL_REQUEST_DUE] =
 		"SELECT id FROM request WHERE (state = 'open' AND sign = 1 AND not_before <= ?1"
 		" AND reason IN ('time.not-before', 'time.window', 'time.freeze', 'time.hold',"
-		" 'time.zone', 'limit.rate', 'key.token', 'key.review', 'keeper.busy', 'ok'))"
+		" 'time.zone', 'limit.rate', 'key.token', 'key.review', 'key.locked', "
+		"'host.locked',"
+		" 'keeper.busy', 'ok'))"
 		/* Signed and held; nobody has to wish for it again. Times compare as texts. */
 		" OR (state = 'committed' AND reason IN ('time.release', 'time.freeze',"
-		" 'time.zone', 'time.clock', 'key.locked', 'keeper.storage')"
+		" 'time.zone', 'time.clock', 'key.locked', 'key.review', 'keeper.storage')"
 		" AND json_extract(status, '$.release')"
 		" <= strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch'))"
 		/* By lot: many that wait long for a window keep nobody else from being looked at.

@@ -251,9 +251,10 @@ struct store_api {
 	/* Newest first. A visit that fails ends the list with its rc. */
 	rc (*request_list)(struct store *s, const struct store_filter *filter,
 			   store_visit_request visit, void *ctx, struct fault *f);
-	/* Requests that time alone may let through now: open, to be signed, not_before reached, and
-	 * waiting for time, a rate, a token or nothing; or held, and the "release" of their status
-	 * reached. At most limit, drawn by lot. */
+	/* Requests that may be let through now without anybody saying something of them: open, to
+	 * be signed, not_before reached, and waiting for time, a rate, a token, a key, a host or
+	 * nothing; or held, and the "release" of their status reached. At most limit, drawn by lot.
+	 */
 	rc (*request_due)(struct store *s, unix_time now, uint32_t limit, store_visit_digest visit,
 			  void *ctx, struct fault *f);
 	/* Requests that are not at their end, oldest first. */

@@ -236,6 +236,26 @@ static void signed_after_the_hold(void **state)
 	fx_request_release(&q);
 }
 
+/* Everybody had said yes while the key was locked: it is signed once it is not. */
+static void signed_when_the_key_is_unlocked(void **state)
+{
+	static const char *const two[] = {"erin", "frank", NULL};
+	static const char *const one[] = {"erin", NULL};
+	struct key_change c = {.action = KEY_LOCK};
+	struct fx_request q;
+
+	(void)state;
+	fx_ok(name_parse(view_str("nightly"), &c.key));
+	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
+	fx_request_new(&fx, "nightly", 1, &q);
+	answers(200, front_submit(&s, "/v1/requests", &q, true));
+	assert_string_equal(front_text(&s, "status.reason"), "key.locked");
+	c.action = KEY_UNLOCK;
+	assert_int_equal(fx_key_change(&fx, &c, two), KEEPER_R_CHANGE);
+	until_done(&q);
+	fx_request_release(&q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +264,7 @@ int main(void)
 		cmocka_unit_test(released_is_the_last_version),
 		cmocka_unit_test(never_released),
 		cmocka_unit_test(signed_after_the_hold),
+		cmocka_unit_test(signed_when_the_key_is_unlocked),
 		cmocka_unit_test(rate_passes_by_itself),
 	};
 

@@ -329,6 +329,7 @@ static void held_requests_are_due_at_their_release(void **state)
 		{held_status, "time.release", 1795683599, 0},
 		{held_status, "time.release", 1795683600, 1},
 		{held_status, "key.locked", 1795683600, 1},
+		{held_status, "key.review", 1795683600, 1},
 		{held_status, "time.freeze", 1795683600, 1},
 		{held_status, "state.committed", 1795683600, 0},
 		{"{}", "time.release", 1795683600, 0},
@@ -378,12 +379,13 @@ static void status_and_versions(void **state)
 	assert_int_equal(due, 0);
 	assert_rc(RC_OK, s->api->request_due(s, 5000, 10, count_digest, &due, NULL));
 	assert_int_equal(due, 1);
-	/* What time alone mends is due; what people mend is not. */
+	/* What is mended without a word about the request is due; what people say of it is not. */
 	static const struct {
 		const char *reason;
 		size_t due;
 	} rows[] = {{"time.window", 1}, {"time.freeze", 1},    {"time.zone", 1},  {"time.hold", 1},
-		    {"limit.rate", 1},	{"approve.quorum", 0}, {"key.locked", 0}, {"key.token", 1}};
+		    {"limit.rate", 1},	{"approve.quorum", 0}, {"key.locked", 1}, {"key.token", 1},
+		    {"host.locked", 1}, {"evidence.scan", 0}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		st.reason = rows[i].reason;
 		due = 0;
