@@ -1,5 +1,6 @@
 #include "prog/cli/encode.h"
 
+#include "lib/base/secret.h"
 #include "lib/codec/base64.h"
 
 rc json_put_base64(struct cli *c, json_t *object, const char *name, struct view bytes)
@@ -13,9 +14,19 @@ rc json_put_base64(struct cli *c, json_t *object, const char *name, struct view 
 	if (!rc_is_ok(buf_done(&text)))
 		return cli_problem(c, RC_NOMEM, "", "no memory");
 	value = json_stringn(text.len == 0 ? "" : (const char *)text.ptr, text.len);
+	if (text.ptr != NULL)
+		secret_wipe(text.ptr, text.cap); /* it may be a token */
 	failed = name != NULL ? json_object_set_new(object, name, value)
 			      : json_array_append_new(object, value);
 	return failed != 0 ? cli_problem(c, RC_NOMEM, "", "no memory") : OK;
+}
+
+void json_wipe(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	if (json_is_string(value))
+		secret_wipe((char *)json_string_value(value), json_string_length(value));
 }
 
 rc json_base64(struct cli *c, const json_t *string, struct buf *out)

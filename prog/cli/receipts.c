@@ -328,6 +328,7 @@ rc receipts_send(struct cli *c, const struct receipt *r, json_t **ret)
 	AUTO(json) json_t *body = json_object();
 	const struct api_call post = {.method = "POST", .body = body, .exact = true};
 	char id[DIGEST_HEX];
+	rc e;
 
 	if (receipt_is_change(r->kind))
 		return send_change(c, r, ret);
@@ -337,7 +338,9 @@ rc receipts_send(struct cli *c, const struct receipt *r, json_t **ret)
 	if (json_object_set_new(body, "kind", json_string(statement_info(r->kind)->name)) != 0 ||
 	    json_object_set_new(body, "sign", json_true()) != 0)
 		return cli_problem(c, RC_NOMEM, "", "no memory");
-	return api_json(c, &post, ret, "/v1/requests/%s/acts", id);
+	e = api_json(c, &post, ret, "/v1/requests/%s/acts", id);
+	json_wipe(body, "signature"); /* of a job it is a token */
+	return e;
 }
 
 bool receipts_is_refusal(rc e)

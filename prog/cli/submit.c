@@ -291,6 +291,7 @@ static rc send_request(struct cli *c, struct view statement, json_t **ret)
 	const struct api_call post = {.method = "POST", .body = body};
 	struct buf requester;
 	struct fault f = {0};
+	rc r;
 
 	CLI_TRY(c, &f, secret_new(&mem, PROOF_MAX));
 	buf_init_fixed(&requester, mem.ptr, mem.len);
@@ -301,7 +302,9 @@ static rc send_request(struct cli *c, struct view statement, json_t **ret)
 	TRY(json_put_base64(c, body, "host_signature", buf_view(&host)));
 	if (json_object_set_new(body, "sign", json_true()) != 0)
 		return cli_problem(c, RC_NOMEM, "", "no memory");
-	return api_json(c, &post, ret, "/v1/requests");
+	r = api_json(c, &post, ret, "/v1/requests");
+	json_wipe(body, "requester_signature"); /* it may be a token */
+	return r;
 }
 
 /* Makes the wish from options and files; everything but the signatures. */
