@@ -198,6 +198,22 @@ static void approve_tree(void)
 	}
 }
 
+/* The class for what lies at this path in the tree, too. */
+static void name_producer(const char *name)
+{
+	AUTO(buf) struct buf bytes = {0};
+	struct digest digest;
+	char path[200];
+
+	gw_path(&w, name, path);
+	buf_init(&bytes, 1 << 24);
+	fx_ok(file_read(path, &bytes, NULL));
+	digest = digest_of(buf_view(&bytes));
+	for (size_t i = 0; i < w.count; i++)
+		if (digest_is_equal(&w.record[i].digest, &digest))
+			w.record[i].classes |= LIST_PRODUCER;
+}
+
 static void write_conf(void)
 {
 	struct file_spec spec = {.dirfd = AT_FDCWD, .mode = 0600};
@@ -220,11 +236,13 @@ static void world(const char *const *more)
 	(void)snprintf(w.records, sizeof(w.records), "%s/records", w.state);
 	(void)snprintf(w.socket, sizeof(w.socket), "%s/run/greatseal-guard/control", w.mount);
 	fx_check(here("set -e; cd %s; mkdir -p etc/greatseal run/greatseal-guard "
-		      "var/lib/greatseal-approved/records debs; cp %s usr/sbin/greatseal-guard; "
+		      "var/lib/greatseal-approved/records var/lib/generated debs; cp %s "
+		      "usr/sbin/greatseal-guard; "
 		      "mount -t proc proc proc",
 		      w.mount, w.guard_path) == 0);
 	write_conf();
 	approve_tree();
+	name_producer("usr/bin/tar");
 	gw_publish(&w);
 	gw_start(&w, level);
 	gw_enforce(&w);
@@ -399,6 +417,29 @@ static void a_kernel_has_its_image_made(void **state)
 				    ">/etc/kernel/postinst.d/make; dpkg --configure -a"));
 }
 
+/* A program that a maintainer script has made, by a producer and where the zone says, and the same
+ * elsewhere. */
+static void what_a_producer_makes_runs_where_it_may(void **state)
+{
+	(void)state;
+	build_deb("generated",
+		  "mkdir -p usr/share/generated own; printf '#!/bin/sh\\necho made "
+		  ">/var/generated\\n' "
+		  ">own/tool; chmod 755 own/tool; tar -cf usr/share/generated/own.tar -C own tool; "
+		  "rm -r own\n"
+		  "printf '#!/bin/sh\\nset -e\\ntar -C /var/lib/generated -xf "
+		  "/usr/share/generated/own.tar\\n/var/lib/generated/tool\\n' >DEBIAN/postinst\n"
+		  "chmod 755 DEBIAN/postinst");
+	approve_deb("generated.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/generated.deb"));
+	assert_true(there("/var/generated"));
+	assert_int_equal(126,
+			 in_tree("tar -C /root -xf /usr/share/generated/own.tar && /root/tool"));
+	assert_int_equal(126,
+			 in_tree("cat /var/lib/generated/tool >/var/lib/generated/copy; chmod 755 "
+				 "/var/lib/generated/copy; /var/lib/generated/copy"));
+}
+
 /* The library that everything stands on, and the shell that runs the scripts. */
 static void libc_and_the_shell_are_installed_again(void **state)
 {
@@ -457,9 +498,13 @@ static void setup_is_undone(void **state)
 
 static int make_world(void **state)
 {
+	static char zone[120];
+	static const char *const more[] = {"--zone", zone, NULL};
+
 	(void)state;
 	gw_new(&w);
-	world(NULL);
+	(void)snprintf(zone, sizeof(zone), "uid:0 %s/var/lib/generated 1h", w.mount);
+	world(more);
 	return 0;
 }
 
@@ -495,6 +540,7 @@ int main(void)
 		cmocka_unit_test(every_door_refuses),
 		cmocka_unit_test(a_swapped_archive_is_caught),
 		cmocka_unit_test(a_kernel_has_its_image_made),
+		cmocka_unit_test(what_a_producer_makes_runs_where_it_may),
 		cmocka_unit_test(libc_and_the_shell_are_installed_again),
 		cmocka_unit_test(without_a_guard_nothing_is_installed),
 		cmocka_unit_test(setup_is_undone),
