@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -186,6 +187,10 @@ static int rule_for(scmp_filter_ctx ctx, uint32_t action, const char *name, int 
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (c->unix_sockets && strcmp(name, "socket") == 0)
 		return seccomp_rule_add(ctx, action, number, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	if (c->bpf_maps && strcmp(name, "bpf") == 0)
+		/* The three commands of elements come first in the enumeration. */
+		return seccomp_rule_add(ctx, action, number, 1,
+					SCMP_A0(SCMP_CMP_LE, BPF_MAP_DELETE_ELEM));
 	return seccomp_rule_add(ctx, action, number, 0);
 }
 

@@ -57,6 +57,8 @@ struct sandbox_calls {
 		    */
 	bool no_exec_memory; /* mmap and mprotect, if allowed, only without PROT_EXEC */
 	bool unix_sockets;   /* socket, if allowed, only for AF_UNIX */
+	bool bpf_maps; /* bpf, if allowed, only to look into maps that are open, and to change them
+			*/
 };
 /* Takes effect for every thread of the process. A name in both lists is RC_DUPLICATE, nothing
  * to allow RC_USAGE, RC_IO where the kernel has no seccomp. */

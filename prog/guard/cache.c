@@ -78,6 +78,22 @@ bool cache_holds(const struct slot *s)
 	return fcntl(s->fd, F_GETLEASE) == F_RDLCK;
 }
 
+void cache_note(const struct cache *c, struct slot *s)
+{
+	if (s->noted)
+		return;
+	/* Before the kernel knows, as with the mark. */
+	s->noted = true;
+	s->noted = kernel_approve(c->kernel, s->fd);
+}
+
+void cache_unnote(const struct cache *c, struct slot *s)
+{
+	if (s->noted)
+		kernel_forget(c->kernel, s->fd);
+	s->noted = false;
+}
+
 void cache_mark(struct cache *c, struct slot *s, uint64_t events)
 {
 	uint64_t before = s->marked;
@@ -213,6 +229,8 @@ static bool may_go(const struct slot *s, uint64_t now)
 static void let_go(struct cache *c, struct slot *s)
 {
 	index_remove(c, s);
+	/* While nobody can write yet. */
+	cache_unnote(c, s);
 	/* By name: a report on its way may hold the same open file. */
 	(void)fcntl(s->fd, F_SETLEASE, F_UNLCK);
 	slot_free(c, s);

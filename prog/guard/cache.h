@@ -10,6 +10,7 @@
 #ifndef GS_GUARD_CACHE_H
 #define GS_GUARD_CACHE_H
 
+#include "prog/guard/kernel.h"
 #include "prog/guard/share.h"
 
 #define CACHE_FLOOR_MS 20u /* the least that a slot stays leased after it was unmarked */
@@ -27,6 +28,7 @@ struct cache {
 	int group;
 	uint64_t asks; /* what the file systems are marked for: FAN_* */
 	int signal;    /* the real-time signal of a broken lease */
+	const struct kernel *kernel;
 	/* Open addressing over (dev, ino): slot number + 1. */
 	uint32_t *index;
 	uint32_t index_mask;
@@ -48,6 +50,11 @@ MUST rc cache_take(struct cache *c, int fd, uint64_t dev, uint64_t ino, uint64_t
 		   struct slot **ret);
 /* Whether the lease on a slot still stands with nobody waiting for it. */
 bool cache_holds(const struct slot *s);
+/* What the slot holds is approved in the kernel, too; only for a HELD slot whose content is
+ * approved.
+ */
+void cache_note(const struct cache *c, struct slot *s);
+void cache_unnote(const struct cache *c, struct slot *s);
 /* The kernel no longer asks for these events; only for a HELD slot. */
 void cache_mark(struct cache *c, struct slot *s, uint64_t events);
 void cache_unmark(struct cache *c, struct slot *s);

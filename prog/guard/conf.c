@@ -100,8 +100,10 @@ static rc set_level(const struct setting *s, void *conf, struct view value, stru
 		c->level = LEVEL_BASE;
 	else if (view_is(value, "strict"))
 		c->level = LEVEL_STRICT;
+	else if (view_is(value, "kernel"))
+		c->level = LEVEL_KERNEL;
 	else
-		return fault_set(f, RC_SYNTAX, 0, "%s is base or strict", s->name);
+		return fault_set(f, RC_SYNTAX, 0, "%s is base, strict or kernel", s->name);
 	return OK;
 }
 
@@ -151,7 +153,8 @@ static const struct setting rows[] = {
 		"mount", add_mount,
 		"guard the file system mounted here, or all local ones (all); may be repeated"),
 	SETTING_OTHER("level", set_level,
-		      "base: what is executed; strict: also libraries and scripts [base]"),
+		      "base: what is executed; strict: also libraries and scripts; kernel: also "
+		      "what is mapped [base]"),
 	SETTING_OTHER("data", add_data,
 		      "directory whose files interpreters may read at level strict; may be "
 		      "repeated [/etc and others]"),
@@ -181,5 +184,8 @@ rc conf_check(const struct conf *c, struct fault *f)
 		return fault_set(f, RC_USAGE, 0, "there is no group: a list is for host groups");
 	if (c->all == (c->mount_count > 0))
 		return fault_set(f, RC_USAGE, 0, "mount: either all, or one or more paths");
+	if (c->level == LEVEL_KERNEL && !c->all)
+		return fault_set(f, RC_USAGE, 0,
+				 "level kernel knows of no mounts: it needs \"mount = all\"");
 	return OK;
 }

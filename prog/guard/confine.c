@@ -9,6 +9,7 @@
 #include "prog/guard/guard.h"
 
 static const char *const worker_calls[] = {
+	"bpf",
 	"brk",
 	"clock_gettime",
 	"close",
@@ -59,6 +60,7 @@ static const char *const reporter_calls[] = {
 static const char *const supervisor_calls[] = {
 	"accept4",
 	"access",
+	"bpf",
 	"brk",
 	"clock_gettime",
 	"clone",
@@ -151,7 +153,8 @@ static const char *const supervisor_calls[] = {
 				       .allow_count = sizeof(names) / sizeof((names)[0]),          \
 				       .soft = true,                                               \
 				       .no_exec_memory = true,                                     \
-				       .unix_sockets = true})
+				       .unix_sockets = true,                                       \
+				       .bpf_maps = true})
 
 rc confine_supervisor(struct fault *f)
 {

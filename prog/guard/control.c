@@ -25,14 +25,28 @@ static void reply(struct client *c, const char *text)
 }
 
 /* Fault texts are printable ASCII; quotes and backslashes are taken out. */
+static void printable(char *out, size_t cap, const char *text)
+{
+	(void)snprintf(out, cap, "%s", text);
+	for (char *p = out; *p != '\0'; p++)
+		if (*p == '"' || *p == '\\')
+			*p = '\'';
+}
+
+static uint64_t sum(const uint64_t of[KERNEL__COUNT])
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < KERNEL__COUNT; i++)
+		n += of[i];
+	return n;
+}
+
 static void reply_refused(struct client *c, rc r, const struct fault *f)
 {
 	char text[REPLY_MAX], why[FAULT_TEXT];
 
-	(void)snprintf(why, sizeof(why), "%s", f->text);
-	for (char *p = why; *p != '\0'; p++)
-		if (*p == '"' || *p == '\\')
-			*p = '\'';
+	printable(why, sizeof(why), f->text);
 	(void)snprintf(text, sizeof(text), "{\"ok\":false,\"code\":\"%s\",\"text\":\"%s\"}\n",
 		       rc_name(r), why);
 	reply(c, text);
@@ -41,13 +55,20 @@ static void reply_refused(struct client *c, rc r, const struct fault *f)
 static void reply_status(const struct supervisor *s, struct client *c)
 {
 	const struct share *m = s->g.share;
-	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT];
+	const struct kernel *k = &s->g.kernel;
+	struct kernel_counts counts;
+	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT], kernel[FAULT_TEXT];
 
 	if (s->has_list && rc_is_ok(time_format(s->list.not_after, until)))
 		(void)snprintf(list, sizeof(list),
 			       "{\"name\":\"%s\",\"serial\":%" PRIu64 ",\"count\":%" PRIu64
 			       ",\"not_after\":\"%s\"}",
 			       s->list.name.s, s->list.serial, s->list.count, until);
+	kernel_read_counts(k, &counts);
+	printable(kernel, sizeof(kernel),
+		  !k->active	       ? k->why
+		  : kernel_enforces(k) ? "enforce"
+				       : "observe");
 	(void)snprintf(
 		text, sizeof(text),
 		"{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
@@ -57,8 +78,10 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64 ",\"held\":%" PRIu64
 		",\"opens\":%" PRIu64 ",\"strangers\":%" PRIu64
 		",\"zones\":%zu,\"outputs\":%" PRIu64 ",\"outputs_ran\":%" PRIu64
-		",\"outputs_dropped\":%" PRIu64 ",\"files\":%u,\"dropped\":%" PRIu64 "}\n",
-		level_name(s->g.conf->level),
+		",\"outputs_dropped\":%" PRIu64 ",\"files\":%u,\"dropped\":%" PRIu64
+		",\"kernel\":\"%s\""
+		",\"kernel_refused\":%" PRIu64 ",\"kernel_would_refuse\":%" PRIu64 "}\n",
+		level_name(s->g.level),
 		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
 		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
 			? "true"
@@ -69,7 +92,8 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		atomic_load(&m->hashed), atomic_load(&m->held), atomic_load(&m->opens),
 		atomic_load(&m->strangers), s->g.conf->zone_count, atomic_load(&m->zone.outputs),
 		atomic_load(&m->zone.ran), atomic_load(&m->zone.dropped), m->slot_count,
-		atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped));
+		atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped) + counts.dropped,
+		kernel, sum(counts.refused), sum(counts.would_refuse));
 	reply(c, text);
 }
 

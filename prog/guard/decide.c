@@ -49,7 +49,7 @@ static void refuse(struct decider *d, struct question *q, enum why why, const st
 			 .serial = approved_serial(&d->approved)};
 
 	/* Data may change, and be where nothing is held. It is asked for again. */
-	if (q->kind == QUESTION_DATA && !judged) {
+	if (q->kind == QUESTION_READ || (q->kind == QUESTION_DATA && !judged)) {
 		answer(d, q, true);
 		return;
 	}
@@ -113,6 +113,7 @@ static void answer_zone(struct decider *d, struct question *q, struct slot *s, u
 {
 	bool exec = q->kind == QUESTION_EXEC;
 
+	cache_note(&d->cache, s);
 	cache_allowed(s, exec ? q->pid : 0, now);
 	if (exec)
 		exes_note(&d->share->exes, s->dev, s->ino, &s->digest, true);
@@ -141,7 +142,7 @@ static void answer_known(struct decider *d, struct question *q, struct slot *s, 
 {
 	enum why why = verdict(d, &s->digest);
 	bool exec = q->kind == QUESTION_EXEC;
-	bool data = why == WHY_UNAPPROVED && q->kind == QUESTION_DATA;
+	bool data = q->kind == QUESTION_READ || (why == WHY_UNAPPROVED && q->kind == QUESTION_DATA);
 	bool producer = is_watched(d, &s->digest);
 	bool let = why == WHY_NONE || data || d->mode == GUARD_OBSERVE;
 	enum zone_says zone = why == WHY_UNAPPROVED && !data ? ask_zone(d, q, now) : ZONE_NO;
@@ -158,14 +159,20 @@ static void answer_known(struct decider *d, struct question *q, struct slot *s, 
 		begin_producer(d, q, s, now);
 
 	/* Before the answer: a writer who comes now must find both. */
+	if (why == WHY_NONE)
+		cache_note(&d->cache, s);
 	if (let) {
 		cache_allowed(s, exec ? q->pid : 0, now);
-		cache_mark(&d->cache, s,
-			   data || producer ? d->cache.asks & FAN_OPEN_PERM : d->cache.asks);
+		/* What one may read, another may not run: asked for each time. */
+		if (why == WHY_NONE || q->kind != QUESTION_READ)
+			cache_mark(&d->cache, s,
+				   (data && why != WHY_NONE) || producer
+					   ? d->cache.asks & FAN_OPEN_PERM
+					   : d->cache.asks);
 	}
 	if (let && exec)
 		exes_note(&d->share->exes, s->dev, s->ino, &s->digest, false);
-	if (data) {
+	if (data && why != WHY_NONE) {
 		answer(d, q, true);
 		return;
 	}
@@ -332,6 +339,10 @@ static bool let_read(struct decider *d, struct question *q, const struct stat *s
 	q->kind = rule == OPEN_DATA ? QUESTION_DATA : QUESTION_CODE;
 	if (rule != OPEN_FREE)
 		return false;
+	if (d->cache.kernel->active && facts.kind == OPEN_ELF && facts.call == OPENER_READS) {
+		q->kind = QUESTION_READ;
+		return false;
+	}
 	answer(d, q, true);
 	return true;
 }
@@ -558,6 +569,26 @@ int decider_patience(const struct decider *d)
 
 /* ---- List and mode --------------------------------------------------------------------------*/
 
+/* What was approved in the kernel for another list, perhaps by a guard before this one, is approved
+ * no more. Not before the kernel asks: until then what this list approves could not be noted. */
+static void renew_notes(struct decider *d)
+{
+	const struct kernel *k = d->cache.kernel;
+
+	if (!k->active || !atomic_load(&d->share->asked))
+		return;
+	kernel_renew_begin(k);
+	for (uint32_t i = 0; i < d->cache.count; i++) {
+		struct slot *s = &d->cache.slot[i];
+
+		if (!s->noted)
+			continue;
+		s->noted = false;
+		cache_note(&d->cache, s);
+	}
+	kernel_renew_end(k);
+}
+
 void decider_apply(struct decider *d)
 {
 	uint32_t wanted = atomic_load(&d->share->wanted);
@@ -576,7 +607,10 @@ void decider_apply(struct decider *d)
 		/* Observed content passes by its mark too; what is refused must be asked for. */
 		if (verdict(d, &s->digest) != WHY_NONE || is_watched(d, &s->digest))
 			cache_unmark(&d->cache, s);
+		if (verdict(d, &s->digest) != WHY_NONE)
+			cache_unnote(&d->cache, s);
 	}
+	renew_notes(d);
 	atomic_store(&d->share->applied, wanted);
 }
 
@@ -594,6 +628,7 @@ rc decider_init(struct decider *d, const struct guard *g, uint64_t now, struct f
 		TRY(hasher_new(HASH_SHA256, &d->job[i].hasher));
 	TRY(cache_init(&d->cache, s, g->group, GUARD_LEASE_SIGNAL, now, f));
 	d->cache.asks = g->asks;
+	d->cache.kernel = &g->kernel;
 	atomic_store(&s->applied, atomic_load(&s->wanted) - 1);
 	decider_apply(d);
 	take_raw(d);

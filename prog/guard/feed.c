@@ -98,7 +98,7 @@ static void put_state(const struct feed *s, struct buf *out)
 			atomic_load(&m->applied) == atomic_load(&m->wanted);
 	struct list_said said;
 
-	buf_printf(out, "\"level\":\"%s\"", level_name(s->g->conf->level));
+	buf_printf(out, "\"level\":\"%s\"", level_name(s->g->level));
 	if (share_list_read(m, &said) && said.serial > 0)
 		buf_printf(out, ",\"list\":\"%s\"", said.name);
 	buf_printf(out, ",\"mode\":\"%s\",\"ok\":true", enforces ? "enforce" : "observe");

@@ -11,6 +11,7 @@
 
 #include "prog/guard/backlog.h"
 #include "prog/guard/conf.h"
+#include "prog/guard/kernel.h"
 #include "prog/guard/places.h"
 #include "prog/guard/share.h"
 
@@ -30,6 +31,8 @@ struct guard {
 	struct backlog_files backlog;
 	int32_t supervisor; /* its pid */
 	int lease_signals;  /* signalfd of SIGIO and the signal of broken leases */
+	struct kernel kernel;
+	enum guard_level level; /* in force: the settings', but for what is not to be had */
 };
 
 enum guard_process { OWN_SUPERVISOR, OWN_WORKER, OWN_REPORTER, OWN_LOADER, OWN_SAVER };

@@ -31,6 +31,7 @@ static int usage(FILE *out, int status)
 		     "  take     take these package records: FILE.record...\n"
 		     "  setup    put the gate in front of apt and dpkg; --remove: take it away\n"
 		     "  tidy     withdraw the records of packages that are gone\n"
+		     "  release  takes level kernel out of the kernel; while no guard runs\n"
 		     "  status   level, mode, list, counts, and which holes remain\n\nsettings:\n");
 	settings_print(&conf_settings, out);
 	return status;
@@ -57,7 +58,10 @@ static const char *const holes[] = {
 	[LEVEL_STRICT] = "{\"level\":\"strict\",\"holes\":[\"files mapped by a program's own "
 			 "code\",\"scripts through a pipe\",\"memory\",\"other processes' "
 			 "memory\"],\"see\":\"docs/guard.md\"}",
+	[LEVEL_KERNEL] = "{\"level\":\"kernel\",\"holes\":[\"scripts through a pipe\",\"memory "
+			 "without a file\"],\"see\":\"docs/guard.md\"}",
 };
+_Static_assert(sizeof(holes) / sizeof(holes[0]) == LEVEL__COUNT, "each level has its holes");
 
 /* The guard's own line, and one of the machine's settings for each hole. */
 static rc status(const struct conf *c, struct fault *f)
@@ -65,6 +69,8 @@ static rc status(const struct conf *c, struct fault *f)
 	AUTO(buf) struct buf answer = {0};
 	struct companion companion[COMPANIONS];
 	bool apt, dpkg;
+	enum guard_level level = LEVEL_BASE;
+	char member[40];
 
 	buf_init(&answer, REPLY_MAX);
 	TRY(control_ask(c->socket, "status", &answer, f));
@@ -78,9 +84,12 @@ static rc status(const struct conf *c, struct fault *f)
 	setup_state(&apt, &dpkg);
 	(void)printf("{\"gate\":{\"apt\":%s,\"dpkg\":%s}}\n", apt ? "true" : "false",
 		     dpkg ? "true" : "false");
-	(void)printf("%s\n", strstr(buf_cstr(&answer), "\"level\":\"base\"") != NULL
-				     ? holes[LEVEL_BASE]
-				     : holes[LEVEL_STRICT]);
+	for (unsigned i = LEVEL_BASE; i < LEVEL__COUNT; i++) {
+		(void)snprintf(member, sizeof(member), "\"level\":\"%s\"", level_name(i));
+		if (strstr(buf_cstr(&answer), member) != NULL)
+			level = (enum guard_level)i;
+	}
+	(void)printf("%s\n", holes[level]);
 	return OK;
 }
 
@@ -177,6 +186,18 @@ static rc verb_reload(const struct conf *c, struct fault *f)
 	return ask(c, "reload", f);
 }
 
+static rc verb_release(const struct conf *c, struct fault *f)
+{
+	AUTO(buf) struct buf answer = {0};
+
+	buf_init(&answer, REPLY_MAX);
+	if (control_ask(c->socket, "status", &answer, NULL).code != RC_NOTFOUND)
+		return fault_set(f, RC_STATE, 0,
+				 "stop the guard first: it would go on as if "
+				 "nothing had happened");
+	return kernel_release(f);
+}
+
 static const struct {
 	const char *name;
 	rc (*run)(const struct conf *c, struct fault *f);
@@ -187,7 +208,7 @@ static const struct {
 	{"reload", verb_reload, NULL},	 {"status", status, NULL},
 	{"gate", NULL, verb_gate},	 {"take", NULL, verb_take},
 	{GATE_SLOT, NULL, verb_slot},	 {"setup", NULL, verb_setup},
-	{"tidy", NULL, verb_tidy},
+	{"tidy", NULL, verb_tidy},	 {"release", verb_release, NULL},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

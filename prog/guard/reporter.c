@@ -109,6 +109,31 @@ static void put_news(struct buf *out, const struct news *n)
 	buf_put_str(out, "}\n");
 }
 
+static const char *const act_name[] = {
+	[KERNEL_EXEC] = "kernel-exec",	     [KERNEL_MAP] = "kernel-map",
+	[KERNEL_PROTECT] = "kernel-protect", [KERNEL_WRITE] = "kernel-write",
+	[KERNEL_TRACE] = "kernel-trace",
+};
+_Static_assert(sizeof(act_name) / sizeof(act_name[0]) == KERNEL__COUNT, "each act has a name");
+
+/* The kernel tells no more than the last part of a path; device and inode say which file it was. */
+static void put_kernel(struct buf *out, const struct kernel_event *e)
+{
+	char when[TIME_TEXT];
+
+	buf_printf(out, "{\"event\":\"%s\"", e->refused != 0 ? "denied" : "would-deny");
+	if (rc_is_ok(time_format(clock_now(&clock_system), when)))
+		buf_printf(out, ",\"time\":\"%s\"", when);
+	buf_printf(out, ",\"reason\":\"%s\"", e->act < KERNEL__COUNT ? act_name[e->act] : "kernel");
+	put_text(out, "path", (const char *)e->name, strnlen((const char *)e->name, KERNEL_NAME));
+	if (e->ino != 0)
+		buf_printf(out, ",\"device\":\"%u:%u\",\"inode\":%" PRIu64,
+			   (unsigned)(e->dev >> 20), (unsigned)(e->dev & 0xfffff), e->ino);
+	buf_printf(out, ",\"pid\":%u,\"uid\":%u", e->pid, e->uid);
+	put_text(out, "by", (const char *)e->by, strnlen((const char *)e->by, sizeof(e->by)));
+	buf_put_str(out, "}\n");
+}
+
 /* One write for each line, so that they do not mix. Kept first: standard error may hang. */
 static void say(struct buf *line, struct backlog *b)
 {
@@ -160,14 +185,21 @@ void reporter_run(const struct guard *g)
 	backlog_load(&backlog, &g->backlog, g->conf->backlog);
 	feed_init(&feed, g, &backlog);
 	for (;;) {
-		struct pollfd p[1 + FEED_POLL] = {{.fd = g->reports, .events = POLLIN}};
+		struct pollfd p[2 + FEED_POLL] = {
+			{.fd = g->reports, .events = POLLIN},
+			{.fd = g->kernel.active ? g->kernel.events : -1, .events = POLLIN}};
+		struct kernel_event e;
 
-		feed_poll(&feed, p + 1);
-		(void)poll(p, 1 + FEED_POLL, 1000);
+		feed_poll(&feed, p + 2);
+		(void)poll(p, 2 + FEED_POLL, 1000);
 		if ((p[0].revents & POLLIN) != 0)
 			(void)!read(g->reports, &bell, sizeof(bell));
 		drain(&g->share->ruled, &line, &ruled, &backlog);
 		drain(&g->share->decided, &line, &decided, &backlog);
-		feed_run(&feed, p + 1);
+		while (kernel_event_next(&g->kernel, &e)) {
+			put_kernel(&line, &e);
+			say(&line, &backlog);
+		}
+		feed_run(&feed, p + 2);
 	}
 }

@@ -38,6 +38,7 @@ enum question_kind {
 	QUESTION_OPEN, /* not looked into yet */
 	QUESTION_CODE, /* an open that needs an approved content */
 	QUESTION_DATA, /* the same, but what is no program or library is let through */
+	QUESTION_READ, /* let through whatever it is; if approved, the kernel is to know */
 };
 
 /* An exec or open that waits for its answer. */
@@ -70,6 +71,7 @@ struct slot {
 	uint64_t marked; /* of these events (FAN_*) the kernel does not ask for it */
 	bool known;	 /* digest is there */
 	bool told;	 /* its verdict was reported */
+	bool noted;	 /* approved in the kernel (kernel.h) */
 	uint64_t dev;
 	uint64_t ino;
 	uint64_t since; /* ms: taken; LEAVING: since then */
@@ -89,6 +91,7 @@ struct share {
 	_Atomic uint32_t mode;	/* enum guard_mode */
 	_Atomic int list_fd;	/* sealed memory; -1: none */
 	_Atomic int records_fd; /* the same of the package records */
+	_Atomic bool asked;	/* the file systems are marked: the kernel asks */
 	/* From the worker. */
 	_Atomic uint32_t applied; /* the last wanted that it decides by */
 	_Atomic uint64_t beat;	  /* grows while it works */

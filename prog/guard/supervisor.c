@@ -27,6 +27,7 @@
 #define DESCRIPTORS_SPARE 1024u /* beside the files that are held: questions, reports, our own */
 #define AGAIN_MS 100u		/* a child that dies at once is started again no faster */
 #define ROUND_MS 200
+#define KERNEL_GRACE_MS 1000u
 
 /* ---- Reports --------------------------------------------------------------------------------*/
 
@@ -47,6 +48,17 @@ uint32_t supervisor_want(struct supervisor *s)
 	return now;
 }
 
+/* The programs in the kernel refuse as soon as what was opened before the kernel asked us has been
+ * mapped. Those that enforced for a guard before this one go on until this one knows its mode. */
+static void settle_kernel(const struct supervisor *s)
+{
+	bool enforce = atomic_load(&s->g.share->mode) == GUARD_ENFORCE;
+
+	if (s->marked && (!enforce || guard_now() - s->marked_at >= KERNEL_GRACE_MS) &&
+	    kernel_enforces(&s->g.kernel) != enforce)
+		kernel_enforce(&s->g.kernel, enforce);
+}
+
 static void apply_mode(struct supervisor *s, bool enforce)
 {
 	struct news n = {.kind = NEWS_MODE};
@@ -54,6 +66,7 @@ static void apply_mode(struct supervisor *s, bool enforce)
 	(void)snprintf(n.text, sizeof(n.text), "%s", enforce ? "enforce" : "observe");
 	atomic_store(&s->g.share->mode, enforce ? GUARD_ENFORCE : GUARD_OBSERVE);
 	(void)supervisor_want(s);
+	settle_kernel(s);
 	supervisor_tell(s, &n);
 }
 
@@ -383,7 +396,7 @@ static rc make_signals(struct supervisor *s, struct fault *f)
 
 static rc make_group(struct supervisor *s, struct fault *f)
 {
-	const bool strict = s->g.conf->level >= LEVEL_STRICT;
+	const bool strict = s->g.level >= LEVEL_STRICT;
 
 	s->g.asks = FAN_OPEN_EXEC_PERM | (strict ? FAN_OPEN_PERM : 0);
 	/* Not to wait for somebody's write lease: the kernel opens the file for us. The thread,
@@ -435,7 +448,7 @@ static rc make_marks(struct supervisor *s, struct fault *f)
 	size_t marked = 0;
 
 	/* Whose opens are judged by what they run: those that began before us, too. */
-	if (!s->marked && (c->level >= LEVEL_STRICT || c->zone_count > 0))
+	if (!s->marked && (s->g.level >= LEVEL_STRICT || c->zone_count > 0))
 		TRY(exes_seed(&s->g.share->exes, f));
 	if (c->all) {
 		TRY(mark_all(s->g.group, events, &marked, &s->marks_failed, f));
@@ -446,7 +459,12 @@ static rc make_marks(struct supervisor *s, struct fault *f)
 	if (s->marks != marked)
 		supervisor_tell(s, &(struct news){.kind = NEWS_MARKED, .count = marked});
 	s->marks = marked;
-	s->marked = true;
+	if (!s->marked) {
+		s->marked = true;
+		s->marked_at = guard_now();
+		atomic_store(&s->g.share->asked, true);
+		(void)supervisor_want(s);
+	}
 	return OK;
 }
 
@@ -519,6 +537,7 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 	if ((p[3].revents & POLLPRI) != 0 && s->marked)
 		rc_ignore(make_marks(s, NULL), "what could not be marked is in the status");
 	look_after(s, guard_now());
+	settle_kernel(s);
 	control_tick(s, guard_now());
 	return OK;
 }
@@ -536,14 +555,38 @@ static void open_reports(struct supervisor *s)
 	}
 }
 
+/* The guard goes on without: its other levels need nothing of it. What is in the kernel already
+ * stays there until `greatseal-guard release`, also where the settings have changed. */
+static void start_kernel(struct supervisor *s)
+{
+	struct kernel *k = &s->g.kernel;
+	struct fault f = {0};
+	bool pinned = kernel_is_pinned();
+
+	s->g.level = s->g.conf->level;
+	if (s->g.level != LEVEL_KERNEL && !pinned) {
+		(void)snprintf(k->why, sizeof(k->why), "the settings do not ask for it");
+		return;
+	}
+	if (s->g.level != LEVEL_KERNEL)
+		log_warn("level kernel is in force since before: greatseal-guard release ends it");
+	s->g.level = LEVEL_KERNEL;
+	if (rc_is_ok(kernel_attach(k, &f)))
+		return;
+	s->g.level = LEVEL_STRICT;
+	(void)snprintf(k->why, sizeof(k->why), "%s", f.text);
+	log_err("level kernel cannot be had: %s", f.text);
+}
+
 static rc start(struct supervisor *s, struct fault *f)
 {
 	uint32_t number;
 
 	TRY(make_share(s, f));
 	TRY(make_signals(s, f));
+	start_kernel(s);
 	TRY(make_group(s, f));
-	if (s->g.conf->level >= LEVEL_STRICT)
+	if (s->g.level >= LEVEL_STRICT)
 		open_data(&s->g);
 	for (size_t i = 0; i < s->g.conf->zone_count; i++)
 		if (!place_open(&s->g.zone[i], s->g.conf->zones[i].dir))

@@ -49,6 +49,7 @@ struct supervisor {
 	uint32_t old_wanted;
 	uint64_t checked; /* serial that `check` found good here */
 	bool marked;
+	uint64_t marked_at;
 	size_t marks, marks_failed;
 	int signals, listener, mountinfo;
 	struct client client[CLIENTS_MAX];

@@ -47,6 +47,10 @@ void gw_new(struct guard_world *w);
 bool gw_enter_root(void);
 /* In there. Paths are from the root: mount is "". */
 void gw_new_root(struct guard_world *w);
+/* Whether we are in one (guard_kernel.sh), and what is in it but the programs of tests: approved.
+ */
+bool gw_is_machine(void);
+void gw_approve_machine(struct guard_world *w);
 void gw_free(struct guard_world *w);
 
 /* The guard, with "--NAME", "VALUE", ... of the test; returns when it is ready. */
