@@ -149,32 +149,6 @@ rc guard_event_parse(struct view bytes, struct guard_event *ret, struct fault *f
 
 /* ---- The batch ------------------------------------------------------------------------------*/
 
-static rc state_read(struct jcan *j, struct guard_state *s)
-{
-	static const char *const modes[] = {GUARD_ENFORCE_WORD, GUARD_OBSERVE_WORD,
-					    GUARD_ABSENT_WORD};
-	bool known = false, has_serial;
-
-	TRY(jcan_key(j, "state"));
-	TRY(jcan_object(j));
-	TRY(field_token(j, "level", s->level, sizeof(s->level)));
-	TRY(jcan_key_optional(j, "list", &s->has_list));
-	if (s->has_list)
-		TRY(field_name_value(j, &s->list));
-	TRY(field_token(j, "mode", s->mode, sizeof(s->mode)));
-	TRY(jcan_key_optional(j, "serial", &has_serial));
-	if (has_serial)
-		TRY(jcan_u64(j, JCAN_NUMBER_MAX, &s->serial));
-	TRY(jcan_object_end(j));
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		known = known || strcmp(s->mode, modes[i]) == 0;
-	if (!known)
-		return fault_set(j->fault, RC_RANGE, j->at, "mode is enforce, observe or absent");
-	if (has_serial != s->has_list)
-		return fault_set(j->fault, RC_MISMATCH, j->at, "list and serial go together");
-	return OK;
-}
-
 static rc head_read(struct jcan *j, struct guard_batch *b)
 {
 	TRY(jcan_object(j));
@@ -184,7 +158,10 @@ static rc head_read(struct jcan *j, struct guard_batch *b)
 	TRY(field_name(j, "host", &b->host));
 	TRY(field_token(j, "origin", b->origin, sizeof(b->origin)));
 	TRY(field_hex(j, "run", b->run, sizeof(b->run)));
-	TRY(state_read(j, &b->state));
+	TRY(jcan_key(j, "state"));
+	TRY(jcan_object(j));
+	TRY(guard_state_read(j, &b->state));
+	TRY(jcan_object_end(j));
 	TRY(field_time(j, "time", &b->time));
 	TRY(jcan_object_end(j));
 	return jcan_key(j, "events");
@@ -277,12 +254,7 @@ rc guard_batch_encode(const struct guard_batch *b, const struct guard_event *eve
 	field_out_hex(&w, "run", b->run, sizeof(b->run));
 	jcan_out_key(&w, "state");
 	jcan_out_object(&w);
-	field_out_string(&w, "level", b->state.level);
-	if (b->state.has_list)
-		field_out_string(&w, "list", b->state.list.s);
-	field_out_string(&w, "mode", b->state.mode);
-	if (b->state.has_list)
-		field_out_u64(&w, "serial", b->state.serial);
+	guard_state_write(&w, &b->state);
 	jcan_out_object_end(&w);
 	field_out_time(&w, "time", b->time);
 	jcan_out_object_end(&w);

@@ -19,15 +19,15 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/crypt/digest.h"
-#include "lib/model/change.h"
+#include "lib/model/guard_state.h"
 #include "lib/model/name.h"
+#include "lib/model/request.h"
 
 #define GUARD_NS "guard.v1@greatseal"
 #define GUARD_BATCH_MAX (512u << 10)
 #define GUARD_EVENTS_MAX 128u /* of one batch */
 #define GUARD_PATH_MAX 1024
 #define GUARD_TEXT_MAX 256
-#define GUARD_WORD_MAX 24
 #define GUARD_RUN 16
 #define GUARD_RUN_HEX (2 * GUARD_RUN + 1)
 
@@ -77,18 +77,6 @@ enum guard_kind {
 };
 enum guard_kind guard_kind_of(const char *kind);
 const char *guard_kind_name(enum guard_kind k);
-
-/* How the guard of a host stands. */
-struct guard_state {
-	char mode[GUARD_WORD_MAX + 1];	/* "enforce", "observe", "absent" */
-	char level[GUARD_WORD_MAX + 1]; /* "base" ..; "none" while it is absent */
-	bool has_list;
-	struct name list;
-	uint64_t serial;
-};
-#define GUARD_ENFORCE_WORD "enforce"
-#define GUARD_OBSERVE_WORD "observe"
-#define GUARD_ABSENT_WORD "absent"
 
 struct guard_batch {
 	struct name host;

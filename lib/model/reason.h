@@ -58,6 +58,8 @@
 	  "find the copy; greatseal host forget, then add and enrol anew")                         \
 	X(HOST_CLASS, "host.class", "the host's key is not kept as well as is demanded",           \
 	  "enrol with a TPM, or ask for another class in the roster or the policy")                \
+	X(HOST_GUARD, "host.guard", "the host's guard is not known to stand as is demanded",       \
+	  "on the host: greatseal-guard enforce, guard = in the agent's settings; then ask anew")  \
 	/* tokens of CI jobs */                                                                    \
 	X(TOKEN_ISSUER, "token.issuer",                                                            \
 	  "the token is not of an issuer that the roster names for it",                            \

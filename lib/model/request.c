@@ -207,6 +207,17 @@ static rc names_check(const struct request *r, struct fault *f)
 
 /* ---- The whole ------------------------------------------------------------------------------*/
 
+static rc guard_read(struct jcan *j, struct request_guard *g)
+{
+	TRY(jcan_key_optional(j, "guard", &g->given));
+	if (!g->given)
+		return OK;
+	TRY(jcan_object(j));
+	TRY(field_time(j, "at", &g->at));
+	TRY(guard_state_read(j, &g->state));
+	return jcan_object_end(j);
+}
+
 static rc request_read(struct jcan *j, struct view bytes, struct request *r, struct fault *f)
 {
 	uint64_t uses;
@@ -215,9 +226,12 @@ static rc request_read(struct jcan *j, struct view bytes, struct request *r, str
 
 	TRY(envelope_begin(j, STATEMENT_REQUEST, bytes, f));
 	TRY(field_time(j, "deadline", &r->deadline));
+	TRY(guard_read(j, &r->guard));
 	TRY(jcan_key_optional(j, "host", &has_host));
 	if (has_host)
 		TRY(field_name_value(j, &r->host));
+	else if (r->guard.given)
+		return fault_set(f, RC_MISMATCH, j->at, "guard without host");
 	TRY(items_read(j, r));
 	TRY(field_name(j, "key", &r->key));
 	TRY(field_digest(j, "key_fingerprint", &r->key_fingerprint));
@@ -294,6 +308,13 @@ static void request_write(struct jcan_out *w, const struct request *r, const cha
 {
 	envelope_out_begin(w, out);
 	field_out_time(w, "deadline", r->deadline);
+	if (r->guard.given) {
+		jcan_out_key(w, "guard");
+		jcan_out_object(w);
+		field_out_time(w, "at", r->guard.at);
+		guard_state_write(w, &r->guard.state);
+		jcan_out_object_end(w);
+	}
 	if (r->host.s[0] != '\0')
 		field_out_string(w, "host", r->host.s);
 	jcan_out_key(w, "items");

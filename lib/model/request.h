@@ -1,7 +1,8 @@
 /* request - what a requester asks to have signed: the statement's fields and its exact bytes.
  *
  * {"_type":"https://in-toto.io/Statement/v1","predicate":{
- *   "deadline":T,"host":NAME?,"items":[{"content":"sha256:HEX","format":"pe","params":{...},
+ *   "deadline":T,"guard":{"at":T,"level":TEXT,"list":NAME?,"mode":TEXT,"serial":N?}?,
+ *   "host":NAME?,"items":[{"content":"sha256:HEX","format":"pe","params":{...},
  *   "product":NAME,"size":N},...],"key":NAME,"key_fingerprint":HEX,"nonce":HEX32,"not_before":T,
  *   "origin":TEXT,"reason":TEXT,"release":T?,"requester":NAME,"upload":true|false,"uses":N},
  *  "predicateType":"urn:greatseal:request:v1",
@@ -15,6 +16,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/crypt/digest.h"
+#include "lib/model/guard_state.h"
 #include "lib/model/name.h"
 
 #define REQUEST_ITEMS_MAX 10000u
@@ -35,12 +37,20 @@ struct request_item {
 	struct view params;  /* canonical JSON object */
 };
 
+/* What the host's agent has read from its guard, and vouches for with the host's signature. */
+struct request_guard {
+	bool given; /* else nothing is said */
+	unix_time at;
+	struct guard_state state;
+};
+
 struct request {
 	char origin[ORIGIN_MAX + 1];
 	struct name key;
 	struct digest key_fingerprint;
 	struct name requester;
 	struct name host; /* "": a service asks by a token that is for this request alone */
+	struct request_guard guard;
 	unix_time not_before;
 	unix_time deadline;
 	unix_time release; /* signed as soon as it may be, and held until then; 0: not held */
@@ -60,9 +70,9 @@ struct digest request_id(struct view bytes);
  * no item, a number outside its range or uses 0 (RC_RANGE), not_before > deadline or a release that
  * is not between the two (RC_EXPIRED), a
  * name, format, origin or text of another shape (RC_SYNTAX), items and subject that differ in
- * number, or a statement of another kind (RC_MISMATCH), two items with the same name
- * (RC_DUPLICATE), RC_NOMEM. format: [a-z0-9][a-z0-9.-]*; origin the same; reason: prose_check of
- * field.h, lines permitted. 100 items take about 60 us. */
+ * number, a guard without a host, or a statement of another kind (RC_MISMATCH), two items with the
+ * same name (RC_DUPLICATE), RC_NOMEM. format: [a-z0-9][a-z0-9.-]*; origin the same; reason:
+ * prose_check of field.h, lines permitted. 100 items take about 60 us. */
 MUST rc request_parse(struct view bytes, struct request *ret, struct fault *f);
 void request_release(struct request *r);
 AUTO_DEFINE(request, struct request, request_release)

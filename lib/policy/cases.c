@@ -212,6 +212,25 @@ static rc class_read(struct jcan *j, struct policy_case *c)
 	return OK;
 }
 
+static rc guard_read(struct jcan *j, struct policy_case *c)
+{
+	struct request_guard *g = &c->request.guard;
+	struct view text;
+	size_t at;
+
+	TRY(jcan_key_optional(j, "guard", &g->given));
+	if (!g->given)
+		return OK;
+	at = j->at;
+	TRY(jcan_text(j, 16, &text));
+	if (!view_is(text, "enforcing") && !view_is(text, "observing"))
+		return fault_set(j->fault, RC_UNKNOWN, at, "guard is enforcing or observing");
+	(void)snprintf(g->state.mode, sizeof(g->state.mode), "%s",
+		       view_is(text, "enforcing") ? GUARD_ENFORCE_WORD : GUARD_OBSERVE_WORD);
+	(void)snprintf(g->state.level, sizeof(g->state.level), "base");
+	return OK;
+}
+
 static rc actor_read(struct jcan *j, struct policy_case *c)
 {
 	struct view text;
@@ -268,6 +287,7 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	TRY(file_read_name(j, c));
 	TRY(field_token(j, "format", c->item.format, sizeof(c->item.format)));
 	TRY(from_read(j, c));
+	TRY(guard_read(j, c));
 	TRY(field_name(j, "key", &q->key));
 	TRY(key_state_read(j, c));
 	TRY(jcan_key_optional(j, "no_upload", &found));
@@ -527,6 +547,7 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 	}
 	facts.evidence_count = case_evidence_facts(&c->said, &item.sha256, c->at, said);
 	facts.submitted = submitted(c, c->at - (unix_time)c->approved_before);
+	request.guard.at = facts.submitted;
 	count_uses(c, w->policy, &facts);
 	TRY(evaluate(w->policy, w->roster, &facts, ret));
 	ret->grant = NULL; /* it does not outlive this call */

@@ -4,7 +4,7 @@
  * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[APPROVAL..]?,"approved_before":SECONDS?,"at":TIME?,
  *   "because":REASON?,"expect":"allow"|"wait"|"deny","granted":"*"|NAME?,"name":TEXT,"provenance":[LINE..]?,
  *   "rebuilds":[NAME..]?,"request":{"actor":TEXT?,"by":REQUESTER,"class":CLASS?,"deadline":SECONDS?,"file":TEXT?,
- *   "format":TEXT,"from":NAME,"key":NAME,"key_state":"active"|"locked"|"retired"?,"no_upload":true?,
+ *   "format":TEXT,"from":NAME,"guard":"enforcing"|"observing"?,"key":NAME,"key_state":"active"|"locked"|"retired"?,"no_upload":true?,
  *   "not_before":SECONDS?,"product":NAME?,"reason":TEXT?,"size":BYTES?,"uses":N?},
  *   "review":"owed"|"overdue"?,"rule":NAME?,"scans":[LINE..]?,
  *   "used":N?}..]}

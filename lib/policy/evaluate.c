@@ -304,6 +304,26 @@ static void check_class(const struct eval *c, const struct rule *rule, struct de
 		  host->known ? host_class_name(host->klass) : "not known", rule->name.s, w.text);
 }
 
+/* The word of the host's agent, of about the time when the request came. */
+static void check_guard(const struct eval *c, const struct rule *rule, struct decision *d)
+{
+	const struct request_guard *g = &c->request->guard;
+	unix_time came = c->facts->submitted;
+	bool enforces = g->given && strcmp(g->state.mode, GUARD_ENFORCE_WORD) == 0;
+	bool runs = enforces || (g->given && strcmp(g->state.mode, GUARD_OBSERVE_WORD) == 0);
+	/* Whoever looks again without the journal takes the time as the keeper found it. */
+	bool old = g->given && came != 0 && (g->at < came - GUARD_AGE || g->at > came + GUARD_AGE);
+
+	if (rule->guard == GUARD_ANY)
+		return;
+	check_add(d, REASON_HOST_GUARD,
+		  deny_unless(!old && (rule->guard == GUARD_ENFORCING ? enforces : runs)),
+		  "the guard of host %.64s: %s%s; rule %.64s is for %s ones", c->request->host.s,
+		  g->given ? g->state.mode : "nothing is said",
+		  old ? ", but that is of another time" : "", rule->name.s,
+		  rule->guard == GUARD_ENFORCING ? "enforcing" : "observing or enforcing");
+}
+
 static bool has_format(char (*list)[16], size_t count, const char *format)
 {
 	for (size_t i = 0; i < count; i++)
@@ -409,6 +429,7 @@ static rc evaluate_rule(const struct eval *c, const struct rule *rule, struct de
 	check_requester(c, rule, d);
 	check_host(c, rule, d);
 	check_class(c, rule, d);
+	check_guard(c, rule, d);
 	check_format(c, rule, d);
 	check_limits(c, rule, d);
 	check_words(c, rule, d);

@@ -56,6 +56,9 @@ struct review_fact {
 	uint32_t use;
 };
 
+/* Seconds between what is said of a guard and the request's arrival. */
+#define GUARD_AGE 600
+
 struct facts {
 	const struct request *request;
 	struct digest key_fingerprint; /* of the key that now has that name */

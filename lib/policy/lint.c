@@ -255,6 +255,7 @@ static bool is_understood(const struct rule *rule)
 					    "classes",
 					    "formats",
 					    "from",
+					    "guard",
 					    "hold",
 					    "keys",
 					    "max_deadline",
@@ -395,7 +396,8 @@ static bool asks_no_more_else(const struct rule *wide, const struct rule *narrow
 	return (!wide->unsynced || narrow->unsynced || narrow->unattended) &&
 	       (wide->classes == 0 ||
 		(narrow->classes != 0 && (narrow->classes & ~wide->classes) == 0)) &&
-	       wide->hold <= narrow->hold && (!wide->reason_required || narrow->reason_required) &&
+	       wide->guard <= narrow->guard && wide->hold <= narrow->hold &&
+	       (!wide->reason_required || narrow->reason_required) &&
 	       (wide->ticket.s[0] == '\0' || strcmp(wide->ticket.s, narrow->ticket.s) == 0) &&
 	       (wide->artifact.len == 0 || view_is_equal(wide->artifact, narrow->artifact)) &&
 	       (!narrow->has_preapproved || wide->unattended ||

@@ -7,7 +7,7 @@
  *    "rate":[RATE..]?,"tier":NAME?}..]?,
  *  "recovery":{"delay":SECONDS,"keys":[KEY..],"need":N}?,
  *  "rules":[{"approval_lifetime":SECONDS?,"approve":[SEAT..]?,"artifact":{..}?,"break_glass":true?,
- *    "classes":[CLASS..]?,"formats":[TEXT..],"from":[NAME..],"hold":SECONDS?,"keys":[NAME..],
+ *    "classes":[CLASS..]?,"formats":[TEXT..],"from":[NAME..],"guard":"enforcing"|"observing"?,"hold":SECONDS?,"keys":[NAME..],
  *    "max_deadline":SECONDS?,"max_uses":N?,
  *    "mode":"observe"?,"name":NAME,"preapproved":{"max_age":SECONDS}?,"reason":"required"?,
  *    "request":[TEXT..],"review":{"approve":[SEAT..],"within":SECONDS}?,"synced":"false"?,"ticket":GLOB?,
@@ -151,6 +151,13 @@ struct key_policy {
 	struct digest digest;
 };
 
+/* How the guard of the host must stand (request.h, guard). */
+enum guard_demand {
+	GUARD_ANY,
+	GUARD_OBSERVING, /* it runs, in either mode */
+	GUARD_ENFORCING,
+};
+
 struct rule {
 	struct name name;
 	struct name *keys;
@@ -162,8 +169,9 @@ struct rule {
 	char (*formats)[16];
 	size_t format_count;
 	struct quorum_spec approve;
-	unsigned classes; /* of hosts: a set of 1u << enum host_class; 0: any */
-	uint64_t hold;	  /* seconds between a full quorum and the signature; 0: none */
+	unsigned classes;	 /* of hosts: a set of 1u << enum host_class; 0: any */
+	enum guard_demand guard; /* of the host's guard */
+	uint64_t hold;		 /* seconds between a full quorum and the signature; 0: none */
 	bool unsynced; /* approvals by passkeys that may be copied between devices do not count */
 	bool unattended;
 	bool upload_required;

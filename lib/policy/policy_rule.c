@@ -46,6 +46,26 @@ static rc upload_read(struct jcan *j, struct rule *r)
 	return OK;
 }
 
+static rc guard_read(struct jcan *j, struct rule *r)
+{
+	size_t at = j->at;
+	struct view text;
+	bool found;
+
+	TRY(jcan_key_optional(j, "guard", &found));
+	if (!found)
+		return OK;
+	TRY(jcan_text(j, 16, &text));
+	if (view_is(text, "enforcing"))
+		r->guard = GUARD_ENFORCING;
+	else if (view_is(text, "observing"))
+		r->guard = GUARD_OBSERVING;
+	else
+		return fault_set(j->fault, RC_UNKNOWN, at,
+				 "guard is \"enforcing\" or \"observing\"");
+	return OK;
+}
+
 static rc ticket_read(struct jcan *j, struct rule *r)
 {
 	size_t at = j->at;
@@ -105,6 +125,7 @@ static rc rule_read(struct jcan *j, void *row)
 	TRY(classes_field(j, &r->classes));
 	TRY(list_field(j, "formats", &list_formats, (void **)&r->formats, &r->format_count));
 	TRY(list_field(j, "from", &list_refs, (void **)&r->from, &r->from_count));
+	TRY(guard_read(j, r));
 	TRY(number_field(j, "hold", POLICY_SECONDS_MAX, 0, &r->hold));
 	TRY(list_field(j, "keys", &list_names, (void **)&r->keys, &r->key_count));
 	TRY(number_field(j, "max_deadline", POLICY_SECONDS_MAX, 1209600, &r->max_deadline));

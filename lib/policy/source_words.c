@@ -458,6 +458,10 @@ static const char *const upload_values[] = {"required", "optional", NULL};
 const struct source_word word_upload = {
 	.what = "`required` or `optional`", .put = put_any, .values = upload_values};
 
+static const char *const guard_values[] = {"enforcing", "observing", NULL};
+const struct source_word word_guard = {
+	.what = "`enforcing` or `observing`", .put = put_any, .values = guard_values};
+
 static const char *const expect_values[] = {"allow", "wait", "deny", NULL};
 const struct source_word word_expect = {
 	.what = "`allow`, `wait` or `deny`", .put = put_any, .values = expect_values};

@@ -25,6 +25,7 @@ extern const struct source_word word_line;
 extern const struct source_word word_required;
 extern const struct source_word word_mode;
 extern const struct source_word word_upload;
+extern const struct source_word word_guard;
 extern const struct source_word word_expect;
 extern const struct source_word word_review;
 extern const struct source_word word_state;

@@ -11,13 +11,15 @@
 #include "lib/model/provenance.h"
 #include "lib/model/request.h"
 #include "lib/model/statement.h"
+#include "prog/agent/guard_feed.h"
 #include "prog/agent/renewal.h"
 
 /* {"statement":"<base64>"} around the largest request. */
 #define ATTEST_BODY_MAX ((size_t)PROVENANCE_BYTES_MAX / 3 * 4 + 4096)
 #define SIGN_BODY_MAX ((size_t)REQUEST_BYTES_MAX / 3 * 4 + 4096)
 
-rc local_may_sign(const struct who *who, struct view statement, struct fault *f)
+rc local_may_sign(const struct who *who, struct view statement, struct request_guard *ret_guard,
+		  struct fault *f)
 {
 	AUTO(request) struct request r = {0};
 
@@ -30,6 +32,26 @@ rc local_may_sign(const struct who *who, struct view statement, struct fault *f)
 	if (strcmp(r.origin, who->origin) != 0)
 		return fault_set(f, RC_MISMATCH, 0, "the request is for %s, this host's log is %s",
 				 r.origin, who->origin);
+	if (ret_guard != NULL)
+		*ret_guard = r.guard;
+	return OK;
+}
+
+rc local_guard_is_true(const char *socket, const struct request_guard *said, unix_time now,
+		       struct fault *f)
+{
+	struct guard_feed feed = {.events = NULL};
+
+	if (!said->given)
+		return OK;
+	if (socket[0] == '\0')
+		return fault_set(f, RC_MISMATCH, 0, "this agent knows no guard: set guard");
+	if (said->at < now - LOCAL_GUARD_SECONDS || said->at > now + LOCAL_GUARD_SECONDS)
+		return fault_set(f, RC_MISMATCH, 0, "what it says of the guard is not of now");
+	TRY(guard_feed_fetch(socket, &feed, f));
+	if (!guard_state_is_equal(&said->state, &feed.state))
+		return fault_set(f, RC_MISMATCH, 0, "the guard stands otherwise: %s, level %s",
+				 feed.state.mode, feed.state.level);
 	return OK;
 }
 
@@ -52,6 +74,7 @@ static void sign(struct talk *t)
 	AUTO(buf) struct buf statement = {0};
 	AUTO(buf) struct buf sig = {0};
 	AUTO(buf) struct buf text = {0};
+	struct request_guard guard = {0};
 	struct fault f = {0};
 	rc r;
 
@@ -68,11 +91,15 @@ static void sign(struct talk *t)
 		talk_refuse(t, 400, "agent.form", "", "the body is {\"statement\":BASE64}");
 		return;
 	}
-	r = local_may_sign(&a->who, buf_view(&statement), &f);
+	r = local_may_sign(&a->who, buf_view(&statement), &guard, &f);
+	if (rc_is_ok(r))
+		r = local_guard_is_true(a->conf.guard, &guard, clock_now(&a->clock), &f);
 	if (!rc_is_ok(r)) {
 		log_info("uid %u: no host signature: %s", t->peer.uid, f.text);
 		talk_refuse(t, 422, "agent.statement",
-			    "the host key signs requests of this host alone", "%s", f.text);
+			    "the host key signs requests of this host alone, and what they say of "
+			    "its guard must be so",
+			    "%s", f.text);
 		return;
 	}
 	r = host_key_sshsig(a->key, statement_info(STATEMENT_HOST)->ns, buf_view(&statement), &sig,
@@ -137,6 +164,26 @@ static void sign_provenance(struct talk *t)
 			       buf_cstr(&text)));
 }
 
+/* What a request may say of the guard; nothing where none can be asked. */
+static void put_guard(const struct agent *a, json_t *o)
+{
+	struct guard_feed feed = {.events = NULL};
+	struct fault f = {0};
+	char when[TIME_TEXT];
+	json_t *g;
+
+	if (a->conf.guard[0] == '\0' || !rc_is_ok(guard_feed_fetch(a->conf.guard, &feed, &f)) ||
+	    !rc_is_ok(time_format(clock_now(&a->clock), when)))
+		return;
+	g = json_pack("{s:s,s:s,s:s}", "at", when, "level", feed.state.level, "mode",
+		      feed.state.mode);
+	if (feed.state.has_list) {
+		(void)json_object_set_new(g, "list", json_string(feed.state.list.s));
+		(void)json_object_set_new(g, "serial", json_integer((json_int_t)feed.state.serial));
+	}
+	(void)json_object_set_new(o, "guard", g);
+}
+
 static void info(struct talk *t)
 {
 	const struct agent *a = t->agent;
@@ -154,6 +201,8 @@ static void info(struct talk *t)
 	if (o != NULL)
 		(void)json_object_set_new(o, "certificate_end",
 					  when[0] != '\0' ? json_string(when) : json_null());
+	if (o != NULL)
+		put_guard(a, o);
 	talk_json(t, o);
 }
 

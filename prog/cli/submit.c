@@ -307,6 +307,34 @@ static rc send_request(struct cli *c, struct view statement, json_t **ret)
 	return r;
 }
 
+/* What the agent says of this host's guard; it signs nothing else of it. */
+static rc fill_guard(struct cli *c, struct request *wish)
+{
+	AUTO(json) json_t *info = NULL;
+	const json_t *guard, *serial;
+	struct request_guard *g = &wish->guard;
+	struct api *api;
+
+	if (c->config.agent[0] == '\0' || wish->host.s[0] == '\0')
+		return OK;
+	TRY(cli_api(c, &api));
+	TRY(api_agent_info(c, api, &info));
+	guard = json_object_get(info, "guard");
+	if (guard == NULL)
+		return OK;
+	(void)snprintf(g->state.mode, sizeof(g->state.mode), "%s", json_text(guard, "mode"));
+	(void)snprintf(g->state.level, sizeof(g->state.level), "%s", json_text(guard, "level"));
+	serial = json_object_get(guard, "serial");
+	g->state.has_list = serial != NULL;
+	g->state.serial = (uint64_t)json_integer_value(serial);
+	if (!rc_is_ok(time_parse(view_str(json_text(guard, "at")), &g->at)) ||
+	    (g->state.has_list &&
+	     !rc_is_ok(name_parse(view_str(json_text(guard, "list")), &g->state.list))))
+		return cli_problem(c, RC_PEER, "", "the agent says nothing sound of its guard");
+	g->given = true;
+	return OK;
+}
+
 /* Makes the wish from options and files; everything but the signatures. */
 static rc make_wish(struct cli *c, const struct args *a, const struct batch *b,
 		    struct request *wish, struct buf *statement)
@@ -326,6 +354,7 @@ static rc make_wish(struct cli *c, const struct args *a, const struct batch *b,
 	}
 	TRY(submit_key(c, key, &(wish)->key, &(wish)->key_fingerprint));
 	TRY(fill_terms(c, a, wish));
+	TRY(fill_guard(c, wish));
 	return encode_request(c, b, wish, statement);
 }
 

@@ -108,6 +108,9 @@ void wish_print(const struct cli *c, const struct wish *w, bool all)
 	(void)printf("  key         %s (%.16s)\n", r->key.s, fingerprint);
 	(void)printf("  requester   %s\n  from host   %s\n", r->requester.s,
 		     r->host.s[0] != '\0' ? r->host.s : "none: a job, by a token for this request");
+	if (r->guard.given)
+		(void)printf("  guard       %s, level %s, as the host's agent says\n",
+			     r->guard.state.mode, r->guard.state.level);
 	(void)printf("  log         %s\n", r->origin);
 	print_time("not before", r->not_before);
 	print_time("deadline", r->deadline);

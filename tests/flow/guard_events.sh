@@ -6,6 +6,13 @@ PATH=$BUILD/prog/agent:$BUILD/tests/flow:$PATH
 unset SSH_AUTH_SOCK
 server_settings=(--guard-silence 10)
 world_keys alice carol dave build-07
+eval "plain_$(declare -f world_documents)"
+world_documents() { # the same, and a rule that asks for a guard
+	plain_world_documents
+	jq -cS '.rules += [{name: "guarded", keys: ["guarded"], formats: ["cms"], request: ["group:engineers"], from: ["group:farm"],
+		guard: "enforcing", unattended: true}]' policy.json | tr -d '\n' >policy.new
+	mv policy.new policy.json
+}
 world_start
 
 socket=$work/agent.sock
@@ -65,6 +72,24 @@ as alice guard events --kind denied | grep -q 'build-07 .*denied .*unapproved /t
 as alice guard hosts | grep -q '^build-07 .*enforce .*base 4' || die "hosts: $(as alice guard hosts)"
 refused 2 "a host's name" as alice guard hosts 'A B'
 ok "who ran a program, by file and by digest"
+
+# ---- A rule that asks for a guard ----
+
+as dave key create guarded --token main --algorithm ecdsa-p256 >/dev/null
+as dave key self-sign guarded --subject "CN=World Test" >/dev/null
+cp carol.json carol-direct.json
+as carol init-client --agent "$socket" --person carol --key "$work/carol" >/dev/null
+echo "a program" >app
+id=$(as carol submit --key guarded -m "built here" app --json --quiet | jq -r .request)
+as carol fetch "$id" -o signed >/dev/null 2>&1
+cp app signed/
+greatseal verify signed/app --vkey "$(jq -r .vkey carol.json)" --json | jq -e .verified >/dev/null || die "the proof"
+as carol show "$id" | grep -q 'guard       enforce, level base' || die "show: $(as carol show "$id")"
+say "mode observe"
+refused 4 host.guard as carol sign --key guarded -m "no longer" --new app
+refused 4 host.guard as carol-direct sign --key guarded -m "without the agent" --new app
+say "mode enforce"
+ok "only a host whose guard enforces is signed for"
 
 # ---- The server is away, and then the guard ----
 stop_server

@@ -169,6 +169,23 @@ static void make_request(const char *host, const char *origin, struct buf *out)
 		fail_msg("%s", f.text);
 }
 
+/* A requester cannot have the host say of its guard what is not so. */
+static void says_of_the_guard_what_is_so(void **state)
+{
+	struct request_guard said = {.at = 1000};
+
+	(void)state;
+	assert_rc(RC_OK, local_guard_is_true("", &said, 1000, NULL));
+	said.given = true;
+	(void)strcpy(said.state.mode, GUARD_ENFORCE_WORD);
+	assert_rc(RC_MISMATCH, local_guard_is_true("", &said, 1000, NULL));
+	assert_rc(RC_MISMATCH, local_guard_is_true("/nowhere/reports", &said,
+						   1000 + LOCAL_GUARD_SECONDS + 1, NULL));
+	assert_rc(RC_MISMATCH, local_guard_is_true("/nowhere/reports", &said,
+						   1000 - LOCAL_GUARD_SECONDS - 1, NULL));
+	assert_rc(RC_NOTFOUND, local_guard_is_true("/nowhere/reports", &said, 1000, NULL));
+}
+
 static void only_our_requests_are_signed(void **state)
 {
 	struct who who = {.origin = "log.example", .host = {"build-07"}};
@@ -182,19 +199,19 @@ static void only_our_requests_are_signed(void **state)
 	make_request("build-08", "log.example", &other_host);
 	make_request("build-07", "log.example.org", &other_origin);
 	v = buf_view(&good);
-	assert_rc(RC_OK, local_may_sign(&who, v, NULL));
-	assert_rc(RC_MISMATCH, local_may_sign(&who, buf_view(&other_host), NULL));
-	assert_rc(RC_MISMATCH, local_may_sign(&who, buf_view(&other_origin), NULL));
+	assert_rc(RC_OK, local_may_sign(&who, v, NULL, NULL));
+	assert_rc(RC_MISMATCH, local_may_sign(&who, buf_view(&other_host), NULL, NULL));
+	assert_rc(RC_MISMATCH, local_may_sign(&who, buf_view(&other_origin), NULL, NULL));
 	assert_rc(RC_LIMIT,
-		  local_may_sign(&who, view_of(v.ptr, (size_t)REQUEST_BYTES_MAX + 1), NULL));
+		  local_may_sign(&who, view_of(v.ptr, (size_t)REQUEST_BYTES_MAX + 1), NULL, NULL));
 	/* A byte less, a byte more, a changed byte, and nothing: refused, whatever the code. */
-	assert_false(rc_is_ok(local_may_sign(&who, view_of(v.ptr, v.len - 1), NULL)));
-	assert_false(rc_is_ok(local_may_sign(&who, view_of(v.ptr, 0), NULL)));
+	assert_false(rc_is_ok(local_may_sign(&who, view_of(v.ptr, v.len - 1), NULL, NULL)));
+	assert_false(rc_is_ok(local_may_sign(&who, view_of(v.ptr, 0), NULL, NULL)));
 	buf_put_u8(&good, '\n');
-	assert_false(rc_is_ok(local_may_sign(&who, buf_view(&good), NULL)));
+	assert_false(rc_is_ok(local_may_sign(&who, buf_view(&good), NULL, NULL)));
 	good.len--;
 	good.ptr[1] = ' ';
-	assert_false(rc_is_ok(local_may_sign(&who, buf_view(&good), NULL)));
+	assert_false(rc_is_ok(local_may_sign(&who, buf_view(&good), NULL, NULL)));
 }
 
 static void provenance_is_of_the_one_builder(void **state)
@@ -317,6 +334,7 @@ static void answers_are_strict(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_of_the_guard_what_is_so),
 		cmocka_unit_test(settings_are_strict),
 		cmocka_unit_test(keys_are_private_and_durable),
 		cmocka_unit_test(signatures_verify_elsewhere),

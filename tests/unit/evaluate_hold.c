@@ -209,6 +209,48 @@ static void classes_are_asked_for(void **state)
 	expect(OUTCOME_DENY, REASON_HOST_CLASS, 0);
 }
 
+static void guards_are_asked_for(void **state)
+{
+	static const struct {
+		const char *mode;
+		bool observing, enforcing;
+	} rows[] = {{NULL, false, false},
+		    {"absent", false, false},
+		    {"observe", true, false},
+		    {"enforce", true, true}};
+
+	(void)state;
+	scene("\"keys\"", "\"guard\":\"enforcing\",");
+	approve("alice", NOW - HOUR);
+	approve("bob", NOW - HOUR);
+	approve("dave", NOW - HOUR);
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *mode = rows[i / 2].mode;
+		bool ok = i % 2 == 0 ? rows[i / 2].enforcing : rows[i / 2].observing;
+
+		policy->rules[0].guard = i % 2 == 0 ? GUARD_ENFORCING : GUARD_OBSERVING;
+		request.guard = (struct request_guard){.given = mode != NULL, .at = NOW};
+		facts.submitted = NOW;
+		if (mode != NULL)
+			(void)strcpy(request.guard.state.mode, mode);
+		if (ok)
+			expect(OUTCOME_ALLOW, REASON_NONE, 0);
+		else
+			expect(OUTCOME_DENY, REASON_HOST_GUARD, 0);
+	}
+	assert_int_equal(policy->rules[0].guard, GUARD_OBSERVING);
+	/* Of about the time of the request; of no time to whoever does not know that. */
+	request.guard.at = NOW - GUARD_AGE;
+	expect(OUTCOME_ALLOW, REASON_NONE, 0);
+	request.guard.at = NOW - GUARD_AGE - 1;
+	expect(OUTCOME_DENY, REASON_HOST_GUARD, 0);
+	assert_non_null(strstr(decision.refusal.text, "enforce, but that is of another time"));
+	request.guard.at = NOW + GUARD_AGE + 1;
+	expect(OUTCOME_DENY, REASON_HOST_GUARD, 0);
+	facts.submitted = 0;
+	expect(OUTCOME_ALLOW, REASON_NONE, 0);
+}
+
 static void documents_are_strict(void **state)
 {
 	static const struct {
@@ -339,6 +381,7 @@ int main(void)
 		cmocka_unit_test(the_hold_begins_when_it_was_full_first),
 		cmocka_unit_test(a_withdrawal_begins_it_anew),
 		cmocka_unit_test(preapprovals_are_held_from_the_request_on),
+		cmocka_unit_test(guards_are_asked_for),
 		cmocka_unit_test(classes_are_asked_for),
 		cmocka_unit_test(documents_are_strict),
 		cmocka_unit_test(tiers_are_floors),

@@ -100,7 +100,7 @@ static void round_trips(const char *target, echo_fn *echo, size_t expected)
 static void requests_round_trip(void **state)
 {
 	(void)state;
-	round_trips("request", request_echo, 3);
+	round_trips("request", request_echo, 4);
 }
 
 static void acts_round_trip(void **state)
