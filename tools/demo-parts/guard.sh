@@ -54,7 +54,7 @@ group = build-farm
 mount = $host
 END
 mkdir -p guarded
-now greatseal-guard run --config "$state/guard.conf" 2>guard.log &
+env -u LD_PRELOAD greatseal-guard run --config "$state/guard.conf" 2>guard.log &
 guard=$!
 for _ in $(seq 300); do
 	now greatseal-guard status --config "$state/guard.conf" 2>/dev/null | grep -q '"ready":true' && break
