@@ -192,6 +192,8 @@ static rc kinds(struct inspection *in, const char *name, struct view head, struc
 		return archive_inspect(in, m.type, f);
 	if (strcmp(m.type, "list") == 0 || strcmp(m.type, "record") == 0)
 		return list_inspect(in, m.type, f);
+	if (strcmp(m.type, "guard-token") == 0)
+		return token_inspect(in, f);
 	return strcmp(m.type, "pe") == 0 ? pe_inspect(in, f) : OK;
 }
 

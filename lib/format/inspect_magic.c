@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "lib/format/inspect_impl.h"
+#include "lib/model/guard_token.h"
 
 struct row {
 	const char *type;
@@ -39,6 +40,7 @@ static const struct row rows[] = {
 	ROW("macho", 0, "\312\376\272\276", false),
 	ROW("list", 0, "greatseal-list-1", false),
 	ROW("record", 0, "greatseal-pack-1", false),
+	ROW("guard-token", 0, GUARD_TOKEN_MAGIC, false),
 	ROW("png", 0, "\211PNG\r\n\032\n", false),
 	ROW("script", 0, "#!", false),
 };

@@ -37,10 +37,13 @@
 #define OID_SPC_PE_IMAGE_DATA "\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x0f"
 #define OID_SPC_INDIVIDUAL "\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x15"
 /* Ours: 2.25 and a UUID (ITU-T X.667): f004c491-9e0b-524b-8c52-5812b98184fe for allowlists,
- * 1c6066f3-f390-5f8d-bffe-2f006d1330ed for package records. */
+ * 1c6066f3-f390-5f8d-bffe-2f006d1330ed for package records,
+ * 3a5e2206-bc30-5f75-95fb-d99c7550ee04 for guard tokens. */
 #define OID_ALLOWLIST                                                                              \
 	"\x69\x83\xe0\x84\xe2\xa4\xb3\xe0\xda\xc9\x97\x8c\xa9\x96\x82\xab\xcc\x86\x89\x7e"
 #define OID_PACKAGE_RECORD                                                                         \
 	"\x69\xb8\xe0\xb3\xbc\xfe\xb9\x82\xfe\x9b\xbf\xff\x8b\xe0\x86\xe8\xcc\xe1\x6d"
+#define OID_GUARD_TOKEN                                                                            \
+	"\x69\xf4\xde\x91\x81\xd7\xc3\x82\xfd\xeb\x95\xfd\xf6\xb3\xc7\xaa\xc3\xdc\x04"
 
 #endif

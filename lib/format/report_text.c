@@ -422,6 +422,10 @@ rc report_print_text(const json_t *report, struct text_style style, struct buf *
 		npm(&t, get(report, "npm"));
 	if (get(report, "pe") != NULL)
 		pe(&t, get(report, "pe"));
+	if (get(report, "token") != NULL) {
+		heading(&t, "Guard token\n");
+		scalars(&t, get(report, "token"));
+	}
 	approved(&t, "Allowlist\n", get(report, "list"));
 	approved(&t, "Package record\n", get(report, "record"));
 	if (get(report, "archive") != NULL)

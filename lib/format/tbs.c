@@ -5,9 +5,11 @@
 #include "lib/format/cms_tbs.h"
 #include "lib/format/list_tbs.h"
 #include "lib/format/pe_tbs.h"
+#include "lib/format/token_tbs.h"
 
 const struct format_tbs *const format_tbs_table[] = {
-	&format_cms_tbs, &format_pe_tbs, &format_allowlist_tbs, &format_package_record_tbs, NULL,
+	&format_cms_tbs,	 &format_pe_tbs, &format_allowlist_tbs, &format_package_record_tbs,
+	&format_guard_token_tbs, NULL,
 };
 
 const struct format_tbs *format_tbs_find(struct view name)

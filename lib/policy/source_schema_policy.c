@@ -122,7 +122,7 @@ static const struct source_field rule_fields[] = {
 	NAME_ROW("shown to people"),
 	LIST_ROW("keys", word_name, POLICY_LIST_MAX, "the signing keys it is for"),
 	LIST_ROW("formats", word_format, POLICY_FORMATS_MAX,
-		 "the formats it permits: cms, pe, allowlist, package-record"),
+		 "the formats it permits: cms, pe, allowlist, package-record, guard-token"),
 	LIST_ROW("request", word_ref, POLICY_LIST_MAX,
 		 "who may ask: people, group:NAME, service:NAME or service:*"),
 	LIST_ROW("from", word_ref, POLICY_LIST_MAX,

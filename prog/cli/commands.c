@@ -8,6 +8,7 @@
 #include "prog/cli/fetch.h"
 #include "prog/cli/help.h"
 #include "prog/cli/guard.h"
+#include "prog/cli/guard_token.h"
 #include "prog/cli/host.h"
 #include "prog/cli/init.h"
 #include "prog/cli/inspect.h"
@@ -116,7 +117,8 @@ static const struct option init_options[] = {
 
 #define SUBMIT_OPTIONS                                                                             \
 	{"key", "NAME", "the key to sign with", false},                                            \
-		{"format", "NAME", "cms, pe, allowlist, package-record or auto (default)", false}, \
+		{"format", "NAME",                                                                 \
+		 "cms, pe, allowlist, package-record, guard-token or auto (default)", false},      \
 		{"digest", "NAME", "sha256 (default), sha384 or sha512", false},                   \
 		{"product", "NAME", "what earlier versions are compared with", false},             \
 		{"name", "TEXT", "pe: programme name that Windows shows", false},                  \
@@ -195,6 +197,15 @@ static const struct option approve_options[] = {
 static const struct option deny_options[] = {
 	{"message", "TEXT", "why (-m)", false},
 	{"yes", NULL, "do not ask", false},
+	{0},
+};
+static const struct option guard_token_options[] = {
+	{"host", "NAME", "the host whose guard is to observe only", false},
+	{"for", "TIME", "for how long, from now: 30m, 12h, 7d at most (default 2h)", false},
+	{"message", "TEXT", "why (-m); approvers and the host read it", false},
+	{"origin", "LOG", "the log that its signature will be in (default: the configured one)",
+	 false},
+	{"output", "FILE", "where the token goes (-o)", false},
 	{0},
 };
 static const struct option watch_options[] = {
@@ -374,7 +385,8 @@ static const struct option provenance_options[] = {
 static const struct option preapprove_options[] = {
 	{"key", "NAME", "the key that is to sign", false},
 	{"rule", "NAME", "which rule, if several take preapprovals", false},
-	{"format", "NAME", "cms, pe, allowlist, package-record or auto (default)", false},
+	{"format", "NAME", "cms, pe, allowlist, package-record, guard-token or auto (default)",
+	 false},
 	{"digest", "NAME", "sha256 (default), sha384 or sha512", false},
 	{"name", "TEXT", "pe: programme name that Windows shows", false},
 	{"url", "URL", "pe: address for more information", false},
@@ -612,6 +624,10 @@ const struct command command_table[] = {
 	 none, 0, 1, cmd_guard_hosts},
 	{"guard who", "FILE | DIGEST", "Which hosts have run a program, or were kept from it",
 	 "By SHA-256 of the content; of a file, its own.", none, 1, 1, cmd_guard_who},
+	{"guard token", "", "Make a token that breaks the glass of one host's guard",
+	 "Have it signed like any other file; then, on that host, as root:\n"
+	 "greatseal-guard break-glass FILE. Its guard observes only until the time is over.",
+	 guard_token_options, 0, 0, cmd_guard_token},
 	{"guard events", "", "What the guards have reported, newest first", "", guard_event_options,
 	 0, 0, cmd_guard_events},
 	{"access request", "", "Ask to be let in on a key for a while",

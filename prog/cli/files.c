@@ -139,7 +139,7 @@ static rc choose_format(struct local_file *l, const struct file_choice *choice,
 	if (*ret == NULL)
 		return fault_set(f, RC_USAGE, 0,
 				 "--format %s: no such format (cms, pe, allowlist, package-record, "
-				 "auto)",
+				 "guard-token, auto)",
 				 name);
 	(void)snprintf(l->format, sizeof(l->format), "%s", (*ret)->name);
 	return OK;

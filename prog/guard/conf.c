@@ -36,6 +36,25 @@ static rc add_record_key(const struct setting *s, void *conf, struct view value,
 	return OK;
 }
 
+static rc set_token_key(const struct setting *s, void *conf, struct view value, struct fault *f)
+{
+	struct conf *c = conf;
+
+	c->has_token_key = true;
+	return rc_is_ok(digest_parse(value, &c->token_key))
+		       ? OK
+		       : fault_set(f, RC_SYNTAX, 0, "%s is 64 lower-case hex digits", s->name);
+}
+
+static rc set_host(const struct setting *s, void *conf, struct view value, struct fault *f)
+{
+	struct conf *c = conf;
+
+	return rc_is_ok(name_parse(value, &c->host))
+		       ? OK
+		       : fault_set(f, RC_SYNTAX, 0, "%s is a name: [a-z0-9._-]", s->name);
+}
+
 static rc set_list_name(const struct setting *s, void *conf, struct view value, struct fault *f)
 {
 	struct conf *c = conf;
@@ -147,6 +166,10 @@ static const struct setting rows[] = {
 	SETTING_OTHER("list-key", set_list_key, "SHA-256 fingerprint of the key that signs lists"),
 	SETTING_OTHER("record-key", add_record_key,
 		      "the same of a key that signs package records alone; may be repeated"),
+	SETTING_OTHER("token-key", set_token_key,
+		      "the same of the key that signs guard tokens [list-key]"),
+	SETTING_OTHER("host", set_host,
+		      "this host's name in the roster; without it no guard token is taken"),
 	SETTING_OTHER("list-name", set_list_name, "take lists of this name alone"),
 	SETTING_OTHER("group", add_group, "a host group that this host is in; may be repeated"),
 	SETTING_OTHER(

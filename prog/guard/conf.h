@@ -49,6 +49,9 @@ struct conf {
 	bool has_list_key;
 	struct digest record_keys[CONF_KEYS_MAX]; /* beside it, of keys that sign package records */
 	size_t record_key_count;
+	struct digest token_key; /* of the key that signs guard tokens; else list_key */
+	bool has_token_key;
+	struct name host; /* who this is, for guard tokens; "": takes none */
 	struct name name; /* of the list; "": any */
 	struct name groups[CONF_GROUPS_MAX];
 	size_t group_count;

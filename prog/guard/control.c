@@ -1,6 +1,7 @@
 /* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
  *
- *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256
+ *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256 |
+ *glass
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +21,7 @@ static void reply(struct client *c, const char *text)
 	(void)send(c->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 	fd_close(&c->fd);
 	c->len = 0;
-	c->waits = c->records = c->saves = false;
+	c->waits = c->records = c->glass = c->saves = false;
 	c->loads = 0;
 }
 
@@ -57,13 +58,16 @@ static void reply_status(const struct supervisor *s, struct client *c)
 	const struct share *m = s->g.share;
 	const struct kernel *k = &s->g.kernel;
 	struct kernel_counts counts;
-	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT], kernel[FAULT_TEXT];
+	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT], kernel[FAULT_TEXT],
+			      glass[TIME_TEXT + 2] = "null";
 
 	if (s->has_list && rc_is_ok(time_format(s->list.not_after, until)))
 		(void)snprintf(list, sizeof(list),
 			       "{\"name\":\"%s\",\"serial\":%" PRIu64 ",\"count\":%" PRIu64
 			       ",\"not_after\":\"%s\"}",
 			       s->list.name.s, s->list.serial, s->list.count, until);
+	if (s->glass && rc_is_ok(time_format(s->glass_until, until)))
+		(void)snprintf(glass, sizeof(glass), "\"%s\"", until);
 	kernel_read_counts(k, &counts);
 	printable(kernel, sizeof(kernel),
 		  !k->active	       ? k->why
@@ -71,7 +75,8 @@ static void reply_status(const struct supervisor *s, struct client *c)
 				       : "observe");
 	(void)snprintf(
 		text, sizeof(text),
-		"{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"ready\":%s,\"list\":%s,"
+		"{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"glass\":%s,\"ready\":%s,\"list\":%"
+		"s,"
 		"\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64 ",\"checked\":%" PRIu64
 		",\"file_systems\":%zu,\"not_guarded\":%zu,"
 		"\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64 ",\"denied\":%" PRIu64
@@ -82,7 +87,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		",\"kernel\":\"%s\""
 		",\"kernel_refused\":%" PRIu64 ",\"kernel_would_refuse\":%" PRIu64 "}\n",
 		level_name(s->g.level),
-		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe",
+		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe", glass,
 		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
 			? "true"
 			: "false",
@@ -147,9 +152,11 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 		reply_archive(s, c, line + 8);
 		return;
 	}
-	if (strcmp(line, "reload") == 0 || strcmp(line, "records") == 0) {
+	if (strcmp(line, "reload") == 0 || strcmp(line, "records") == 0 ||
+	    strcmp(line, "glass") == 0) {
 		r = supervisor_load(s, false, &c->loads, &f);
 		c->records = strcmp(line, "records") == 0;
+		c->glass = strcmp(line, "glass") == 0;
 	} else if (strcmp(line, "observe") == 0 || has_number(line, "enforce", &serial)) {
 		r = supervisor_set_mode(s, line[0] == 'e', serial, &f);
 		c->saves = rc_is_ok(r);
@@ -276,24 +283,35 @@ void control_saved(struct supervisor *s, bool saved)
 	control_applied(s);
 }
 
+/* What the loader says of the part that this client waits for. */
+static rc part_of(const struct client *c, const struct load_result *r, struct fault *f)
+{
+	enum rc_code code = c->glass ? r->glass.code : c->records ? r->records.code : r->code;
+
+	return code == RC_OK ? OK
+			     : fault_set(f, code, 0, "%s",
+					 c->glass     ? r->glass.text
+					 : c->records ? r->records.text
+						      : r->text);
+}
+
 void control_loaded(struct supervisor *s, const struct load_result *r)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &s->client[i];
-		enum rc_code code = c->records ? r->records.code : r->code;
-		struct fault f = {.code = code};
+		struct fault f = {0};
+		rc part;
 
 		if (c->fd < 0 || c->loads != s->load_number)
 			continue;
 		c->loads = 0;
-		if (code == RC_OK) {
+		part = part_of(c, r, &f);
+		if (rc_is_ok(part)) {
 			c->waits = true;
 			c->wanted = atomic_load(&s->g.share->wanted);
 			continue;
 		}
-		(void)snprintf(f.text, sizeof(f.text), "%s",
-			       c->records ? r->records.text : r->text);
-		reply_refused(c, RC(code), &f);
+		reply_refused(c, part, &f);
 	}
 	control_applied(s);
 }

@@ -99,6 +99,9 @@ rc load_keep_mode(const struct conf *c, bool enforce, struct fault *f)
 
 	TRY(dir_open(c->state, &dir, f));
 	spec.dirfd = dir;
+	/* Whoever says enforce has done with the token. */
+	if (enforce)
+		glass_forget(c);
 	return file_replace(&spec, view_str(enforce ? "enforce\n" : "observe\n"), f);
 }
 
@@ -208,6 +211,7 @@ void load_list(const struct conf *c, bool kept, int memory, unix_time now, struc
 
 	memset(ret, 0, sizeof(*ret));
 	ret->records.code = RC_NOTFOUND;
+	ret->glass.code = RC_NOTFOUND;
 	r = load(c, kept, memory, now, ret, &f);
 	ret->code = r.code;
 	if (!rc_is_ok(r))
@@ -230,7 +234,8 @@ void load_run(const struct conf *c, bool kept, const int memory[static 2], int o
 	const int keep_fds[] = {memory[0], memory[1], out};
 	struct sandbox_path paths[3] = {{c->state, true, false}};
 	char parent[PATH_MAX];
-	struct load_result result = {.code = RC_IO, .records = {.code = RC_IO}};
+	struct load_result result = {
+		.code = RC_IO, .records = {.code = RC_IO}, .glass = {.code = RC_NOTFOUND}};
 	struct fault f = {0};
 	size_t n = 1;
 	int abi;
@@ -247,6 +252,7 @@ void load_run(const struct conf *c, bool kept, const int memory[static 2], int o
 	if (rc_is_ok(r)) {
 		load_list(c, kept, memory[0], clock_now(&clock_system), &result);
 		records_load(c, memory[1], &result.records);
+		glass_load(c, clock_now(&clock_system), &result.glass);
 	} else {
 		(void)snprintf(result.text, sizeof(result.text), "%s", f.text);
 		(void)snprintf(result.records.text, sizeof(result.records.text), "%s", f.text);

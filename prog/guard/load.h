@@ -12,6 +12,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
 #include "prog/guard/conf.h"
+#include "prog/guard/glass.h"
 #include "prog/guard/records.h"
 
 #define LOAD_LIST_MAX ((uint64_t)512 << 20)
@@ -26,6 +27,7 @@ struct load_result {
 	struct name name;
 	char text[FAULT_TEXT]; /* what was wrong */
 	struct records_result records;
+	struct glass_result glass;
 };
 
 /* Reads conf->list, or the last good one of the state directory if kept, into the memory file and

@@ -27,6 +27,7 @@ static int usage(FILE *out, int status)
 		     "  enforce  the same, and then enforce\n"
 		     "  observe  report, and let everything run\n"
 		     "  reload   look at the list again\n"
+		     "  break-glass  observe for as long as this signed token says: FILE\n"
 		     "  gate     may these packages be installed: FILE..., apt or dpkg FILE\n"
 		     "  take     take these package records: FILE.record...\n"
 		     "  setup    put the gate in front of apt and dpkg; --remove: take it away\n"
@@ -203,12 +204,19 @@ static const struct {
 	rc (*run)(const struct conf *c, struct fault *f);
 	rc (*run_words)(const struct conf *c, const struct words *w, struct fault *f);
 } verbs[] = {
-	{"run", verb_run, NULL},	 {"check", verb_check, NULL},
-	{"enforce", verb_enforce, NULL}, {"observe", verb_observe, NULL},
-	{"reload", verb_reload, NULL},	 {"status", status, NULL},
-	{"gate", NULL, verb_gate},	 {"take", NULL, verb_take},
-	{GATE_SLOT, NULL, verb_slot},	 {"setup", NULL, verb_setup},
-	{"tidy", NULL, verb_tidy},	 {"release", verb_release, NULL},
+	{"run", verb_run, NULL},
+	{"check", verb_check, NULL},
+	{"enforce", verb_enforce, NULL},
+	{"observe", verb_observe, NULL},
+	{"reload", verb_reload, NULL},
+	{"status", status, NULL},
+	{"gate", NULL, verb_gate},
+	{"take", NULL, verb_take},
+	{GATE_SLOT, NULL, verb_slot},
+	{"setup", NULL, verb_setup},
+	{"tidy", NULL, verb_tidy},
+	{"release", verb_release, NULL},
+	{"break-glass", NULL, verb_break_glass},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -24,6 +24,7 @@ enum news_kind {
 	NEWS_RECORDS,	 /* package records were loaded: how many contents */
 	NEWS_RECORD_BAD, /* one was refused: why */
 	NEWS_MODE,	 /* why: "enforce" or "observe" */
+	NEWS_GLASS,	 /* a token lets this host observe, is refused, or is over: text */
 	NEWS_WORKER,	 /* the worker was started again; count: how often */
 	NEWS_OVERFLOW,	 /* the kernel's queue was full */
 	NEWS_MARKED,	 /* a file system is guarded from here on: why */

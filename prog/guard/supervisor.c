@@ -59,15 +59,67 @@ static void settle_kernel(const struct supervisor *s)
 		kernel_enforce(&s->g.kernel, enforce);
 }
 
-static void apply_mode(struct supervisor *s, bool enforce)
+/* What root has set, unless a token suspends it. */
+static void apply_mode(struct supervisor *s, bool wanted)
 {
 	struct news n = {.kind = NEWS_MODE};
+	bool enforce = wanted && !s->glass;
 
+	s->enforcing = wanted;
 	(void)snprintf(n.text, sizeof(n.text), "%s", enforce ? "enforce" : "observe");
 	atomic_store(&s->g.share->mode, enforce ? GUARD_ENFORCE : GUARD_OBSERVE);
 	(void)supervisor_want(s);
 	settle_kernel(s);
 	supervisor_tell(s, &n);
+}
+
+/* ---- Break-glass ----------------------------------------------------------------------------*/
+
+static void tell_glass(struct supervisor *s, const char *what, const char *text)
+{
+	struct news n = {.kind = NEWS_GLASS};
+
+	(void)snprintf(n.text, sizeof(n.text), "%s%.*s", what,
+		       (int)(sizeof(n.text) - strlen(what) - 1), text);
+	supervisor_tell(s, &n);
+	log_warn("break-glass: %s", n.text);
+}
+
+/* What the loader says of the token in the state directory. One that is over is no news. */
+static void adopt_glass(struct supervisor *s, const struct glass_result *r)
+{
+	unix_time now = clock_now(&clock_system);
+	bool begins = !s->glass;
+
+	if (r->code != RC_OK) {
+		if (r->code != RC_NOTFOUND && r->code != RC_EXPIRED)
+			tell_glass(s, "a token is refused: ", r->text);
+		return;
+	}
+	if (r->not_after <= now)
+		return;
+	s->glass = true;
+	s->glass_until = r->not_after;
+	s->glass_end = guard_now() + (uint64_t)(r->not_after - now) * 1000;
+	if (!begins)
+		return;
+	tell_glass(s, "this host observes only: ", r->text);
+	apply_mode(s, s->enforcing);
+}
+
+static void end_glass(struct supervisor *s)
+{
+	s->glass = false;
+	tell_glass(s, "it is over", "");
+}
+
+/* By itself, and by whichever of the two clocks comes first. */
+static void look_at_glass(struct supervisor *s, uint64_t now)
+{
+	if (!s->glass || (now < s->glass_end && clock_now(&clock_system) < s->glass_until))
+		return;
+	end_glass(s);
+	apply_mode(s, s->enforcing);
 }
 
 /* ---- Children -------------------------------------------------------------------------------*/
@@ -211,6 +263,7 @@ static void adopt(struct supervisor *s, const struct load_result *r)
 		memcpy(bad.text, r->records.text, sizeof(bad.text));
 		supervisor_tell(s, &bad);
 	}
+	adopt_glass(s, &r->glass);
 	approved_take(&s->approved, atomic_load(&m->list_fd), atomic_load(&m->records_fd));
 	s->old_wanted = supervisor_want(s);
 }
@@ -223,10 +276,12 @@ static void read_result(struct supervisor *s, struct load_result *ret)
 	if (!rc_is_ok(fd_read_full(s->load_pipe, &r, sizeof(r), NULL))) {
 		*ret = (struct load_result){.code = RC_IO, .text = "the loader died"};
 		ret->records = (struct records_result){.code = RC_IO, .text = "the loader died"};
+		ret->glass = (struct glass_result){.code = RC_IO, .text = "the loader died"};
 		return;
 	}
 	r.text[sizeof(r.text) - 1] = '\0';
 	r.records.text[sizeof(r.records.text) - 1] = '\0';
+	r.glass.text[sizeof(r.glass.text) - 1] = '\0';
 	for (size_t i = 0; i < RECORDS_TOLD; i++)
 		r.records.told[i][FAULT_TEXT - 1] = '\0';
 	*ret = r;
@@ -259,6 +314,8 @@ static void loader_ended(struct supervisor *s)
 static void saver_ended(struct supervisor *s, bool saved)
 {
 	s->saver = 0;
+	if (saved && s->save_enforce && s->glass)
+		end_glass(s);
 	if (saved)
 		apply_mode(s, s->save_enforce);
 	control_saved(s, saved);
@@ -537,6 +594,7 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 	if ((p[3].revents & POLLPRI) != 0 && s->marked)
 		rc_ignore(make_marks(s, NULL), "what could not be marked is in the status");
 	look_after(s, guard_now());
+	look_at_glass(s, guard_now());
 	settle_kernel(s);
 	control_tick(s, guard_now());
 	return OK;

@@ -25,6 +25,7 @@ struct client {
 	uint32_t wanted;
 	uint32_t loads; /* for the load of this number to end; 0: none */
 	bool records;	/* of it, for the package records */
+	bool glass;	/* of it, for the token */
 	uint64_t since;
 };
 
@@ -47,7 +48,11 @@ struct supervisor {
 	struct approved approved; /* both, for those who ask by command */
 	int old_memory[2];	  /* the ones before, until the worker has let go of them */
 	uint32_t old_wanted;
-	uint64_t checked; /* serial that `check` found good here */
+	bool enforcing;	       /* the mode that root has set, which a token suspends */
+	bool glass;	       /* one is in force ... */
+	unix_time glass_until; /* ... until then by the clock, */
+	uint64_t glass_end;    /* and this by a clock that nobody sets (ms) */
+	uint64_t checked;      /* serial that `check` found good here */
 	bool marked;
 	uint64_t marked_at;
 	size_t marks, marks_failed;

@@ -216,3 +216,12 @@ void list_maker_record(struct list_maker *m, const struct package_record_header 
 	MUST_BE_OK(package_record_encode(h, records, count, &record, &last));
 	write_both(m, buf_view(&record), PACKAGE_RECORD_FORMAT, path);
 }
+
+void list_maker_token(struct list_maker *m, const struct guard_token *t, const char *path)
+{
+	AUTO(buf) struct buf token = {0};
+
+	buf_init(&token, GUARD_TOKEN_BYTES_MAX);
+	MUST_BE_OK(guard_token_encode(t, &token, &last));
+	write_both(m, buf_view(&token), GUARD_TOKEN_FORMAT, path);
+}

@@ -5,6 +5,7 @@
 #ifndef GS_TESTS_LIST_MAKER_H
 #define GS_TESTS_LIST_MAKER_H
 
+#include "lib/model/guard_token.h"
 #include "lib/model/list.h"
 #include "lib/model/package_record.h"
 #include "lib/tlog/note.h"
@@ -35,5 +36,8 @@ void list_maker_write(struct list_maker *m, uint64_t serial, struct content *rec
 /* The same of a package record. */
 void list_maker_record(struct list_maker *m, const struct package_record_header *h,
 		       struct content *records, size_t count, const char *path);
+
+/* And of a guard token. */
+void list_maker_token(struct list_maker *m, const struct guard_token *t, const char *path);
 
 #endif

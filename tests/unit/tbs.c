@@ -13,6 +13,7 @@
 
 #include "lib/format/cms_tbs.h"
 #include "lib/format/list_tbs.h"
+#include "lib/format/token_tbs.h"
 #include "lib/format/pe_tbs.h"
 #include "tests/support/ca.h"
 
@@ -151,6 +152,7 @@ static void cms_read_by_openssl(void **state)
 	}
 	cms_one(&format_cms_tbs, &worlds[KEY_ED25519], HASH_SHA512);
 	/* Contents of a type that OpenSSL does not know. */
+	cms_one(&format_guard_token_tbs, &worlds[KEY_P256], HASH_SHA256);
 	cms_one(&format_allowlist_tbs, &worlds[KEY_P256], HASH_SHA256);
 	cms_one(&format_allowlist_tbs, &worlds[KEY_ED25519], HASH_SHA512);
 	cms_one(&format_package_record_tbs, &worlds[KEY_RSA3072], HASH_SHA256);
