@@ -61,29 +61,18 @@ static rc ask(const char *path, const char *line, struct buf *out, struct fault 
 	return OK;
 }
 
-static rc simple(const char *path, const char *line, struct fault *f)
-{
-	AUTO(buf) struct buf out = {0};
-
-	buf_init(&out, 4096);
-	TRY(ask(path, line, &out, f));
-	if (strcmp(buf_cstr(&out), "{\"ok\":true}\n") != 0)
-		return fault_set(f, RC_PEER, 0, "%s: %.100s", path, buf_cstr(&out));
-	return OK;
-}
-
 rc guard_feed_ack(const char *socket, const uint8_t run[GUARD_RUN], uint64_t seq, struct fault *f)
 {
+	AUTO(buf) struct buf out = {0};
 	char hex[GUARD_RUN_HEX], line[128];
 
 	hex_encode(view_of(run, GUARD_RUN), hex);
 	(void)snprintf(line, sizeof(line), "ack %s %llu\n", hex, (unsigned long long)seq);
-	return simple(socket, line, f);
-}
-
-rc guard_feed_reload(const char *socket, struct fault *f)
-{
-	return simple(socket, "reload\n", f);
+	buf_init(&out, 4096);
+	TRY(ask(socket, line, &out, f));
+	if (strcmp(buf_cstr(&out), "{\"ok\":true}\n") != 0)
+		return fault_set(f, RC_PEER, 0, "%s: %.100s", socket, buf_cstr(&out));
+	return OK;
 }
 
 /* ---- One event ------------------------------------------------------------------------------*/

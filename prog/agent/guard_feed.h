@@ -24,7 +24,6 @@ MUST rc guard_feed_fetch(const char *socket, struct guard_feed *ret, struct faul
 /* Those up to seq are at the server. */
 MUST rc guard_feed_ack(const char *socket, const uint8_t run[GUARD_RUN], uint64_t seq,
 		       struct fault *f);
-MUST rc guard_feed_reload(const char *socket, struct fault *f);
 
 /* One line of the answer, for the fuzz target too. RC_PEER. */
 MUST rc guard_feed_event(struct view line, struct guard_event *ret, struct fault *f);

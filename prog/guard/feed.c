@@ -153,9 +153,6 @@ static void run_line(struct feed *s, size_t i)
 		reply_batch(s, i, line[0] == 'b');
 	} else if (take_ack(s, line)) {
 		reply(s, i, view_str("{\"ok\":true}\n"));
-	} else if (strcmp(line, "reload") == 0) {
-		(void)kill(s->g->supervisor, SIGHUP);
-		reply(s, i, view_str("{\"ok\":true}\n"));
 	} else {
 		reply(s, i, view_str("{\"ok\":false,\"text\":\"no such command\"}\n"));
 	}

@@ -5,7 +5,6 @@
  *			"serial":N?}, then N lines {"event":{..},"seq":N}, the oldest
  *	state		the first of these lines alone; N is 0
  *	ack RUN SEQ	events up to there are not given out again; {"ok":true}
- *	reload		look at the list again; {"ok":true}
  * Only root and the user of the setting `reader` are answered. Served by the reporter, which may
  * hang; nothing here waits for the other end. Owns: this form. Must not own: the backlog's files.
  */
