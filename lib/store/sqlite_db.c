@@ -445,6 +445,7 @@ static void give_up_late(struct sqlite_db *db)
 {
 	db->late = 0;
 	db->lost = true;
+	atomic_store(&db->fails, true);
 	if (sqlite3_get_autocommit(db->handle) == 0)
 		rc_ignore(run_plain(db, SQL_ROLLBACK, NULL), "the rows are lost in any case");
 }

@@ -4,6 +4,7 @@
 #define GS_STORE_SQLITE_DB_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sqlite3.h>
 
 #include "lib/store/store.h"
@@ -91,8 +92,9 @@ struct sqlite_db {
 	sqlite3_stmt *prepared[SQL__COUNT];
 	pthread_mutex_t lock; /* recursive: a batch holds it over the calls inside */
 	unsigned depth;
-	unsigned late;		    /* rows of the transaction that db_settle is to commit */
-	bool lost;		    /* such rows did not get that far */
+	unsigned late;	   /* rows of the transaction that db_settle is to commit */
+	bool lost;	   /* such rows did not get that far */
+	atomic_bool fails; /* and no row was written since: none waits, each caller is told */
 	pthread_mutex_t queue_lock; /* over the two below; never held while SQLite works */
 	struct put_call *queue;
 	struct put_call **queue_end;

@@ -224,10 +224,13 @@ static rc request_put(struct store *s, const struct store_request *r,
 	}
 	if (ours)
 		(void)pthread_mutex_unlock(&db->lock);
-	if (!call.done && is_late(&call))
+	if (!call.done && is_late(&call) && !atomic_load(&db->fails)) {
 		call.result = put_late(db, &call);
-	else if (!call.done)
+	} else if (!call.done) {
 		put_queued(db, &call);
+		if (rc_is_ok(call.result))
+			atomic_store(&db->fails, false);
+	}
 	if (!rc_is_ok(call.result) && f != NULL)
 		*f = call.fault;
 	else if (ret_new != NULL)

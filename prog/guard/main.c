@@ -53,14 +53,14 @@ static rc ask(const struct conf *c, const char *line, struct fault *f)
 
 /* What each level leaves open, in short. */
 static const char *const holes[] = {
-	[LEVEL_BASE] = "{\"level\":\"base\",\"holes\":[\"libraries\",\"scripts named to an "
-		       "interpreter\",\"memory\",\"other processes' memory\"],"
-		       "\"see\":\"docs/guard.md\"}",
-	[LEVEL_STRICT] = "{\"level\":\"strict\",\"holes\":[\"files mapped by a program's own "
-			 "code\",\"scripts through a pipe\",\"memory\",\"other processes' "
-			 "memory\"],\"see\":\"docs/guard.md\"}",
-	[LEVEL_KERNEL] = "{\"level\":\"kernel\",\"holes\":[\"scripts through a pipe\",\"memory "
-			 "without a file\"],\"see\":\"docs/guard.md\"}",
+	[LEVEL_BASE] = ("{\"level\":\"base\",\"holes\":[\"libraries\",\"scripts named to an "
+			"interpreter\",\"memory\",\"other processes' memory\"],"
+			"\"see\":\"docs/guard.md\"}"),
+	[LEVEL_STRICT] = ("{\"level\":\"strict\",\"holes\":[\"files mapped by a program's own "
+			  "code\",\"scripts through a pipe\",\"memory\",\"other processes' "
+			  "memory\"],\"see\":\"docs/guard.md\"}"),
+	[LEVEL_KERNEL] = ("{\"level\":\"kernel\",\"holes\":[\"scripts through a pipe\",\"memory "
+			  "without a file\"],\"see\":\"docs/guard.md\"}"),
 };
 _Static_assert(sizeof(holes) / sizeof(holes[0]) == LEVEL__COUNT, "each level has its holes");
 

@@ -145,6 +145,7 @@ rc handle_jwks(struct call *c)
 	} else if (k->round.now - row.confirmed >= ISSUER_CONFIRM_PACE ||
 		   row.confirmed > k->round.now) {
 		row.confirmed = k->round.now;
+		TRY(ledger_begin(&k->ledger, &k->round.fault));
 		TRY(journal_issuer_put(k->journal, &row, &k->round.fault));
 	}
 	return answer(c, &row, changed);

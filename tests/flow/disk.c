@@ -346,9 +346,12 @@ static void calls_wait_for_room(void **state)
 	fx_request_release(&q);
 }
 
-/* A request that cannot be stored is not half accepted. */
+/* A request that cannot be stored is not half accepted; what was signed before that was noticed is
+ * in the log. */
 static void requests_wait_for_room(void **state)
 {
+	static const uint8_t bytes[1] = {3};
+	const struct digest d = digest_of(view_of(bytes, sizeof(bytes)));
 	struct fx_request q;
 
 	(void)state;
@@ -357,6 +360,9 @@ static void requests_wait_for_room(void **state)
 	for (int i = 0; i < ROUNDS_MAX; i++) {
 		if (front_submit(&s, "/v1/requests", &q, true) != 200)
 			break;
+		/* Rows of what was signed at once wait for a write that does not wait. */
+		answers(507U,
+			front_post(&s, "alice", "/v1/uploads", announcement(&d, sizeof(bytes))));
 		fx_request_release(&q);
 		fx_request_new(&fx, "nightly", 4, &q);
 	}

@@ -165,7 +165,7 @@ static void strangers_are_told_nothing(void **state)
 /* Lines that are none, too long, or never end: the guard goes on, and answers the next one. */
 static void bad_clients_hold_nobody_up(void **state)
 {
-	static const char *const bad[] = {"",	       "\n",	       "batch",	 "ack\n",
+	static const char *const bad[] = {"",	       "\n",	   "batch",  "ack\n",
 					  "ack x 1\n", "reload\n", "BATCH\n"};
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int open[8];

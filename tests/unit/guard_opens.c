@@ -261,7 +261,9 @@ static void its_settings(void **state)
 	(void)state;
 	settings_defaults(&conf_settings, &c);
 	assert_int_equal(LEVEL_BASE, c.level);
-	assert_rc(RC_SYNTAX, set(&c, "level", "kernel"));
+	assert_rc(RC_SYNTAX, set(&c, "level", "perfect"));
+	assert_rc(RC_OK, set(&c, "level", "kernel"));
+	assert_int_equal(LEVEL_KERNEL, c.level);
 	assert_rc(RC_SYNTAX, set(&c, "level", ""));
 	assert_rc(RC_OK, set(&c, "level", "strict"));
 	assert_int_equal(LEVEL_STRICT, c.level);

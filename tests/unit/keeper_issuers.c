@@ -33,6 +33,7 @@ static int setup(void **state)
 	assert_rc(RC_OK, name_parse(view_str("main"), &id.token));
 	assert_rc(RC_OK, journal_create(path, &id, NULL));
 	assert_rc(RC_OK, journal_open(path, false, &k.journal, NULL));
+	assert_rc(RC_OK, journal_begin(k.journal, NULL)); /* a round that does not end */
 	k.round.now = NOW;
 	return 0;
 }
