@@ -92,3 +92,4 @@ start_keeper
 start_server
 refused 4 rule.requester as erin submit --key release -m "once more" app
 ok "over a restart too"
+contract_kept alice

@@ -171,6 +171,7 @@ ok "one that is known raises nothing any more"
 is "$(open_alarms)" 12
 as carol alarms list | grep -q "closed .* by dave: made by the old build server" || die "no comment"
 
+contract_kept alice
 # ---- The server's index is a projection ----
 stop_server
 rm -f server/greatseald.db*

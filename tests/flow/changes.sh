@@ -60,6 +60,7 @@ ok "decisions that it would change are shown before it is signed"
 as dave policy sign "$(id_of change.json)" --yes --json >accepted.json 2>/dev/null || true
 jq -e '.state == "accepted" and .reason == "change.delay" and (.due | length) == 20' accepted.json >/dev/null || die "$(cat accepted.json)"
 pending_is '.changes == [] and (.waiting | length) == 1 and .waiting[0].version == 3 and .waiting[0].kind == "policy"'
+contract_kept alice
 as carol inbox | grep -q "policy version 3 is accepted and in force at" || die "the inbox says nothing"
 as alice policy show --json | jq -e '.version == 2' >/dev/null || die "version 3 is in force too early"
 stop_keeper

@@ -157,4 +157,5 @@ refused 4 denied as carol preapprove --key nightly --yes nightly.bin
 refused 4 evidence.signer as carol attest rebuild --builder builder-a --builder-key "$work/bb" --source $source --version 2.4.0 good/acme-2.4.0.tar
 refused 4 evidence.signer as carol attest rebuild --builder build-07 --builder-key "$work/build-07" --source $source --version 2.4.0 good/acme-2.4.0.tar
 refused 2 verdict as carol attest scan --verdict fine --scanner x good/acme-2.4.0.tar
+contract_kept alice
 echo "1..$checks"

@@ -145,4 +145,5 @@ until_true is_silent
 grep -q 'ALARM guard of build-07 is silent since' server.log || die "no alarm of silence"
 (($(count --kind silent) >= 1)) || die "no event of silence"
 ok "a host that says nothing any more is noticed"
+contract_kept alice
 echo "$checks checks"

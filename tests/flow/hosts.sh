@@ -150,6 +150,8 @@ $line --state "$work/anew" >/dev/null
 as dave host show build-08 --json | jq -e '.state == "enrolled"' >/dev/null
 ok "forgotten, invited and enrolled anew"
 
+contract_kept alice
+
 # ---- A flood of what nobody signs ----
 for ((i = 0; i < 130; i++)); do
 	echo "url = \"https://$address/v1/hosts/renew\""

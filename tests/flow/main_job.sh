@@ -255,6 +255,8 @@ ok "Go's sumdb/tlog and note accept the log"
 open=$(find "$work/server" -perm /077)
 [[ -z $open ]] || die "others may read what the server keeps: $open"
 ok "what the server keeps is its own"
+/usr/bin/python3 "$SRCDIR/tests/support/contract.py" alice.json "$SRCDIR/docs/openapi.yaml" >contract.log || die "$(cat contract.log)"
+ok "docs/openapi.yaml describes it: $(tail -n 1 contract.log)"
 kill -TERM "$keeper" && wait "$keeper"
 greatseal-keeper fsck --state "$work/keeper" --guard "$work/guard" --token "$token" >fsck.log 2>&1 || die "fsck: $(cat fsck.log)"
 ok "the log and the journal are whole"

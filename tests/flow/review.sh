@@ -126,6 +126,7 @@ has dave '.reviews == []' inbox || die "still owed: $(as dave inbox --json)"
 as dave key unlock release -m "looked into" >/dev/null
 ok "an incident locks the key, and the quorum unlocks it"
 as dave log fsck --json | jq -e '.entries.review == 4' >/dev/null || die "fsck: $(as dave log fsck --json)"
+contract_kept alice
 stop_keeper
 keeper_is fsck 2>fsck.log || die "fsck: $(cat fsck.log)"
 ok "the log counts the reviews, and the journal agrees"
