@@ -432,12 +432,13 @@ const struct command command_table[] = {
 	{"show", "REQUEST", "One request in full", "", all_option, 1, 1, cmd_show},
 	{"explain", "REQUEST | --who NAME",
 	 "Why a request is, or would be, allowed, waits or is denied",
-	 "One line per check: outcome, reason, evidence. With --at a request that there is is "
-	 "decided\n"
-	 "for that time, with who has approved now. With --who nobody has to ask: it is\n"
-	 "decided here, by the policy in force or by files; what machines say of the file is what "
-	 "the\n"
-	 "options say, and nothing else.",
+	 "One line per check: outcome, reason, evidence. Of one that is held or signed: what "
+	 "decided,\n"
+	 "by its entry in the log, and whether today's policy would decide otherwise. With --at a\n"
+	 "request that there is is decided for that time, with who has approved now. With --who\n"
+	 "nobody has to ask: it is decided here, by the policy in force or by files; what "
+	 "machines\n"
+	 "say of the file is what the options say, and nothing else.",
 	 explain_options, 0, 1, cmd_explain},
 	{"inspect", "REQUEST | --local FILE", "What is in the files",
 	 "The server's inspection report, or a fresh one made here.", inspect_options, 1, 1,

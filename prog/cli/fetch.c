@@ -19,6 +19,7 @@
 #include "prog/cli/answer.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/logview.h"
+#include "prog/cli/policy_file.h"
 #include "prog/cli/wish.h"
 
 #define SIGNATURES_BYTES_MAX (REQUEST_ITEMS_MAX * 512u)
@@ -88,28 +89,13 @@ static rc take_certificates(struct cli *c, const json_t *list, struct bundle *b)
 	return OK;
 }
 
-/* The document (policy or roster) with this digest, if the server still has it. */
-static rc take_document(struct cli *c, const char *kind, const struct digest *want, struct buf *out)
+/* If the server still has it. */
+static rc take_document(struct cli *c, enum source_kind kind, const struct digest *want,
+			struct buf *out)
 {
-	const struct api_call get = {.method = "GET"};
-	enum statement_kind k = strcmp(kind, "policy") == 0 ? STATEMENT_POLICY : STATEMENT_ROSTER;
-	AUTO(json) json_t *answer = NULL;
-	AUTO(buf) struct buf statement = {0};
-	struct document_change change;
-	char hex[DIGEST_HEX];
-	rc r;
+	rc r = policy_bytes_of(c, kind, want, out);
 
-	buf_init(&statement, DOCUMENT_BYTES_MAX);
-	digest_hex(want, hex);
-	r = api_json(c, &get, &answer, "/v1/%s?digest=%s", kind, hex);
-	if (r.code == RC_NOTFOUND)
-		return OK;
-	TRY(r);
-	TRY(json_get_base64(c, answer, "statement", &statement));
-	if (rc_is_ok(document_source_parse(k, buf_view(&statement), &change, NULL)) &&
-	    digest_is_equal(&change.digest, want))
-		buf_put_view(out, change.document);
-	return OK;
+	return r.code == RC_NOTFOUND ? OK : r;
 }
 
 static rc take_approvals(struct cli *c, const struct leaf *authorize, struct bundle *b)
@@ -237,8 +223,8 @@ static rc take_log(struct cli *c, const json_t *result, struct bundle *b)
 	TRY(take_approvals(c, &authorize, b));
 	TRY(take_evidence(c, &authorize, b));
 	TRY(take_grant(c, &authorize, b));
-	TRY(take_document(c, "policy", &authorize.policy, &b->policy));
-	return take_document(c, "roster", &authorize.roster, &b->roster);
+	TRY(take_document(c, SOURCE_POLICY, &authorize.policy, &b->policy));
+	return take_document(c, SOURCE_ROSTER, &authorize.roster, &b->roster);
 }
 
 /* Use n is signed, or being signed; one that is granted and not yet made is ordered here. */

@@ -259,8 +259,7 @@ rc policy_map_find(struct cli *c, const char *map, const char *digest, const cha
 		return cli_problem(c, RC_USAGE, "greatseal policy compile", "%s:%d: %s", map,
 				   e.line, e.text);
 	if (strcmp(json_text(value, "document"), digest) != 0)
-		return cli_problem(c, RC_STATE, "", "%s is of another policy than the one in force",
-				   map);
+		return cli_problem(c, RC_STATE, "", "%s is of another policy", map);
 	place = json_text(json_object_get(value, "rules"), rule);
 	if (place[0] == '\0')
 		return cli_problem(c, RC_NOTFOUND, "", "%s has no rule %s", map, rule);

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "lib/base/fd.h"
+#include "lib/model/change.h"
 #include "lib/model/statement.h"
 #include "prog/cli/api.h"
+#include "prog/cli/encode.h"
 
 void policy_file_release(struct policy_file *f)
 {
@@ -118,6 +120,38 @@ void policy_file_place(const struct policy_file *f, const char *list, const char
 		(void)snprintf(out, POLICY_PLACE, "%s", f->path);
 	else
 		(void)snprintf(out, POLICY_PLACE, "%s:%u", f->path, at.line);
+}
+
+rc policy_bytes_of(struct cli *c, enum source_kind kind, const struct digest *want, struct buf *out)
+{
+	const struct api_call get = {.method = "GET"};
+	enum statement_kind k = kind == SOURCE_POLICY ? STATEMENT_POLICY : STATEMENT_ROSTER;
+	AUTO(json) json_t *answer = NULL;
+	AUTO(buf) struct buf statement = {0};
+	struct document_change change;
+	char hex[DIGEST_HEX];
+
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	digest_hex(want, hex);
+	TRY(api_json(c, &get, &answer, "/v1/%s?digest=%s", source_kind_name(kind), hex));
+	TRY(json_get_base64(c, answer, "statement", &statement));
+	if (!rc_is_ok(document_source_parse(k, buf_view(&statement), &change, NULL)) ||
+	    !digest_is_equal(&change.digest, want))
+		return cli_problem(c, RC_NOTFOUND, "", "the server's %s is another one than %.16s",
+				   source_kind_name(kind), hex);
+	buf_put_view(out, change.document);
+	return OK;
+}
+
+rc policy_file_of(struct cli *c, enum source_kind kind, const struct digest *want,
+		  struct policy_file *ret)
+{
+	*ret = (struct policy_file){.kind = kind, .path = source_kind_name(kind)};
+	buf_init(&ret->canonical, DOCUMENT_BYTES_MAX);
+	TRY(policy_bytes_of(c, kind, want, &ret->canonical));
+	if (!rc_is_ok(buf_done(&ret->canonical)))
+		return out_of_memory(c);
+	return parse(c, ret);
 }
 
 rc policy_file_in_force(struct cli *c, enum source_kind kind, struct policy_file *ret)

@@ -28,6 +28,13 @@ MUST rc policy_file_read(struct cli *c, enum source_kind kind, const char *path,
 			 struct policy_file *ret);
 /* The policy or roster in force, as the server gives it. */
 MUST rc policy_file_in_force(struct cli *c, enum source_kind kind, struct policy_file *ret);
+/* The one with this digest, which may be of long ago. RC_NOTFOUND if the server has it no more; as
+ * policy_file_read() otherwise. */
+MUST rc policy_file_of(struct cli *c, enum source_kind kind, const struct digest *want,
+		       struct policy_file *ret);
+/* The same, its canonical bytes alone, appended to out. */
+MUST rc policy_bytes_of(struct cli *c, enum source_kind kind, const struct digest *want,
+			struct buf *out);
 void policy_file_release(struct policy_file *f);
 AUTO_DEFINE(policy_file, struct policy_file, policy_file_release)
 

@@ -6,6 +6,7 @@
 #include "lib/base/num.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/authorized.h"
 #include "prog/cli/document.h"
 #include "prog/cli/evidence.h"
 #include "prog/cli/files.h"
@@ -186,12 +187,53 @@ static void print_claims(const struct wish *w)
 	(void)printf("  %s\n", text);
 }
 
+static bool counted(const json_t *authorized, const json_t *approval)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(authorized, "approvals"), i, row)
+	{
+		if (strcmp(json_text(row, "statement"), json_text(approval, "statement")) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What became of the request is the entry of the log and no rule that is picked now, under which
+ * its approvals may count no more. */
+static void settle(json_t *status, json_t *authorized)
+{
+	json_t *row;
+	size_t i;
+
+	if (!authorized_is_final(status, authorized))
+		return;
+	json_array_foreach(json_object_get(status, "approvals"), i, row)
+	{
+		if (!counted(authorized, row))
+			continue;
+		(void)json_object_set_new(row, "live", json_true());
+		(void)json_object_del(row, "reason");
+	}
+	(void)json_object_del(status, "rule");
+	(void)json_object_del(status, "rule_digest");
+	/* Of what is held they say what holds it. */
+	if (!answer_is_held(status))
+		(void)json_object_del(status, "checks");
+}
+
 rc cmd_show(struct cli *c, const struct args *a)
 {
 	AUTO(wish) struct wish w = {0};
+	AUTO(json) json_t *authorized = NULL;
 
 	TRY(wish_fetch(c, a->words[0], &w));
+	TRY(authorized_read(c, &w, &authorized));
 	c->exit = EXIT_DONE;
+	if (authorized != NULL)
+		(void)json_object_set(w.answer, "authorized", authorized);
+	settle(json_object_get(w.answer, "status"), authorized);
 	if (c->json)
 		change_warn_json(c, w.answer);
 	if (cli_print_json(c, w.answer))
@@ -202,27 +244,65 @@ rc cmd_show(struct cli *c, const struct args *a)
 	print_reports(c, &w);
 	TRY(evidence_print_request(c, &w, args_has(a, "all") ? w.request.count : EVIDENCE_SHOWN));
 	answer_print_status(c, wish_status(&w));
+	authorized_print(c, authorized, false);
 	return OK;
 }
 
-/* Where the rule stands in the source of the policy in force; "" without --map. */
-static rc rule_place(struct cli *c, const char *rule, char out[POLICY_PLACE])
+/* Puts where the rule stands in the source of the policy, the one in force without a digest. */
+static rc put_place(struct cli *c, json_t *object, const char *digest)
 {
 	const struct api_call get = {.method = "GET"};
+	const char *rule = json_text(object, "rule");
 	const char *map = args_value(c->args, "map");
 	AUTO(json) json_t *policy = NULL;
+	char place[POLICY_PLACE];
 
-	out[0] = '\0';
 	if (map == NULL || rule[0] == '\0')
 		return OK;
-	TRY(api_json(c, &get, &policy, "/v1/policy"));
-	return policy_map_find(c, map, json_text(policy, "digest"), rule, out);
+	if (digest == NULL) {
+		TRY(api_json(c, &get, &policy, "/v1/policy"));
+		digest = json_text(policy, "digest");
+	}
+	TRY(policy_map_find(c, map, digest, rule, place));
+	(void)json_object_set_new(object, "rule_source", json_string(place));
+	return OK;
+}
+
+static rc explain_final(struct cli *c, json_t *status, json_t *authorized)
+{
+	TRY(put_place(c, authorized, json_text(authorized, "policy")));
+	(void)json_object_set(status, "authorized", authorized);
+	if (cli_print_json(c, status))
+		return OK;
+	answer_print_status(c, status);
+	answer_print_checks(c, status);
+	authorized_print(c, authorized, true);
+	return OK;
+}
+
+static rc explain_open(struct cli *c, json_t *status, json_t *authorized)
+{
+	const char *place;
+
+	TRY(put_place(c, status, NULL));
+	if (authorized != NULL)
+		(void)json_object_set(status, "authorized", authorized);
+	if (cli_print_json(c, status))
+		return OK;
+	place = json_text(status, "rule_source");
+	answer_print_status(c, status);
+	if (json_text(status, "rule")[0] != '\0')
+		(void)printf("rule %s%s%s%s:\n", json_text(status, "rule"),
+			     place[0] != '\0' ? " (" : "", place, place[0] != '\0' ? ")" : "");
+	answer_print_checks(c, status);
+	authorized_print(c, authorized, false);
+	return OK;
 }
 
 rc cmd_explain(struct cli *c, const struct args *a)
 {
 	AUTO(wish) struct wish w = {0};
-	char place[POLICY_PLACE];
+	AUTO(json) json_t *authorized = NULL;
 	json_t *status;
 
 	if (args_has(a, "who") != (a->word_count == 0))
@@ -232,16 +312,9 @@ rc cmd_explain(struct cli *c, const struct args *a)
 	TRY(wish_fetch(c, a->words[0], &w));
 	if (args_has(a, "at"))
 		return whatif_request(c, a, &w);
+	TRY(authorized_read(c, &w, &authorized));
 	status = json_object_get(w.answer, "status");
-	TRY(rule_place(c, json_text(status, "rule"), place));
-	if (place[0] != '\0')
-		(void)json_object_set_new(status, "rule_source", json_string(place));
-	if (cli_print_json(c, status))
-		return OK;
-	answer_print_status(c, status);
-	if (json_text(status, "rule")[0] != '\0')
-		(void)printf("rule %s%s%s%s:\n", json_text(status, "rule"),
-			     place[0] != '\0' ? " (" : "", place, place[0] != '\0' ? ")" : "");
-	answer_print_checks(c, status);
-	return OK;
+	settle(status, authorized);
+	return authorized_is_final(status, authorized) ? explain_final(c, status, authorized)
+						       : explain_open(c, status, authorized);
 }

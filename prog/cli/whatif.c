@@ -232,14 +232,20 @@ static json_t *check_json(const struct check *k)
 	return row;
 }
 
-static json_t *answer_json(const struct decision *d, const char *at, const char *where)
+json_t *whatif_checks_json(const struct decision *d)
 {
 	json_t *checks = json_array();
-	json_t *all;
 
 	for (size_t i = 0; i < d->check_count; i++)
 		(void)json_array_append_new(checks, check_json(&d->checks[i]));
-	all = json_pack("{s:s,s:s,s:o}", "at", at, "outcome", word(d), "checks", checks);
+	return checks;
+}
+
+static json_t *answer_json(const struct decision *d, const char *at, const char *where)
+{
+	json_t *all = json_pack("{s:s,s:s,s:o}", "at", at, "outcome", word(d), "checks",
+				whatif_checks_json(d));
+
 	if (d->rule != NULL)
 		(void)put(all, "rule", d->rule->name.s);
 	if (where[0] != '\0')

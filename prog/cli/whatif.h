@@ -6,6 +6,7 @@
 #ifndef GS_CLI_WHATIF_H
 #define GS_CLI_WHATIF_H
 
+#include "lib/policy/evaluate.h"
 #include "prog/cli/cli.h"
 #include "prog/cli/wish.h"
 
@@ -14,5 +15,7 @@ rc whatif(struct cli *c, const struct args *a);
 /* With the facts as they are now: the approvals that count, the key's state; counted uses and
  * evidence are not looked at, and those that are wanting now are named. */
 rc whatif_request(struct cli *c, const struct args *a, const struct wish *wish);
+/* The checks of a decision that was made here, as a status has them; NULL: no memory. */
+json_t *whatif_checks_json(const struct decision *d);
 
 #endif

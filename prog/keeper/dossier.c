@@ -500,6 +500,19 @@ static rc put_review(const struct keeper *k, struct jcan_out *w)
 	return OK;
 }
 
+/* The entry that let the newest use through: what really decided, whatever policy says now. */
+static rc put_authorize(const struct keeper *k, struct jcan_out *w)
+{
+	const struct dossier *d = &k->dossier;
+	struct journal_use use;
+
+	if (!d->known || d->row.spent == 0)
+		return OK;
+	TRY(journal_use_get(k->journal, d->row.leaf, d->row.spent, &use, NULL));
+	put_u64(w, "authorize", use.authorize);
+	return OK;
+}
+
 static rc status_json(const struct keeper *k, struct buf *out)
 {
 	const struct dossier *d = &k->dossier;
@@ -512,6 +525,7 @@ static rc status_json(const struct keeper *k, struct buf *out)
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
 	put_approvals(k, &w);
+	TRY(put_authorize(k, &w));
 	put_checks(dec, &w);
 	put_time(&w, "deadline", d->request.deadline);
 	TRY(put_host(k, &w));

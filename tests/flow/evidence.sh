@@ -94,6 +94,10 @@ ok "one statement less, more, twice or forged is refused; without any, verify sa
 as carol evidence list good/acme-2.4.0.tar --json | jq -e '[.[0].evidence[].kind] | sort == ["provenance", "rebuild", "rebuild", "scan"]' \
 	>/dev/null || die "evidence list: $(as carol evidence list good/acme-2.4.0.tar --json)"
 ok "evidence list names all four"
+as carol explain "$honest" --json | jq -e '.authorized.evidence | map(.kind) | sort == ["provenance", "rebuild", "rebuild", "scan"]' >/dev/null &&
+	as carol explain "$honest" --json | jq -e '[.authorized.evidence[].by // empty] | length == 3' >/dev/null || die "$(as carol explain "$honest")"
+as carol show "$honest" | grep -q '^  evidence that counted: rebuild by builder-a, statement' || die "$(as carol show "$honest")"
+ok "explain and show name the evidence that counted"
 
 # A verdict that comes after the approvals; then one that lifts it, and the request that waits is signed by itself.
 make_build good 'server=update.example and more'
@@ -148,6 +152,8 @@ echo morning >morning.bin
 for who in alice dave; do as "$who" preapprove --key nightly --yes morning.bin >/dev/null || die "preapprove of $who"; done
 as carol sign --key nightly --no-wait morning.bin -o night --quiet >/dev/null || die "sign --no-wait of a preapproved file: $?"
 [[ -s night/morning.bin.p7s ]] || die "no signature of a preapproved file"
+as carol explain "$id" --json | jq -e '.authorized | ([.approvals[] | select(.early) | .person] | sort) == ["alice", "dave"] and .today.differs == false' \
+	>/dev/null || die "$(as carol explain "$id")"
 ok "sign --no-wait fetches what is signed at once"
 id=$(nightly "night 3" | jq -r .request) || true
 as carol show "$id" --json | jq -e '.status.state == "open"' >/dev/null || die "a third use"

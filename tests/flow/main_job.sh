@@ -241,7 +241,9 @@ as alice policy show --json | jq -e '.version == 1' >/dev/null || die "one signa
 as dave policy sign "$change" --yes >/dev/null
 as alice policy show --json | jq -e '.version == 2' >/dev/null || die "the quorum changes the policy"
 ok "policy 2 in force after both signatures"
-refused 1 "policy.map is of another policy than the one in force" as carol explain "$first" --map policy.map
+as carol explain "$first" --map policy.map | grep -qF 'by rule release (policy.yaml:6) of policy version 1, ' || die "the rule that decided"
+greatseal policy compile policy2.yaml roster.yaml --quiet
+refused 1 "policy2.map is of another policy" as carol explain "$first" --map policy2.map
 sed 's/^version: 1/version: 2/' roster.yaml >roster2.yaml
 change=$(as alice roster propose roster2.yaml --json 2>/dev/null | jq -r .id || true)
 as dave roster sign "$change" --yes >/dev/null

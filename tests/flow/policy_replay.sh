@@ -100,4 +100,28 @@ hers 'length == 1 and .[0].after.reason == "rule.requester"' grants.out
 as alice access revoke "${grant:0:16}" -m "carol is back" >/dev/null
 as dave policy diff --replay 30d same.json >same.txt || die "$(<same.txt)"
 ok "with its owners, its life and its signers in the new world; and as of then, when it has ended since"
+
+# ---- what decided, when policy is another by now
+as alice explain "$signed" >then.txt
+grep -qE '^use 1 was authorised at 20.* by rule release of policy version 1, roster version 1, log entry [0-9]+$' then.txt || die "$(<then.txt)"
+grep -q 'approvals that counted: .*alice' then.txt && grep -q '^  ok    approve.quorum ' then.txt || die "$(<then.txt)"
+! grep -q "otherwise\|not decided\|^rule " then.txt || die "$(<then.txt)"
+as alice policy propose strict.json --json >change.json 2>/dev/null || true
+as dave policy sign "$(jq -r .id change.json)" --yes >/dev/null
+for verb in show explain; do
+	as alice $verb "$signed" >then.txt
+	grep -qE 'by rule release of policy version 1, roster version 1, log entry [0-9]+$' then.txt || die "$(<then.txt)"
+	! grep -q "does not count" then.txt || die "$(<then.txt)"
+	grep -q "today's policy (version 2, roster 1) would decide otherwise: deny by rule release: rule.format, format cms" then.txt || die "$(<then.txt)"
+	as alice $verb "$signed" --json >then.json
+	jq -e '.authorized | .rule == "release" and .policy_version == 1 and .use == 1 and .evidence == [] and
+		([.approvals[].person] | sort) == ["alice", "dave"] and .today.differs and .today.outcome == "deny" and .today.policy_version == 2 and
+		([.checks[].outcome] | unique) == ["ok"]' then.json >/dev/null || die "$(<then.json)"
+	jq -e '(.status // .) | (.rule, .rule_digest, .checks) == null and .authorize > 0 and .state == "done"' then.json >/dev/null || die "$(<then.json)"
+done
+# The rule of an open one is that of now.
+as alice explain "$waiting" --json | jq -e '.rule == "release" and .reason == "rule.format" and .authorize == null' >/dev/null || die "open"
+as alice explain "$let_in" --json | jq -e --arg g "$grant" '.authorized | .grant == $g and .today.differs' >/dev/null ||
+	die "$(as alice explain "$let_in")"
+ok "show and explain name what decided, and what today's policy would say"
 echo "policy_replay: $checks checks"

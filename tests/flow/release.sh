@@ -70,6 +70,7 @@ jq -e '.status | .state == "committed" and .reason == "time.release" and .uses_d
 	(.release | length) == 20' show.json >/dev/null || die "$(<show.json)"
 as carol explain "$id" >explain.out
 grep -q 'wait  time.release .*(passes at 20' explain.out || die "$(<explain.out)"
+grep -q '^use 1 was authorised at .* by rule [a-z]* of policy version 1' explain.out || die "$(<explain.out)"
 [[ ! -e signed/one.bin.p7s ]] || die "a signature came"
 ok "approved, signed, and held: waiting, show, explain and fetch say until when"
 
