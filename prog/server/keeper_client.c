@@ -37,9 +37,9 @@ struct waiter {
 };
 
 struct keeper_client {
-	pthread_mutex_t lock; /* fd, waiting, posts, next_id, stopping */
+	pthread_mutex_t lock; /* fd, waiting, posts, next_id, stopping, hurried */
 	pthread_mutex_t send; /* one frame at a time; taken before lock */
-	pthread_cond_t up;    /* fd has become >= 0, or stopping */
+	pthread_cond_t up;    /* fd has become >= 0, or stopping, or hurried */
 	pthread_condattr_t monotonic;
 	pthread_t reader;
 	struct waiter *waiting;
@@ -49,6 +49,7 @@ struct keeper_client {
 	struct timespec patience; /* while it is away: until when calls wait for it */
 	int stop;
 	bool stopping;
+	bool hurried; /* nobody waits for it while it is away */
 	struct sockaddr_un address;
 };
 
@@ -314,6 +315,14 @@ rc keeper_client_start(const char *path, struct keeper_client **ret, struct faul
 	return OK;
 }
 
+void keeper_client_hurry(struct keeper_client *k)
+{
+	(void)pthread_mutex_lock(&k->lock);
+	k->hurried = true;
+	(void)pthread_cond_broadcast(&k->up);
+	(void)pthread_mutex_unlock(&k->lock);
+}
+
 void keeper_client_stop(struct keeper_client *k)
 {
 	const uint64_t one = 1;
@@ -466,7 +475,7 @@ static bool wait_until_up(struct keeper_client *k)
 	(void)pthread_mutex_lock(&k->lock);
 	do
 		until = k->patience;
-	while (k->fd < 0 && !k->stopping &&
+	while (k->fd < 0 && !k->stopping && !k->hurried &&
 	       pthread_cond_timedwait(&k->up, &k->lock, &until) != ETIMEDOUT);
 	up = k->fd >= 0;
 	(void)pthread_mutex_unlock(&k->lock);

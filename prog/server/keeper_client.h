@@ -16,6 +16,9 @@ struct keeper_client;
 
 /* Starts the reader; does not wait for a connection. path is copied. RC_NOMEM. */
 MUST rc keeper_client_start(const char *path, struct keeper_client **ret, struct fault *f);
+/* From now on no call waits for a keeper that is away: the program is about to end. Those that do
+ * fail at once. */
+void keeper_client_hurry(struct keeper_client *k);
 void keeper_client_stop(struct keeper_client *k);
 bool keeper_client_is_up(struct keeper_client *k);
 

@@ -268,6 +268,7 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 		log_info("ending");
 		notify("STOPPING=1");
 		http_server_quiesce(s->http);
+		keeper_client_hurry(s->keeper);
 	}
 	timer_stop(timer);
 	tasks_stop(s);

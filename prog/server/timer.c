@@ -73,14 +73,25 @@ void request_show_again(struct server *s, const struct digest *id)
 	buf_release(&c.out);
 }
 
-static void run_due(struct server *s)
+static bool is_stopping(struct timer *t)
 {
+	bool stopping;
+
+	(void)pthread_mutex_lock(&t->lock);
+	stopping = t->stopping;
+	(void)pthread_mutex_unlock(&t->lock);
+	return stopping;
+}
+
+static void run_due(struct timer *t)
+{
+	struct server *s = t->server;
 	struct due due = {.count = 0};
 
 	rc_ignore(s->store->api->request_due(s->store, clock_now(&clock_system), DUE_AT_ONCE,
 					     take_id, &due, NULL),
 		  "looked at again in the next period");
-	for (size_t i = 0; i < due.count; i++)
+	for (size_t i = 0; i < due.count && !is_stopping(t); i++)
 		request_show_again(s, &due.ids[i]);
 }
 
@@ -126,7 +137,7 @@ static void *timer_main(void *ctx)
 		settle(t->server, &rebuild, &state);
 		if (rebuild != NULL && state != REBUILD_DONE)
 			state = rebuild_step(rebuild);
-		run_due(t->server);
+		run_due(t);
 		guard_watch(t->server, clock_now(&clock_system));
 		room_sweep(t->server, clock_now(&clock_system), state == REBUILD_DONE);
 		(void)pthread_mutex_lock(&t->lock);

@@ -34,14 +34,7 @@ refused() {
 	grep -qF -e "$text" refused.log || die "no '$text' in: $(cat refused.log)"
 	ok "refused with $text"
 }
-until_true() {
-	local i
-	for ((i = 0; i < 1200; i++)); do
-		"$@" && return
-		sleep 0.05 # polls a condition; nothing depends on how long it takes
-	done
-	die "never true: $*"
-}
+source "$SRCDIR/tests/lib/until.sh"
 
 echo ok >mode
 touch calls

@@ -29,6 +29,7 @@ die() {
 	echo "FAILED: ${*//[^[:print:]$'\n']/?}" >&2
 	exit 1
 }
+source "$SRCDIR/tests/lib/until.sh"
 as() {
 	local who=$1
 	shift
@@ -66,12 +67,11 @@ pin=$(greatseald init --data "$work/server")
 greatseald run --data "$work/server" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" \
 	--worker "$GREATSEAL_WORKER" --listen 127.0.0.1:0 2>server.log &
 pids+=($!)
-for ((i = 0; i < 600; i++)); do
+is_ready() {
 	address=$(sed -n 's/.*listening on \([^,]*\),.*/\1/p' server.log)
-	[[ -n $address ]] && curl -skf "https://$address/readyz" >/dev/null && break
-	sleep 0.05 # polls a condition; nothing depends on how long it is
-done
-[[ -n $address ]] || die "not ready"
+	[[ -n $address ]] && curl -skf "https://$address/readyz" >/dev/null
+}
+until_true is_ready
 client() { # name, person, key
 	as "$1" init-client --server "https://$address" --pin "$pin" --person "$2" --key "$3" --host build-07 --host-key "$work/build-07" "${@:4}"
 }

@@ -28,6 +28,7 @@ die() {
 	echo "FAILED: $*" >&2
 	exit 1
 }
+source "$SRCDIR/tests/lib/until.sh"
 as() {
 	local who=$1
 	shift
@@ -95,16 +96,11 @@ pin=$(greatseald init --data "$work/server")
 greatseald run --data "$work/server" --keeper-socket "$work/k.sock" --public-log "$work/keeper/public" \
 	--worker "$GREATSEAL_WORKER" --listen 127.0.0.1:0 2>server.log &
 pids+=($!)
-wait_ready() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		address=$(sed -n 's/.*listening on \([^,]*\),.*/\1/p' server.log)
-		[[ -n $address ]] && curl -skf "https://$address/readyz" >/dev/null && return
-		sleep 0.05 # polls a condition; nothing depends on how long it is
-	done
-	die "not ready"
+is_ready() {
+	address=$(sed -n 's/.*listening on \([^,]*\),.*/\1/p' server.log)
+	[[ -n $address ]] && curl -skf "https://$address/readyz" >/dev/null
 }
-wait_ready
+until_true is_ready
 for who in alice bob carol dave; do
 	as "$who" init-client --server "https://$address" --pin "$pin" --person "$who" --key "$work/$who" \
 		--host build-07 --host-key "$work/build-07" >/dev/null
@@ -226,7 +222,7 @@ kill -9 "$keeper"
 wait "$keeper" 2>/dev/null || true
 refused 1 keeper.unavailable as dave show "$fourth"
 start_keeper
-wait_ready
+until_true is_ready
 as dave approve "$fourth" --yes >/dev/null
 as carol fetch "$fourth" -o signed4 2>/dev/null
 ok "kill -9 of the keeper: the approval before it counts"

@@ -44,15 +44,7 @@ refused() {
 	grep -qF "$reason" refused.log || die "no '$reason' in: $(cat refused.log)"
 	ok "refused with $reason: ${*:2}"
 }
-# until_true command...: polls a condition; nothing depends on how long it takes.
-until_true() {
-	local i
-	for ((i = 0; i < 1200; i++)); do
-		"$@" && return
-		sleep 0.05
-	done
-	die "never true: $*"
-}
+source "$SRCDIR/tests/lib/until.sh"
 
 # contract_kept WHO: all that the server tells this person is as docs/openapi.yaml describes it.
 contract_kept() {

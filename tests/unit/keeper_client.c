@@ -130,6 +130,12 @@ static rc ask(struct keeper_client *k, void (*make)(struct buf *frame, uint64_t 
 	return keeper_client_call(k, id, &frame, &reply);
 }
 
+static void *ask_roster(void *k)
+{
+	assert_int_equal(ask(k, roster).code, RC_PEER);
+	return NULL;
+}
+
 static void questions_outlive_connections(void **state)
 {
 	struct keeper_client *k;
@@ -279,6 +285,29 @@ static void the_end_tells_posts(void **state)
 	assert_int_equal(pthread_join(keeper, NULL), 0);
 }
 
+/* What waits for a keeper that went ends with the server, and not when its patience does. */
+static void who_ends_waits_for_nobody(void **state)
+{
+	struct keeper_client *k;
+	struct timespec from;
+	struct timespec to;
+	pthread_t keeper;
+	pthread_t caller;
+
+	(void)state;
+	assert_int_equal(pthread_create(&keeper, NULL, mortal, NULL), 0);
+	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	assert_int_equal(pthread_create(&caller, NULL, ask_roster, k), 0);
+	(void)pthread_join(keeper, NULL); /* it went with the question */
+	keeper_client_hurry(k);
+	(void)pthread_join(caller, NULL);
+	assert_int_equal(ask(k, roster).code, RC_PEER);
+	(void)clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_true(to.tv_sec - from.tv_sec < 10);
+	keeper_client_stop(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +315,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(health_checks_do_not_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(posts_are_told_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_tells_posts, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_ends_waits_for_nobody, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
