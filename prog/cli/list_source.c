@@ -11,6 +11,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/format/stream.h"
+#include "prog/cli/deb822.h"
 #include "prog/cli/inspect.h"
 
 #define TEXT_MAX ((size_t)256 << 20) /* a Packages or status file */
@@ -135,60 +136,7 @@ rc gather_deb(struct gather *g, const char *path, struct package_record_header *
 	return OK;
 }
 
-/* ---- Stanzas (deb822) -------------------------------------------------------------------------*/
-
-struct stanza {
-	char package[PACKAGE_TEXT_MAX + 1];
-	char version[PACKAGE_TEXT_MAX + 1];
-	char architecture[PACKAGE_TEXT_MAX + 1];
-	char multi[16];
-	char status[64];
-	char filename[1024];
-	char sha256[DIGEST_HEX];
-};
-
-static void take_field(struct view line, const char *name, char *out, size_t cap)
-{
-	size_t n = strlen(name);
-
-	if (line.len <= n || memcmp(line.ptr, name, n) != 0 || line.ptr[n] != ':')
-		return;
-	line = view_of(line.ptr + n + 1, line.len - n - 1);
-	while (line.len > 0 && line.ptr[0] == ' ')
-		line = view_of(line.ptr + 1, line.len - 1);
-	/* One that does not fit is none: the stanza is then refused or passed over. */
-	if (line.len >= cap)
-		return;
-	memcpy(out, line.ptr, line.len);
-	out[line.len] = '\0';
-}
-
-/* The next stanza; false at the end. */
-static bool next_stanza(struct view *rest, struct stanza *s)
-{
-	bool any = false;
-
-	memset(s, 0, sizeof(*s));
-	while (rest->len > 0) {
-		struct view line;
-
-		if (!rc_is_ok(view_until(rest, '\n', &line))) {
-			line = *rest;
-			*rest = view_of(NULL, 0);
-		}
-		if (line.len == 0 && any)
-			return true;
-		any |= line.len > 0;
-		take_field(line, "Package", s->package, sizeof(s->package));
-		take_field(line, "Version", s->version, sizeof(s->version));
-		take_field(line, "Architecture", s->architecture, sizeof(s->architecture));
-		take_field(line, "Multi-Arch", s->multi, sizeof(s->multi));
-		take_field(line, "Status", s->status, sizeof(s->status));
-		take_field(line, "Filename", s->filename, sizeof(s->filename));
-		take_field(line, "SHA256", s->sha256, sizeof(s->sha256));
-	}
-	return any;
-}
+/* ---- Text ------------------------------------------------------------------------------------*/
 
 static rc read_text(struct gather *g, const char *path, struct buf *out)
 {
@@ -200,7 +148,7 @@ static rc read_text(struct gather *g, const char *path, struct buf *out)
 }
 
 /* ---- An index
- * -----------------------------------------------------------------------------------*/
+ * ----------------------------------------------------------------------------------*/
 
 static rc check_archive(struct gather *g, const char *path, const struct stanza *s)
 {
@@ -240,7 +188,7 @@ rc gather_index(struct gather *g, const char *index, const char *pool)
 
 	TRY(read_text(g, index, &text));
 	rest = buf_view(&text);
-	while (next_stanza(&rest, &s)) {
+	while (stanza_next(&rest, &s)) {
 		char path[PATH_MAX];
 
 		if (!is_wanted(g, s.package))
@@ -345,7 +293,7 @@ rc gather_dpkg(struct gather *g)
 		return cli_problem(g->c, RC_LIMIT, "", "%s: path is too long", g->root);
 	TRY(read_text(g, path, &text));
 	rest = buf_view(&text);
-	while (next_stanza(&rest, &s)) {
+	while (stanza_next(&rest, &s)) {
 		if (strstr(s.status, " installed") == NULL)
 			continue;
 		TRY(add_package(g, root, &s));

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
 #include "lib/format/stream.h"
+#include "prog/cli/deb822.h"
 
 #define RELEASE_MAX ((size_t)64 << 20)
 
@@ -73,70 +73,31 @@ static rc signed_text(struct cli *c, const struct vendor *v, struct buf *out)
 	return OK;
 }
 
-/* ---- The Release file -------------------------------------------------------------------------*/
-
-static bool begins(struct view line, const char *head)
-{
-	size_t n = strlen(head);
-
-	return line.len >= n && memcmp(line.ptr, head, n) == 0;
-}
-
-/* "Sat, 28 Nov 2026 09:00:00 UTC" */
-static rc check_valid_until(struct cli *c, const struct vendor *v, struct view line)
-{
-	char text[64];
-	struct tm when = {0};
-	const char *end;
-
-	(void)snprintf(text, sizeof(text), "%.*s", (int)(line.len < 60 ? line.len : 60),
-		       (const char *)line.ptr);
-	end = strptime(text, "Valid-Until: %a, %d %b %Y %H:%M:%S", &when);
-	if (end == NULL ||
-	    (strcmp(end, " UTC") != 0 && strcmp(end, " GMT") != 0 && strcmp(end, " +0000") != 0))
-		return cli_problem(c, RC_SYNTAX, "", "%s: %s", v->release, text);
-	return timegm(&when) >= v->now ? OK
-				       : cli_problem(c, RC_EXPIRED, "fetch the vendor's newer one",
-						     "%s is no longer valid: %s", v->release, text);
-}
-
-/* " HEX SIZE main/binary-amd64/Packages" */
-static bool names_index(struct view line, const char *hex)
-{
-	const char *name = "Packages";
-
-	return line.len > 64 + 2 + strlen(name) && line.ptr[0] == ' ' &&
-	       memcmp(line.ptr + 1, hex, 64) == 0 && line.ptr[65] == ' ' &&
-	       memcmp(line.ptr + line.len - strlen(name), name, strlen(name)) == 0;
-}
+/* ---- The index
+ * ----------------------------------------------------------------------------------*/
 
 static rc check_index(struct cli *c, const struct vendor *v, struct view text)
 {
 	AUTO(fd) int fd = open(v->index, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct fault f = {0};
-	char hex[DIGEST_HEX];
-	bool sha256 = false;
-	bool found = false;
 	struct digest d;
 	struct hash h;
-	struct view line;
+	rc r;
 
 	if (fd < 0)
 		return cli_problem(c, RC_IO, "", "%s: %s", v->index, strerror(errno));
 	CLI_TRY(c, &f, stream_digest(fd, HASH_SHA256, &h, &f));
 	memcpy(d.b, h.b, DIGEST_SIZE);
-	digest_hex(&d, hex);
-	while (rc_is_ok(view_until(&text, '\n', &line))) {
-		if (begins(line, "Valid-Until:"))
-			TRY(check_valid_until(c, v, line));
-		/* Lines that begin with a space belong to the field before them. */
-		if (line.len > 0 && line.ptr[0] != ' ')
-			sha256 = view_is(line, "SHA256:");
-		found |= sha256 && names_index(line, hex);
-	}
-	return found ? OK
-		     : cli_problem(c, RC_MISMATCH, "", "%s: not an index that %s names", v->index,
+	r = release_names(text, &d, v->now, &f);
+	if (r.code == RC_MISMATCH)
+		return cli_problem(c, r.code, "", "%s: not an index that %s names", v->index,
 				   v->release);
+	return rc_is_ok(r)
+		       ? OK
+		       : cli_problem(c, r.code,
+				     r.code == RC_EXPIRED ? "fetch the vendor's newer one" : "",
+				     "%s%s%s", v->release,
+				     r.code == RC_EXPIRED ? " is no longer valid: " : ": ", f.text);
 }
 
 rc vendor_check(struct cli *c, const struct vendor *v)

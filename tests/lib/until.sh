@@ -1,6 +1,7 @@
 # until_true, for scripts that keep the processes they have started in pids.
 
 # As many of pids as run.
+# shellcheck disable=SC2154 # the script has them
 until_running() {
 	local pid n=0
 	for pid in "${pids[@]}"; do
