@@ -4,6 +4,11 @@
 source "$SRCDIR/tests/lib/world.sh"
 source "$SRCDIR/tests/lib/issuer.sh"
 PATH=$BUILD/prog/jwksd:$PATH
+# clock SECONDS: moved from the true one, for everybody; in place, for whoever reads it meanwhile.
+clock() { printf '%-20d' "$1" 1<>"$work/clock"; }
+clock 0
+export GS_CLOCK_OFFSET_FILE=$work/clock LD_PRELOAD=$BUILD/tests/libclock-shim.so
+[[ -r $LD_PRELOAD ]] || die "$LD_PRELOAD is not built"
 world_documents() {
 	jq -ncS --arg a "$(public alice)" --arg d "$(public dave)" --arg h "$(public build-07)" --arg i "$issuer" '{version: 1,
 		hosts: [{name: "build-07", groups: ["farm"], keys: [$h]}],
@@ -47,6 +52,26 @@ leaves() { rows 'select count(*) from leaf'; }
 digest() { rows "select lower(hex(digest)) from issuer where issuer = '$issuer'"; }
 served() { curl -sf --cacert issuer/cert.pem "$issuer/keys" | sha256sum | cut -d' ' -f1; }
 
+# say SOCKET TYPE BODY: one frame; prints the reply's type.
+say() {
+	python3 - "$@" <<'END'
+import socket, struct, sys
+path, kind, body = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
+s = socket.socket(socket.AF_UNIX)
+s.connect(path)
+s.sendall(struct.pack(">IHHQ", 12 + len(body), kind, 0, 7) + body)
+s.shutdown(socket.SHUT_WR)
+answer = b""
+while True:
+    part = s.recv(65536)
+    if not part:
+        break
+    answer += part
+print(struct.unpack(">H", answer[4:6])[0], answer[16:].decode("latin-1").replace("\0", ""))
+END
+}
+string() { printf '%08x' "${#1}" && printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
+
 before=$(leaves)
 fetch || die "not fetched: $(<jwksd.log)"
 [[ $(digest) == "$(served)" ]] || die "another set"
@@ -66,6 +91,27 @@ grep -q 'has new keys' jwksd.log || die "$(<jwksd.log)"
 [[ $(digest) == "$(served)" && $(leaves) == $((before + 2)) ]] || die "rotation"
 [[ $(rows 'select count(*) from jwks_set') == 2 ]] || die "old sets are not kept"
 ok "rotation"
+
+# What nobody confirms for a day does not count; what is confirmed does, though nothing of it is news.
+echo '{"repository": "acme/app"}' >issuer/claims.json
+day=86400
+confirmed() { rows "select confirmed from issuer where issuer = '$issuer'"; }
+jwks_leaves() { rows "select count(*) from leaf where cast(body as text) like '%\"action\":\"jwks\"%'"; }
+ask_caller() { say k.sock 25 "$(string ci)$(string "$(issuer_token seal)")"; }
+[[ $(ask_caller) == "133 "*'"service":"ci"'* ]] || die "a token is refused: $(ask_caller)"
+first=$(confirmed)
+clock $((day - 3600))
+fetch || die "$(<jwksd.log)"
+grep -q 'has its keys' jwksd.log || die "$(<jwksd.log)"
+(($(confirmed) >= first + day - 3600)) || die "not confirmed: $first, $(confirmed)"
+[[ $(jwks_leaves) == 2 ]] || die "a confirmation wrote an entry"
+clock $((day + day / 2))
+[[ $(ask_caller) == "133 "*'"service":"ci"'* ]] || die "not a day after it was confirmed: $(ask_caller)"
+clock $((2 * day))
+[[ $(ask_caller) == "128 "*token.keys* ]] || die "a day after it was confirmed: $(ask_caller)"
+fetch || die "$(<jwksd.log)"
+[[ $(ask_caller) == "133 "*'"service":"ci"'* && $(jwks_leaves) == 2 ]] || die "confirmed too late: $(ask_caller)"
+ok "the same keys, confirmed after the pace, keep the issuer's tokens good"
 
 # harmless MODE WORDS: refused with these words, and nothing has changed.
 good=$(digest)
@@ -114,25 +160,7 @@ for bad in "--issuer http://127.0.0.1/" "--issuer https://a@b/" "--issuer $issue
 done
 ok "wrong settings end with 2"
 
-# What may come by which door. say SOCKET TYPE BODY: one frame; prints the reply's type.
-say() {
-	python3 - "$@" <<'END'
-import socket, struct, sys
-path, kind, body = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
-s = socket.socket(socket.AF_UNIX)
-s.connect(path)
-s.sendall(struct.pack(">IHHQ", 12 + len(body), kind, 0, 7) + body)
-s.shutdown(socket.SHUT_WR)
-answer = b""
-while True:
-    part = s.recv(65536)
-    if not part:
-        break
-    answer += part
-print(struct.unpack(">H", answer[4:6])[0], answer[16:].decode("latin-1").replace("\0", ""))
-END
-}
-string() { printf '%08x' "${#1}" && printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
+# What may come by which door.
 keys=$(string "$issuer")$(string "$(curl -sf --cacert issuer/cert.pem "$issuer/keys")")
 [[ $(say j.sock 20 "$keys") == "133 "* ]] || die "the jwks socket refuses keys"
 [[ $(say k.sock 20 "$keys") == "128 "*form.message* ]] || die "the server's socket takes keys"

@@ -4,7 +4,7 @@ issuer_keys() { openssl genrsa -out issuer/signer.new 2048 2>/dev/null && mv iss
 issuer_mode() { echo "$1" >issuer/mode.new && mv issuer/mode.new issuer/mode; }
 issuer_start() {
 	mkdir issuer
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout issuer/key.pem -out issuer/cert.pem -days 2 \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout issuer/key.pem -out issuer/cert.pem -days 9 \
 		-subj /CN=issuer -addext subjectAltName=IP:127.0.0.1 2>/dev/null
 	issuer_keys
 	issuer_mode good
