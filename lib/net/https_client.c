@@ -72,6 +72,10 @@ static CURLcode watch_handshake(CURL *curl, void *ssl_ctx, void *ctx)
 
 	(void)curl;
 	SSL_CTX_set_cert_verify_callback((SSL_CTX *)ssl_ctx, remember_peer, ctx);
+	/* A stream reads until there is nothing more before it waits: records that came together
+	 * then take one system call, not two each. libcurl on its own would wait in between. */
+	if (c->multi != NULL)
+		SSL_CTX_set_read_ahead((SSL_CTX *)ssl_ctx, 1);
 	if (c->identity != NULL && !rc_is_ok(tls_identity_use(c->identity, (SSL_CTX *)ssl_ctx)))
 		return CURLE_SSL_CERTPROBLEM;
 	return CURLE_OK;
@@ -161,10 +165,12 @@ void https_client_free(struct https_client *c)
 {
 	if (c == NULL)
 		return;
+	if (c->multi != NULL) {
+		(void)curl_multi_remove_handle(c->multi, c->curl);
+		(void)curl_multi_cleanup(c->multi);
+	}
 	if (c->curl != NULL)
 		curl_easy_cleanup(c->curl);
-	if (c->multi != NULL)
-		(void)curl_multi_cleanup(c->multi);
 	tls_identity_free(c->identity);
 	free(c->block);
 	free(c->base_url);
@@ -267,16 +273,23 @@ static bool text_is_sendable(const char *s, size_t max)
 	return true;
 }
 
-rc https_headers(const char *const headers[HTTPS_HEADERS_MAX], const char *type, const char *expect,
-		 struct curl_slist **list, struct fault *f)
+rc https_header_check(const char *header, size_t i, struct fault *f)
 {
-	const char *const own[] = {expect, type};
+	if (!text_is_sendable(header, HTTPS_HEADER_MAX) || strchr(header, ':') == NULL)
+		return fault_set(f, RC_USAGE, i, "https: header %zu cannot be sent", i);
+	return OK;
+}
+
+/* *list is the caller's also on failure. */
+static rc make_headers(const char *const headers[HTTPS_HEADERS_MAX], const char *type,
+		       struct curl_slist **list, struct fault *f)
+{
+	/* No "100 Continue" wait: the size is always known. */
+	const char *const own[] = {"Expect:", type};
 	struct curl_slist *next;
 
 	for (size_t i = 0; i < HTTPS_HEADERS_MAX && headers[i] != NULL; i++) {
-		if (!text_is_sendable(headers[i], HTTPS_HEADER_MAX) ||
-		    strchr(headers[i], ':') == NULL)
-			return fault_set(f, RC_USAGE, i, "https: header %zu cannot be sent", i);
+		TRY(https_header_check(headers[i], i, f));
 		next = curl_slist_append(*list, headers[i]);
 		if (next == NULL)
 			return RC(RC_NOMEM);
@@ -422,8 +435,7 @@ rc https_call(struct https_client *c, const struct https_request *q, struct http
 	else if (q->body.len > 0)
 		type = "Content-Type: application/json";
 	buf_init(&t.body, q->answer_max != 0 ? q->answer_max : ANSWER_MAX);
-	/* No "100 Continue" wait: the size is always known. */
-	r = https_headers(q->headers, type, "Expect:", &headers, f);
+	r = make_headers(q->headers, type, &headers, f);
 	if (rc_is_ok(r))
 		r = set_call(&t, headers, url);
 	if (rc_is_ok(r))

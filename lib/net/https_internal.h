@@ -9,8 +9,11 @@
 
 struct https_client {
 	CURL *curl;
-	CURLM *multi;	/* of streams; made with the first one */
-	uint8_t *block; /* likewise: their answers pass through it */
+	/* Of streams: the connection, where there is one; and what has come of an answer. */
+	CURLM *multi;
+	int fd;
+	int64_t since; /* monotonic seconds: the last call's end */
+	uint8_t *block;
 	char *base_url;
 	struct tls_identity *identity;
 	bool has_pin;
@@ -20,12 +23,11 @@ struct https_client {
 	char error[CURL_ERROR_SIZE];
 };
 
-/* base and target into url. RC_USAGE: method, target or a header (NULL ends the list) cannot be
- * sent. *list is the caller's also on failure; expect and type (may be NULL) are added. */
+/* base and target into url. RC_USAGE: method or target cannot be sent. */
 MUST rc https_prepare(const struct https_client *c, const char *method, const char *target,
 		      char url[HTTPS_URL_MAX], struct fault *f);
-MUST rc https_headers(const char *const headers[HTTPS_HEADERS_MAX], const char *type,
-		      const char *expect, struct curl_slist **list, struct fault *f);
+/* RC_USAGE: the header cannot be sent; it is the i-th. */
+MUST rc https_header_check(const char *header, size_t i, struct fault *f);
 /* What a code other than CURLE_OK means. */
 rc https_failed(const struct https_client *c, CURLcode code, struct fault *f);
 

@@ -1,172 +1,45 @@
-/* https_stream - see https_stream.h. Purpose: libcurl's multi interface with one transfer, driven
- * from the calls that bring and take bytes; both directions pause when there is nothing to do. */
+/* https_stream - see https_stream.h. Purpose: one HTTP/1.1 exchange over a connection that libcurl
+ * has made, kept between calls.
+ *
+ * libcurl connects, shakes hands and checks the pin, and gives and takes bytes; what it does for
+ * each transfer besides costs more than the transfer, when that is a relayed request of 2 KB. */
 #include "lib/net/https_stream.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
-#include "lib/base/num.h"
+#include "lib/net/http_reply.h"
 #include "lib/net/https_internal.h"
 
 #define WAIT_MS 1000
-#define CURL_BUFFER 65536L
-#define ASK_MS 20000L	 /* then a server that does not know Expect is sent the body all the same */
-#define IDLE_SECONDS 60L /* below what greatseald keeps a connection for: 75 */
+#define ASK_SECONDS 20	/* then a server that does not know Expect is sent the body all the same */
+#define IDLE_SECONDS 60 /* below what greatseald keeps a connection for: 75 */
+#define OUT_MAX ((size_t)1 << 20) /* of head and a whole body */
 
 struct https_stream {
 	struct https_client *client;
-	uint64_t size;
-	uint64_t sent;	   /* of the body, before the current piece */
-	struct view piece; /* what is being sent */
-	size_t piece_at;
-	bool send_paused;
-	bool take_paused;
-	uint8_t *block;
-	size_t block_len;
-	size_t block_at;
-	struct curl_slist *headers;
-	struct https_head head;
+	struct buf out;	  /* what https_stream_begin was given: head, whole body */
+	struct view rest; /* of it what is not sent */
+	uint64_t size;	  /* of a body in pieces */
+	uint64_t sent;
+	bool asks;   /* and waits for the server's word before the first piece */
+	bool is_on;  /* the connection is this call's */
+	bool reused; /* and was another's before */
+	bool heard;  /* a byte has come */
+	bool lost;   /* the connection is broken: by now, or before we had it */
 	bool has_head;
+	struct http_reply reply;
+	uint64_t left; /* of an answer that says its size */
+	struct http_chunks chunks;
+	struct view in; /* in the client's block: come and not yet used */
 	bool is_done;
-	CURLcode code; /* once it is done */
-	uint64_t moved;
 	unsigned patience;
 	bool (*gone)(void *ctx);
 	void *ctx;
 };
-
-static size_t give(char *out, size_t size, size_t count, void *ctx)
-{
-	struct https_stream *s = (struct https_stream *)ctx;
-	size_t left = s->piece.len - s->piece_at;
-	size_t n = size * count;
-
-	if (left == 0) {
-		if (s->sent + s->piece.len == s->size)
-			return 0;
-		s->send_paused = true;
-		return CURL_READFUNC_PAUSE;
-	}
-	if (n > left)
-		n = left;
-	memcpy(out, s->piece.ptr + s->piece_at, n);
-	s->piece_at += n;
-	s->moved += n;
-	return n;
-}
-
-/* curl rewinds when a kept connection turns out to be dead: possible while nothing is gone. */
-static int rewind_body(void *ctx, curl_off_t offset, int origin)
-{
-	struct https_stream *s = (struct https_stream *)ctx;
-
-	if (origin != SEEK_SET || offset != 0 || s->sent != 0)
-		return CURL_SEEKFUNC_FAIL;
-	s->piece_at = 0;
-	return CURL_SEEKFUNC_OK;
-}
-
-static size_t take(char *p, size_t size, size_t count, void *ctx)
-{
-	struct https_stream *s = (struct https_stream *)ctx;
-	size_t n = size * count;
-
-	if (s->block_at == s->block_len)
-		s->block_at = s->block_len = 0;
-	if (n > HTTPS_STREAM_BLOCK - s->block_len) {
-		if (n > HTTPS_STREAM_BLOCK)
-			return 0; /* over CURL_MAX_WRITE_SIZE: never */
-		s->take_paused = true;
-		return CURL_WRITEFUNC_PAUSE;
-	}
-	memcpy(s->block + s->block_len, p, n);
-	s->block_len += n;
-	s->moved += n;
-	return n;
-}
-
-static struct view trimmed(const char *p, size_t n)
-{
-	while (n > 0 && (*p == ' ' || *p == '\t')) {
-		p++;
-		n--;
-	}
-	while (n > 0 && (p[n - 1] == '\r' || p[n - 1] == '\n' || p[n - 1] == ' '))
-		n--;
-	return view_of(p, n);
-}
-
-/* A value that does not fit, or is not plain, is left out. */
-static void keep(struct view value, char *out, size_t cap)
-{
-	out[0] = '\0';
-	if (value.len >= cap)
-		return;
-	for (size_t i = 0; i < value.len; i++)
-		if (value.ptr[i] < 0x20 || value.ptr[i] > 0x7e)
-			return;
-	memcpy(out, value.ptr, value.len);
-	out[value.len] = '\0';
-}
-
-static void take_field(struct https_stream *s, const char *line, size_t n)
-{
-	struct {
-		const char *name;
-		char *out;
-		size_t cap;
-	} const table[] = {
-		{"Content-Type", s->head.content_type, sizeof(s->head.content_type)},
-		{"Cache-Control", s->head.cache, sizeof(s->head.cache)},
-		{"Allow", s->head.allow, sizeof(s->head.allow)},
-	};
-	const char *colon = (const char *)memchr(line, ':', n);
-	size_t name_len = colon == NULL ? 0 : (size_t)(colon - line);
-	struct view value;
-	uint64_t number;
-
-	if (colon == NULL)
-		return;
-	value = trimmed(colon + 1, n - name_len - 1);
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strlen(table[i].name) == name_len &&
-		    strncasecmp(table[i].name, line, name_len) == 0)
-			keep(value, table[i].out, table[i].cap);
-	if (name_len == 11 && strncasecmp("Retry-After", line, 11) == 0 &&
-	    rc_is_ok(num_parse_u64((const char *)value.ptr, value.len, 86400, &number)))
-		s->head.retry_seconds = (unsigned)number;
-}
-
-static size_t take_line(char *line, size_t size, size_t count, void *ctx)
-{
-	struct https_stream *s = (struct https_stream *)ctx;
-	curl_off_t length = -1;
-	size_t n = size * count;
-	long status = 0;
-
-	s->moved += n;
-	if (s->has_head)
-		return n; /* trailers say nothing to our clients */
-	if (n > 5 && memcmp(line, "HTTP/", 5) == 0) {
-		s->head = (struct https_head){0};
-		return n;
-	}
-	if (trimmed(line, n).len > 0) {
-		take_field(s, line, n);
-		return n;
-	}
-	(void)curl_easy_getinfo(s->client->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 200)
-		return n; /* 100 Continue: the real one follows */
-	(void)curl_easy_getinfo(s->client->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	s->head.status = (unsigned)status;
-	s->head.has_size = length >= 0;
-	s->head.size = length >= 0 ? (uint64_t)length : 0;
-	s->has_head = true;
-	return n;
-}
 
 static int64_t monotonic_seconds(void)
 {
@@ -176,109 +49,278 @@ static int64_t monotonic_seconds(void)
 	return t.tv_sec;
 }
 
-/* One look at the sockets. */
-static rc turn(struct https_stream *s, struct fault *f)
+/* ---- The connection ------------------------------------------------------------------------*/
+
+static void hang_up(struct https_client *c)
 {
-	const struct CURLMsg *m;
+	if (c->multi == NULL)
+		return;
+	(void)curl_multi_remove_handle(c->multi, c->curl);
+	(void)curl_multi_cleanup(c->multi); /* closes it */
+	c->multi = NULL;
+	c->fd = -1;
+}
+
+static rc given_up(struct fault *f)
+{
+	return fault_set(f, RC_STATE, 0, "https: given up");
+}
+
+/* Drives libcurl until it is connected. */
+static rc shake_hands(struct https_stream *s, struct fault *f)
+{
+	struct https_client *c = s->client;
+	const struct CURLMsg *m = NULL;
+	curl_socket_t fd = CURL_SOCKET_BAD;
 	int running = 0;
 	int left;
 
-	if (curl_multi_perform(s->client->multi, &running) != CURLM_OK)
-		return fault_set(f, RC_IO, 0, "https: libcurl's state is broken");
-	while ((m = curl_multi_info_read(s->client->multi, &left)) != NULL)
-		if (m->msg == CURLMSG_DONE) {
-			s->is_done = true;
-			s->code = m->data.result;
-		}
+	for (;;) {
+		if (curl_multi_perform(c->multi, &running) != CURLM_OK)
+			return fault_set(f, RC_IO, 0, "https: libcurl's state is broken");
+		do
+			m = curl_multi_info_read(c->multi, &left);
+		while (m != NULL && m->msg != CURLMSG_DONE);
+		if (m != NULL)
+			break;
+		if (s->gone != NULL && s->gone(s->ctx))
+			return given_up(f);
+		(void)curl_multi_poll(c->multi, NULL, 0, WAIT_MS, NULL);
+	}
+	if (m->data.result != CURLE_OK)
+		return https_failed(c, m->data.result, f);
+	if (curl_easy_getinfo(c->curl, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+	    fd == CURL_SOCKET_BAD)
+		return fault_set(f, RC_IO, 0, "https: no connection");
+	c->fd = fd;
 	return OK;
 }
 
-/* Turns until cond says enough or the transfer is over. */
-static rc drive(struct https_stream *s, bool (*enough)(const struct https_stream *s),
-		struct fault *f)
-{
-	int64_t since = monotonic_seconds();
-	uint64_t moved = s->moved;
-
-	for (;;) {
-		TRY(turn(s, f));
-		if (s->is_done || enough(s))
-			return OK;
-		(void)curl_multi_poll(s->client->multi, NULL, 0, WAIT_MS, NULL);
-		if (moved != s->moved) {
-			moved = s->moved;
-			since = monotonic_seconds();
-			continue;
-		}
-		if (s->gone != NULL && s->gone(s->ctx))
-			return fault_set(f, RC_STATE, s->moved, "https: given up");
-		if (monotonic_seconds() - since > (int64_t)s->patience)
-			return fault_set(f, RC_IO, s->moved, "https: %s: no byte for %u seconds",
-					 s->client->base_url, s->patience);
-	}
-}
-
-static rc over(const struct https_stream *s, struct fault *f)
-{
-	return s->code == CURLE_OK ? OK : https_failed(s->client, s->code, f);
-}
-
-static bool set_call(struct https_stream *s, const struct https_stream_spec *spec, const char *url)
-{
-	CURL *h = s->client->curl;
-	bool has_body = spec->body_size > 0 || strcmp(spec->method, "POST") == 0;
-	bool good = curl_easy_setopt(h, CURLOPT_URL, url) == CURLE_OK;
-
-	if (spec->body.len > 0) {
-		good = good && curl_easy_setopt(h, CURLOPT_UPLOAD, 0L) == CURLE_OK;
-		good = good && curl_easy_setopt(h, CURLOPT_POSTFIELDS, spec->body.ptr) == CURLE_OK;
-		good = good && curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
-						(curl_off_t)spec->body.len) == CURLE_OK;
-	} else if (has_body) {
-		good = good && curl_easy_setopt(h, CURLOPT_UPLOAD, 1L) == CURLE_OK;
-		good = good && curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE,
-						(curl_off_t)spec->body_size) == CURLE_OK;
-	} else {
-		good = good && curl_easy_setopt(h, CURLOPT_UPLOAD, 0L) == CURLE_OK;
-		good = good && curl_easy_setopt(h, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-	}
-	good = good && curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, spec->method) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_READFUNCTION, give) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_READDATA, s) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, rewind_body) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_SEEKDATA, s) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_WRITEDATA, s) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_line) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_HEADERDATA, s) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_NOPROGRESS, 1L) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, CURL_BUFFER) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_BUFFERSIZE, CURL_BUFFER) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_EXPECT_100_TIMEOUT_MS, ASK_MS) == CURLE_OK;
-	good = good && curl_easy_setopt(h, CURLOPT_MAXAGE_CONN, IDLE_SECONDS) == CURLE_OK;
-	return good;
-}
-
-static rc begin(struct https_stream *s, const struct https_stream_spec *spec, struct fault *f)
+static rc connect_anew(struct https_stream *s, struct fault *f)
 {
 	struct https_client *c = s->client;
+	rc r;
+
+	hang_up(c);
+	c->error[0] = '\0';
+	c->multi = curl_multi_init();
+	if (c->multi == NULL || curl_easy_setopt(c->curl, CURLOPT_URL, c->base_url) != CURLE_OK ||
+	    curl_easy_setopt(c->curl, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
+	    curl_multi_add_handle(c->multi, c->curl) != CURLM_OK)
+		return fault_set(f, RC_NOMEM, 0, "https: no memory");
+	r = shake_hands(s, f);
+	if (!rc_is_ok(r))
+		hang_up(c);
+	return r;
+}
+
+/* What comes between two answers is the end of the connection, or TLS talking to itself. */
+static bool is_alive(const struct https_client *c)
+{
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	uint8_t byte;
+	size_t n;
+
+	if (c->multi == NULL || monotonic_seconds() - c->since >= IDLE_SECONDS)
+		return false;
+	return poll(&p, 1, 0) == 0 || curl_easy_recv(c->curl, &byte, 1, &n) == CURLE_AGAIN;
+}
+
+static rc take_connection(struct https_stream *s, bool anew, struct fault *f)
+{
+	s->reused = !anew && is_alive(s->client);
+	if (!s->reused)
+		TRY(connect_anew(s, f));
+	s->is_on = true;
+	s->lost = false;
+	s->rest = buf_view(&s->out);
+	s->in = (struct view){0};
+	return OK;
+}
+
+/* Until something can be done; RC_BUSY: nothing for so many seconds. */
+static rc wait_for(const struct https_stream *s, short events, unsigned seconds, struct fault *f)
+{
+	struct pollfd p = {.fd = s->client->fd, .events = events};
+
+	for (unsigned waited = 0; waited < seconds; waited++) {
+		if (poll(&p, 1, WAIT_MS) > 0)
+			return OK;
+		if (s->gone != NULL && s->gone(s->ctx))
+			return given_up(f);
+	}
+	return RC(RC_BUSY);
+}
+
+static rc wait_patiently(const struct https_stream *s, short events, struct fault *f)
+{
+	rc r = wait_for(s, events, s->patience, f);
+
+	if (r.code == RC_BUSY)
+		return fault_set(f, RC_IO, 0, "https: %s: no byte for %u seconds",
+				 s->client->base_url, s->patience);
+	return r;
+}
+
+static rc lose(struct https_stream *s, CURLcode code, struct fault *f)
+{
+	s->lost = true;
+	return code == CURLE_OK ? fault_set(f, RC_IO, 0, "https: %s: the connection ended",
+					    s->client->base_url)
+				: https_failed(s->client, code, f);
+}
+
+/* ---- Reading -------------------------------------------------------------------------------*/
+
+/* What is there now, at least a byte; RC_BUSY: nothing yet. *ret_n 0: the connection is over. */
+static rc receive(struct https_stream *s, uint8_t *out, size_t max, size_t *ret_n, struct fault *f)
+{
+	CURLcode code = curl_easy_recv(s->client->curl, out, max, ret_n);
+
+	if (code == CURLE_AGAIN)
+		return RC(RC_BUSY);
+	if (code != CURLE_OK)
+		return lose(s, code, f);
+	s->heard = s->heard || *ret_n > 0;
+	return OK;
+}
+
+static rc receive_patiently(struct https_stream *s, uint8_t *out, size_t max, size_t *ret_n,
+			    struct fault *f)
+{
+	rc r = receive(s, out, max, ret_n, f);
+
+	while (r.code == RC_BUSY) {
+		TRY(wait_patiently(s, POLLIN, f));
+		r = receive(s, out, max, ret_n, f);
+	}
+	return r;
+}
+
+/* More of a head, behind what is there of it. */
+static rc extend_head(struct https_stream *s, struct fault *f)
+{
+	uint8_t *block = s->client->block;
+	size_t n = 0;
+
+	if (s->in.len == HTTP_REPLY_HEAD_MAX)
+		return fault_set(f, RC_IO, 0, "https: a header of over %zu bytes",
+				 HTTP_REPLY_HEAD_MAX);
+	if (s->in.len > 0)
+		memmove(block, s->in.ptr, s->in.len);
+	s->in.ptr = block;
+	TRY(receive(s, block + s->in.len, HTTP_REPLY_HEAD_MAX - s->in.len, &n, f));
+	s->in.len += n;
+	return n > 0 ? OK : lose(s, CURLE_OK, f);
+}
+
+/* One head, without waiting: RC_BUSY. Those that only say "go on" count as one. */
+static rc read_head(struct https_stream *s, struct fault *f)
+{
+	struct view head;
+	size_t n;
+	rc r;
+
+	while ((n = http_reply_head_size(s->in)) == 0)
+		TRY(extend_head(s, f));
+	TRY(view_take(&s->in, n, &head));
+	r = http_reply_parse(head, &s->reply, f);
+	if (!rc_is_ok(r))
+		return RC(RC_IO); /* with its words */
+	s->has_head = s->reply.status >= 200;
+	s->left = s->reply.size;
+	s->is_done = s->has_head && s->reply.framing == HTTP_SIZED && s->left == 0;
+	return OK;
+}
+
+static rc await_head(struct https_stream *s, struct fault *f)
+{
+	rc r;
+
+	while (!s->has_head) {
+		r = read_head(s, f);
+		if (r.code == RC_BUSY)
+			r = wait_patiently(s, POLLIN, f);
+		TRY(r);
+	}
+	return OK;
+}
+
+/* ---- Sending -------------------------------------------------------------------------------*/
+
+/* All of *v. RC_EXISTS: the server has answered, and wants no more. */
+static rc send_all(struct https_stream *s, struct view *v, struct fault *f)
+{
+	while (v->len > 0) {
+		size_t n = 0;
+		CURLcode code = curl_easy_send(s->client->curl, v->ptr, v->len, &n);
+		rc r;
+
+		if (code == CURLE_OK) {
+			TRY(view_skip(v, n));
+			continue;
+		}
+		/* The answer may be there although nobody takes more. */
+		r = read_head(s, f);
+		if (s->has_head)
+			return RC(RC_EXISTS);
+		if (code != CURLE_AGAIN)
+			return lose(s, code, f);
+		if (r.code == RC_BUSY || rc_is_ok(r))
+			r = wait_patiently(s, POLLIN | POLLOUT, f);
+		TRY(r);
+	}
+	return OK;
+}
+
+/* Sends what begin was given. A kept connection that turns out to be dead is replaced, once, as
+ * long as nobody can have seen anything of the answer. */
+static rc go(struct https_stream *s, rc (*then)(struct https_stream *s, struct fault *f),
+	     struct fault *f)
+{
+	rc r = OK;
+
+	for (int i = 0; i < 2; i++) {
+		if (!s->is_on)
+			TRY(take_connection(s, i > 0, f));
+		r = send_all(s, &s->rest, f);
+		if (r.code == RC_EXISTS)
+			return OK;
+		if (rc_is_ok(r) && then != NULL)
+			r = then(s, f);
+		if (rc_is_ok(r) || !s->lost || !s->reused || s->heard || s->sent > 0)
+			return r;
+		s->is_on = false;
+	}
+	return r;
+}
+
+/* ---- The call ------------------------------------------------------------------------------*/
+
+static rc put_head(struct https_stream *s, const struct https_stream_spec *spec, struct fault *f)
+{
+	struct buf *out = &s->out;
+	uint64_t size = spec->body.len > 0 ? spec->body.len : spec->body_size;
+	const char *host = strstr(s->client->base_url, "://") + 3;
 	char url[HTTPS_URL_MAX];
 
-	TRY(https_prepare(c, spec->method, spec->target, url, f));
-	TRY(https_headers(spec->headers, spec->type,
-			  spec->ask_first ? "Expect: 100-continue" : "Expect:", &s->headers, f));
-	if (c->block == NULL)
-		c->block = (uint8_t *)malloc(HTTPS_STREAM_BLOCK);
-	s->block = c->block;
-	if (c->multi == NULL)
-		c->multi = curl_multi_init();
-	if (s->block == NULL || c->multi == NULL || !set_call(s, spec, url))
-		return fault_set(f, RC_NOMEM, 0, "https: no memory");
-	c->error[0] = '\0';
-	if (curl_multi_add_handle(c->multi, c->curl) != CURLM_OK)
-		return fault_set(f, RC_NOMEM, 0, "https: no memory");
-	return OK;
+	TRY(https_prepare(s->client, spec->method, spec->target, url, f));
+	buf_init(out, OUT_MAX);
+	buf_printf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", spec->method, spec->target, host);
+	for (size_t i = 0; i < HTTPS_HEADERS_MAX && spec->headers[i] != NULL; i++) {
+		TRY(https_header_check(spec->headers[i], i, f));
+		buf_put_str(out, spec->headers[i]);
+		buf_put_str(out, "\r\n");
+	}
+	if (spec->type != NULL)
+		buf_printf(out, "%s\r\n", spec->type);
+	if (size > 0 || strcmp(spec->method, "POST") == 0)
+		buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)size);
+	if (spec->ask_first)
+		buf_put_str(out, "Expect: 100-continue\r\n");
+	buf_put_str(out, "\r\n");
+	buf_put_view(out, spec->body); /* in the same packet */
+	return buf_done(out);
 }
 
 rc https_stream_begin(struct https_client *c, const struct https_stream_spec *spec,
@@ -291,10 +333,13 @@ rc https_stream_begin(struct https_client *c, const struct https_stream_spec *sp
 		return RC(RC_NOMEM);
 	s->client = c;
 	s->size = spec->body_size;
+	s->asks = spec->ask_first;
 	s->patience = spec->patience != 0 ? spec->patience : c->stall_seconds;
 	s->gone = spec->gone;
 	s->ctx = spec->ctx;
-	r = begin(s, spec, f);
+	if (c->block == NULL)
+		c->block = (uint8_t *)malloc(HTTP_REPLY_HEAD_MAX);
+	r = c->block == NULL ? RC(RC_NOMEM) : put_head(s, spec, f);
 	if (!rc_is_ok(r)) {
 		https_stream_end(s);
 		return r;
@@ -303,113 +348,150 @@ rc https_stream_begin(struct https_client *c, const struct https_stream_spec *sp
 	return OK;
 }
 
-static void go_on(struct https_stream *s)
+/* The server's word on the body, or its silence for long. */
+static rc await_word(struct https_stream *s, struct fault *f)
 {
-	(void)curl_easy_pause(s->client->curl, (s->send_paused ? CURLPAUSE_SEND : 0) |
-						       (s->take_paused ? CURLPAUSE_RECV : 0));
-}
+	for (;;) {
+		rc r = read_head(s, f);
 
-static bool piece_is_sent(const struct https_stream *s)
-{
-	return s->piece_at == s->piece.len;
-}
-
-static bool is_asked(const struct https_stream *s)
-{
-	return s->send_paused || s->has_head;
+		if (rc_is_ok(r) && (s->has_head || s->reply.status == 100))
+			return OK;
+		if (r.code == RC_BUSY)
+			r = wait_for(s, POLLIN, ASK_SECONDS, f);
+		if (r.code == RC_BUSY)
+			return OK;
+		TRY(r);
+	}
 }
 
 rc https_stream_wanted(struct https_stream *s, bool *ret, struct fault *f)
 {
-	TRY(drive(s, is_asked, f));
-	if (s->is_done && !s->has_head)
-		TRY(over(s, f));
+	TRY(go(s, s->asks ? await_word : NULL, f));
 	*ret = !s->has_head;
 	return OK;
 }
 
 rc https_stream_send(struct https_stream *s, struct view piece, struct fault *f)
 {
-	if (s->is_done)
-		return s->code == CURLE_OK ? RC(RC_EXISTS) : over(s, f);
-	if (piece.len > s->size - s->sent - s->piece.len)
-		return fault_set(f, RC_LIMIT, s->sent, "https: more bytes than were announced");
-	s->sent += s->piece.len;
-	s->piece = piece;
-	s->piece_at = 0;
-	if (s->send_paused) {
-		s->send_paused = false;
-		go_on(s);
-	}
-	TRY(drive(s, piece_is_sent, f));
-	if (s->is_done && !piece_is_sent(s))
-		return s->code == CURLE_OK ? RC(RC_EXISTS) : over(s, f);
-	/* The memory is the caller's again; what curl holds of it is a copy. */
-	s->sent += s->piece.len;
-	s->piece = (struct view){0};
-	s->piece_at = 0;
-	return OK;
-}
+	struct pollfd p = {.events = POLLIN};
 
-static bool has_head(const struct https_stream *s)
-{
-	return s->has_head;
+	if (s->has_head)
+		return RC(RC_EXISTS);
+	if (piece.len > s->size - s->sent)
+		return fault_set(f, RC_LIMIT, s->sent, "https: more bytes than were announced");
+	TRY(go(s, NULL, f));
+	p.fd = s->client->fd;
+	if (poll(&p, 1, 0) == 1)
+		rc_ignore(read_head(s, NULL), "an answer, or sending finds out");
+	if (s->has_head)
+		return RC(RC_EXISTS);
+	s->sent += piece.len;
+	return send_all(s, &piece, f);
 }
 
 rc https_stream_head(struct https_stream *s, struct https_head *ret, struct fault *f)
 {
-	if (!s->is_done && !s->has_head && s->sent + s->piece_at != s->size)
+	const struct http_reply *r = &s->reply;
+
+	if (!s->has_head && s->sent != s->size)
 		return fault_set(f, RC_TRUNCATED, s->sent, "https: the body is not complete");
-	TRY(drive(s, has_head, f));
-	if (!s->has_head) {
-		TRY(over(s, f));
-		return fault_set(f, RC_IO, 0, "https: an answer without a status");
-	}
-	*ret = s->head;
+	TRY(go(s, await_head, f));
+	*ret = (struct https_head){.status = r->status,
+				   .has_size = r->framing == HTTP_SIZED,
+				   .size = r->size,
+				   .retry_seconds = r->retry_seconds};
+	memcpy(ret->content_type, r->content_type, sizeof(ret->content_type));
+	memcpy(ret->cache, r->cache, sizeof(ret->cache));
+	memcpy(ret->allow, r->allow, sizeof(ret->allow));
 	return OK;
 }
 
-static bool has_bytes(const struct https_stream *s)
+/* Of the body what came with the head. */
+static size_t take_in(struct https_stream *s, uint8_t *out, size_t max)
 {
-	return s->block_at < s->block_len;
+	size_t n = s->in.len < max ? s->in.len : max;
+	struct view part;
+
+	if (n > 0 && rc_is_ok(view_take(&s->in, n, &part)))
+		memcpy(out, part.ptr, n);
+	return n;
+}
+
+static rc read_plain(struct https_stream *s, uint8_t *out, size_t max, size_t *ret_n,
+		     struct fault *f)
+{
+	bool sized = s->reply.framing == HTTP_SIZED;
+	size_t n;
+
+	if (sized && max > s->left)
+		max = (size_t)s->left;
+	n = take_in(s, out, max);
+	if (n == 0)
+		TRY(receive_patiently(s, out, max, &n, f));
+	if (n == 0 && sized)
+		return lose(s, CURLE_OK, f);
+	if (sized)
+		s->left -= n;
+	s->is_done = sized ? s->left == 0 : n == 0;
+	*ret_n = n;
+	return OK;
+}
+
+static rc read_chunked(struct https_stream *s, uint8_t *out, size_t max, size_t *ret_n,
+		       struct fault *f)
+{
+	struct view data = {0};
+	struct view part;
+	size_t n;
+
+	for (;;) {
+		part = view_of(s->in.ptr, s->in.len < max ? s->in.len : max);
+		n = part.len;
+		if (!rc_is_ok(http_chunks_next(&s->chunks, &part, &data)))
+			return fault_set(f, RC_IO, 0, "https: the answer's chunks are no chunks");
+		TRY(view_skip(&s->in, n - part.len));
+		if (data.len > 0 || s->chunks.at == CHUNK_DONE)
+			break;
+		if (s->in.len > 0)
+			continue;
+		TRY(receive_patiently(s, s->client->block, HTTP_REPLY_HEAD_MAX, &n, f));
+		if (n == 0)
+			return lose(s, CURLE_OK, f);
+		s->in = view_of(s->client->block, n);
+	}
+	if (data.len > 0)
+		memcpy(out, data.ptr, data.len);
+	s->is_done = data.len == 0;
+	*ret_n = data.len;
+	return OK;
 }
 
 rc https_stream_read(struct https_stream *s, uint8_t *out, size_t max, size_t *ret_n,
 		     struct fault *f)
 {
-	size_t n;
-
-	if (!has_bytes(s) && s->take_paused) {
-		s->take_paused = false;
-		go_on(s);
+	if (!s->has_head)
+		return RC(RC_STATE);
+	if (s->is_done || max == 0) {
+		*ret_n = 0;
+		return OK;
 	}
-	if (!has_bytes(s))
-		TRY(drive(s, has_bytes, f));
-	n = s->block_len - s->block_at;
-	if (n == 0)
-		TRY(over(s, f));
-	if (n > max)
-		n = max;
-	memcpy(out, s->block + s->block_at, n);
-	s->block_at += n;
-	*ret_n = n;
-	return OK;
+	return s->reply.framing == HTTP_CHUNKED ? read_chunked(s, out, max, ret_n, f)
+						: read_plain(s, out, max, ret_n, f);
 }
 
 void https_stream_end(struct https_stream *s)
 {
-	CURL *h;
+	bool good;
 
 	if (s == NULL)
 		return;
-	h = s->client->curl;
-	if (s->client->multi != NULL)
-		(void)curl_multi_remove_handle(s->client->multi, h);
-	/* The handle outlives the transfer: it must not keep pointers into it. */
-	(void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, NULL);
-	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, NULL);
-	(void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, NULL);
-	(void)curl_easy_setopt(h, CURLOPT_HEADERDATA, NULL);
-	curl_slist_free_all(s->headers);
+	/* Between two calls nothing may be left, neither of ours nor of theirs. */
+	good = s->is_done && !s->lost && !s->reply.closes && s->rest.len == 0 &&
+	       s->sent == s->size && s->in.len == 0;
+	if (s->is_on && !good)
+		hang_up(s->client);
+	else
+		s->client->since = monotonic_seconds();
+	buf_release(&s->out);
 	free(s);
 }

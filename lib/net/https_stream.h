@@ -8,16 +8,14 @@
 
 #include "lib/net/https_client.h"
 
-#define HTTPS_STREAM_BLOCK ((size_t)128 << 10) /* of the answer that is held at most */
-
 struct https_stream_spec {
 	const char *method;
 	const char *target;
 	const char *headers[HTTPS_HEADERS_MAX]; /* "Name: value"; NULL ends the list */
 	const char *type;			/* "Content-Type: ..", or NULL */
 	uint64_t body_size;			/* bytes that https_stream_send will bring */
-	/* Or the whole body, which stays where it is until https_stream_head returns: it goes with
-	 * the headers, and a kept connection that turns out to be dead is replaced. */
+	/* Or the whole body, copied: it goes with the headers, and a kept connection that turns out
+	 * to be dead is replaced. */
 	struct view body;
 	/* Ask the server before the body is sent (RFC 9110 10.1.1): https_stream_wanted. */
 	bool ask_first;
@@ -40,8 +38,8 @@ struct https_head {
 
 struct https_stream;
 
-/* c is busy until https_stream_end. Nothing is sent yet. RC_USAGE: method, target, header;
- * RC_NOMEM. The spec's texts are copied. */
+/* c is busy until https_stream_end, and good for no https_call from then on. Nothing is sent yet.
+ * RC_USAGE: method, target, header; RC_NOMEM. The spec's texts are copied. */
 MUST rc https_stream_begin(struct https_client *c, const struct https_stream_spec *spec,
 			   struct https_stream **ret, struct fault *f);
 /* With ask_first: waits until the server wants the body, or has answered without it. Also finds a
