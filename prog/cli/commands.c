@@ -68,7 +68,8 @@ static const struct option list_build_options[] = {
 	LIST_HEADER_OPTIONS,
 	LIST_RECORD_OPTIONS,
 	{"signed-with", "KEY", "all that was signed with this key, as its proofs say", true},
-	{"dpkg", NULL, "all that dpkg has installed here, as it is on the disk", false},
+	{"dpkg", NULL, "all that dpkg has installed here, and Great Seal itself, as on the disk",
+	 false},
 	{"root", "DIR", "here is below DIR; shown paths begin behind it", false},
 	{"index", "FILE", "all packages of this Packages file", false},
 	{"pool", "DIR", "below which its Filename fields lead", false},
@@ -238,8 +239,8 @@ static const struct option fetch_options[] = {
 	{0},
 };
 static const struct option verify_options[] = {
-	{"bundle", "FILE", "the proof (default: FILE.greatseal)", false},
-	{"signature", "FILE", "a detached signature (default: FILE.p7s)", false},
+	{"bundle", "FILE", "the proof (default: FILE.greatseal, here or in signed/)", false},
+	{"signature", "FILE", "a detached signature (default: FILE.p7s, likewise)", false},
 	{"roots", "PEM", "check the certificate's path to these", false},
 	{"vkey", "KEY", "the log's key (default: from the configuration)", false},
 	{"after", "SERIAL", "of an allowlist: it must be newer than this one", false},

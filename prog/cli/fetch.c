@@ -479,7 +479,7 @@ static rc make_durable(struct cli *c, const char *dir)
 rc fetch_request(struct cli *c, const struct fetch_order *o, json_t *done)
 {
 	AUTO(finished) struct finished d = {.sources = o->sources};
-	const char *dir = o->output == NULL ? "signed" : o->output;
+	const char *dir = o->output == NULL ? FETCH_DIR : o->output;
 	struct fault f = {0};
 
 	TRY(fetch_finished(c, o->request, o->use, &d));

@@ -4,6 +4,8 @@
 
 #include "prog/cli/cli.h"
 
+#define FETCH_DIR "signed" /* where files go that nobody names a directory for */
+
 rc cmd_fetch(struct cli *c, const struct args *a);
 
 struct fetch_order {

@@ -39,7 +39,8 @@ MUST rc gather_add(struct gather *g, const struct digest *digest, unsigned class
 /* Whatever lies there: a directory with all below it, a .deb, a list or a package record, a file.
  */
 MUST rc gather_path(struct gather *g, const char *path);
-/* All that the dpkg database below g->root says is installed, as it is on the disk now. */
+/* All that the dpkg database below g->root says is installed, as it is on the disk now, and Great
+ * Seal's own programs. */
 MUST rc gather_dpkg(struct gather *g);
 /* All packages that a Packages file names, from below pool; each must have the digest that is in
  * the index. */

@@ -16,6 +16,7 @@
 #include "lib/format/classify.h"
 #include "lib/format/elf.h"
 #include "prog/cli/list.h"
+#include "prog/cli/list_own.h"
 
 #define LINT_PATHS_MAX 20000u /* files that are looked at */
 #define LINT_DEPTH 32u
@@ -71,12 +72,6 @@ static const char *const paths[] = {
 	"/usr/sbin/update-grub",
 	"/usr/bin/cpio",
 	"/usr/bin/busybox",
-	/* and this */
-	"/usr/bin/greatseal",
-	"/usr/sbin/greatseal-agent",
-	"/usr/sbin/greatseal-guard",
-	"/usr/libexec/greatseal/greatseal-worker",
-	"/usr/libexec/greatseal/greatseal-guard-worker",
 };
 
 /* Where the loader looks, after what a program says itself. */
@@ -333,6 +328,8 @@ static rc check_all(struct lint *l, const struct args *a)
 {
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		TRY(check_path(l, paths[i], i < REQUIRED ? "every host" : "", 0));
+	for (size_t i = 0; i < sizeof(own_programs) / sizeof(own_programs[0]); i++)
+		TRY(check_path(l, own_programs[i], "", 0));
 	for (int i = 1; i < a->word_count; i++)
 		TRY(check_path(l, a->words[i], "you", 0));
 	return OK;

@@ -13,6 +13,7 @@
 #include "lib/format/stream.h"
 #include "prog/cli/deb822.h"
 #include "prog/cli/inspect.h"
+#include "prog/cli/list_own.h"
 
 #define TEXT_MAX ((size_t)256 << 20) /* a Packages or status file */
 #define STATUS "/var/lib/dpkg/status"
@@ -299,5 +300,7 @@ rc gather_dpkg(struct gather *g)
 		TRY(add_package(g, root, &s));
 		n++;
 	}
+	for (size_t i = 0; i < sizeof(own_programs) / sizeof(own_programs[0]); i++)
+		TRY(add_installed(g, root, own_programs[i], NULL, own_programs[i]));
 	return n > 0 ? OK : cli_problem(g->c, RC_NOTFOUND, "", "%s: no package is installed", path);
 }

@@ -3,6 +3,7 @@
  * Owns: getting the archives (apt-get download), their records, what the request says. Must not
  * own: reading packages (list_source.c), requests (submit.c), hosts (greatseal-guard take). */
 #include "prog/cli/request_package.h"
+#include "prog/cli/fetch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,6 @@
 
 #define PACKAGES_MAX 1024
 #define KEY_DEFAULT "packages"
-#define DIR_DEFAULT "signed"
 
 struct packages {
 	char temp[64]; /* what was fetched lies here; "": nothing was */
@@ -240,7 +240,7 @@ static void say_next(const struct cli *c, const struct packages *p, int first, i
 
 rc cmd_request_package(struct cli *c, const struct args *a)
 {
-	const char *dir = args_value(a, "output") != NULL ? args_value(a, "output") : DIR_DEFAULT;
+	const char *dir = args_value(a, "output") != NULL ? args_value(a, "output") : FETCH_DIR;
 	__attribute__((cleanup(packages_free))) struct packages *p = calloc(1, sizeof(*p));
 	AUTO(json) json_t *all = json_array();
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
@@ -11,6 +12,7 @@
 #include "lib/format/list_file.h"
 #include "lib/model/list.h"
 #include "prog/cli/bundle.h"
+#include "prog/cli/fetch.h"
 #include "prog/cli/logview.h"
 
 #define ROOTS_BYTES_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX * 2)
@@ -50,6 +52,29 @@ static rc read_named(struct cli *c, const char *option, const char *path, const 
 	}
 	r = file_read(named, out, &f);
 	return rc_is_ok(r) ? r : cli_fault(c, r, &f);
+}
+
+static bool is_beside(const char *stem, const char *suffix)
+{
+	char path[PATH_MAX];
+
+	return (size_t)snprintf(path, sizeof(path), "%s%s", stem, suffix) < sizeof(path) &&
+	       access(path, F_OK) == 0;
+}
+
+/* Beside what the proof and a detached signature lie: the file itself, or, for one that stayed
+ * where it was, the name that fetch has given them in its directory. */
+static const char *find_stem(const char *path, char in_signed[static PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
+
+	if (is_beside(path, ".greatseal") ||
+	    (size_t)snprintf(in_signed, PATH_MAX, "%.*s%s/%s", (int)(base - path), path, FETCH_DIR,
+			     base) >= PATH_MAX)
+		return path;
+	return is_beside(in_signed, ".greatseal") && is_beside(in_signed, ".p7s") ? in_signed
+										  : path;
 }
 
 /* The log's key: --vkey, or the one in the client's configuration. */
@@ -104,6 +129,8 @@ static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 {
 	AUTO(buf) struct buf text = {0};
 	AUTO(buf) struct buf roots = {0};
+	char in_signed[PATH_MAX];
+	const char *stem = find_stem(path, in_signed);
 	struct fault f = {0};
 	rc r;
 
@@ -111,8 +138,13 @@ static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 	buf_init(&roots, ROOTS_BYTES_MAX);
 	buf_init(&in->object, FILE_OBJECT_MAX);
 	TRY(read_vkey(c, &in->log));
-	TRY(read_named(c, "bundle", path, ".greatseal", &text));
-	TRY(read_bundle(c, path, buf_view(&text), &in->bundle));
+	r = read_named(c, "bundle", stem, ".greatseal", &text);
+	if (r.code == RC_NOTFOUND)
+		(void)snprintf(
+			c->problem.remedy, sizeof(c->problem.remedy),
+			"--bundle FILE, if the proof lies elsewhere; greatseal fetch writes it");
+	TRY(r);
+	TRY(read_bundle(c, stem, buf_view(&text), &in->bundle));
 	if (args_value(c->args, "roots") != NULL) {
 		CLI_TRY(c, &f, file_read(args_value(c->args, "roots"), &roots, &f));
 		CLI_TRY(c, &f, x509_chain_read(buf_view(&roots), &in->roots, &f));
@@ -120,7 +152,7 @@ static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 	in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (in->fd < 0)
 		return cli_problem(c, RC_IO, "", "%s: %s", path, strerror(errno));
-	r = read_named(c, "signature", path, ".p7s", &in->object);
+	r = read_named(c, "signature", stem, ".p7s", &in->object);
 	in->has_object = rc_is_ok(r);
 	if (!in->has_object && r.code != RC_NOTFOUND)
 		return r;

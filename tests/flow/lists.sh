@@ -134,6 +134,13 @@ jq -e '.count == 2' root.json >/dev/null || die "not what is installed: $(cat ro
 has root.json "$true" program /usr/bin/hello
 has root.json pkg/DEBIAN/postinst script DEBIAN/postinst
 ok "a list of what dpkg has installed, and of nothing outside of its root"
+# Great Seal's own programs belong to no package; one of these is where this build would be installed.
+mkdir -p root/usr/local/bin
+for to in root/usr/bin root/usr/local/bin; do cp "$false" "$to/greatseal"; done
+greatseal list build -o root.list "${common[@]}" --dpkg --root "$work/root" >/dev/null
+greatseal list show --all --json root.list >root.json
+jq -e '.count == 3' root.json >/dev/null || die "not Great Seal itself: $(cat root.json)"
+ok "and of Great Seal itself"
 
 # A host that would take the list: a shell, with what it needs.
 mkdir -p host/bin

@@ -152,6 +152,11 @@ jq -r '.certificates[0]' signed1/app.exe.greatseal | base64 -d | openssl x509 -i
 osslsigncode verify -in signed1/app.exe -CAfile cert.pem >/dev/null
 openssl cms -verify -binary -inform DER -in signed1/tool-1.0.tgz.p7s -content one/tool-1.0.tgz -CAfile cert.pem -purpose any -out /dev/null 2>/dev/null
 ok "osslsigncode and openssl accept"
+cp -r signed1 one/signed
+as carol verify one/tool-1.0.tgz --roots cert.pem --json | jq -e .verified >/dev/null || die "a file beside the directory of its proof"
+refused 1 "greatseal fetch writes it" as carol verify one/app.exe
+ok "verify finds what fetch has written into signed/"
+rm -r one/signed
 cp one/tool-1.0.tgz signed1/
 for f in app.exe tool-1.0.tgz; do
 	GREATSEAL_CONFIG=/nonexistent greatseal verify "signed1/$f" --vkey "$vkey" --roots cert.pem --json | jq -e .verified >/dev/null
