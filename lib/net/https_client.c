@@ -442,6 +442,8 @@ rc https_call(struct https_client *c, const struct https_request *q, struct http
 		r = perform(&t, ret);
 	/* The handle outlives the transfer: it must not keep pointers into it. */
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
+	(void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 1L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, NULL);
 	curl_slist_free_all(headers);
 	buf_release(&t.body);
 	return r;

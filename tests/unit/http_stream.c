@@ -304,6 +304,40 @@ static bool always(void *ctx)
 	return true;
 }
 
+static bool count_step(void *ctx, uint64_t moved, uint64_t total)
+{
+	(void)moved;
+	(void)total;
+	++*(unsigned *)ctx;
+	return true;
+}
+
+/* One client for both: who is told of a call's progress has no part in the stream behind it. */
+static void a_stream_behind_a_call(void **state)
+{
+	unsigned steps = 0, before;
+	const struct https_progress progress = {.step = count_step, .ctx = &steps};
+	const struct https_request q = {.method = "GET", .target = "/x", .progress = &progress};
+	const struct https_stream_spec spec = {.method = "GET", .target = "/x"};
+	struct https_answer a = {0};
+	struct https_stream *s = NULL;
+	struct https_head head;
+	struct world w;
+
+	(void)state;
+	world_start(&w, NULL, NULL);
+	assert_rc(RC_OK, https_call(w.client, &q, &a, NULL));
+	https_answer_release(&a);
+	assert_int_not_equal(steps, 0);
+	before = steps;
+	assert_rc(RC_OK, https_stream_begin(w.client, &spec, &s, NULL));
+	assert_rc(RC_OK, https_stream_head(s, &head, NULL));
+	assert_int_equal(head.status, 200);
+	https_stream_end(s);
+	assert_int_equal(steps, before);
+	world_stop(&w);
+}
+
 static void failures_have_names(void **state)
 {
 	struct https_stream_spec spec = {.method = "GET", .target = "nothing"};
@@ -533,13 +567,10 @@ static void one_user_cannot_take_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bytes_up_and_down),
-		cmocka_unit_test(answers_that_come_early),
-		cmocka_unit_test(asked_first),
-		cmocka_unit_test(failures_have_names),
-		cmocka_unit_test(certificates_from_memory),
-		cmocka_unit_test(local_servers),
-		cmocka_unit_test(one_user_cannot_take_all),
+		cmocka_unit_test(bytes_up_and_down),   cmocka_unit_test(answers_that_come_early),
+		cmocka_unit_test(asked_first),	       cmocka_unit_test(a_stream_behind_a_call),
+		cmocka_unit_test(failures_have_names), cmocka_unit_test(certificates_from_memory),
+		cmocka_unit_test(local_servers),       cmocka_unit_test(one_user_cannot_take_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
