@@ -1,0 +1,183 @@
+# What machine.sh has done inside of its machine, in order of the README. /root/boot says which start this is.
+set -euo pipefail
+cd /root
+boot=$(<boot)
+ok() { echo "ok - $*"; }
+die() {
+	echo "FAILED: $*"
+	systemctl --failed --no-pager --no-legend
+	journalctl -b --no-pager -n 60
+	exit 1
+}
+trap 'die "line $LINENO"' ERR
+as() {
+	local who=$1
+	shift
+	GREATSEAL_CONFIG=/root/$who.json greatseal "$@"
+}
+guard() { greatseal-guard "$@" --config /etc/greatseal/guard.conf; }
+start() { systemctl enable --now "$@" >/dev/null 2>&1 || die "$*"; }
+asks() { as carol sign "$@" --no-wait >asked.log 2>&1 || (($? == 3)) || die "$(cat asked.log)"; }
+request_of() { as carol search "$1" --json | jq -r '.requests[0].request'; }
+refused() {
+	if "$@" >refused.log 2>&1; then die "not refused: $*"; fi
+}
+certified() { # KEY: by a CA of this test, as a company's would
+	as dave key csr "$1" --subject "CN=Example $1,O=Example Ltd,C=FI" >"$1.csr"
+	openssl x509 -req -in "$1.csr" -CA root.pem -CAkey ca.key -CAcreateserial -days 365 -extfile ext -out "$1.pem" 2>/dev/null
+	cat root.pem >>"$1.pem"
+	as dave key import-cert "$1" "$1.pem" >/dev/null
+}
+
+if ((boot == 1)); then
+	systemd-sysusers && systemd-tmpfiles --create 2>/dev/null || true
+	for who in alice carol dave host; do ssh-keygen -q -t ed25519 -N '' -C "$who" -f "$who"; done
+	cat >roster.yaml <<-END
+		version: 1
+		people:
+		  - name: alice
+		    groups: [release-managers]
+		    keys: [$(cat alice.pub)]
+		  - name: carol
+		    groups: [developers]
+		    keys: [$(cat carol.pub)]
+		  - name: dave
+		    groups: [security]
+		    keys: [$(cat dave.pub)]
+		hosts:
+		  - name: build-07
+		    groups: [build-farm]
+		    keys: [$(cut -d' ' -f1,2 host.pub)]
+		  - name: build-08
+		    groups: [build-farm]
+		    enrol: true
+	END
+	cat >policy.yaml <<-END
+		version: 1
+		change:
+		  approve: [1 of release-managers, 1 of security]
+		admin:
+		  approve: [1 of security]
+		unlock:
+		  approve: [1 of release-managers, 1 of security]
+		rules:
+		  - name: release
+		    keys: [release, from-hsm]
+		    formats: [cms, pe]
+		    request: [group:developers]
+		    from: [group:build-farm]
+		    approve: [1 of release-managers, 1 of security]
+		  - name: lists
+		    keys: [lists]
+		    formats: [allowlist]
+		    request: [group:developers]
+		    from: [group:build-farm]
+		    approve: [1 of release-managers, 1 of security]
+	END
+	greatseal policy compile policy.yaml roster.yaml --quiet
+	mkdir -p /etc/greatseal
+	(umask 077 && head -c 32 /dev/urandom >/etc/greatseal/main.credential)
+	cp "$(dirname "$(dirname "$(command -v greatseal)")")"/share/greatseal/examples/*.conf /etc/greatseal/
+	greatseal-keeper init --origin seal.example.org --policy policy.json --roster roster.json \
+		--token file:main,credential=/etc/greatseal/main.credential 2>/dev/null
+	# SoftHSM in place of an HSM: its token is a directory, which the unit has to be told.
+	install -d -m 700 /var/lib/greatseal-keeper/hsm
+	echo "directories.tokendir = /var/lib/greatseal-keeper/hsm" >/etc/greatseal/softhsm.conf
+	SOFTHSM2_CONF=/etc/greatseal/softhsm.conf softhsm2-util --init-token --free --label greatseal --pin 123456 --so-pin 12345678 >/dev/null
+	(umask 077 && echo 123456 >/etc/greatseal/pin)
+	chown greatseal-keeper: /etc/greatseal/pin
+	echo "token = pkcs11:hsm,module=/usr/lib/softhsm/libsofthsm2.so,label=greatseal,pin=/etc/greatseal/pin" >>/etc/greatseal/keeper.conf
+	mkdir -p /etc/systemd/system/greatseal-keeper.service.d
+	printf '[Service]\nEnvironment=SOFTHSM2_CONF=/etc/greatseal/softhsm.conf\n' >/etc/systemd/system/greatseal-keeper.service.d/hsm.conf
+	systemctl daemon-reload
+	chown -R greatseal-keeper: /var/lib/greatseal-keeper /var/lib/greatseal-guard
+	start greatseal-keeper.socket greatseal-keeper.service
+	pin=$(setpriv --reuid greatseald --regid greatseald --init-groups greatseald init --data /var/lib/greatseald --name seal.example.org)
+	start greatseald
+	echo "127.0.0.1 seal.example.org" >>/etc/hosts
+	for who in alice carol dave; do
+		as "$who" init-client --server https://seal.example.org:8443 --pin "$pin" --person "$who" --key "/root/$who" \
+			--host build-07 --host-key /root/host >/dev/null
+	done
+	ok "keeper and server run as their units, under their own users"
+
+	openssl req -x509 -newkey rsa:3072 -nodes -keyout ca.key -out root.pem -days 3650 -subj "/CN=Example Root" 2>/dev/null
+	printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n' >ext
+	as dave key create release --token main --algorithm rsa-3072 >/dev/null
+	as dave key create from-hsm --token hsm --algorithm ecdsa-p256 >/dev/null
+	as dave key create lists --token main --algorithm ecdsa-p256 >/dev/null
+	for key in release from-hsm lists; do certified "$key"; done
+	for key in release from-hsm; do
+		echo "made with $key" >"$key.bin"
+		asks --key "$key" -m "release 1.0" "$key.bin"
+		for who in alice dave; do as "$who" approve "$(request_of "$key.bin")" --inspect --yes >/dev/null; done
+		as carol fetch "$(request_of "$key.bin")" >/dev/null 2>&1
+		as carol verify "$key.bin" --roots root.pem --json | jq -e .verified >/dev/null
+		openssl cms -verify -binary -inform DER -in "signed/$key.bin.p7s" -content "$key.bin" -CAfile root.pem -purpose any -out /dev/null 2>/dev/null
+	done
+	ok "a key of the file token and one of a PKCS#11 module sign what two have approved"
+
+	token=$(as dave host add build-08 2>/dev/null | grep -o 'build-08-[A-Za-z0-9_-]*')
+	install -d -m 700 -o greatseal-agent -g greatseal-agent /var/lib/greatseal-agent
+	setpriv --reuid greatseal-agent --regid greatseal-agent --init-groups greatseal-agent enrol https://seal.example.org:8443 \
+		--pin "$pin" --token "$token" >/dev/null
+	start greatseal-agent
+	GREATSEAL_CONFIG=/root/agent.json greatseal init-client --agent /run/greatseal/agent.sock --person carol --key /root/carol >/dev/null
+	echo two >two.bin
+	GREATSEAL_CONFIG=/root/agent.json greatseal sign --key release -m "through the agent" --no-wait two.bin >/dev/null 2>&1 || (($? == 3))
+	as carol show "$(request_of two.bin)" --json | jq -e '.status.host == "build-08"' >/dev/null
+	ok "a host enrols, its agent runs as its unit and signs requests for it"
+
+	greatseal list build --name base --group build-farm --origin seal.example.org --dpkg /root/machine_inside.sh -o base-1.list >/dev/null 2>&1
+	greatseal list lint base-1.list >/dev/null
+	asks --key lists --product base-list -m "the first list" base-1.list
+	for who in alice dave; do as "$who" approve "$(request_of base-1.list)" --yes >/dev/null; done
+	as carol fetch "$(request_of base-1.list)" >/dev/null 2>&1
+	cat >>/etc/greatseal/guard.conf <<-END
+		log-key = $(jq -r .vkey carol.json)
+		list-key = $(as dave key list --json | jq -r '.keys[] | select(.name == "lists").fingerprint')
+		group = build-farm
+		mount = all
+	END
+	mkdir -p -m 700 /var/lib/greatseal-approved/incoming
+	cp base-1.list /var/lib/greatseal-approved/incoming/allowlist
+	cp signed/base-1.list.greatseal /var/lib/greatseal-approved/incoming/allowlist.greatseal
+	start greatseal-guard
+	guard check >check.log || die "$(cat check.log)"
+	guard setup >/dev/null
+	cp /bin/ls unapproved && echo >>unapproved
+	./unapproved >/dev/null
+	guard enforce >/dev/null
+	ok "the guard has watched the whole machine, and enforces"
+else
+	guard status | head -n 1 | jq -e '.mode == "enforce" and .list.serial == 1' >/dev/null || die "$(guard status)"
+	for unit in greatseal-keeper greatseald greatseal-agent greatseal-guard; do systemctl is-active --quiet "$unit" || die "$unit"; done
+	[[ -z $(systemctl --failed --no-legend --no-pager) ]] || die "units have failed"
+	ok "everything starts under the guard, which enforces from the first moment"
+fi
+cp /bin/ls copied
+./copied >/dev/null
+refused ./unapproved
+printf '#!/bin/sh\necho no\n' >script && chmod 755 script
+refused ./script
+ok "what is approved runs from anywhere; what is not is refused to root"
+mkdir -p pkg/DEBIAN pkg/usr/bin
+printf 'Package: stranger\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody <nobody@example.org>\nDescription: test\n' >pkg/DEBIAN/control
+cp unapproved pkg/usr/bin/stranger
+dpkg-deb --root-owner-group --build pkg stranger.deb >/dev/null
+refused dpkg -i stranger.deb
+grep -q 'not approved' refused.log || die "$(cat refused.log)"
+[[ ! -e /usr/bin/stranger ]]
+ok "dpkg takes no package that is not approved"
+echo "after $boot" >"after$boot.bin"
+asks --key release -m "release 1.$boot" "after$boot.bin"
+for who in alice dave; do as "$who" approve "$(request_of "after$boot.bin")" --yes >/dev/null; done
+as carol fetch "$(request_of "after$boot.bin")" >/dev/null 2>&1
+as carol verify "after$boot.bin" --roots root.pem --json | jq -e .verified >/dev/null
+systemctl restart greatseal-keeper greatseald greatseal-agent greatseal-guard
+guard status | head -n 1 | jq -e '.mode == "enforce"' >/dev/null
+refused ./unapproved
+as carol log fsck >/dev/null
+ok "signing goes on under the guard, and all units restart"
+journalctl -b --no-pager | grep -iE 'greatseal.*(segfault|core dump|assert)' && die "a program broke"
+touch "passed.$boot"
