@@ -158,6 +158,11 @@ void cache_allowed(struct slot *s, int32_t pid, uint64_t now)
 	s->recent_next++;
 }
 
+static void out_add(struct cache *c, const struct slot *s)
+{
+	c->out[c->leaving++] = (uint32_t)(s - c->slot);
+}
+
 void cache_leave(struct cache *c, struct slot *s, uint64_t now)
 {
 	if (s->state == SLOT_FREE || s->state == SLOT_LEAVING)
@@ -165,7 +170,7 @@ void cache_leave(struct cache *c, struct slot *s, uint64_t now)
 	cache_unmark(c, s);
 	s->since = now;
 	s->state = SLOT_LEAVING;
-	c->leaving++;
+	out_add(c, s);
 }
 
 bool cache_return(struct cache *c, struct slot *s)
@@ -173,7 +178,11 @@ bool cache_return(struct cache *c, struct slot *s)
 	if (s->state != SLOT_LEAVING || !s->known || !cache_holds(s))
 		return false;
 	s->state = SLOT_HELD;
-	c->leaving--;
+	for (uint32_t i = 0; i < c->leaving; i++)
+		if (&c->slot[c->out[i]] == s) {
+			c->out[i] = c->out[--c->leaving];
+			break;
+		}
 	return true;
 }
 
@@ -234,7 +243,6 @@ static void let_go(struct cache *c, struct slot *s)
 	/* By name: a report on its way may hold the same open file. */
 	(void)fcntl(s->fd, F_SETLEASE, F_UNLCK);
 	slot_free(c, s);
-	c->leaving--;
 }
 
 /* Gives up old slots before the last free one is gone: each takes its time to leave. */
@@ -254,6 +262,9 @@ static void make_room(struct cache *c, uint64_t now)
 /* Files that nobody can reach by name any more; held, they would go on filling the disk. */
 static void sweep(struct cache *c, uint64_t now)
 {
+	if (now - c->swept < CACHE_SWEEP_MS)
+		return;
+	c->swept = now;
 	for (uint32_t n = 0; n < CACHE_SWEEP && n < c->count; n++) {
 		struct slot *s = &c->slot[c->broom];
 		struct stat st;
@@ -270,16 +281,16 @@ bool cache_tick(struct cache *c, uint64_t now)
 
 	sweep(c, now);
 	make_room(c, now);
-	for (uint32_t i = 0, left = c->leaving; i < c->count && left > 0; i++) {
-		struct slot *s = &c->slot[i];
+	for (uint32_t i = 0; i < c->leaving;) {
+		struct slot *s = &c->slot[c->out[i]];
 
-		if (s->state != SLOT_LEAVING)
+		if (!may_go(s, now)) {
+			i++;
 			continue;
-		left--;
-		if (may_go(s, now)) {
-			let_go(c, s);
-			any = true;
 		}
+		c->out[i] = c->out[--c->leaving];
+		let_go(c, s);
+		any = true;
 	}
 	return any;
 }
@@ -299,7 +310,7 @@ static void adopt(struct cache *c, struct slot *s, uint64_t now)
 	c->free_count--;
 	index_add(c, s);
 	if (s->state == SLOT_LEAVING) {
-		c->leaving++;
+		out_add(c, s);
 		s->since = now;
 		return;
 	}
@@ -322,7 +333,8 @@ rc cache_init(struct cache *c, struct share *s, int group, int signal, uint64_t 
 			    .signal = signal,
 			    .index_mask = size - 1};
 	c->index = (uint32_t *)calloc(size, sizeof(*c->index));
-	if (c->index == NULL)
+	c->out = (uint32_t *)calloc(s->slot_count, sizeof(*c->out));
+	if (c->index == NULL || c->out == NULL)
 		return fault_set(f, RC_NOMEM, 0, "cache: no memory for %u files", s->slot_count);
 	for (uint32_t i = 0; i < c->count; i++)
 		if (c->slot[i].state != SLOT_FREE)
@@ -333,5 +345,7 @@ rc cache_init(struct cache *c, struct share *s, int group, int signal, uint64_t 
 void cache_release(struct cache *c)
 {
 	free(c->index);
+	free(c->out);
 	c->index = NULL;
+	c->out = NULL;
 }

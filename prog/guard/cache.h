@@ -14,7 +14,8 @@
 #include "prog/guard/share.h"
 
 #define CACHE_FLOOR_MS 20u /* the least that a slot stays leased after it was unmarked */
-#define CACHE_SWEEP 64u	   /* slots looked at in each round: is their file deleted? */
+#define CACHE_SWEEP 64u	   /* slots looked at in a round: is their file deleted? */
+#define CACHE_SWEEP_MS 10u /* no round sooner than that after the last */
 #define CACHE_CAP_MS 1000u /* the longest that it waits for execs it allowed */
 
 struct cache {
@@ -25,6 +26,8 @@ struct cache {
 	uint32_t hand; /* where the search for a slot to give up goes on */
 	uint32_t free_hint;
 	uint32_t broom; /* where the search for deleted files goes on */
+	uint64_t swept; /* ms: when it last did */
+	uint32_t *out;	/* `leaving` slots' numbers: those on their way out, and no others */
 	int group;
 	uint64_t asks; /* what the file systems are marked for: FAN_* */
 	int signal;    /* the real-time signal of a broken lease */
