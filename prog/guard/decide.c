@@ -101,7 +101,8 @@ static enum zone_says ask_zone(struct decider *d, const struct question *q, uint
 	for (size_t i = 0; i < c->zone_count; i++) {
 		const struct zone *z = &c->zones[i];
 
-		if (now - o->at <= z->seconds * 1000 && zone_has(z, q->pid) &&
+		/* It may have been closed after this round began. */
+		if (now <= o->at + z->seconds * 1000 && zone_has(z, q->pid) &&
 		    (z->cgroup[0] != '\0' || st.st_uid == z->uid) &&
 		    place_holds(&d->guard->zone[i], q->fd, &st))
 			return ZONE_YES;
@@ -213,8 +214,10 @@ static void wake(struct decider *d, uint64_t dev, uint64_t ino)
 	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
 		struct question *q = &d->share->question[i];
 
-		if (q->state == QUESTION_WAITING && q->dev == dev && q->ino == ino)
+		if (q->state == QUESTION_WAITING && q->dev == dev && q->ino == ino) {
 			q->state = QUESTION_NEW;
+			d->woken = true;
+		}
 	}
 }
 
@@ -258,7 +261,8 @@ static void job_done(struct decider *d, struct job *j, uint64_t now)
 	wake(d, s->dev, s->ino);
 }
 
-static void job_slice(struct decider *d, struct job *j, uint64_t now)
+/* One chunk. Whether the file has more. */
+static bool job_chunk(struct decider *d, struct job *j, uint64_t now)
 {
 	ssize_t n;
 
@@ -266,18 +270,26 @@ static void job_slice(struct decider *d, struct job *j, uint64_t now)
 		/* A writer came. Not tried again: one that always comes would hold the exec for
 		 * ever. */
 		job_fail(d, j, WHY_CHANGED, now);
-		return;
+		return false;
 	}
-	n = pread(j->slot->fd, d->slice, SLICE_BYTES, (off_t)j->at);
+	n = pread(j->slot->fd, d->chunk, CHUNK_BYTES, (off_t)j->at);
 	if (n < 0 && errno == EINTR)
-		return;
-	if (n < 0 || (n > 0 && !rc_is_ok(hasher_update(j->hasher, view_of(d->slice, (size_t)n))))) {
+		return true;
+	if (n < 0 || (n > 0 && !rc_is_ok(hasher_update(j->hasher, view_of(d->chunk, (size_t)n))))) {
 		job_fail(d, j, WHY_UNREADABLE, now);
-		return;
+		return false;
 	}
 	j->at += (uint64_t)n;
-	if (n == 0 || j->at == (uint64_t)j->size)
-		job_done(d, j, now);
+	if (n > 0 && j->at != (uint64_t)j->size)
+		return true;
+	job_done(d, j, now);
+	return false;
+}
+
+static void job_slice(struct decider *d, struct job *j, uint64_t now)
+{
+	for (size_t n = 0; n < SLICE_BYTES / CHUNK_BYTES && job_chunk(d, j, now); n++)
+		;
 }
 
 static struct job *job_free(struct decider *d)
@@ -413,9 +425,9 @@ static void look(struct decider *d, struct question *q, uint64_t now)
 
 static size_t free_rows(const struct decider *d)
 {
-	size_t n = 0;
+	size_t n = QUESTIONS_MAX - d->rows;
 
-	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+	for (size_t i = 0; i < d->rows; i++)
 		n += d->share->question[i].state == QUESTION_FREE;
 	return n;
 }
@@ -460,7 +472,7 @@ static void put_question(struct decider *d, const struct event *e)
 {
 	struct question *to = NULL;
 
-	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+	for (size_t i = 0; i < d->rows; i++) {
 		struct question *q = &d->share->question[i];
 
 		/* A former worker was killed between taking it and noting that it had. */
@@ -469,7 +481,10 @@ static void put_question(struct decider *d, const struct event *e)
 		if (q->state == QUESTION_FREE && to == NULL)
 			to = q;
 	}
-	assert(to != NULL);
+	if (to == NULL) {
+		assert(d->rows < QUESTIONS_MAX);
+		to = &d->share->question[d->rows++];
+	}
 	*to = (struct question){.state = QUESTION_FREE,
 				.kind = e->kind == EVENT_ASK ? QUESTION_EXEC : QUESTION_OPEN,
 				.fd = e->fd,
@@ -478,6 +493,7 @@ static void put_question(struct decider *d, const struct event *e)
 		atomic_fetch_add(&d->share->opens, 1);
 	atomic_signal_fence(memory_order_seq_cst);
 	to->state = QUESTION_NEW;
+	d->woken = true;
 }
 
 /* What lies in the buffer goes among the questions. It ends with zeros. */
@@ -510,9 +526,11 @@ static void take_raw(struct decider *d)
 bool decider_read(struct decider *d)
 {
 	struct pollfd p = {.fd = d->group, .events = POLLIN};
+	bool zones = d->guard->conf->zone_count > 0;
 
 	d->drained = false;
-	zone_note_ended(&d->share->zone);
+	if (zones)
+		zone_note_ended(&d->share->zone);
 	for (size_t room; (room = free_rows(d)) > 0;) {
 		size_t events = room < RAW_EVENTS ? room : RAW_EVENTS;
 		ssize_t n = read(d->group, d->share->raw,
@@ -526,25 +544,37 @@ bool decider_read(struct decider *d)
 		if (n < 0)
 			break;
 		take_raw(d);
+		/* That was all, or poll(2) says that there is more. */
+		if ((size_t)n < events * sizeof(struct fanotify_event_metadata))
+			break;
 	}
-	/* EAGAIN may also be of one file that the kernel could not open for us. */
-	d->drained = poll(&p, 1, 0) == 0;
+	/* It may also end early by a file that the kernel could not open for us. */
+	d->drained = zones && poll(&p, 1, 0) == 0;
 	if (d->drained)
 		zone_drop_ended(&d->share->zone);
 	return true;
 }
 
+/* At once also what an earlier answer, or a file that was read for it, makes possible. */
+static void look_at_all(struct decider *d, uint64_t now)
+{
+	d->woken = true;
+	for (unsigned n = 0; n < PASSES_MAX && d->woken; n++) {
+		d->woken = false;
+		for (size_t i = 0; i < d->rows; i++)
+			if (d->share->question[i].state == QUESTION_NEW)
+				look(d, &d->share->question[i], now);
+	}
+}
+
 void decider_step(struct decider *d, uint64_t now)
 {
-	for (size_t i = 0; i < QUESTIONS_MAX; i++)
-		if (d->share->question[i].state == QUESTION_NEW)
-			look(d, &d->share->question[i], now);
-	for (size_t i = 0; i < JOBS_MAX; i++)
+	for (size_t i = 0; i < JOBS_MAX && d->jobs_busy > 0; i++)
 		if (d->job[i].slot != NULL)
 			job_slice(d, &d->job[i], now);
 	/* Who waited for a slot that has gone is looked at anew, also where the digest came. */
 	(void)cache_tick(&d->cache, now);
-	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+	for (size_t i = 0; i < d->rows; i++) {
 		struct question *q = &d->share->question[i];
 		const struct slot *s;
 
@@ -554,14 +584,17 @@ void decider_step(struct decider *d, uint64_t now)
 		if (s == NULL || s->state == SLOT_HELD)
 			q->state = QUESTION_NEW;
 	}
+	look_at_all(d, now);
+	while (d->rows > 0 && d->share->question[d->rows - 1].state == QUESTION_FREE)
+		d->rows--;
 	atomic_store(&d->share->held, d->cache.count - d->cache.free_count);
 }
 
 int decider_patience(const struct decider *d)
 {
-	if (d->jobs_busy > 0)
+	if (d->jobs_busy > 0 || d->woken)
 		return 0;
-	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+	for (size_t i = 0; i < d->rows; i++)
 		if (d->share->question[i].state == QUESTION_NEW)
 			return 1;
 	return d->cache.leaving > 0 ? 5 : 250;
@@ -620,9 +653,9 @@ rc decider_init(struct decider *d, const struct guard *g, uint64_t now, struct f
 {
 	struct share *s = g->share;
 
-	*d = (struct decider){.share = s, .group = g->group, .guard = g};
-	d->slice = (uint8_t *)malloc(SLICE_BYTES);
-	if (d->slice == NULL)
+	*d = (struct decider){.share = s, .group = g->group, .guard = g, .rows = QUESTIONS_MAX};
+	d->chunk = (uint8_t *)malloc(CHUNK_BYTES);
+	if (d->chunk == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory to read files with");
 	for (size_t i = 0; i < JOBS_MAX; i++)
 		TRY(hasher_new(HASH_SHA256, &d->job[i].hasher));
@@ -643,7 +676,7 @@ void decider_release(struct decider *d)
 	for (size_t i = 0; i < JOBS_MAX; i++)
 		hasher_free(d->job[i].hasher);
 	cache_release(&d->cache);
-	free(d->slice);
+	free(d->chunk);
 	approved_release(&d->approved);
 	*d = (struct decider){0};
 }

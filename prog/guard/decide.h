@@ -20,6 +20,9 @@
 
 #define JOBS_MAX 16u	       /* files that are read at the same time */
 #define SLICE_BYTES (1u << 20) /* of one file, before others have their turn */
+/* Read at a time: what was just read is hashed before the processor's cache has lost it. */
+#define CHUNK_BYTES (1u << 17)
+#define PASSES_MAX 4u /* over the questions, before leases have their turn */
 
 struct job {
 	struct slot *slot; /* NULL: free */
@@ -37,8 +40,10 @@ struct decider {
 	struct approved approved;
 	uint32_t jobs_busy;
 	struct job job[JOBS_MAX];
-	uint8_t *slice; /* SLICE_BYTES */
-	bool drained;	/* the last read came to the end of the queue */
+	uint8_t *chunk; /* CHUNK_BYTES */
+	bool drained;	/* the last read came to the end of the queue; only with zones */
+	bool woken;	/* a question can be answered that could not be before */
+	size_t rows;	/* the questions behind these are free */
 };
 
 /* Takes over what a former worker left behind: its questions are asked again. RC_NOMEM, RC_CRYPTO.

@@ -69,7 +69,8 @@ static void turn(struct decider *d, const struct guard *g, uint64_t *last)
 		cache_check(&d->cache, now);
 	*last = now;
 	/* Broken leases before new questions: an answer must not rest on a lease that is gone. */
-	take_signals(d, g->lease_signals, now);
+	if ((p[0].revents & POLLIN) != 0)
+		take_signals(d, g->lease_signals, now);
 	if ((p[1].revents & POLLIN) != 0) {
 		(void)!read(g->wake, &bell, sizeof(bell));
 		decider_apply(d);
