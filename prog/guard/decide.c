@@ -9,6 +9,7 @@
 #include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "prog/guard/event.h"
@@ -38,6 +39,12 @@ static void answer(struct decider *d, struct question *q, bool allow)
 	(void)close(fd);
 }
 
+/* Whoever asks may read everything. */
+static bool reads_all(const struct question *q)
+{
+	return q->kind == QUESTION_READ || q->kind == QUESTION_OFTEN;
+}
+
 static void refuse(struct decider *d, struct question *q, enum why why, const struct digest *digest)
 {
 	bool enforce = d->mode == GUARD_ENFORCE;
@@ -49,7 +56,7 @@ static void refuse(struct decider *d, struct question *q, enum why why, const st
 			 .serial = approved_serial(&d->approved)};
 
 	/* Data may change, and be where nothing is held. It is asked for again. */
-	if (q->kind == QUESTION_READ || (q->kind == QUESTION_DATA && !judged)) {
+	if (reads_all(q) || (q->kind == QUESTION_DATA && !judged)) {
 		answer(d, q, true);
 		return;
 	}
@@ -143,10 +150,14 @@ static void answer_known(struct decider *d, struct question *q, struct slot *s, 
 {
 	enum why why = verdict(d, &s->digest);
 	bool exec = q->kind == QUESTION_EXEC;
-	bool data = q->kind == QUESTION_READ || (why == WHY_UNAPPROVED && q->kind == QUESTION_DATA);
+	/* By what lies there now, under the lease: it may have been another when it was asked for.
+	 */
+	bool data = why == WHY_UNAPPROVED && !s->elf &&
+		    (q->kind == QUESTION_DATA || q->kind == QUESTION_OFTEN);
+	bool free = data || reads_all(q);
 	bool producer = is_watched(d, &s->digest);
-	bool let = why == WHY_NONE || data || d->mode == GUARD_OBSERVE;
-	enum zone_says zone = why == WHY_UNAPPROVED && !data ? ask_zone(d, q, now) : ZONE_NO;
+	bool let = why == WHY_NONE || free || d->mode == GUARD_OBSERVE;
+	enum zone_says zone = why == WHY_UNAPPROVED && !free ? ask_zone(d, q, now) : ZONE_NO;
 
 	if (zone == ZONE_LATER) {
 		q->state = QUESTION_NEW;
@@ -163,17 +174,18 @@ static void answer_known(struct decider *d, struct question *q, struct slot *s, 
 	if (why == WHY_NONE)
 		cache_note(&d->cache, s);
 	if (let) {
-		cache_allowed(s, exec ? q->pid : 0, now);
+		/* Who reads data locks no writers: there is nothing to wait for when one comes. */
+		if (!data)
+			cache_allowed(s, exec ? q->pid : 0, now);
 		/* What one may read, another may not run: asked for each time. */
-		if (why == WHY_NONE || q->kind != QUESTION_READ)
+		if (why == WHY_NONE || data || !free)
 			cache_mark(&d->cache, s,
-				   (data && why != WHY_NONE) || producer
-					   ? d->cache.asks & FAN_OPEN_PERM
-					   : d->cache.asks);
+				   data || producer ? d->cache.asks & FAN_OPEN_PERM
+						    : d->cache.asks);
 	}
 	if (let && exec)
 		exes_note(&d->share->exes, s->dev, s->ino, &s->digest, false);
-	if (data && why != WHY_NONE) {
+	if (free && why != WHY_NONE) {
 		answer(d, q, true);
 		return;
 	}
@@ -261,6 +273,11 @@ static void job_done(struct decider *d, struct job *j, uint64_t now)
 	wake(d, s->dev, s->ino);
 }
 
+static enum open_kind kind_of(const uint8_t *head, ssize_t n)
+{
+	return n < 0 ? OPEN_ELF : opens_kind(head, (size_t)n);
+}
+
 /* One chunk. Whether the file has more. */
 static bool job_chunk(struct decider *d, struct job *j, uint64_t now)
 {
@@ -279,6 +296,8 @@ static bool job_chunk(struct decider *d, struct job *j, uint64_t now)
 		job_fail(d, j, WHY_UNREADABLE, now);
 		return false;
 	}
+	if (j->at == 0)
+		j->slot->elf = kind_of(d->chunk, n) == OPEN_ELF;
 	j->at += (uint64_t)n;
 	if (n > 0 && j->at != (uint64_t)j->size)
 		return true;
@@ -326,33 +345,54 @@ static unsigned classes_of_opener(const struct decider *d, int32_t pid)
 
 static bool is_data(const struct decider *d, int fd, const struct stat *st)
 {
-	for (size_t i = 0; i < d->guard->data_count; i++)
-		if (place_holds(&d->guard->data[i], fd, st))
-			return true;
-	return false;
+	return places_hold(d->guard->data, d->guard->data_count, fd, st);
+}
+
+/* Whether a file that is read by one who may read all is held, so that nobody is asked for it any
+ * more: everybody may read it, and it is read often. */
+static bool is_worth_holding(struct decider *d, const struct question *q, const struct slot *s,
+			     const struct stat *st)
+{
+	bool often = often_read(&d->often, q->dev, q->ino);
+
+	if (s != NULL ? s->state != SLOT_HELD || s->elf : !often)
+		return false;
+	return st->st_size <= (off_t)OFTEN_BYTES && d->jobs_busy < JOBS_MAX &&
+	       st->st_mtime + OFTEN_SETTLED_S < time(NULL) && is_data(d, q->fd, st);
 }
 
 /* Whether the open is answered with that: it reads data. Else q says what it needs. */
-static bool let_read(struct decider *d, struct question *q, const struct stat *st)
+static bool let_read(struct decider *d, struct question *q, const struct slot *s,
+		     const struct stat *st)
 {
+	struct open_facts facts = {.classes = classes_of_opener(d, q->pid)};
 	uint8_t head[OPEN_HEAD_BYTES];
-	ssize_t n = pread(q->fd, head, sizeof(head), 0);
-	struct open_facts facts = {.kind = n < 0 ? OPEN_ELF : opens_kind(head, (size_t)n)};
-	enum open_rule rule;
+	bool all, kernel;
 	struct opener o;
 
-	facts.classes = classes_of_opener(d, q->pid);
 	opener_look(q->pid, &o);
 	facts.call = o.call;
 	facts.loader = o.loader;
-	rule = opens_judge(&facts);
-	if (rule == OPEN_DATA && !is_data(d, q->fd, st))
-		rule = OPEN_APPROVED;
-	q->kind = rule == OPEN_DATA ? QUESTION_DATA : QUESTION_CODE;
-	if (rule != OPEN_FREE)
+	all = opens_reads_all(&facts);
+	kernel = d->cache.kernel->active && o.call == OPENER_READS;
+	if (!all || kernel)
+		facts.kind = kind_of(head, pread(q->fd, head, sizeof(head), 0));
+	switch (opens_judge(&facts)) {
+	case OPEN_APPROVED:
+		q->kind = QUESTION_CODE;
 		return false;
-	if (d->cache.kernel->active && facts.kind == OPEN_ELF && facts.call == OPENER_READS) {
+	case OPEN_DATA:
+		q->kind = is_data(d, q->fd, st) ? QUESTION_DATA : QUESTION_CODE;
+		return false;
+	case OPEN_FREE:
+		break;
+	}
+	if (kernel && facts.kind == OPEN_ELF) {
 		q->kind = QUESTION_READ;
+		return false;
+	}
+	if (all && o.call == OPENER_READS && is_worth_holding(d, q, s, st)) {
+		q->kind = QUESTION_OFTEN;
 		return false;
 	}
 	answer(d, q, true);
@@ -369,10 +409,12 @@ static void begin(struct decider *d, struct question *q, uint64_t now)
 	struct stat st;
 	rc r;
 
+	if (j == NULL && q->kind == QUESTION_OFTEN)
+		answer(d, q, true);
 	if (j == NULL)
 		return; /* stays new */
 	r = cache_take(&d->cache, q->fd, q->dev, q->ino, now, &s);
-	if (r.code == RC_LIMIT)
+	if (r.code == RC_LIMIT && q->kind != QUESTION_OFTEN)
 		return;
 	if (!rc_is_ok(r)) {
 		refuse(d, q, r.code == RC_BUSY ? WHY_WRITER : WHY_NO_LEASE, NULL);
@@ -413,7 +455,7 @@ static void look(struct decider *d, struct question *q, uint64_t now)
 	/* A content that is approved is so for every opener. */
 	if (q->kind == QUESTION_OPEN &&
 	    !(s != NULL && s->state == SLOT_HELD && verdict(d, &s->digest) == WHY_NONE) &&
-	    let_read(d, q, &st))
+	    let_read(d, q, s, &st))
 		return;
 	if (s == NULL)
 		begin(d, q, now);

@@ -17,12 +17,15 @@
 #include "prog/guard/approved.h"
 #include "prog/guard/cache.h"
 #include "prog/guard/guard.h"
+#include "prog/guard/often.h"
 
 #define JOBS_MAX 16u	       /* files that are read at the same time */
 #define SLICE_BYTES (1u << 20) /* of one file, before others have their turn */
 /* Read at a time: what was just read is hashed before the processor's cache has lost it. */
 #define CHUNK_BYTES (1u << 17)
-#define PASSES_MAX 4u /* over the questions, before leases have their turn */
+#define OFTEN_BYTES SLICE_BYTES /* a larger file is not read for those who may read it anyway */
+#define OFTEN_SETTLED_S 10	/* nor one that was changed since: it may still be made */
+#define PASSES_MAX 4u		/* over the questions, before leases have their turn */
 
 struct job {
 	struct slot *slot; /* NULL: free */
@@ -44,6 +47,7 @@ struct decider {
 	bool drained;	/* the last read came to the end of the queue; only with zones */
 	bool woken;	/* a question can be answered that could not be before */
 	size_t rows;	/* the questions behind these are free */
+	struct often often;
 };
 
 /* Takes over what a former worker left behind: its questions are asked again. RC_NOMEM, RC_CRYPTO.

@@ -17,18 +17,22 @@ enum open_kind opens_kind(const uint8_t *head, size_t n)
 	return OPEN_ELF;
 }
 
+/* Its own code is an approved program's. A loader that was started by its name has no loader of its
+ * own. */
+static bool is_program(const struct open_facts *o)
+{
+	return (o->classes & LIST_CLASS_RUNS) != 0 && (o->classes & LIST_REVOKED) == 0 &&
+	       !o->loader && (o->classes & LIST_LIBRARY) == 0;
+}
+
+bool opens_reads_all(const struct open_facts *o)
+{
+	return o->call != OPENER_READS || (is_program(o) && (o->classes & LIST_INTERPRETER) == 0);
+}
+
 enum open_rule opens_judge(const struct open_facts *o)
 {
-	bool approved = (o->classes & LIST_CLASS_RUNS) != 0 && (o->classes & LIST_REVOKED) == 0;
-	/* A loader that was started by its name has no loader of its own. */
-	bool is_loader = (o->classes & LIST_LIBRARY) != 0;
-	bool interprets = (o->classes & LIST_INTERPRETER) != 0;
-
-	if (o->call != OPENER_READS)
+	if (opens_reads_all(o) || (is_program(o) && o->kind == OPEN_EMPTY))
 		return OPEN_FREE;
-	if (approved && !o->loader && !is_loader) {
-		if (!interprets || o->kind == OPEN_EMPTY)
-			return OPEN_FREE;
-	}
 	return o->kind == OPEN_ELF ? OPEN_APPROVED : OPEN_DATA;
 }

@@ -33,6 +33,8 @@ struct open_facts {
 	enum opener_call call;
 	enum open_kind kind;
 };
+/* Whether who opens may open every file, whatever its kind. */
+bool opens_reads_all(const struct open_facts *o);
 /* OPEN_DATA: if it lies in a directory of data, else OPEN_APPROVED. */
 enum open_rule opens_judge(const struct open_facts *o);
 

@@ -32,18 +32,17 @@ bool place_open(struct place *p, const char *path)
 	return p->dir >= 0;
 }
 
-bool place_holds(const struct place *p, int fd, const struct stat *st)
+static bool leads_to(const struct place *p, const char *path, const struct stat *st)
 {
 	const struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
 				     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
 						RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
 	size_t len = p->dir >= 0 ? strlen(p->path) : 0;
-	char path[PATH_MAX];
 	struct stat there;
 	bool same;
 	int at;
 
-	if (len == 0 || path_of(fd, path) == 0 || strncmp(path, p->path, len) != 0)
+	if (len == 0 || strncmp(path, p->path, len) != 0)
 		return false;
 	if (len == 1) /* "/" */
 		len = 0;
@@ -55,4 +54,21 @@ bool place_holds(const struct place *p, int fd, const struct stat *st)
 	same = fstat(at, &there) == 0 && there.st_dev == st->st_dev && there.st_ino == st->st_ino;
 	(void)close(at);
 	return same;
+}
+
+bool places_hold(const struct place *p, size_t n, int fd, const struct stat *st)
+{
+	char path[PATH_MAX];
+
+	if (n == 0 || path_of(fd, path) == 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (leads_to(&p[i], path, st))
+			return true;
+	return false;
+}
+
+bool place_holds(const struct place *p, int fd, const struct stat *st)
+{
+	return places_hold(p, 1, fd, st);
 }

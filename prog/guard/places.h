@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/stat.h>
 
 struct place {
@@ -20,5 +21,7 @@ struct place {
 bool place_open(struct place *p, const char *path);
 /* st is of the file on fd. */
 bool place_holds(const struct place *p, int fd, const struct stat *st);
+/* Whether one of n does. */
+bool places_hold(const struct place *p, size_t n, int fd, const struct stat *st);
 
 #endif

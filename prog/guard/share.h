@@ -35,10 +35,11 @@ enum question_state {
 
 enum question_kind {
 	QUESTION_EXEC,
-	QUESTION_OPEN, /* not looked into yet */
-	QUESTION_CODE, /* an open that needs an approved content */
-	QUESTION_DATA, /* the same, but what is no program or library is let through */
-	QUESTION_READ, /* let through whatever it is; if approved, the kernel is to know */
+	QUESTION_OPEN,	/* not looked into yet */
+	QUESTION_CODE,	/* an open that needs an approved content */
+	QUESTION_DATA,	/* the same, but what is no program or library is let through */
+	QUESTION_READ,	/* let through whatever it is; if approved, the kernel is to know */
+	QUESTION_OFTEN, /* the same; and if it is data, we are not asked for it again */
 };
 
 /* An exec or open that waits for its answer. */
@@ -72,6 +73,7 @@ struct slot {
 	bool known;	 /* digest is there */
 	bool told;	 /* its verdict was reported */
 	bool noted;	 /* approved in the kernel (kernel.h) */
+	bool elf;	 /* a program or library, by its first bytes: never data */
 	uint64_t dev;
 	uint64_t ino;
 	uint64_t since; /* ms: taken; LEAVING: since then */

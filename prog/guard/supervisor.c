@@ -470,10 +470,14 @@ static rc make_group(struct supervisor *s, struct fault *f)
 }
 
 /* Where interpreters may read what nobody approved, if no setting says it: what root alone writes,
- * and each start of a program reads. */
+ * and each start of a program, or each compiler, reads. */
 static const char *const usual_data[] = {
 	"/etc",
 	"/run/systemd",
+	"/usr/include",
+	"/usr/lib/gcc",
+	"/usr/lib/aarch64-linux-gnu/gconv",
+	"/usr/lib/x86_64-linux-gnu/gconv",
 	"/usr/lib/locale",
 	"/usr/share/i18n",
 	"/usr/share/locale",

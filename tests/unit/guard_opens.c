@@ -19,6 +19,7 @@
 #include "lib/model/contents.h"
 #include "prog/guard/conf.h"
 #include "prog/guard/exes.h"
+#include "prog/guard/often.h"
 #include "prog/guard/opener.h"
 #include "prog/guard/opens.h"
 #include "prog/guard/places.h"
@@ -146,8 +147,44 @@ static void the_rule(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (opens_judge(&rows[i].facts) != rows[i].rule)
+		if (opens_judge(&rows[i].facts) != rows[i].rule ||
+		    (opens_reads_all(&rows[i].facts) && rows[i].rule != OPEN_FREE))
 			fail_msg("row %zu", i);
+}
+
+/* What reads all does so whatever the file is; what only reads empty files does not. */
+static void who_reads_all(void **state)
+{
+	const struct open_facts program = {.classes = LIST_PROGRAM},
+				shell = {.classes = LIST_PROGRAM | LIST_INTERPRETER,
+					 .kind = OPEN_EMPTY},
+				writes = {.classes = 0, .call = OPENER_WRITES};
+
+	(void)state;
+	assert_true(opens_reads_all(&program));
+	assert_true(opens_reads_all(&writes));
+	assert_false(opens_reads_all(&shell));
+	assert_int_equal(OPEN_FREE, opens_judge(&shell));
+}
+
+static void reads_are_counted(void **state)
+{
+	struct often *o = (struct often *)calloc(1, sizeof(*o));
+	unsigned said = 0;
+
+	(void)state;
+	assert_non_null(o);
+	for (unsigned i = 1; i < OFTEN_READS; i++)
+		assert_false(often_read(o, 1, 1));
+	assert_true(often_read(o, 1, 1));
+	assert_false(often_read(o, 2, 1));
+	for (unsigned i = 0; i < 3 * OFTEN_AGAIN; i++)
+		said += often_read(o, 1, 1);
+	assert_int_equal(3, said);
+	/* Each row is for the last that came: no file is taken for another. */
+	for (uint64_t i = 2; i < 4 * OFTEN_ROWS; i++)
+		assert_false(often_read(o, 3, i));
+	free(o);
 }
 
 /* More programs than fit: the newest of a row stay, a changed content replaces its own. */
@@ -285,6 +322,8 @@ int main(void)
 		cmocka_unit_test(the_loader_is_found),
 		cmocka_unit_test(kinds_are_told_apart),
 		cmocka_unit_test(the_rule),
+		cmocka_unit_test(who_reads_all),
+		cmocka_unit_test(reads_are_counted),
 		cmocka_unit_test(running_programs_are_remembered),
 		cmocka_unit_test(this_process_is_found),
 		cmocka_unit_test(places_hold_what_lies_in_them),
