@@ -47,6 +47,7 @@ cp farm.list lists/
 cat >guard.conf <<END
 list = $state/lists/farm.list
 state = $state/guarded
+records = $state/guarded/records
 socket = $state/guard.sock
 log-key = $vkey
 list-key = $(GREATSEAL_CONFIG=$state/dave.json greatseal key list --json | jq -r '.keys[] | select(.name == "lists").fingerprint')
