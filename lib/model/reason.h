@@ -158,13 +158,14 @@
 	  "base the change on the version in force")                                               \
 	X(CHANGE_QUORUM, "change.quorum", "signatures are missing under the change",               \
 	  "greatseal policy sign, by the people named")                                            \
-	X(CHANGE_INVALID, "change.invalid", "the new document is not valid", "see the text")       \
+	X(CHANGE_INVALID, "change.invalid", "the new document is not valid",                       \
+	  "mend what the text names, then propose it anew")                                        \
 	X(CHANGE_EXPIRED, "change.expired", "the change's own deadline has passed",                \
 	  "propose it anew")                                                                       \
 	X(CHANGE_DELAY, "change.delay", "the change is accepted and not in force yet",             \
 	  "wait until the time named, or greatseal policy object")                                 \
 	X(CHANGE_RECOVERY, "change.recovery", "the roster is not changed so by recovery keys",     \
-	  "see the text")                                                                          \
+	  "recovery keys replace the roster alone, after the policy's delay")                      \
 	X(CHANGE_TESTS, "change.tests", "tests that travel with the change fail",                  \
 	  "greatseal policy test, then propose it anew")                                           \
 	X(CHANGE_OBJECTION, "change.objection",                                                    \

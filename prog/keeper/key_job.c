@@ -97,9 +97,9 @@ static rc fill_self_sign(const struct keyring *k, const struct key_change *c, st
 			 struct refusal *why)
 {
 	if (!k->permit_self_sign)
-		return refuse(
-			why, REASON_CHANGE_INVALID,
-			"the keeper's configuration does not permit self-signed certificates");
+		return refuse(why, REASON_CHANGE_INVALID,
+			      "self-signed certificates are for tests (the keeper's setting "
+			      "self-sign): greatseal key csr, then key import-cert");
 	if (c->days < 1 || c->days > KEYRING_DAYS_MAX ||
 	    j->now > TIME_MAX - (unix_time)c->days * 86400)
 		return refuse(why, REASON_CHANGE_INVALID, "%u days; permitted are 1..%d", c->days,
