@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/view.h"
+
 #define LINE_BYTES 256u
 #define AUXV_BYTES 1024u
 #define TRIES 2000u /* it is on its way to sleep when it is not asleep yet */
@@ -65,18 +67,48 @@ struct opener_line opener_parse(const char *line)
 	return (struct opener_line){call_of(nr, arg), rest[1]};
 }
 
-bool opener_base(const uint8_t *auxv, size_t len, uint64_t *ret)
+static uint64_t word_at(const uint8_t *at, size_t width)
 {
-	unsigned long pair[2];
+	uint64_t long_word;
+	uint32_t word;
 
-	for (size_t at = 0; at + sizeof(pair) <= len; at += sizeof(pair)) {
-		memcpy(pair, auxv + at, sizeof(pair));
-		if (pair[0] == AT_BASE) {
-			*ret = pair[1];
-			return pair[1] != 0;
-		}
+	memcpy(&word, at, sizeof(word));
+	if (width == sizeof(word))
+		return word;
+	memcpy(&long_word, at, sizeof(long_word));
+	return long_word;
+}
+
+/* Pairs of such words up to AT_NULL. False: they are not. */
+static bool base_of(struct view auxv, size_t width, uint64_t page, uint64_t *ret)
+{
+	bool is_auxv = false;
+
+	*ret = 0;
+	for (size_t at = 0; at + 2 * width <= auxv.len; at += 2 * width) {
+		uint64_t type = word_at(auxv.ptr + at, width);
+		uint64_t value = word_at(auxv.ptr + at + width, width);
+
+		if (type == AT_NULL)
+			break;
+		is_auxv = is_auxv || (type == AT_PAGESZ && value == page);
+		if (type == AT_BASE)
+			*ret = value;
 	}
-	return false;
+	return is_auxv;
+}
+
+enum opener_base opener_base(const uint8_t *auxv, size_t len, uint64_t *ret)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), base;
+
+	if (!base_of(view_of(auxv, len), sizeof(uint64_t), page, &base) &&
+	    !base_of(view_of(auxv, len), sizeof(uint32_t), page, &base))
+		return BASE_UNKNOWN;
+	if (base == 0)
+		return BASE_NONE;
+	*ret = base;
+	return BASE_THERE;
 }
 
 static size_t read_proc(int32_t tid, const char *name, void *out, size_t cap)
@@ -110,7 +142,7 @@ void opener_look(int32_t tid, struct opener *o)
 	char text[LINE_BYTES];
 	uint8_t auxv[AUXV_BYTES];
 	struct opener_line line = {OPENER_READS, 0};
-	uint64_t base;
+	uint64_t base = 0;
 	size_t n;
 
 	o->call = OPENER_READS;
@@ -129,10 +161,16 @@ void opener_look(int32_t tid, struct opener *o)
 	if (line.pc == 0 || line.call != OPENER_READS)
 		return;
 	n = read_proc(tid, "auxv", auxv, sizeof(auxv));
-	if (n == 0)
-		return;
-	/* Without a loader all code is the program's: it may be the loader itself, started by its
-	 * name (opens.h). */
-	o->loader = opener_base(auxv, n, &base) && line.pc >= base &&
-		    line.pc - base < OPENER_LOADER_SPAN;
+	switch (opener_base(auxv, n, &base)) {
+	case BASE_UNKNOWN:
+		break;
+	case BASE_NONE:
+		/* All code is the program's: it may be the loader itself, started by its name
+		 * (opens.h). */
+		o->loader = false;
+		break;
+	case BASE_THERE:
+		o->loader = line.pc >= base && line.pc - base < OPENER_LOADER_SPAN;
+		break;
+	}
 }

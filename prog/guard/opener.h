@@ -43,7 +43,13 @@ struct opener_line {
 	uint64_t pc; /* 0: unknown */
 };
 struct opener_line opener_parse(const char *line);
-/* False: there is none, the program is static or is the loader. */
-bool opener_base(const uint8_t *auxv, size_t len, uint64_t *ret);
+enum opener_base {
+	BASE_THERE,   /* *ret is where the loader lies */
+	BASE_NONE,    /* there is none, the program is static or is the loader */
+	BASE_UNKNOWN, /* that is no auxv */
+};
+/* The words of a program for 32 bits are half as long; which they are is told by the page size,
+ * that the kernel gives to every program. */
+enum opener_base opener_base(const uint8_t *auxv, size_t len, uint64_t *ret);
 
 #endif

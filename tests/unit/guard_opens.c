@@ -82,14 +82,43 @@ static void the_loader_is_found(void **state)
 {
 	const unsigned long auxv[] = {AT_PAGESZ, 4096, AT_BASE, 0x7f0000001000, AT_NULL, 0};
 	const unsigned long none[] = {AT_PAGESZ, 4096, AT_BASE, 0, AT_NULL, 0};
+	const unsigned long ended[] = {AT_PAGESZ, 4096, AT_NULL, 0, AT_BASE, 0x7f0000001000};
 	uint64_t base = 0;
 
 	(void)state;
-	assert_true(opener_base((const uint8_t *)auxv, sizeof(auxv), &base));
+	assert_int_equal(BASE_THERE, opener_base((const uint8_t *)auxv, sizeof(auxv), &base));
 	assert_int_equal(0x7f0000001000, base);
-	assert_false(opener_base((const uint8_t *)none, sizeof(none), &base));
-	assert_false(opener_base((const uint8_t *)auxv, 16, &base));
-	assert_false(opener_base((const uint8_t *)auxv, 31, &base)); /* cut */
+	assert_int_equal(BASE_NONE, opener_base((const uint8_t *)none, sizeof(none), &base));
+	assert_int_equal(BASE_NONE, opener_base((const uint8_t *)auxv, 16, &base));
+	assert_int_equal(BASE_NONE, opener_base((const uint8_t *)auxv, 31, &base)); /* cut */
+	/* Behind the end there is nothing. */
+	assert_int_equal(BASE_NONE, opener_base((const uint8_t *)ended, sizeof(ended), &base));
+}
+
+/* A program for 32 bits has words of 32 bits: its loader opened what it liked. */
+static void the_loader_of_32_bits_is_found(void **state)
+{
+	const uint32_t auxv[] = {AT_SYSINFO, 0xf7f0, AT_PAGESZ, 4096,  AT_FLAGS, 0,
+				 AT_BASE,    0xf7fc, AT_UID,	65534, AT_NULL,	 0};
+	const uint32_t none[] = {AT_PAGESZ, 4096, AT_BASE, 0, AT_NULL, 0};
+	uint64_t base = 0;
+
+	(void)state;
+	assert_int_equal(BASE_THERE, opener_base((const uint8_t *)auxv, sizeof(auxv), &base));
+	assert_int_equal(0xf7fc, base);
+	assert_int_equal(BASE_NONE, opener_base((const uint8_t *)none, sizeof(none), &base));
+}
+
+/* Neither: who opens counts as the loader. */
+static void what_is_no_auxv_is_not_trusted(void **state)
+{
+	const unsigned long other[] = {AT_PAGESZ, 4097, AT_BASE, 0x7f0000001000, AT_NULL, 0};
+	uint64_t base = 0;
+
+	(void)state;
+	assert_int_equal(BASE_UNKNOWN, opener_base((const uint8_t *)other, 0, &base));
+	assert_int_equal(BASE_UNKNOWN, opener_base((const uint8_t *)other, sizeof(other), &base));
+	assert_int_equal(BASE_UNKNOWN, opener_base((const uint8_t *)other, 15, &base));
 }
 
 static void kinds_are_told_apart(void **state)
@@ -320,6 +349,8 @@ int main(void)
 		cmocka_unit_test(calls_are_told_apart),
 		cmocka_unit_test(other_lines_read),
 		cmocka_unit_test(the_loader_is_found),
+		cmocka_unit_test(the_loader_of_32_bits_is_found),
+		cmocka_unit_test(what_is_no_auxv_is_not_trusted),
 		cmocka_unit_test(kinds_are_told_apart),
 		cmocka_unit_test(the_rule),
 		cmocka_unit_test(who_reads_all),
