@@ -9,11 +9,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -120,12 +123,12 @@ static void as_producers(void)
 	}
 }
 
-static void world(const char *span)
+static void world_of(const char *who, const char *span)
 {
-	char zone[100];
+	char zone[200];
 	const char *const more[] = {"--level", "strict", "--zone", zone, NULL};
 
-	(void)snprintf(zone, sizeof(zone), "uid:%d " ZONE " %s", BUILDER, span);
+	(void)snprintf(zone, sizeof(zone), "%s " ZONE " %s", who, span);
 	gw_new_root(&w);
 	(void)mkdir(ZONE, 0755);
 	(void)mkdir("/outside", 0777);
@@ -151,6 +154,14 @@ static void world(const char *span)
 	as_producers();
 	gw_publish(&w);
 	gw_enforce(&w);
+}
+
+static void world(const char *span)
+{
+	char who[20];
+
+	(void)snprintf(who, sizeof(who), "uid:%d", BUILDER);
+	world_of(who, span);
 }
 
 /* ---- Tests ----------------------------------------------------------------------------------*/
@@ -279,12 +290,83 @@ static void its_time_ends(void **state)
 	gw_free(&w);
 }
 
+/* ---- By cgroup ------------------------------------------------------------------------------*/
+
+#define GROUPS_AT "/groups"
+
+struct member {
+	const char *group; /* where its processes are listed; NULL: stays where it is */
+	const char *path;
+};
+
+static int in_group(void *ctx)
+{
+	const struct member *m = (const struct member *)ctx;
+	struct attempt a = {.uid = BUILDER, .path = m->path};
+	int fd = m->group != NULL ? open(m->group, O_WRONLY | O_CLOEXEC) : -1;
+
+	/* 0: whoever writes it */
+	if (m->group != NULL && (fd < 0 || write(fd, "0", 1) != 1))
+		return 97;
+	return m->path == NULL ? shell((void *)(uintptr_t) "rm -f a.out; ld -o a.out main.o")
+			       : attempt(&a);
+}
+
+static int as_member(const char *group, const char *path)
+{
+	struct member m = {.group = group, .path = path};
+
+	return gw_child(in_group, &m);
+}
+
+/* The machine's own hierarchy, with a name of our own in it. */
+static void a_cgroup_is_a_zone(void **state)
+{
+	char who[80], group[80], below[100], beside[80], procs[120], procs_below[120], other[120];
+
+	(void)state;
+	fx_check(mkdir(GROUPS_AT, 0755) == 0 || errno == EEXIST);
+	if (mount("cgroup2", GROUPS_AT, "cgroup2", 0, NULL) != 0) {
+		(void)printf("zones of a cgroup: skipped: no cgroups of version 2 here (%s)\n",
+			     strerror(errno));
+		return;
+	}
+	/* The guard, too, sees the whole of them. */
+	(void)snprintf(group, sizeof(group), GROUPS_AT "/greatseal-%jx-%x", (uintmax_t)time(NULL),
+		       (unsigned)(uintptr_t)&group & 0xffff);
+	(void)snprintf(who, sizeof(who), "cgroup:%s", group + strlen(GROUPS_AT));
+	(void)snprintf(below, sizeof(below), "%s/below", group);
+	(void)snprintf(beside, sizeof(beside), "%sx", group); /* the same beginning */
+	(void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+	(void)snprintf(procs_below, sizeof(procs_below), "%s/cgroup.procs", below);
+	(void)snprintf(other, sizeof(other), "%s/cgroup.procs", beside);
+	if (mkdir(group, 0755) != 0 || mkdir(below, 0755) != 0 || mkdir(beside, 0755) != 0) {
+		(void)printf("zones of a cgroup: skipped: none can be made (%s)\n",
+			     strerror(errno));
+		(void)rmdir(group);
+		(void)umount2(GROUPS_AT, MNT_DETACH);
+		return;
+	}
+	world_of(who, "1h");
+	assert_int_equal(0, as_member(procs, NULL));
+	assert_int_equal(0, as_member(procs, ZONE "/a.out"));
+	assert_int_equal(0, as_member(procs_below, ZONE "/a.out"));
+	assert_int_equal(REFUSED, as_member(other, ZONE "/a.out"));
+	assert_int_equal(REFUSED, as_member(NULL, ZONE "/a.out"));
+	/* What was linked outside runs inside: it is who runs it that counts, and what made it. */
+	assert_int_equal(0, as_member(NULL, NULL));
+	assert_int_equal(0, as_member(procs, ZONE "/a.out"));
+	assert_int_equal(REFUSED, as_member(NULL, ZONE "/a.out"));
+	gw_free(&w);
+	fx_check(rmdir(below) == 0 && rmdir(group) == 0 && rmdir(beside) == 0);
+	fx_check(umount2(GROUPS_AT, MNT_DETACH) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(linked_then_run),
-		cmocka_unit_test(what_runs_in_a_zone),
-		cmocka_unit_test(malware_is_refused),
+		cmocka_unit_test(linked_then_run),    cmocka_unit_test(what_runs_in_a_zone),
+		cmocka_unit_test(a_cgroup_is_a_zone), cmocka_unit_test(malware_is_refused),
 		cmocka_unit_test(its_time_ends),
 	};
 
