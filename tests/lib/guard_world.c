@@ -78,6 +78,24 @@ void gw_new(struct guard_world *w)
 	fx_check(mount("tmpfs", w->mount, "tmpfs", 0, "size=768m,mode=0777") == 0);
 }
 
+/* The file system's own device goes with the mount. */
+bool gw_new_image(struct guard_world *w, const char *type)
+{
+	char line[400];
+
+	make_world(w);
+	(void)snprintf(line, sizeof(line),
+		       "PATH=$PATH:/usr/sbin:/sbin; command -v mkfs.%s >/dev/null && truncate -s "
+		       "400M %s/image && mkfs.%s -q %s/image >/dev/null && mount -t %s -o loop "
+		       "%s/image %s 2>%s/mount && chmod 0777 %s",
+		       type, w->top, type, w->top, type, w->top, w->mount, w->top, w->mount);
+	if (system(line) == 0)
+		return true;
+	(void)printf("%s: skipped: no image of it can be made and mounted here\n", type);
+	gw_free(w);
+	return false;
+}
+
 /* The machine's root is out of reach from here on: what we have is a copy of it in memory, and
  * /proc. Anything else that is mounted would be marked by "all". */
 static bool only_ours(dev_t before)

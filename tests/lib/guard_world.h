@@ -40,6 +40,9 @@ struct guard_world {
 /* First thing in main(): false, with the reason printed, where this machine does not permit it. */
 bool gw_possible(void);
 void gw_new(struct guard_world *w);
+/* The same on an image of that type: ext4, xfs, btrfs. False, with the reason printed: not to be
+ * had here. */
+bool gw_new_image(struct guard_world *w, const char *type);
 /* The machine's own files in memory (an overlay over its root) become the root of this process, for
  * good, with nothing else mounted but /proc, and no processes but its own: for programs that need
  * more than themselves, and a guard of all file systems. False, with the reason printed: not to be
