@@ -52,20 +52,31 @@ static unsigned classify_elf(const struct elf *e, struct view path, bool executa
 static const char *const endings[] = {".py",  ".pyc", ".pl", ".pm",  ".rb",  ".js",  ".mjs",
 				      ".cjs", ".lua", ".sh", ".tcl", ".php", ".jar", ".awk"};
 
+/* Emulators run programs of other processors. Editors and debuggers are not among them, though they
+ * run scripts: as interpreters they could not open what they are for. */
 static const char *const interpreters[] = {
-	"sh",	"bash", "dash", "zsh",	  "ksh",   "mksh",   "busybox", "python",
-	"perl", "ruby", "node", "nodejs", "lua",   "tclsh",  "wish",	"awk",
-	"mawk", "gawk", "php",	"java",	  "guile", "expect", "make",
-};
+	"sh",		"bash",		"dash",	       "zsh",	    "ksh",	    "mksh",
+	"lksh",		"rksh",		"csh",	       "tcsh",	    "ash",	    "fish",
+	"yash",		"busybox",	"python",      "pypy",	    "perl",	    "ruby",
+	"node",		"nodejs",	"deno",	       "bun",	    "qjs",	    "gjs",
+	"lua",		"luajit",	"texlua",      "tclsh",	    "wish",	    "jimsh",
+	"awk",		"mawk",		"gawk",	       "nawk",	    "php",	    "phpdbg",
+	"java",		"javaw",	"jshell",      "guile",	    "expect",	    "make",
+	"gmake",	"bmake",	"mono",	       "dotnet",    "pwsh",	    "Rscript",
+	"octave",	"julia",	"escript",     "erl",	    "beam.smp",	    "ocaml",
+	"racket",	"sbcl",		"clisp",       "swipl",	    "wine",	    "wine64",
+	"jrunscript",	"original-awk", "qemu-x86_64", "qemu-i386", "qemu-aarch64", "qemu-arm",
+	"qemu-riscv64", "qemu-ppc64le"};
 
-/* The name, and a version behind it. */
+/* The name, and a version behind it; or what kind of it this is ("bash-static",
+ * "perl5.36-x86_64-linux-gnu"). */
 static bool is_version_of(struct view base, const char *name)
 {
 	size_t n = strlen(name);
 
 	if (base.len < n || memcmp(base.ptr, name, n) != 0)
 		return false;
-	for (size_t i = n; i < base.len; i++)
+	for (size_t i = n; i < base.len && base.ptr[i] != '-'; i++)
 		if ((base.ptr[i] < '0' || base.ptr[i] > '9') && base.ptr[i] != '.')
 			return false;
 	return true;

@@ -113,10 +113,16 @@ static void scripts(void **state)
 
 static void interpreters(void **state)
 {
-	static const char *const yes[] = {"sh", "/bin/bash", "/usr/bin/python3.11", "perl5.36.0",
-					  "/x/php8.2"};
-	static const char *const no[] = {"",	   "/", "shred", "python3-config", "/python3/ls",
-					 "perldoc"};
+	static const char *const yes[] = {"sh",
+					  "/bin/bash",
+					  "/usr/bin/python3.11",
+					  "perl5.36.0",
+					  "/x/php8.2",
+					  "bash-static",
+					  "/usr/bin/perl5.36-x86_64-linux-gnu",
+					  "qemu-aarch64-static"};
+	static const char *const no[] = {"",	    "/",   "shred",	"/python3/ls",
+					 "perldoc", "gdb", "vim.basic", "make_it"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
