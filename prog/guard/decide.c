@@ -345,6 +345,10 @@ static unsigned classes_of_opener(const struct decider *d, int32_t pid)
 
 static bool is_data(const struct decider *d, int fd, const struct stat *st)
 {
+	/* The usual directories hold what root has put there. Some have others in them into which
+	 * everybody may write. */
+	if (d->guard->conf->data_count == 0 && (st->st_uid != 0 || (st->st_mode & S_IWOTH) != 0))
+		return false;
 	return places_hold(d->guard->data, d->guard->data_count, fd, st);
 }
 

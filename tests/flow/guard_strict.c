@@ -235,6 +235,40 @@ static void work_goes_on(void **state)
 	gw_free(&w);
 }
 
+/* ---- Data -----------------------------------------------------------------------------------*/
+
+static void put_data(const char *path, uid_t owner, mode_t mode)
+{
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0644};
+	char text[200];
+
+	(void)snprintf(text, sizeof(text), ": %s\n", path);
+	fx_ok(file_replace(&spec, view_str(text), NULL));
+	fx_check(chown(path, owner, owner) == 0 && chmod(path, mode) == 0);
+}
+
+/* Where no setting says what is data, a directory into which everybody may write makes nothing of
+ * it. */
+static void usual_data_is_roots(void **state)
+{
+	static const char *const more[] = {"--level", "strict", NULL};
+
+	(void)state;
+	gw_new_root(&w);
+	fx_check(mkdir("/var/lib/everybody", 0777) == 0);
+	put_data("/var/lib/everybody/roots", 0, 0644);
+	put_data("/var/lib/everybody/loose", 0, 0666);
+	put_data("/var/lib/everybody/theirs", 65534, 0644);
+	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
+	gw_publish(&w);
+	gw_start(&w, more);
+	fx_check(system("cd /var/lib/everybody; . ./roots; . ./loose; . ./theirs") == 0);
+	(void)gw_reports(&w, "\"act\":\"open\"", "/var/lib/everybody/loose\"", 1);
+	(void)gw_reports(&w, "\"act\":\"open\"", "/var/lib/everybody/theirs\"", 1);
+	assert_int_equal(0, gw_reports(&w, "", "/var/lib/everybody/roots\"", 0));
+	gw_free(&w);
+}
+
 /* ---- Every file system ----------------------------------------------------------------------*/
 
 static void until_marked(uint64_t count)
@@ -290,6 +324,7 @@ static void later_mounts_are_guarded(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(work_goes_on),
+					   cmocka_unit_test(usual_data_is_roots),
 					   cmocka_unit_test(later_mounts_are_guarded)};
 
 	if (argc > 1)
