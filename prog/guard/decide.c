@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -365,6 +367,17 @@ static bool is_worth_holding(struct decider *d, const struct question *q, const 
 	       st->st_mtime + OFTEN_SETTLED_S < time(NULL) && is_data(d, q->fd, st);
 }
 
+/* Whether it calls itself one. One that does not is refused when the kernel is to load it. */
+static bool is_module(int fd)
+{
+	char link[40], path[PATH_MAX];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path));
+	return n > 3 && memcmp(path + n - 3, ".ko", 3) == 0;
+}
+
 /* Whether the open is answered with that: it reads data. Else q says what it needs. */
 static bool let_read(struct decider *d, struct question *q, const struct slot *s,
 		     const struct stat *st)
@@ -391,7 +404,7 @@ static bool let_read(struct decider *d, struct question *q, const struct slot *s
 	case OPEN_FREE:
 		break;
 	}
-	if (kernel && facts.kind == OPEN_ELF) {
+	if (kernel && (facts.kind == OPEN_ELF || (facts.kind == OPEN_OBJECT && is_module(q->fd)))) {
 		q->kind = QUESTION_READ;
 		return false;
 	}

@@ -19,7 +19,7 @@
 /* Below a bpf file system: one directory for each version of the programs, so that a new one is
  * whole before the old one goes. */
 #define KERNEL_BPFFS "/sys/fs/bpf"
-#define KERNEL_PINS KERNEL_BPFFS "/greatseal-guard-1"
+#define KERNEL_PINS KERNEL_BPFFS "/greatseal-guard-2"
 #define KERNEL_PINS_PREFIX "greatseal-guard-"
 
 struct kernel {

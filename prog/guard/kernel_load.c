@@ -204,8 +204,8 @@ static rc load(struct fault *f)
 /* Every program is there: a start that was cut short is begun anew. */
 static bool is_whole(void)
 {
-	static const char *const programs[] = {"on_exec", "on_map", "on_protect", "on_open",
-					       "on_trace"};
+	static const char *const programs[] = {"on_exec",  "on_map",	"on_protect",	  "on_open",
+					       "on_trace", "on_module", "on_module_bytes"};
 	char path[200];
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {

@@ -13,7 +13,7 @@ enum open_kind opens_kind(const uint8_t *head, size_t n)
 		return OPEN_OTHER;
 	/* e_type behind the 16 bytes of e_ident, in the file's own byte order. */
 	if (head[EI_DATA] == ELFDATA2MSB ? head[17] == ET_REL : head[16] == ET_REL)
-		return OPEN_OTHER;
+		return OPEN_OBJECT;
 	return OPEN_ELF;
 }
 

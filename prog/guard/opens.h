@@ -14,7 +14,8 @@
 
 enum open_kind {
 	OPEN_EMPTY,
-	OPEN_ELF, /* a program or library */
+	OPEN_ELF,    /* a program or library */
+	OPEN_OBJECT, /* to be linked: into a program, or as a module into the kernel */
 	OPEN_OTHER,
 };
 /* By its first bytes; n of them are there. Objects that are yet to be linked are not libraries. */

@@ -112,7 +112,7 @@ static void put_news(struct buf *out, const struct news *n)
 static const char *const act_name[] = {
 	[KERNEL_EXEC] = "kernel-exec",	     [KERNEL_MAP] = "kernel-map",
 	[KERNEL_PROTECT] = "kernel-protect", [KERNEL_WRITE] = "kernel-write",
-	[KERNEL_TRACE] = "kernel-trace",
+	[KERNEL_TRACE] = "kernel-trace",     [KERNEL_MODULE] = "kernel-module",
 };
 _Static_assert(sizeof(act_name) / sizeof(act_name[0]) == KERNEL__COUNT, "each act has a name");
 

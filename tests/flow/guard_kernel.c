@@ -238,6 +238,68 @@ static void processes_are_left_alone(void **state)
 	assert_int_equal(0, gw_child(root_injects, NULL));
 }
 
+/* ---- Modules --------------------------------------------------------------------------------*/
+
+#define MODULE "/usr/lib/modules/crc7.ko"
+
+static int loads_module(void *path)
+{
+	int fd = open((const char *)path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && syscall(SYS_finit_module, fd, "", 0) == 0 ? 0 : errno;
+}
+
+static int loads_module_bytes(void *unused)
+{
+	AUTO(buf) struct buf bytes = {0};
+
+	(void)unused;
+	buf_init(&bytes, 1 << 20);
+	fx_ok(file_read(MODULE, &bytes, NULL));
+	return syscall(SYS_init_module, bytes.ptr, bytes.len, "") == 0 ? 0 : errno;
+}
+
+static void copy_module(const char *to, const char *tail)
+{
+	AUTO(buf) struct buf bytes = {0};
+	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = to, .mode = 0644};
+
+	buf_init(&bytes, 1 << 20);
+	fx_ok(file_read(MODULE, &bytes, NULL));
+	buf_put_str(&bytes, tail);
+	fx_ok(file_replace(&spec, buf_view(&bytes), NULL));
+}
+
+static void unload(void)
+{
+	fx_check(syscall(SYS_delete_module, "crc7", O_NONBLOCK) == 0);
+}
+
+/* Root is who loads them, and is not exempt. */
+static void only_approved_modules_are_loaded(void **state)
+{
+	char other[] = "/hostile/other.ko", nameless[] = "/hostile/nameless";
+	char module[] = MODULE;
+
+	(void)state;
+	if (access(MODULE, R_OK) != 0) {
+		(void)printf("kernel modules: skipped: tools/fetch-kernel has brought none\n");
+		return;
+	}
+	assert_int_equal(0, gw_child(loads_module, module));
+	unload();
+	assert_int_equal(EPERM, gw_child(loads_module_bytes, NULL));
+	copy_module(other, "x");
+	assert_int_equal(EPERM, gw_child(loads_module, other));
+	assert_int_equal(
+		1, gw_reports(&w, "\"reason\":\"kernel-module\"", "\"path\":\"other.ko\"", 1));
+	/* One that does not call itself a module was not looked at when it was opened. */
+	copy_module(nameless, "");
+	assert_int_equal(EPERM, gw_child(loads_module, nameless));
+	assert_int_equal(0, gw_child(loads_module, module));
+	unload();
+}
+
 /* ---- Without the guard ----------------------------------------------------------------------*/
 
 static void kill_guard(void)
@@ -338,6 +400,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_approved_is_mapped),
 		cmocka_unit_test(approved_files_are_not_written),
 		cmocka_unit_test(processes_are_left_alone),
+		cmocka_unit_test(only_approved_modules_are_loaded),
 		cmocka_unit_test(it_outlives_the_guard),
 		cmocka_unit_test(another_list_counts_from_its_first_moment),
 		cmocka_unit_test(a_worker_that_dies_takes_nothing_along),

@@ -57,6 +57,16 @@ put "$BUILD/prog/guard/greatseal-guard" /build/prog/guard/greatseal-guard
 put "$BUILD/tests/guard-prog" /build/tests/guard-prog
 put "$BUILD/tests/guard-dynamic" /build/tests/guard-dynamic
 put "$BUILD/tests/libguard-lib.so" /build/tests/libguard-lib.so
+put "$BUILD/tests/guard-origin" /build/tests/guard-origin
+for file in guard-32 guard-32-dynamic guard-32-launched libguard-32.so; do
+	[[ ! -e $BUILD/tests/$file ]] || cp "$BUILD/tests/$file" "$root/build/tests/"
+done
+[[ ! -e /lib/ld-linux.so.2 ]] || put /lib/ld-linux.so.2
+for module in crc7 fuse; do
+	[[ -r ${vmlinuz%/*}/$module.ko ]] || continue
+	mkdir -p "$root/usr/lib/modules"
+	cp "${vmlinuz%/*}/$module.ko" "$root/usr/lib/modules/"
+done
 for program; do put "$program" "/build/run/$(basename "$program")"; done
 printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$root/etc/passwd"
 

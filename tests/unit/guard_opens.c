@@ -131,7 +131,7 @@ static void kinds_are_told_apart(void **state)
 	head[16] = ET_EXEC;
 	assert_int_equal(OPEN_ELF, opens_kind(head, sizeof(head)));
 	head[16] = ET_REL;
-	assert_int_equal(OPEN_OTHER, opens_kind(head, sizeof(head)));
+	assert_int_equal(OPEN_OBJECT, opens_kind(head, sizeof(head)));
 	head[5] = ELFDATA2MSB;
 	assert_int_equal(OPEN_ELF, opens_kind(head, sizeof(head)));
 	assert_int_equal(OPEN_OTHER, opens_kind(head, 17));
@@ -162,6 +162,8 @@ static void the_rule(void **state)
 		{READS(LIST_PROGRAM | LIST_LIBRARY, false, OPEN_EMPTY), OPEN_DATA},
 		{READS(LIST_PROGRAM | LIST_INTERPRETER, false, OPEN_ELF), OPEN_APPROVED},
 		{READS(LIST_PROGRAM | LIST_INTERPRETER, false, OPEN_OTHER), OPEN_DATA},
+		{READS(LIST_PROGRAM | LIST_INTERPRETER, false, OPEN_OBJECT), OPEN_DATA},
+		{READS(LIST_PROGRAM, false, OPEN_OBJECT), OPEN_FREE},
 		{READS(LIST_PROGRAM | LIST_INTERPRETER, false, OPEN_EMPTY), OPEN_FREE},
 		{READS(LIST_PROGRAM | LIST_INTERPRETER, true, OPEN_EMPTY), OPEN_DATA},
 		/* Unknown, revoked, an archive. */

@@ -159,3 +159,30 @@ int BPF_PROG(on_trace, struct task_struct *child, unsigned int mode)
 		return 0;
 	return refuse(KERNEL_TRACE, EPERM, NULL, child);
 }
+
+static bool is_module(uint32_t id)
+{
+	if (id == bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE))
+		return true;
+	return bpf_core_enum_value_exists(enum kernel_read_file_id, READING_MODULE_COMPRESSED) &&
+	       id == bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE_COMPRESSED);
+}
+
+/* finit_module(2). Writers are not locked out; but who may load modules is root, and who opens an
+ * approved file for writing is refused. */
+SEC("lsm/kernel_read_file")
+int BPF_PROG(on_module, struct file *file, uint32_t id, bool contents)
+{
+	if (!is_module(id) || (file != NULL && is_approved(file)))
+		return 0;
+	return refuse(KERNEL_MODULE, EPERM, file, NULL);
+}
+
+/* init_module(2): from memory, so nobody knows which file it was. */
+SEC("lsm/kernel_load_data")
+int BPF_PROG(on_module_bytes, uint32_t id, bool contents)
+{
+	if (id != bpf_core_enum_value(enum kernel_load_data_id, LOADING_MODULE))
+		return 0;
+	return refuse(KERNEL_MODULE, EPERM, NULL, NULL);
+}

@@ -69,6 +69,16 @@ struct task_struct {
 	char comm[16];
 } CORE;
 
+/* Their numbers, too, are the running kernel's. */
+enum kernel_read_file_id {
+	READING_MODULE = 2,
+	READING_MODULE_COMPRESSED = 3, /* since Linux 6.17 */
+};
+
+enum kernel_load_data_id {
+	LOADING_MODULE = 2,
+};
+
 enum bpf_map_type_used {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_RINGBUF = 27,

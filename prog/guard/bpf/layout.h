@@ -16,6 +16,7 @@ enum kernel_act {
 	KERNEL_PROTECT, /* a mapping of a file was made executable */
 	KERNEL_WRITE,	/* an approved file was opened for writing */
 	KERNEL_TRACE,	/* another process was opened to be written into */
+	KERNEL_MODULE,	/* code came into the kernel itself */
 	KERNEL__COUNT
 };
 
