@@ -418,8 +418,39 @@ static bool let_read(struct decider *d, struct question *q, const struct slot *s
 
 /* ---- Questions ------------------------------------------------------------------------------*/
 
+static size_t free_rows(const struct decider *d)
+{
+	size_t n = QUESTIONS_MAX - d->rows;
+
+	for (size_t i = 0; i < d->rows; i++)
+		n += d->share->question[i].state == QUESTION_FREE;
+	return n;
+}
+
+static bool is_bulky(const struct stat *st)
+{
+	return st->st_uid != 0 && st->st_size > BULKY_BYTES;
+}
+
+static bool bulky_has_turn(const struct decider *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < JOBS_MAX; i++)
+		n += d->job[i].slot != NULL && d->job[i].bulky;
+	return n < JOBS_MAX / 2;
+}
+
+/* Whether reading it would take others their turn; WHY_NONE: no. */
+static enum why too_much(const struct decider *d, const struct stat *st)
+{
+	if (st->st_size > LARGEST_BYTES)
+		return WHY_TOO_LARGE;
+	return is_bulky(st) && free_rows(d) < QUESTIONS_MAX / 2 ? WHY_BUSY : WHY_NONE;
+}
+
 /* A file that no slot holds: lease, then its digest under the lease. */
-static void begin(struct decider *d, struct question *q, uint64_t now)
+static void begin(struct decider *d, struct question *q, const struct stat *before, uint64_t now)
 {
 	struct job *j = job_free(d);
 	struct slot *s;
@@ -428,7 +459,7 @@ static void begin(struct decider *d, struct question *q, uint64_t now)
 
 	if (j == NULL && q->kind == QUESTION_OFTEN)
 		answer(d, q, true);
-	if (j == NULL)
+	if (j == NULL || (is_bulky(before) && !bulky_has_turn(d)))
 		return; /* stays new */
 	r = cache_take(&d->cache, q->fd, q->dev, q->ino, now, &s);
 	if (r.code == RC_LIMIT && q->kind != QUESTION_OFTEN)
@@ -444,16 +475,20 @@ static void begin(struct decider *d, struct question *q, uint64_t now)
 	j->slot = s;
 	j->at = 0;
 	j->size = st.st_size;
+	j->bulky = is_bulky(&st);
 	d->jobs_busy++;
-	job_slice(d, j, now);
+	if (st.st_size > LARGEST_BYTES)
+		job_fail(d, j, WHY_TOO_LARGE, now);
+	else
+		job_slice(d, j, now);
 }
 
 static void look(struct decider *d, struct question *q, uint64_t now)
 {
+	bool exec = q->kind == QUESTION_EXEC;
 	struct slot *s;
 	struct stat st;
-
-	bool exec = q->kind == QUESTION_EXEC;
+	enum why why;
 
 	if (!exec && is_own(d, q->pid)) {
 		answer(d, q, true);
@@ -474,21 +509,14 @@ static void look(struct decider *d, struct question *q, uint64_t now)
 	    !(s != NULL && s->state == SLOT_HELD && verdict(d, &s->digest) == WHY_NONE) &&
 	    let_read(d, q, s, &st))
 		return;
-	if (s == NULL)
-		begin(d, q, now);
-	else if (s->state == SLOT_HELD || cache_return(&d->cache, s))
+	if (s != NULL && (s->state == SLOT_HELD || cache_return(&d->cache, s)))
 		answer_known(d, q, s, now);
+	else if ((why = too_much(d, &st)) != WHY_NONE)
+		refuse(d, q, why, NULL);
+	else if (s == NULL)
+		begin(d, q, &st, now);
 	else
 		q->state = QUESTION_WAITING;
-}
-
-static size_t free_rows(const struct decider *d)
-{
-	size_t n = QUESTIONS_MAX - d->rows;
-
-	for (size_t i = 0; i < d->rows; i++)
-		n += d->share->question[i].state == QUESTION_FREE;
-	return n;
 }
 
 bool decider_has_room(const struct decider *d)

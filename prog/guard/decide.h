@@ -26,12 +26,18 @@
 #define OFTEN_BYTES SLICE_BYTES /* a larger file is not read for those who may read it anyway */
 #define OFTEN_SETTLED_S 10	/* nor one that was changed since: it may still be made */
 #define PASSES_MAX 4u		/* over the questions, before leases have their turn */
+/* Longer files are not read, and so do not run: anybody can make one whose end never comes. */
+#define LARGEST_BYTES ((off_t)4 << 30)
+/* Longer ones of other users than root are read in half of the jobs alone, and are refused while
+ * half of the questions wait: whoever makes many of them holds up himself. */
+#define BULKY_BYTES ((off_t)16 << 20)
 
 struct job {
 	struct slot *slot; /* NULL: free */
 	struct hasher *hasher;
 	uint64_t at;
 	off_t size; /* when it began */
+	bool bulky;
 };
 
 struct decider {

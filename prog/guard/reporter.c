@@ -35,6 +35,8 @@ static const char *const why_name[] = {
 	[WHY_NO_LEASE] = "no-lease",
 	[WHY_CHANGED] = "changed",
 	[WHY_UNREADABLE] = "unreadable",
+	[WHY_TOO_LARGE] = "too-large",
+	[WHY_BUSY] = "busy",
 };
 _Static_assert(sizeof(why_name) / sizeof(why_name[0]) == WHY__COUNT, "each reason has a name");
 

@@ -39,6 +39,8 @@ enum why {
 	WHY_NO_LEASE,	/* this file system cannot tell when the file changes */
 	WHY_CHANGED,	/* it changed while it was read */
 	WHY_UNREADABLE, /* it could not be read, or is not a regular file */
+	WHY_TOO_LARGE,	/* LARGEST_BYTES */
+	WHY_BUSY,	/* BULKY_BYTES, and too many questions wait */
 	WHY__COUNT
 };
 
