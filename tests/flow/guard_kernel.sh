@@ -34,7 +34,7 @@ put() {
 }
 
 mkdir -p "$root"/{bin,usr/bin,lib,lib64,etc,proc,sys,dev,tmp,mnt,run,build/tests,build/prog/guard}
-for tool in true cat rm make mawk; do put "/bin/$tool"; done
+for tool in true cat rm make mawk cp ln chmod; do put "/bin/$tool"; done
 ln -s mawk "$root/bin/awk"
 put /bin/dash /bin/sh
 put /bin/busybox

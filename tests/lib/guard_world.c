@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/format/classify.h"
 #include "tests/lib/fixture.h"
 #include "tests/lib/mounts.h"
 
@@ -448,8 +449,6 @@ static bool member(const char *line, const char *name, char *out, size_t cap)
 
 static unsigned classes_by_name(const char *path)
 {
-	static const char *const interpreters[] = {"sh",   "dash", "bash", "python", "perl",
-						   "node", "make", "mawk", "gawk"};
 	const char *base = strrchr(path, '/');
 
 	base = base == NULL ? path : base + 1;
@@ -457,9 +456,8 @@ static unsigned classes_by_name(const char *path)
 		return LIST_PROGRAM | LIST_LIBRARY;
 	if (strstr(base, ".so") != NULL)
 		return LIST_LIBRARY;
-	for (size_t i = 0; i < sizeof(interpreters) / sizeof(interpreters[0]); i++)
-		if (strncmp(base, interpreters[i], strlen(interpreters[i])) == 0)
-			return LIST_PROGRAM | LIST_INTERPRETER;
+	if (classify_is_interpreter(view_str(path)))
+		return LIST_PROGRAM | LIST_INTERPRETER;
 	return LIST_PROGRAM;
 }
 

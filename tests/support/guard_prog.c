@@ -11,10 +11,17 @@
 #endif
 static const volatile char guard_prog_marker[] = "GREATSEAL-LETTER:" GUARD_LETTER;
 
+#ifdef GUARD_NEEDS_LIB
+unsigned la_version(unsigned version); /* of guard_lib.c */
+#else
+#define la_version(version) (version)
+#endif
+
 int main(int argc, char **argv)
 {
 	char c;
 
+	(void)la_version(1);
 	if (argc > 1 && strcmp(argv[1], "wait") == 0)
 		while (read(0, &c, 1) > 0)
 			;
