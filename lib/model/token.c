@@ -164,6 +164,8 @@ rc token_record_fits(const struct token_record *t, const struct principal *servi
 				 o->issuer);
 	if (o->bind_audience ? t->audience[0] != '\0' : strcmp(o->audience, t->audience) != 0)
 		return fault_set(f, RC_MISMATCH, 0, "the token was for another audience");
+	if (o->actor[0] != '\0' && t->actor[0] == '\0')
+		return fault_set(f, RC_MISMATCH, 0, "the token's record names no %s", o->actor);
 	for (size_t i = 0; i < o->match_count; i++) {
 		const struct claim_match *m = &o->match[i];
 

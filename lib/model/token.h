@@ -55,7 +55,8 @@ MUST rc token_record_encode(const struct token_record *t, struct buf *out, struc
 MUST rc token_record_parse(struct view bytes, struct token_record *ret, struct fault *f);
 
 /* Whether the token was what the service's entry in the roster demands now: its issuer, its
- * audience or its binding, every claim. RC_MISMATCH with the first that is not. */
+ * audience or its binding, that somebody is named as the one behind the job, every claim.
+ * RC_MISMATCH with the first that is not. */
 MUST rc token_record_fits(const struct token_record *t, const struct principal *service,
 			  struct fault *f);
 

@@ -17,6 +17,7 @@ static const char *const two[] = {"erin", "frank", NULL};
 static struct token_key *issuer; /* pinned, kid "k" */
 static struct token_key *rsa;	 /* pinned, kid "r" */
 static struct token_key *other;	 /* of another issuer, which has a service too */
+static const char *host_actor;	 /* the claim of ci-host's tokens that the roster names; or NULL */
 
 /* ---- Documents -----------------------------------------------------------------------------*/
 
@@ -80,7 +81,7 @@ static void put_services(bool strict, struct buf *out)
 	AUTO(buf) struct buf others;
 	const struct service services[] = {
 		{"ci", "actor", NULL, ISSUER, &set},
-		{"ci-host", NULL, "https://keeper.test", ISSUER, &set},
+		{"ci-host", host_actor, "https://keeper.test", ISSUER, &set},
 		{"ci-other", NULL, NULL, "https://other.test", &others},
 		{"ci-lax", NULL, "https://keeper.test/api", ISSUER, &set},
 		{"ci-lost", NULL, "https://keeper.test/request/sha256:any", ISSUER, &set},
@@ -549,6 +550,23 @@ static void tokens_are_weighed_by_the_roster_in_force(void **state)
 	waits(REASON_APPROVE_QUORUM, fx_show(&fx, &q));
 }
 
+/* Who was behind a job when nobody had to be named is not known later: bob, perhaps. */
+static void a_job_without_an_actor_ends_when_one_is_demanded(void **state)
+{
+	(void)state;
+	ask("ci-host", "build1");
+	good.audience = "https://keeper.test";
+	good.claims = GOOD ",\"jti\":\"nobody\"";
+	waits(REASON_APPROVE_QUORUM, send(&good));
+	host_actor = "actor";
+	take_roster(false);
+	waits(REASON_SIG_REQUESTER, fx_show(&fx, &q));
+	(void)fx_approve(&fx, "bob", &q, true);
+	waits(REASON_SIG_REQUESTER, fx_commit(&fx, &q, 1));
+	host_actor = NULL;
+	take_roster(false);
+}
+
 /* ---- Calls to the server -------------------------------------------------------------------*/
 
 static enum keeper_type call_by(const char *service, struct view token)
@@ -659,6 +677,7 @@ int main(void)
 		T(hosts_are_left_out_by_bound_jobs_alone),
 		T(actors_do_not_approve_their_own_jobs),
 		T(tokens_are_weighed_by_the_roster_in_force),
+		T(a_job_without_an_actor_ends_when_one_is_demanded),
 		T(a_call_shows_whose_token_it_is),
 		T(calls_and_requests_have_tokens_of_their_own),
 		T(callers_are_held_against_the_roster),

@@ -103,6 +103,13 @@ static void records_are_held_against_the_roster(void **state)
 	assert_rc(RC_MISMATCH, token_record_fits(&t, &ci, NULL));
 	t.audience[0] = '\0';
 	assert_rc(RC_OK, token_record_fits(&t, &ci, NULL));
+	/* nobody had to be named as the one behind the job, and now has to be */
+	(void)strcpy(o.actor, "sub");
+	assert_rc(RC_OK, token_record_fits(&t, &ci, NULL));
+	t.actor[0] = '\0';
+	assert_rc(RC_MISMATCH, token_record_fits(&t, &ci, NULL));
+	o.actor[0] = '\0';
+	assert_rc(RC_OK, token_record_fits(&t, &ci, NULL));
 	ci.oidc = NULL;
 	assert_rc(RC_MISMATCH, token_record_fits(&t, &ci, NULL));
 	ci.oidc = &o;
