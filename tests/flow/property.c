@@ -132,7 +132,8 @@ static int at;
 static void tell_expected(void)
 {
 	static const char *const outcomes[] = {"allow", "wait", "deny"};
-	static const char *const words[] = {"stored", "known", "superseded", "done", "pending"};
+	static const char *const words[] = {"stored", "known",	 "superseded",
+					    "done",   "pending", "accepted"};
 	const struct ref_decision *d = &want.decision;
 
 	(void)fprintf(stderr, "expected: %s", type_text(want.type));
@@ -347,6 +348,7 @@ static void same_evidence(const struct ref_request *q, const struct leaf *leaf)
 /* The entry of a use that was committed just now. */
 static void same_authorize(const struct slot *s, uint64_t index)
 {
+	static const struct digest none;
 	struct digest policy = digest_of(buf_view(&w.fx.policy));
 	struct digest roster = digest_of(buf_view(&w.fx.roster));
 	struct digest rule = world_rule_digest(&w, want.decision.rule, s->q.key);
@@ -365,6 +367,7 @@ static void same_authorize(const struct slot *s, uint64_t index)
 			.request = s->r.id, .authorize = entry, .slot = (int)(s - w.slots)};
 		broken++;
 	}
+	same(digest_is_equal(&leaf.token, &none) != ref_has_tokens(s->q.requester));
 	same_grant(&s->q, &leaf);
 	same_evidence(&s->q, &leaf);
 	same_seats(s, &leaf);
@@ -392,7 +395,8 @@ static void same_receipt(const struct message *m, bool died)
 					    [REF_KNOWN] = "\"state\":\"known\"",
 					    [REF_SUPERSEDED] = "\"state\":\"superseded\"",
 					    [REF_DONE] = "\"state\":\"done\"",
-					    [REF_MISSING] = "\"state\":\"pending\""};
+					    [REF_MISSING] = "\"state\":\"pending\"",
+					    [REF_ACCEPTED] = "\"state\":\"accepted\""};
 	char number[40];
 	const char *word = words[want.result];
 
@@ -416,6 +420,9 @@ static struct ref_request *about(const struct message *m)
 static void compare(const struct message *m, bool died)
 {
 	at = m->slot;
+	if (want.either && w.fx.header.type == KEEPER_R_ERROR &&
+	    fx_reason(&w.fx) == REASON_CHANGE_INVALID)
+		ref_refuse(&want, true, REASON_CHANGE_INVALID);
 	same(w.fx.header.type == want.type);
 	if (want.type == KEEPER_R_ERROR) {
 		same(fx_reason(&w.fx) == want.reason);
@@ -441,6 +448,7 @@ uint64_t hello(void)
 	fx_check(fx_exchange(&w.fx, &frame) == KEEPER_R_HELLO);
 	fx_ok(keeper_get_hello(buf_view(&w.fx.body), &m));
 	ref_heard(&w.ref);
+	world_follow(&w);
 	return m.log_size;
 }
 
@@ -451,7 +459,7 @@ void restart(void)
 	fx_run(&w.fx);
 	fx_check(w.fx.fd >= 0);
 	ref_started(&w.ref);
-	hello();
+	(void)hello();
 	note(-1, "killed and started again");
 }
 
@@ -476,6 +484,9 @@ static bool may_die(const struct message *m)
 {
 	const struct ref_enrolment *e = &w.ref.enrolments[m->n];
 
+	/* Nor does the keeper know its own challenge again. */
+	if (m->say == SAY_ENROLMENT && e->chip != REF_NO_CHIP && !e->known)
+		return false;
 	return m->say != SAY_SHOW &&
 	       (m->say != SAY_ENROLMENT || e->counter == w.ref.pool.counter + 1);
 }
@@ -518,6 +529,12 @@ static void ask_reference(const struct message *m)
 		break;
 	case SAY_ENROLMENT:
 		ref_enrol(&w.ref, m->n, &want);
+		break;
+	case SAY_DOCUMENT:
+		ref_propose(&w.ref, m->n, &want);
+		break;
+	case SAY_OBJECTION:
+		ref_object(&w.ref, m->n, &want);
 		break;
 	}
 }
@@ -583,6 +600,10 @@ void say(const struct message *m)
 		compare(m, die);
 	if (want.held)
 		settle_held(m, die);
+	if (m->say == SAY_DOCUMENT && want.type == KEEPER_R_CHANGE && want.result != REF_MISSING) {
+		ref_take_document(&w.ref, m->n);
+		world_follow(&w);
+	}
 }
 
 /* ---- Episodes ------------------------------------------------------------------------------*/
@@ -674,6 +695,7 @@ int main(int argc, char **argv)
 	fx_check(child >= 0);
 	(void)printf("seed %llu\n", (unsigned long long)first);
 	(void)signal(SIGABRT, on_abort);
+	world_make_chips();
 	fx_in_memory(); /* what the disk does is for other tests (crash, disk) */
 	for (unsigned long i = 0; i < episodes; i++)
 		if (episodes == 1 || (i % 2 == 0) == (child == 0))

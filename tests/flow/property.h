@@ -26,6 +26,7 @@ void give_up(int slot, const char *what) __attribute__((noreturn));
 int any_slot(void);
 /* Writes the request that the slot has from then on; it is not sent. */
 void ask(int slot, const struct ref_request *request);
+void choose_token(int service, struct ref_token *t);
 void new_request(int slot);
 void request_again(int slot);
 void act(int slot, enum statement_kind kind);
@@ -51,7 +52,15 @@ void move_clock(unix_time t);
 void change_policy(void);
 void change_roster(void);
 void lock_key(void);
+
+/* ---- property_enrol.c ----------------------------------------------------------------------*/
 void change_host(void);
+
+/* ---- property_waiting.c: the next policy and roster, and what waits of them ------------------*/
+/* Whether it is in force now. */
+bool propose_policy(const struct ref_policy *p);
+bool propose_roster(const struct ref_roster *r);
+void look_at_waiting(void);
 
 /* ---- property_scenes.c: what chance alone puts together too seldom --------------------------*/
 void emergency(void);

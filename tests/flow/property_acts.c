@@ -27,16 +27,58 @@ static unsigned choose_key(int who)
 	return listed == 3 || chance(10) ? below(2) : listed - 1;
 }
 
+/* One that counts, but for a flaw now and then. */
+void choose_token(int service, struct ref_token *t)
+{
+	static unsigned last;
+	unsigned flaw = below(100);
+
+	*t = (struct ref_token){
+		.key = w.ref.roster.keys[service] == 2,
+		.good = service == REF_HOOK ? REF_HOOKS + w.ref.roster.audience : REF_BOUND,
+		.made = w.ref.now,
+		.ends = w.ref.now + 300 + below(1500),
+		.strict = chance(85),
+		.actor = chance(92) ? (int)below(REF_PEOPLE) : -1,
+	};
+	if (w.ref.roster.keys[service] == 3)
+		t->key = below(2);
+	if (service == REF_HOOK)
+		t->id = chance(75) || last == 0 ? ++last : last - below(last < 8 ? last : 8);
+	if (flaw < 2)
+		t->forged = true;
+	else if (flaw < 3)
+		t->stray = true;
+	else if (flaw < 7)
+		t->good = below(REF_HOOKS + 2);
+	else if (flaw < 9)
+		t->wild = true;
+	else if (flaw < 11)
+		t->key = below(2);
+	else if (flaw < 13)
+		t->id = 0;
+	else if (flaw < 16)
+		t->ends = w.ref.now - 29 - below(3);
+	else if (flaw < 18)
+		t->made = w.ref.now + 29 + below(3);
+	else if (flaw < 20)
+		t->ends = w.ref.now + 86399 + below(3);
+}
+
 static void choose_requester(struct ref_request *q)
 {
 	unsigned lot = below(100);
 
-	q->requester = lot < 60	  ? (q->key == 0 ? 0 : 6)
-		       : lot < 80 ? REF_SERVICE
+	q->requester = lot < 48	  ? (q->key == 0 ? 0 : 6)
+		       : lot < 60 ? REF_SERVICE
+		       : lot < 74 ? REF_JOB
+		       : lot < 86 ? REF_HOOK
 				  : (int)below(REF_PEOPLE);
 	q->signer = q->requester == 2 || q->requester == 3 ? 0 : choose_key(q->requester);
 	lot = below(100);
-	q->host = lot < 70 ? 0 : lot < 90 ? REF_POOL : 1;
+	q->host = lot < 65 ? 0 : lot < 90 ? REF_POOL : 1;
+	if (q->requester == REF_JOB ? chance(60) : chance(1))
+		q->host = REF_NO_HOST;
 	if (chance(35))
 		(void)choose_granted(q);
 	q->host_key = w.ref.pool.key >= 0 && chance(90) ? w.ref.pool.key : (int)below(2);
@@ -59,6 +101,8 @@ static void choose_request(struct ref_request *q)
 	q->uses = 1 + (chance(50) ? 0 : below(4));
 	q->has_reason = chance(80);
 	q->has_ticket = q->has_reason && chance(30);
+	if (ref_has_tokens(q->requester))
+		choose_token(q->requester, &q->token);
 }
 
 /* What q says, in that slot. */
@@ -77,11 +121,18 @@ void ask(int slot, const struct ref_request *request)
 	note(slot,
 	     "%s (key %u) asks on %s (key %d) for %u uses of %s over files %u, not before %+lld, "
 	     "deadline %+lld, release %+lld%s%s",
-	     ref_people[q->requester], q->signer, ref_hosts[q->host], q->host_key, q->uses,
-	     ref_keys[q->key], q->files, (long long)(q->not_before - w.ref.now),
-	     (long long)(q->deadline - w.ref.now),
+	     ref_people[q->requester], q->signer, q->host < 0 ? "no host" : ref_hosts[q->host],
+	     q->host_key, q->uses, ref_keys[q->key], q->files,
+	     (long long)(q->not_before - w.ref.now), (long long)(q->deadline - w.ref.now),
 	     q->release == 0 ? 0LL : (long long)(q->release - w.ref.now),
 	     q->has_reason ? ", with a reason" : "", q->has_ticket ? " and a ticket" : "");
+	if (ref_has_tokens(q->requester))
+		note(slot,
+		     "its token: key %u, for %u, made %+lld, ends %+lld, id %u, actor %d%s%s%s%s",
+		     q->token.key, q->token.good, (long long)(q->token.made - w.ref.now),
+		     (long long)(q->token.ends - w.ref.now), q->token.id, q->token.actor,
+		     q->token.forged ? ", forged" : "", q->token.stray ? ", stray" : "",
+		     q->token.wild ? ", wild" : "", q->token.strict ? ", strict" : "");
 }
 
 void new_request(int slot)
@@ -160,7 +211,9 @@ static void choose_other(const struct ref_request *q, int n, struct ref_said *a)
 	if (a->kind == STATEMENT_CANCELLATION && chance(60))
 		a->person = q->requester;
 	if (a->kind == STATEMENT_DENIAL && chance(3))
-		a->person = REF_SERVICE;
+		a->person = REF_SERVICE + (int)below(REF_SERVICES);
+	if (ref_has_tokens(a->person))
+		choose_token(a->person, &a->token);
 	if (a->kind == STATEMENT_WITHDRAWAL) {
 		a->target = (int)below((unsigned)n);
 		if (chance(80))

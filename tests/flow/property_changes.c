@@ -19,8 +19,16 @@ static unix_time other_end(void)
 {
 	const struct ref *r = &w.ref;
 	const struct ref_rule *rule = &r->policy.rules[below(REF_RULES)];
+	int n;
 
-	switch (below(4)) {
+	switch (below(6)) {
+	case 5:
+		n = r->waiting[below(2)];
+		return n >= 0 ? r->documents[n].due : 0;
+	case 4:
+		return r->enrolment_count > 0
+			       ? r->enrolments[r->enrolment_count - 1].challenged + 300
+			       : 0;
 	case 0:
 		if (r->early_count > 0)
 			return r->early[r->early_count - 1].said.given +
@@ -174,7 +182,7 @@ static void change_proofs(struct ref_rule *r)
 		r->unsynced = !r->unsynced && chance(60);
 		break;
 	case 3:
-		r->classes = chance(60) ? 0 : 1 + below(7);
+		r->classes = chance(60) ? 0 : 1 + below(15);
 		break;
 	default:
 		if (chance(35))
@@ -214,7 +222,9 @@ static void change_rule(struct ref_rule *r)
 		break;
 	case 8:
 		r->request ^= 1u << below(REF_GROUPS);
-		r->service ^= chance(30);
+		if (chance(40))
+			r->services ^= 1u << below(REF_SERVICES);
+		r->from_jobs ^= chance(30);
 		break;
 	case 9:
 		change_seat(&r->seats);
@@ -281,7 +291,7 @@ static void change_tier(struct ref_policy *p)
 		break;
 	case 4:
 		t->unsynced = chance(20);
-		t->classes = chance(80) ? 0 : 1 + below(7);
+		t->classes = chance(80) ? 0 : 1 + below(15);
 		break;
 	case 5:
 		t->has_preapproved = chance(40);
@@ -358,12 +368,18 @@ static void begin_anew(struct ref_policy *p)
 
 void change_policy(void)
 {
-	struct ref_policy p = w.ref.policy;
+	struct ref_policy p;
 	unsigned k = below(REF_WINDOWS);
 	int n = (int)below(REF_RULES);
 	bool taken;
 
-	switch (below(10)) {
+	look_at_waiting();
+	p = w.ref.policy;
+	switch (below(11)) {
+	case 10:
+		p.delay = chance(60) ? 0 : 1 + below(400);
+		p.recovery = chance(15) ? 0 : 1 + below(900);
+		break;
 	case 0:
 		p.windows[k].opens = below(1440);
 		p.windows[k].length = 600 + below(80000);
@@ -386,8 +402,8 @@ void change_policy(void)
 	/* What has become too strange for anything to be signed ends. */
 	if (chance(20))
 		begin_anew(&p);
-	taken = world_policy(&w, &p);
-	note(-1, "policy, rule %s or times: %s", ref_rules[n], taken ? "taken" : "refused");
+	taken = propose_policy(&p);
+	note(-1, "policy, rule %s or times: %s", ref_rules[n], taken ? "taken" : "not now");
 	for (int i = 0; i < SLOTS && chance(80); i++)
 		look_at(any_slot());
 }
@@ -398,7 +414,9 @@ static void change_machines(struct ref_roster *r)
 {
 	int m = (int)below(REF_BUILDERS);
 
-	switch (below(6)) {
+	int s = (int)below(REF_SERVICES);
+
+	switch (below(9)) {
 	case 0:
 		r->maker_gone[m] = !r->maker_gone[m] && chance(30);
 		break;
@@ -406,16 +424,26 @@ static void change_machines(struct ref_roster *r)
 		r->maker_keys[m] = r->maker_keys[m] == 3 ? 1 + below(2) : 3;
 		break;
 	case 2:
-		r->gone[REF_SERVICE] = !r->gone[REF_SERVICE] && chance(30);
+		r->gone[REF_SERVICE + s] = !r->gone[REF_SERVICE + s] && chance(30);
 		break;
 	case 3:
-		r->keys[REF_SERVICE] = r->keys[REF_SERVICE] == 3 ? 1 + below(2) : 3;
+		r->keys[REF_SERVICE + s] = r->keys[REF_SERVICE + s] == 3 ? 1 + below(2) : 3;
 		break;
 	case 4:
-		r->owners = chance(30) ? 0 : 1u << below(5);
+		r->owners[s] = chance(30) ? 0 : 1u << below(5);
+		break;
+	case 5:
+		r->strict[s] ^= true;
+		break;
+	case 6:
+		r->actor[s] ^= true;
+		break;
+	case 7:
+		r->audience ^= chance(50);
+		r->accounts ^= 1u << below(5);
 		break;
 	default:
-		r->pool_tpm = !r->pool_tpm && chance(30);
+		r->pool_least = chance(40) ? REF_SOFTWARE : (enum ref_class)below(REF_CLASSES);
 	}
 }
 
@@ -447,22 +475,29 @@ static void note_roster(bool taken, const struct ref_roster *r)
 
 	for (int i = 0; i < REF_REQUESTERS; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s%u/%x", r->gone[i] ? "-" : "",
-				      r->keys[i], i < REF_PEOPLE ? r->groups[i] : r->owners);
+				      r->keys[i],
+				      i < REF_PEOPLE ? r->groups[i] : r->owners[i - REF_SERVICE]);
 	for (int i = 0; i < REF_HOSTS; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s%u",
 				      r->host_gone[i] ? "-" : "", r->builder[i]);
 	for (int i = 0; i < REF_BUILDERS; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s%u",
 				      r->maker_gone[i] ? "-" : "", r->maker_keys[i]);
-	note(-1, "roster %s:%s%s", taken ? "taken" : "refused", text, r->pool_tpm ? " tpm" : "");
+	for (int s = 0; s < REF_SERVICES; s++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s%s", r->strict[s] ? "s" : "",
+				      r->actor[s] ? "a" : "");
+	note(-1, "roster %s:%s class %d, accounts %x, audience %u", taken ? "taken" : "not now",
+	     text, (int)r->pool_least, r->accounts, r->audience);
 }
 
 void change_roster(void)
 {
-	struct ref_roster r = w.ref.roster;
+	struct ref_roster r;
 	unsigned h;
 	bool taken;
 
+	look_at_waiting();
+	r = w.ref.roster;
 	switch (below(8)) {
 	case 0:
 		r.builder[1 + below(2)] ^= true;
@@ -484,11 +519,11 @@ void change_roster(void)
 	for (int p = 0; p < REF_PEOPLE; p++) /* one group at least */
 		if (r.groups[p] == 0)
 			return;
-	taken = world_roster(&w, &r);
+	taken = propose_roster(&r);
 	note_roster(taken, &r);
 }
 
-/* ---- Keys and the host that enrols ---------------------------------------------------------*/
+/* ---- Keys -----------------------------------------------------------------------------------*/
 
 void lock_key(void)
 {
@@ -501,77 +536,4 @@ void lock_key(void)
 
 	note(-1, "%s %s", off ? "lock" : "unlock", ref_keys[key]);
 	world_lock(&w, key, off);
-}
-
-static void new_enrolment(bool renewal)
-{
-	int n = (int)w.ref.enrolment_count;
-	struct ref_enrolment *e = &w.ref.enrolments[n];
-	const struct ref_pool *pool = &w.ref.pool;
-
-	if (n == REF_MEMORY)
-		return;
-	*e = (struct ref_enrolment){.key = (int)below(2)};
-	if (renewal) {
-		e->key = pool->key >= 0 && chance(95) ? pool->key : e->key;
-		e->counter = chance(85) ? pool->counter + 1 : 1 + below(5);
-	} else {
-		e->token = w.tokens;
-	}
-	world_make_enrolment(&w, n);
-	w.ref.enrolment_count++;
-	note(-1, "enrolment %d: pool %s with key %d, number %llu", n, renewal ? "renews" : "enrols",
-	     e->key, (unsigned long long)e->counter);
-	if (chance(97))
-		say(&(struct message){.say = SAY_ENROLMENT, .slot = -1, .n = n});
-}
-
-static void send_host(int host, enum host_action action)
-{
-	struct ref_answer want;
-	enum keeper_type type;
-
-	note(-1, "host %s: %s", ref_hosts[host], host_action_name(action));
-	type = world_send_host(&w, host, action);
-	if (host == REF_POOL)
-		ref_pool_change(&w.ref, action, w.tokens, &want);
-	else
-		ref_host_lock(&w.ref, host, action, &want);
-	if (type != want.type || (type == KEEPER_R_ERROR && fx_reason(&w.fx) != want.reason))
-		give_up(-1, reason_id(want.type == KEEPER_R_ERROR ? want.reason : REASON_NONE));
-}
-
-void change_host(void)
-{
-	unsigned lot = below(100);
-	int other = (int)below(REF_POOL);
-
-	/* Else most requests would meet a host that is locked, and nothing else. */
-	if (w.ref.host_locked[other] && chance(60)) {
-		send_host(other, HOST_UNLOCK);
-	} else if (w.ref.pool.lock != REF_FREE && chance(50)) {
-		send_host(REF_POOL, w.ref.pool.lock == REF_HELD ? HOST_UNLOCK : HOST_FORGET);
-	} else if (chance(20)) {
-		send_host(other, w.ref.host_locked[other] || chance(20) ? HOST_UNLOCK : HOST_LOCK);
-	} else if (w.ref.pool.key < 0 && chance(50)) {
-		send_host(REF_POOL, HOST_INVITE);
-		new_enrolment(false);
-	} else if (lot < 25) {
-		new_enrolment(true);
-	} else if (lot < 50 && w.ref.enrolment_count > 0) {
-		note(-1, "an enrolment again");
-		say(&(struct message){.say = SAY_ENROLMENT,
-				      .slot = -1,
-				      .n = (int)below((unsigned)w.ref.enrolment_count)});
-	} else if (lot < 60) {
-		new_enrolment(false);
-	} else if (lot < 70) {
-		send_host(REF_POOL, HOST_INVITE);
-	} else if (lot < 80 && w.ref.pool.lock == REF_FREE) {
-		send_host(REF_POOL, HOST_LOCK);
-	} else if (w.ref.pool.lock != REF_FREE) {
-		send_host(REF_POOL, chance(70) ? HOST_UNLOCK : HOST_FORGET);
-	} else if (lot < 83) {
-		send_host(REF_POOL, HOST_FORGET);
-	}
 }

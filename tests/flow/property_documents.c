@@ -3,12 +3,16 @@
 
 #include <string.h>
 
-const char *const ref_people[REF_REQUESTERS] = {"alice", "bob",	  "carol", "dave",
-						"erin",	 "frank", "robot", "ci"};
+#include "lib/codec/jcan.h"
+#include "lib/model/objection.h"
+
+const char *const ref_people[REF_REQUESTERS] = {"alice", "bob",	  "carol", "dave", "erin",
+						"frank", "robot", "ci",	   "job",  "hook"};
 const char *const ref_keys[REF_KEYS + 1] = {"release", "nightly", "spare"};
 const char *const ref_rules[REF_RULES] = {"release", "glass", "nightly", "paired", "spare"};
 const char *const ref_hosts[REF_HOSTS] = {"build1", "laptop", "pool"};
 const char *const ref_makers[REF_MAKERS] = {"b0", "b1", "b2", "build1", "ci", "pool"};
+static const char *const classes_by_name[REF_CLASSES] = {"software", "vtpm", "tpm", "attested"};
 static const char *const ref_groups[REF_GROUPS] = {"admins", "developers", "leads", "robots",
 						   "security"};
 static const char *const admins[] = {"erin", "frank", NULL};
@@ -17,9 +21,11 @@ static const struct ref_roster first_roster = {
 	.groups = {1u << REF_DEVELOPERS | 1u << REF_SECURITY, 1u << REF_LEADS | 1u << REF_SECURITY,
 		   1u << REF_LEADS | 1u << REF_SECURITY, 1u << REF_SECURITY,
 		   1u << REF_ADMINS | 1u << REF_LEADS, 1u << REF_ADMINS, 1u << REF_ROBOTS},
-	.keys = {3, 3, 3, 3, 1, 1, 1, 3},
+	.keys = {3, 3, 3, 3, 1, 1, 1, 3, 3, 3},
 	.builder = {true, false, true},
-	.owners = 1u << 4,
+	.owners = {1u << 4},
+	.actor = {false, true, false},
+	.accounts = 1u << 1 | 1u << 2,
 	.maker_keys = {3, 3, 3},
 };
 
@@ -47,13 +53,14 @@ static const struct ref_policy first_policy = {
 		   .within = 4000},
 		  {.keys = 2,
 		   .request = 1u << REF_ROBOTS,
-		   .service = true,
+		   .services = 5,
 		   .max_uses = 4,
 		   .max_deadline = 7200,
 		   .lifetime = 1800},
 		  {.keys = 3,
 		   .request = 1u << REF_LEADS,
-		   .service = true,
+		   .services = 3,
+		   .from_jobs = true,
 		   .seats = {{SEAT(REF_SECURITY, REF_BROWSER), SEAT(REF_SECURITY, REF_ANY)}, 2},
 		   .max_uses = 2,
 		   .max_deadline = 7200,
@@ -70,6 +77,7 @@ static const struct ref_policy first_policy = {
 		 {.owners = {{SEAT(REF_LEADS, REF_ANY), SEAT(REF_SECURITY, REF_BROWSER)}, 1},
 		  .access_life = 2000}},
 	.tier = {.seats = {{SEAT(REF_SECURITY, REF_ANY)}, 1}, .max_uses = 4, .lifetime = 5000},
+	.recovery = 600,
 };
 
 void world_first(struct ref_policy *policy, struct ref_roster *roster)
@@ -116,11 +124,9 @@ static void put_seats(struct buf *out, const char *name, const struct ref_seats 
 
 static void put_classes(struct buf *out, unsigned classes)
 {
-	static const char *const words[] = {"software", "vtpm", "tpm"};
-
 	if (classes == 0)
 		return;
-	put_list(out, "classes", "", words, classes);
+	put_list(out, "classes", "", classes_by_name, classes);
 	buf_put_str(out, ",");
 }
 
@@ -180,12 +186,16 @@ static void put_preapproved(struct buf *out, bool has, uint32_t age)
 
 static void put_requesters(struct buf *out, const struct ref_rule *r)
 {
+	const char *comma = r->request != 0 ? "," : "";
+
 	put_list(out, "request", "group:", ref_groups, r->request);
-	if (r->service) {
-		out->len--;
-		buf_printf(out, "%s\"service:ci\"]", r->request != 0 ? "," : "");
-	}
-	buf_put_str(out, ",");
+	out->len--;
+	for (int s = 0; s < REF_SERVICES; s++)
+		if ((r->services & (1u << s)) != 0) {
+			buf_printf(out, "%s\"service:%s\"", comma, ref_people[REF_SERVICE + s]);
+			comma = ",";
+		}
+	buf_put_str(out, "],");
 }
 
 static void put_rule(struct buf *out, const struct ref_rule *r, int n)
@@ -198,8 +208,9 @@ static void put_rule(struct buf *out, const struct ref_rule *r, int n)
 	if (r->break_glass)
 		buf_put_str(out, "\"break_glass\":true,");
 	put_classes(out, r->classes);
-	buf_printf(out, "\"formats\":[%s\"pe\"],\"from\":[\"group:builders\"%s],",
-		   r->pe_only ? "" : "\"cms\",", r->from_laptop ? ",\"laptop\"" : "");
+	buf_printf(out, "\"formats\":[%s\"pe\"],\"from\":[\"group:builders\"%s%s],",
+		   r->pe_only ? "" : "\"cms\",", r->from_laptop ? ",\"laptop\"" : "",
+		   r->from_jobs ? ",\"issuer:ids\"" : "");
 	put_number(out, "hold", r->hold);
 	put_list(out, "keys", "", ref_keys, r->keys);
 	buf_printf(out, ",\"max_deadline\":%u,\"max_uses\":%u,%s\"name\":\"%s\",", r->max_deadline,
@@ -298,13 +309,31 @@ static void put_tier(struct buf *out, const struct ref_tier *t)
 	buf_put_str(out, "],");
 }
 
-static void put_policy(struct buf *out, const struct ref_policy *p, uint64_t version)
+static void put_recovery(const struct world *w, struct buf *out, uint32_t delay)
+{
+	if (delay == 0)
+		return;
+	buf_printf(out, "\"recovery\":{\"delay\":%u,\"keys\":[", delay);
+	for (int i = 0; i < REF_RESCUERS; i++) {
+		buf_put_str(out, i == 0 ? "\"" : ",\"");
+		sshkey_put_line(w->rescue[i].ssh, view_of(NULL, 0), out);
+		buf_put_str(out, "\"");
+	}
+	buf_printf(out, "],\"need\":%d},", REF_NEED);
+}
+
+static void put_policy(const struct world *w, const struct ref_policy *p, uint64_t version,
+		       struct buf *out)
 {
 	buf_clear(out);
 	buf_put_str(out, "{\"admin\":{\"approve\":[\"2 of admins\"]},"
-			 "\"change\":{\"approve\":[\"2 of admins\"]},");
+			 "\"change\":{\"approve\":[\"2 of admins\"],");
+	put_number(out, "delay", p->delay);
+	close_object(out);
+	buf_put_str(out, ",");
 	put_freeze(out, p);
 	put_keys(out, p);
+	put_recovery(w, out, p->recovery);
 	buf_put_str(out, "\"rules\":[");
 	for (int i = 0; i < REF_RULES; i++)
 		put_rule(out, &p->rules[i], i);
@@ -363,9 +392,10 @@ static void put_hosts(const struct world *w, const struct ref_roster *r, struct 
 	for (int i = 0; i < REF_HOSTS; i++) {
 		if (r->host_gone[i])
 			continue;
-		buf_printf(out, "%s{%s%s\"groups\":[%s],", comma,
-			   i == REF_POOL && r->pool_tpm ? "\"class\":\"tpm\"," : "",
-			   i == REF_POOL ? "\"enrol\":true," : "",
+		buf_printf(out, "%s{", comma);
+		if (i == REF_POOL && r->pool_least != REF_SOFTWARE)
+			buf_printf(out, "\"class\":\"%s\",", classes_by_name[r->pool_least]);
+		buf_printf(out, "%s\"groups\":[%s],", i == REF_POOL ? "\"enrol\":true," : "",
 			   r->builder[i] ? "\"builders\"" : "");
 		if (i != REF_POOL)
 			put_public_keys(out, w->fx.hosts[i].key, 1);
@@ -384,6 +414,8 @@ static void put_people(const struct world *w, const struct ref_roster *r, struct
 		if (r->gone[i])
 			continue;
 		buf_printf(out, "%s{", comma);
+		if ((r->accounts & (1u << i)) != 0)
+			buf_printf(out, "\"accounts\":[\"ids:%s\"],", ref_people[i]);
 		put_list(out, "groups", "", ref_groups, r->groups[i]);
 		buf_put_str(out, ",");
 		put_public_keys(out, w->keys[i], r->keys[i]);
@@ -391,6 +423,56 @@ static void put_people(const struct world *w, const struct ref_roster *r, struct
 		comma = ",";
 	}
 	buf_put_str(out, "],");
+}
+
+static void put_oidc(const struct world *w, const struct ref_roster *r, int who, struct buf *out)
+{
+	AUTO(buf) struct buf set;
+	struct jcan_out text;
+	int s = who - REF_SERVICE;
+
+	buf_init(&set, 4096);
+	world_put_jwks(w, r->keys[who], &set);
+	buf_put_str(out, r->actor[s] ? "\"oidc\":{\"actor\":\"actor\"," : "\"oidc\":{");
+	if (who == REF_JOB)
+		buf_put_str(out, "\"bind\":\"audience\",");
+	else
+		buf_printf(out, "\"audience\":\"" HOOKS "%u\",", r->audience);
+	buf_put_str(out, "\"issuer\":\"" ISSUER "\",\"jwks\":");
+	jcan_out_init(&text, out);
+	jcan_out_view(&text, buf_view(&set));
+	fx_ok(jcan_out_done(&text));
+	buf_printf(out, ",\"match\":[%s\"ref_protected=true\"],\"name\":\"ids\"},",
+		   r->strict[s] ? "\"environment=release\"," : "");
+}
+
+static void put_service(const struct world *w, const struct ref_roster *r, int who, struct buf *out)
+{
+	unsigned owners = r->owners[who - REF_SERVICE];
+
+	buf_put_str(out, "{");
+	if (!ref_has_tokens(who))
+		put_public_keys(out, w->keys[who], r->keys[who]);
+	buf_printf(out, "\"name\":\"%s\",", ref_people[who]);
+	if (ref_has_tokens(who))
+		put_oidc(w, r, who, out);
+	if (owners != 0)
+		put_list(out, "owners", "", ref_people, owners);
+	close_object(out);
+}
+
+static void put_services(const struct world *w, const struct ref_roster *r, struct buf *out)
+{
+	const char *before = "\"services\":[";
+
+	for (int who = REF_SERVICE; who < REF_REQUESTERS; who++) {
+		if (r->gone[who])
+			continue;
+		buf_put_str(out, before);
+		put_service(w, r, who, out);
+		before = ",";
+	}
+	buf_put_str(out, before[0] == ',' ? "]," : "");
 }
 
 static void put_roster(const struct world *w, const struct ref_roster *r, uint64_t version,
@@ -401,95 +483,112 @@ static void put_roster(const struct world *w, const struct ref_roster *r, uint64
 	put_builders(w, r, out);
 	put_hosts(w, r, out);
 	put_people(w, r, out);
-	if (!r->gone[REF_SERVICE]) {
-		buf_put_str(out, "\"services\":[{");
-		put_public_keys(out, w->keys[REF_SERVICE], r->keys[REF_SERVICE]);
-		buf_put_str(out, "\"name\":\"ci\",");
-		if (r->owners != 0)
-			put_list(out, "owners", "", ref_people, r->owners);
-		close_object(out);
-		buf_put_str(out, "],");
-	}
+	put_services(w, r, out);
 	buf_printf(out, "\"version\":%llu}", (unsigned long long)version);
 	fx_ok(buf_done(out));
 }
 
-/* ---- Sending them --------------------------------------------------------------------------*/
+/* ---- The next one --------------------------------------------------------------------------*/
 
-static void complain(struct world *w, const struct buf *doc, const char *what)
+static enum statement_kind document_kind(const struct ref_document *d)
 {
-	struct keeper_error error = {.text = "it was taken"};
-
-	if (w->fx.header.type == KEEPER_R_ERROR)
-		fx_ok(keeper_get_error(buf_view(&w->fx.body), &error));
-	(void)fprintf(stderr, "%.*s\nanswered: %.*s\n", (int)doc->len, (const char *)doc->ptr,
-		      (int)sizeof(error.text), error.text);
-	fx_die(__FILE__, __LINE__, what);
+	if (d->recovery)
+		return STATEMENT_RECOVERY;
+	return d->roster ? STATEMENT_ROSTER : STATEMENT_POLICY;
 }
 
-/* What the reference says of it has to happen. */
-static bool change(struct world *w, enum statement_kind kind, const struct buf *doc,
-		   enum ref_taken expected)
+void world_make_document(struct world *w, int n)
 {
-	struct buf *in_force = kind == STATEMENT_POLICY ? &w->fx.policy : &w->fx.roster;
-	struct digest previous = digest_of(buf_view(in_force));
-	bool may = ref_takes_changes(&w->ref);
-	bool taken = fx_change_document(&w->fx, kind, buf_view(doc), &previous, admins) ==
-		     KEEPER_R_CHANGE;
-	enum ref_taken really = taken ? REF_TAKEN : REF_REFUSED;
+	const struct ref_document *d = &w->ref.documents[n];
+	struct buf *in_force = d->roster ? &w->fx.roster : &w->fx.policy;
+	uint64_t version = (d->roster ? w->fx.roster_version : w->fx.policy_version) + 1 + d->skips;
+	struct said *out = &w->documents[n];
+	struct document_change c = {.kind = document_kind(d), .expires = d->expires};
 
-	if (!taken && fx_reason(&w->fx) != (may ? REASON_CHANGE_INVALID : REASON_TIME_CLOCK))
-		complain(w, doc, "expected time.clock, or change.invalid otherwise");
-	if (may ? expected != REF_EITHER && really != expected : taken)
-		complain(w, doc,
-			 may && !taken ? "expected that it is taken" : "expected a refusal");
-	if (!taken)
-		return false;
-	buf_clear(in_force);
-	buf_put_view(in_force, buf_view(doc));
-	return true;
+	if (d->roster)
+		put_roster(w, &d->r, version, &out->more);
+	else
+		put_policy(w, &d->p, version, &out->more);
+	c.previous = digest_of(buf_view(in_force));
+	c.document = buf_view(&out->more);
+	buf_clear(&out->statement);
+	fx_ok(document_change_encode(&c, &out->statement, NULL));
+	out->digest = digest_of(buf_view(&out->statement));
 }
 
-bool world_policy(struct world *w, const struct ref_policy *p)
+void world_make_objection(struct world *w, int n)
 {
-	AUTO(buf) struct buf doc;
+	struct said *out = &w->objections[n];
+	struct objection o = {.change = w->documents[w->ref.objections[n].document].digest,
+			      .expires = w->ref.now + 90 * 86400ll};
 
-	buf_init(&doc, DOCUMENT_BYTES_MAX);
-	put_policy(&doc, p, w->fx.policy_version + 1);
-	if (!change(w, STATEMENT_POLICY, &doc, ref_takes(p, &w->ref.roster)))
-		return false;
-	w->fx.policy_version++;
-	w->ref.policy = *p;
-	policy_free(w->policy);
-	fx_ok(policy_parse(buf_view(&doc), &w->policy, NULL));
-	ref_changed(&w->ref);
-	return true;
+	(void)snprintf(o.comment, sizeof(o.comment), "no, for reason %u", ++w->counter);
+	fx_ok(objection_encode(&o, &out->statement, NULL));
+	out->digest = digest_of(buf_view(&out->statement));
 }
 
-bool world_roster(struct world *w, const struct ref_roster *r)
+/* By the first keys of people, or by recovery keys. */
+static void put_signed(struct world *w, enum statement_kind kind, struct view statement,
+		       unsigned signers, struct buf *out)
 {
-	AUTO(buf) struct buf doc;
+	struct keeper_change m = {.kind = kind, .statement = statement};
+	struct buf sigs[REF_PEOPLE];
 
-	buf_init(&doc, DOCUMENT_BYTES_MAX);
-	put_roster(w, r, w->fx.roster_version + 1, &doc);
-	/* The fixture's own policy, which has none of this, is not the reference's. */
-	if (!change(w, STATEMENT_ROSTER, &doc,
-		    w->policy == NULL ? REF_TAKEN : ref_takes(&w->ref.policy, r)))
-		return false;
-	w->fx.roster_version++;
-	w->ref.roster = *r;
-	roster_free(w->roster);
-	fx_ok(roster_parse(buf_view(&doc), &w->roster, NULL));
-	ref_changed(&w->ref);
-	/* What is known of a host goes with it, but for a lock. */
-	if (r->host_gone[REF_POOL]) {
-		bool locked = w->ref.pool.lock != REF_FREE;
+	for (int i = 0; i < REF_PEOPLE; i++) {
+		const struct fx_key *key =
+			kind == STATEMENT_RECOVERY ? &w->rescue[i] : &w->keys[i][0];
 
-		w->ref.pool = (struct ref_pool){
-			.key = -1, .row = locked, .lock = locked ? REF_HELD : REF_FREE};
+		if ((signers & (1u << i)) == 0)
+			continue;
+		buf_init(&sigs[m.sig_count], KEEPER_SIG_MAX);
+		fx_sign(key, statement_info(kind)->ns, statement, &sigs[m.sig_count]);
+		m.sigs[m.sig_count] = buf_view(&sigs[m.sig_count]);
+		m.sig_count++;
 	}
-	return true;
+	keeper_put_change(out, w->fx.correlation, &m);
+	for (size_t i = 0; i < m.sig_count; i++)
+		buf_release(&sigs[i]);
 }
+
+void world_put_document(struct world *w, int n, struct buf *out)
+{
+	const struct ref_document *d = &w->ref.documents[n];
+
+	put_signed(w, document_kind(d), buf_view(&w->documents[n].statement), d->signers, out);
+}
+
+void world_put_objection(struct world *w, int n, struct buf *out)
+{
+	put_signed(w, STATEMENT_OBJECTION, buf_view(&w->objections[n].statement),
+		   w->ref.objections[n].signers, out);
+}
+
+static void take(struct buf *in_force, const struct buf *document, uint64_t *version)
+{
+	buf_clear(in_force);
+	buf_put_view(in_force, buf_view(document));
+	(*version)++;
+}
+
+void world_follow(struct world *w)
+{
+	int policy = w->ref.in_force[0], roster = w->ref.in_force[1];
+
+	if (policy != w->followed[0]) {
+		take(&w->fx.policy, &w->documents[policy].more, &w->fx.policy_version);
+		policy_free(w->policy);
+		fx_ok(policy_parse(buf_view(&w->fx.policy), &w->policy, NULL));
+	}
+	if (roster != w->followed[1]) {
+		take(&w->fx.roster, &w->documents[roster].more, &w->fx.roster_version);
+		roster_free(w->roster);
+		fx_ok(roster_parse(buf_view(&w->fx.roster), &w->roster, NULL));
+	}
+	w->followed[0] = policy;
+	w->followed[1] = roster;
+}
+
+/* ---- Keys -----------------------------------------------------------------------------------*/
 
 void world_lock(struct world *w, int key, bool lock)
 {

@@ -38,7 +38,8 @@ static int find_sitter(const struct ref_seat *seat, unsigned others, unsigned *r
 /* People for all seats, one after the other: not always the way to fill them. 0: none. */
 static size_t find_sitters(const struct ref_seats *s, int requester, struct sitter out[REF_PEOPLE])
 {
-	unsigned others = requester == REF_SERVICE ? w.ref.roster.owners : 1u << requester;
+	unsigned others = requester >= REF_SERVICE ? w.ref.roster.owners[requester - REF_SERVICE]
+						   : 1u << requester;
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->count; i++)
@@ -65,7 +66,7 @@ static int find_requester(const struct ref_rule *r)
 		if ((w.ref.roster.groups[p] & r->request) != 0 && ref_listed(&w.ref, p, 0))
 			return p;
 	}
-	return r->service && ref_listed(&w.ref, REF_SERVICE, 0) ? REF_SERVICE : -1;
+	return (r->services & 1u) != 0 && ref_listed(&w.ref, REF_SERVICE, 0) ? REF_SERVICE : -1;
 }
 
 /* ---- Scenes ---------------------------------------------------------------------------------*/
@@ -88,7 +89,7 @@ static void freeze(int key)
 	p.freeze.to = p.freeze.from + 120 + 60 * (unix_time)below(20);
 	if (chance(50))
 		p.rules[GLASS].within = 1 + below(1500);
-	note(-1, "a freeze: %s", world_policy(&w, &p) ? "taken" : "refused");
+	note(-1, "a freeze: %s", propose_policy(&p) ? "taken" : "refused");
 }
 
 /* The glass is broken: a request with its ticket, and those who may approve it. */
@@ -136,7 +137,7 @@ static int find_patient_rule(void)
 	if (chance(50))
 		r->files = (struct ref_files){.a_only = false};
 	note(-1, "%s takes what was foreseen, and holds it: %s", ref_rules[rule],
-	     world_policy(&w, &p) ? "taken" : "refused");
+	     propose_policy(&p) ? "taken" : "refused");
 	return w.ref.policy.rules[rule].preapproved > 0 ? rule : -1;
 }
 

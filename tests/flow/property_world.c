@@ -12,21 +12,17 @@
 #include "lib/model/provenance.h"
 #include "lib/model/review.h"
 
-#define WEB "https://sign.example"
-
-static const char *const admins[] = {"erin", "frank", NULL};
-static const char *const settings[] = {"--web-origin", WEB, "--synced-passkeys", "yes", NULL};
 static const char *const file_names[REF_FILES] = {"a.bin", "b.bin", "c.bin"};
 
 /* ---- Parts of statements -------------------------------------------------------------------*/
 
-static void nonce(struct world *w, uint8_t out[REQUEST_NONCE])
+void world_nonce(struct world *w, uint8_t out[REQUEST_NONCE])
 {
 	w->counter++;
 	memcpy(out, &w->counter, sizeof(w->counter));
 }
 
-static struct name a_name(const char *text)
+struct name world_name(const char *text)
 {
 	struct name n = {""};
 
@@ -34,7 +30,7 @@ static struct name a_name(const char *text)
 	return n;
 }
 
-static void origin(char out[ORIGIN_MAX + 1])
+void world_origin(char out[ORIGIN_MAX + 1])
 {
 	(void)snprintf(out, ORIGIN_MAX + 1, "keeper.test");
 }
@@ -49,7 +45,7 @@ static void sign(struct world *w, const struct by *by, enum statement_kind kind,
 		 struct view statement, struct buf *out)
 {
 	const struct passkey_form browser = {true, by->synced ? PASSKEY_SYNCED : PASSKEY_VERIFIED,
-					     WEB};
+					     WORLD_WEB};
 	const char *ns = statement_info(kind)->ns;
 
 	buf_clear(out);
@@ -61,7 +57,7 @@ static void sign(struct world *w, const struct by *by, enum statement_kind kind,
 
 struct digest world_rule_digest(const struct world *w, int rule, int key)
 {
-	struct name name = a_name(ref_keys[key]);
+	struct name name = world_name(ref_keys[key]);
 
 	return policy_rule_digest(w->policy, &w->policy->rules[rule], w->roster, &name,
 				  &w->fingerprint[key]);
@@ -87,8 +83,6 @@ void world_make_request(struct world *w, struct slot *s)
 {
 	const struct ref_request *q = &s->q;
 	struct fx_request *r = &s->r;
-	const struct fx_key *host =
-		q->host == REF_POOL ? &w->pool[q->host_key] : &w->fx.hosts[q->host].key[0];
 
 	fx_request_new(&w->fx, "release", REF_FILES, r);
 	keep_files(r, q->files);
@@ -97,30 +91,36 @@ void world_make_request(struct world *w, struct slot *s)
 	r->r.deadline = q->deadline;
 	r->r.release = q->release;
 	r->r.uses = q->uses;
-	r->r.key = a_name(ref_keys[q->key]);
-	r->r.requester = a_name(ref_people[q->requester]);
-	r->r.host = a_name(ref_hosts[q->host]);
+	r->r.key = world_name(ref_keys[q->key]);
+	r->r.requester = world_name(ref_people[q->requester]);
+	r->r.host = q->host >= 0 ? world_name(ref_hosts[q->host]) : (struct name){""};
 	(void)snprintf(r->r.reason, sizeof(r->r.reason), "%s",
 		       !q->has_reason  ? ""
 		       : q->has_ticket ? "broken (INC-12): a fix"
 				       : "a fix, INCIDENT to follow");
 	fx_request_encode(r);
-	sign(w, &(struct by){q->requester, q->signer, false}, STATEMENT_REQUEST,
-	     buf_view(&r->statement), &s->said.sig);
+	if (ref_has_tokens(q->requester))
+		world_put_token(w, &q->token, &r->id, &s->said.sig);
+	else
+		sign(w, &(struct by){q->requester, q->signer, false}, STATEMENT_REQUEST,
+		     buf_view(&r->statement), &s->said.sig);
 	buf_clear(&s->host_sig);
-	fx_sign(host, statement_info(STATEMENT_HOST)->ns, buf_view(&r->statement), &s->host_sig);
+	if (q->host >= 0)
+		fx_sign(q->host == REF_POOL ? &w->pool[q->host_key] : &w->fx.hosts[q->host].key[0],
+			statement_info(STATEMENT_HOST)->ns, buf_view(&r->statement), &s->host_sig);
 	ref_heard(&w->ref); /* the fixture has asked for the key */
 }
 
 static void make_act(struct world *w, struct act *a, const struct by *by, struct said *out)
 {
-	origin(a->origin);
-	a->person = a_name(ref_people[by->person]);
-	nonce(w, a->nonce);
+	world_origin(a->origin);
+	a->person = world_name(ref_people[by->person]);
+	world_nonce(w, a->nonce);
 	buf_clear(&out->statement);
 	fx_ok(act_encode(a, &out->statement, NULL));
 	out->digest = digest_of(buf_view(&out->statement));
-	sign(w, by, a->kind, buf_view(&out->statement), &out->sig);
+	if (!ref_has_tokens(by->person))
+		sign(w, by, a->kind, buf_view(&out->statement), &out->sig);
 }
 
 void world_make_act(struct world *w, struct slot *s, int n, int rule)
@@ -135,6 +135,8 @@ void world_make_act(struct world *w, struct slot *s, int n, int rule)
 	if (said->kind == STATEMENT_WITHDRAWAL)
 		a.approval = s->acts[said->target].digest;
 	make_act(w, &a, &(struct by){said->person, said->key, said->synced}, &s->acts[n]);
+	if (ref_has_tokens(said->person))
+		world_put_token(w, &said->token, &s->acts[n].digest, &s->acts[n].sig);
 }
 
 /* ---- Preapprovals --------------------------------------------------------------------------*/
@@ -164,11 +166,11 @@ void world_make_early(struct world *w, int n, int rule)
 	struct act back = {.kind = STATEMENT_WITHDRAWAL};
 
 	memset(&early, 0, sizeof(early));
-	early.person = a_name(ref_people[e->said.person]);
-	early.key = a_name(ref_keys[e->key]);
+	early.person = world_name(ref_people[e->said.person]);
+	early.key = world_name(ref_keys[e->key]);
 	early.key_fingerprint = w->fingerprint[e->key];
-	origin(early.origin);
-	nonce(w, early.nonce);
+	world_origin(early.origin);
+	world_nonce(w, early.nonce);
 	early.rule = world_rule_digest(w, rule, e->key);
 	early.expires = e->said.expires;
 	early.uses = e->uses;
@@ -250,9 +252,9 @@ void world_make_word(struct world *w, int n)
 	} else {
 		memset(&evidence, 0, sizeof(evidence));
 		evidence.kind = kind;
-		evidence.by = a_name(ref_makers[e->maker]);
+		evidence.by = world_name(ref_makers[e->maker]);
 		evidence.given = e->stated;
-		nonce(w, evidence.nonce);
+		world_nonce(w, evidence.nonce);
 		evidence.count = subjects(e->files, evidence.subjects);
 		evidence.verdict = e->clean ? SCAN_CLEAN : SCAN_INFECTED;
 		if (kind == STATEMENT_SCAN)
@@ -274,22 +276,22 @@ void world_make_grant(struct world *w, int n)
 {
 	const struct ref_grant *g = &w->ref.grants[n];
 	struct access_change c = {.action = ACCESS_GRANT,
-				  .key = a_name(ref_keys[g->key]),
-				  .person = a_name(ref_people[g->person]),
+				  .key = world_name(ref_keys[g->key]),
+				  .person = world_name(ref_people[g->person]),
 				  .expires = w->ref.now + 90 * 86400ll,
 				  .until = g->until,
 				  .comment = "stands in"};
 
-	origin(c.origin);
-	nonce(w, c.nonce);
+	world_origin(c.origin);
+	world_nonce(w, c.nonce);
 	if (g->host >= 0)
-		c.host = a_name(ref_hosts[g->host]);
+		c.host = world_name(ref_hosts[g->host]);
 	fx_ok(access_change_encode(&c, &w->grants[n].statement, NULL));
 	w->grants[n].digest = digest_of(buf_view(&w->grants[n].statement));
 	c.action = ACCESS_REVOKE;
 	c.host = (struct name){""};
 	c.grant = w->grants[n].digest;
-	nonce(w, c.nonce);
+	world_nonce(w, c.nonce);
 	fx_ok(access_change_encode(&c, &w->ends[n].statement, NULL));
 	w->ends[n].digest = digest_of(buf_view(&w->ends[n].statement));
 }
@@ -314,52 +316,6 @@ static void put_change(struct world *w, const struct said *s, const unsigned sig
 	keeper_put_change(out, w->fx.correlation, &m);
 	for (size_t i = 0; i < m.sig_count; i++)
 		buf_release(&sigs[i]);
-}
-
-/* ---- The host that enrols ------------------------------------------------------------------*/
-
-void world_make_enrolment(struct world *w, int n)
-{
-	const struct ref_enrolment *e = &w->ref.enrolments[n];
-	struct said *out = &w->enrolments[n];
-	struct enrolment m = {
-		.counter = e->counter, .time = w->ref.now, .host = a_name(ref_hosts[REF_POOL])};
-
-	origin(m.origin);
-	nonce(w, m.nonce);
-	(void)snprintf(m.klass, sizeof(m.klass), "software");
-	m.key = *pkey_fingerprint(pkey_soft_public(w->pool[e->key].soft));
-	fx_ok(enrolment_encode(&m, &out->statement, NULL));
-	out->digest = digest_of(buf_view(&out->statement));
-	fx_sign(&w->pool[e->key], statement_info(STATEMENT_ENROLMENT)->ns,
-		buf_view(&out->statement), &out->sig);
-	if (e->counter == 0 && w->token.len > 0)
-		fx_ok(host_token_sign(&w->token, buf_view(&out->statement), &out->token_sig, NULL));
-}
-
-enum keeper_type world_send_host(struct world *w, int host, enum host_action action)
-{
-	static const char *const one[] = {"bob", NULL};
-	struct host_change c = {.action = action,
-				.host = a_name(ref_hosts[host]),
-				.expires = w->ref.now + 3600,
-				.lifetime = INVITE_DEFAULT};
-	AUTO(buf) struct buf statement;
-
-	buf_init(&statement, HOSTADMIN_BYTES_MAX);
-	origin(c.origin);
-	nonce(w, c.nonce);
-	if (action == HOST_INVITE) {
-		secret_release(&w->token);
-		fx_ok(host_token_make(&w->token));
-		fx_ok(host_token_digest(&w->token, &c.token, NULL));
-		w->tokens++;
-	}
-	fx_ok(host_change_encode(&c, &statement, NULL));
-	return fx_change(&w->fx, STATEMENT_HOSTADMIN, buf_view(&statement),
-			 action == HOST_LOCK && !w->ref.roster.gone[1] && w->ref.roster.keys[1] & 1
-				 ? one
-				 : admins);
 }
 
 /* ---- Reviews -------------------------------------------------------------------------------*/
@@ -388,13 +344,13 @@ void world_make_review(struct world *w, int n)
 			   .authorize = w->owed[v->owed].authorize,
 			   .use = w->ref.owed[v->owed].use,
 			   .incident = v->incident,
-			   .person = a_name(ref_people[v->person]),
+			   .person = world_name(ref_people[v->person]),
 			   .time = v->time,
 			   .comment = "looked at"};
 
 	r.authorize.b[0] ^= v->astray;
-	origin(r.origin);
-	nonce(w, r.nonce);
+	world_origin(r.origin);
+	world_nonce(w, r.nonce);
 	fx_ok(review_encode(&r, &out->statement, NULL));
 	out->digest = digest_of(buf_view(&out->statement));
 	sign(w, &(struct by){v->person, v->key, false}, STATEMENT_REVIEW, buf_view(&out->statement),
@@ -455,12 +411,17 @@ void world_put(struct world *w, const struct message *m, struct buf *out)
 	} else if (m->say == SAY_END) {
 		ender[w->ref.grants[m->n].end.person] = 1u << w->ref.grants[m->n].end.key;
 		put_change(w, &w->ends[m->n], ender, out);
+	} else if (m->say == SAY_DOCUMENT) {
+		world_put_document(w, m->n, out);
+	} else if (m->say == SAY_OBJECTION) {
+		world_put_objection(w, m->n, out);
 	} else {
 		keeper_put_enrol(out, w->fx.correlation,
 				 w->ref.enrolments[m->n].counter == 0 ? KEEPER_ENROL : KEEPER_RENEW,
 				 &(struct keeper_enrol){.statement = buf_view(&e->statement),
 							.host_sig = buf_view(&e->sig),
-							.token_sig = buf_view(&e->token_sig)});
+							.token_sig = buf_view(&e->token_sig),
+							.attestation = buf_view(&e->more)});
 	}
 }
 
@@ -470,9 +431,10 @@ void world_put(struct world *w, const struct message *m, struct buf *out)
 static void said_init(struct said *s, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		buf_init(&s[i].statement, EVIDENCE_BYTES_MAX);
+		buf_init(&s[i].statement, DOCUMENT_BYTES_MAX);
 		buf_init(&s[i].sig, KEEPER_SIG_MAX);
 		buf_init(&s[i].token_sig, KEEPER_SIG_MAX);
+		buf_init(&s[i].more, DOCUMENT_BYTES_MAX);
 	}
 }
 
@@ -482,6 +444,7 @@ static void said_release(struct said *s, size_t count)
 		buf_release(&s[i].statement);
 		buf_release(&s[i].sig);
 		buf_release(&s[i].token_sig);
+		buf_release(&s[i].more);
 	}
 }
 
@@ -499,6 +462,8 @@ static void each_said(struct world *w, void (*f)(struct said *s, size_t count))
 	f(w->ends, REF_MEMORY);
 	f(w->enrolments, REF_MEMORY);
 	f(w->reviews, REF_MEMORY);
+	f(w->documents, REF_MEMORY);
+	f(w->objections, REF_MEMORY);
 }
 
 static void make_keys(struct world *w)
@@ -515,35 +480,64 @@ static void make_keys(struct world *w)
 	for (int k = 0; k < 2; k++) {
 		fx_key_new(&w->keys[REF_SERVICE][k], false);
 		fx_key_new(&w->pool[k], true);
+		w->issuer[k] = token_key_new(TOKEN_P256);
 		for (int m = 0; m < REF_BUILDERS; m++)
 			fx_key_new(&w->makers[m][k], false);
 	}
+	for (int i = 0; i <= REF_RESCUERS; i++)
+		fx_key_new(&w->rescue[i], false);
+	w->stranger = token_key_new(TOKEN_P256);
+}
+
+/* As the reference has the document that it has made last. */
+static void begin_with(struct world *w, bool roster)
+{
+	const struct message m = {.say = SAY_DOCUMENT, .slot = -1, .n = (int)w->ref.document_count};
+	struct ref_document *d = &w->ref.documents[m.n];
+	AUTO(buf) struct buf frame;
+	struct ref_answer a;
+
+	*d = (struct ref_document){.roster = roster,
+				   .previous = -1,
+				   .signers = 1u << 4 | 1u << 5,
+				   .expires = w->ref.now + 3600};
+	world_first(&d->p, &d->r);
+	w->ref.document_count++;
+	world_make_document(w, m.n);
+	buf_init(&frame, KEEPER_FRAME_MAX);
+	world_put(w, &m, &frame);
+	ref_propose(&w->ref, m.n, &a);
+	if (fx_exchange(&w->fx, &frame) != KEEPER_R_CHANGE)
+		fx_die(__FILE__, __LINE__, buf_cstr(&w->fx.body));
+	fx_check(a.type == KEEPER_R_CHANGE);
+	ref_take_document(&w->ref, m.n);
+	world_follow(w);
 }
 
 void world_begin(struct world *w)
 {
-	struct ref_policy policy;
-	struct ref_roster roster;
-
 	memset(w, 0, sizeof(*w));
 	each_said(w, said_init);
 	for (size_t i = 0; i < SLOTS; i++)
 		buf_init(&w->slots[i].host_sig, KEEPER_SIG_MAX);
 	fx_prepare(&w->fx);
 	fx_zone(&w->fx, true);
-	w->fx.run_with = settings;
+	world_trust_chips(w);
 	fx_clock_at(&w->fx, BEGIN);
 	w->ref.now = w->ref.head = w->ref.heard = BEGIN;
 	w->ref.pool.key = -1;
+	w->ref.pool.invited = REF_NO_CHIP;
+	w->ref.in_force[0] = w->ref.in_force[1] = w->ref.waiting[0] = w->ref.waiting[1] = -1;
+	w->followed[0] = w->followed[1] = -1;
+	w->ref.roster.keys[4] = w->ref.roster.keys[5] = 1; /* erin and frank, of the fixture's */
 	fx_init(&w->fx);
 	fx_make_key(&w->fx, "release", "ecdsa-p256");
 	fx_make_key(&w->fx, "nightly", "ecdsa-p256");
 	for (int k = 0; k < REF_KEYS; k++)
 		fx_key_fingerprint(&w->fx, ref_keys[k], &w->fingerprint[k]);
 	make_keys(w);
-	world_first(&policy, &roster);
-	fx_check(world_roster(w, &roster));
-	fx_check(world_policy(w, &policy));
+	begin_with(w, true);
+	begin_with(w, false);
 }
 
 void world_end(struct world *w)
@@ -562,10 +556,14 @@ void world_release(struct world *w)
 	for (int k = 0; k < 2; k++) {
 		fx_key_release(&w->keys[REF_SERVICE][k]);
 		fx_key_release(&w->pool[k]);
+		token_key_free(w->issuer[k]);
 		for (int m = 0; m < REF_BUILDERS; m++)
 			fx_key_release(&w->makers[m][k]);
 		passkey_release(&w->passkeys[k]);
 	}
+	for (int i = 0; i <= REF_RESCUERS; i++)
+		fx_key_release(&w->rescue[i]);
+	token_key_free(w->stranger);
 	secret_release(&w->token);
 	for (size_t i = 0; i < SLOTS; i++) {
 		if (w->slots[i].used)

@@ -2,7 +2,8 @@
  * both.
  *
  * Owns: how the reference's policy, roster and statements look as bytes, and who signs them:
- * documents in property_documents.c, statements in property_world.c. */
+ * documents in property_documents.c, tokens in property_tokens.c, what hosts say of themselves in
+ * property_hosts.c, other statements in property_world.c. */
 #ifndef GS_TESTS_PROPERTY_WORLD_H
 #define GS_TESTS_PROPERTY_WORLD_H
 
@@ -11,15 +12,21 @@
 #include "tests/lib/fixture.h"
 #include "tests/lib/passkey.h"
 #include "tests/lib/reference.h"
+#include "tests/support/fake_tpm.h"
+#include "tests/support/token_maker.h"
 
 #define SLOTS 12
 #define BEGIN 1795694400 /* 2026-11-26 12:00 UTC */
+#define WORLD_WEB "https://sign.example"
+#define ISSUER "https://ids.test"
+#define HOOKS "https://hooks.test/"
 
 /* A statement that can be sent again. */
 struct said {
 	struct buf statement;
 	struct buf sig;
 	struct buf token_sig; /* of an enrolment */
+	struct buf more;      /* its attestation; the document of a change */
 	struct digest digest;
 };
 
@@ -52,14 +59,16 @@ enum say {
 	SAY_GRANT,
 	SAY_REVIEW,
 	SAY_END,
-	SAY_ENROLMENT
+	SAY_ENROLMENT,
+	SAY_DOCUMENT,
+	SAY_OBJECTION
 };
 
 /* What is sent, so that it can be sent again after the keeper was killed under it. */
 struct message {
 	enum say say;
 	int slot; /* -1: it is about no request */
-	int n;	  /* act, preapproval, word, grant, review, enrolment */
+	int n;	  /* act, preapproval, word, grant, review, enrolment, document, objection */
 	uint32_t use;
 	bool sign;
 };
@@ -70,6 +79,8 @@ struct world {
 	struct fx_key keys[REF_REQUESTERS][2]; /* those of the fixture, in the reference's order */
 	struct fx_key makers[REF_BUILDERS][2];
 	struct fx_key pool[2];
+	struct fx_key rescue[REF_RESCUERS + 1]; /* the last one is nobody's */
+	struct token_key *issuer[2], *stranger;
 	struct passkey passkeys[2]; /* carol's and dave's second keys */
 	struct policy *policy;
 	struct roster *roster;
@@ -83,6 +94,9 @@ struct world {
 	struct said enrolments[REF_MEMORY];
 	struct owed owed[REF_MEMORY];
 	struct said reviews[REF_MEMORY];
+	struct said documents[REF_MEMORY];
+	struct said objections[REF_MEMORY];
+	int followed[2];     /* the documents in force that the fixture knows */
 	struct secret token; /* of the newest invitation, whose number is */
 	int tokens;
 	uint32_t counter; /* for nonces */
@@ -93,6 +107,7 @@ extern const char *const ref_keys[REF_KEYS + 1];
 extern const char *const ref_rules[REF_RULES];
 extern const char *const ref_hosts[REF_HOSTS];
 extern const char *const ref_makers[REF_MAKERS];
+extern const char *const ref_chips[REF_CHIPS + 1]; /* [chip + 1] */
 
 /* A keeper that has the reference's first policy and roster. */
 void world_begin(struct world *w);
@@ -111,7 +126,6 @@ void world_make_act(struct world *w, struct slot *s, int n, int rule);
 void world_make_early(struct world *w, int n, int rule);
 void world_make_word(struct world *w, int n);
 void world_make_grant(struct world *w, int n);
-void world_make_enrolment(struct world *w, int n);
 void world_make_review(struct world *w, int n);
 /* The request of which the n-th review is owed. */
 struct ref_request *world_owed(struct world *w, int n);
@@ -120,16 +134,39 @@ void world_leave_slot(struct world *w, int slot);
 /* Appends the message's frame. */
 void world_put(struct world *w, const struct message *m, struct buf *out);
 
-/* Changes that are sent at once; the answer's type. */
-enum keeper_type world_send_host(struct world *w, int host, enum host_action action);
+/* Parts of statements. */
+struct name world_name(const char *text);
+void world_nonce(struct world *w, uint8_t out[REQUEST_NONCE]);
+void world_origin(char out[ORIGIN_MAX + 1]);
+
+/* ---- property_tokens.c ----------------------------------------------------------------------*/
+/* The key set that the roster pins. */
+void world_put_jwks(const struct world *w, unsigned keys, struct buf *out);
+/* The token, for that statement. */
+void world_put_token(const struct world *w, const struct ref_token *t,
+		     const struct digest *statement, struct buf *out);
+
+/* ---- property_hosts.c -----------------------------------------------------------------------*/
+/* Once for all worlds. */
+void world_make_chips(void);
+void world_free_chips(void);
+/* Whom the keeper believes about TPMs; more settings of fx_run(). */
+void world_trust_chips(struct world *w);
+/* Also tells its host's keeper of the challenge. */
+void world_make_enrolment(struct world *w, int n);
+/* A change that is sent at once; the answer's type. */
+enum keeper_type world_send_host(struct world *w, int host, enum host_action action,
+				 enum ref_chip invited);
 
 /* ---- property_documents.c -------------------------------------------------------------------*/
 /* The first ones, into what is not NULL. */
 void world_first(struct ref_policy *policy, struct ref_roster *roster);
-/* Sends a new version. False: the keeper says change.invalid, or time.clock; the world is as
- * before. */
-bool world_policy(struct world *w, const struct ref_policy *p);
-bool world_roster(struct world *w, const struct ref_roster *r);
+void world_make_document(struct world *w, int n);
+void world_make_objection(struct world *w, int n);
+void world_put_document(struct world *w, int n, struct buf *out);
+void world_put_objection(struct world *w, int n, struct buf *out);
+/* Another document is in force. */
+void world_follow(struct world *w);
 void world_lock(struct world *w, int key, bool lock);
 
 #endif

@@ -16,7 +16,7 @@ static bool is_sound(const struct ref *w, const struct ref_request *q, const str
 {
 	return a->kind == STATEMENT_APPROVAL && a->known && !a->withdrawn &&
 	       ref_listed(w, a->person, a->key) && a->person != q->requester &&
-	       !ref_is_behind(w, q->requester, a->person) && w->now < a->expires;
+	       !ref_is_behind(w, q, a->person) && w->now < a->expires;
 }
 
 static bool counts(const struct ref *w, const struct ref_request *q, int rule,
@@ -95,10 +95,17 @@ static void find(struct findings *f, bool is, enum ref_outcome outcome, enum rea
 	f->reason = reason;
 }
 
+/* Whose issuer says where it runs. */
+static bool is_job(const struct ref *w, const struct ref_request *q)
+{
+	return q->host < 0 && q->requester == REF_JOB && !w->roster.gone[REF_JOB];
+}
+
 static void find_general(const struct ref *w, const struct ref_request *q, struct findings *f)
 {
 	find(f, w->roster.gone[q->requester], REF_DENY, REASON_WHO_PERSON);
-	find(f, w->roster.host_gone[q->host], REF_DENY, REASON_WHO_HOST);
+	find(f, q->host < 0 ? !is_job(w, q) : w->roster.host_gone[q->host], REF_DENY,
+	     REASON_WHO_HOST);
 	find(f, w->locked[q->key], REF_WAIT, REASON_KEY_LOCKED);
 }
 
@@ -108,12 +115,15 @@ bool ref_names_requester(const struct ref *w, const struct ref_request *q, int r
 
 	if (w->roster.gone[q->requester])
 		return false;
-	return q->requester == REF_SERVICE ? r->service
-					   : (w->roster.groups[q->requester] & r->request) != 0;
+	return q->requester >= REF_SERVICE
+		       ? (r->services & (1u << (q->requester - REF_SERVICE))) != 0
+		       : (w->roster.groups[q->requester] & r->request) != 0;
 }
 
 bool ref_names_host(const struct ref *w, const struct ref_request *q, int rule)
 {
+	if (q->host < 0)
+		return is_job(w, q) && w->policy.rules[rule].from_jobs;
 	return !w->roster.host_gone[q->host] &&
 	       (w->roster.builder[q->host] || (w->policy.rules[rule].from_laptop && q->host == 1));
 }
@@ -121,9 +131,10 @@ bool ref_names_host(const struct ref *w, const struct ref_request *q, int rule)
 /* Of a key that the roster lists nothing is known but that somebody has it. */
 static bool is_of_class(const struct ref *w, const struct ref_request *q, unsigned classes)
 {
-	bool known = q->host != REF_POOL || w->pool.key >= 0;
+	bool known = q->host >= 0 && (q->host != REF_POOL || w->pool.key >= 0);
+	enum ref_class klass = q->host == REF_POOL ? w->pool.klass : REF_SOFTWARE;
 
-	return classes == 0 || (known && (classes & (1u << REF_SOFTWARE)) != 0);
+	return classes == 0 || (known && (classes & (1u << klass)) != 0);
 }
 
 static void find_form(const struct ref *w, const struct ref_request *q, int rule,
@@ -132,7 +143,7 @@ static void find_form(const struct ref *w, const struct ref_request *q, int rule
 	const struct ref_rule *r = &w->policy.rules[rule];
 	bool asks = ref_names_requester(w, q, rule) || ref_is_granted(w, q, false);
 	bool from = ref_names_host(w, q, rule) ||
-		    (!w->roster.host_gone[q->host] && ref_is_granted(w, q, true));
+		    (q->host >= 0 && !w->roster.host_gone[q->host] && ref_is_granted(w, q, true));
 	enum ref_outcome outcome;
 	enum reason flaw;
 
@@ -250,6 +261,8 @@ static void overrule(struct ref_answer *a, enum ref_outcome outcome, enum reason
 /* How the host stands, whatever it signed. */
 static enum reason standing(const struct ref *w, int host)
 {
+	if (host < 0)
+		return REASON_NONE;
 	if (host == REF_POOL)
 		return ref_pool_flaw(w);
 	return w->host_locked[host] ? REASON_HOST_LOCKED : REASON_NONE;
@@ -280,6 +293,12 @@ static void look_held(const struct ref *w, const struct ref_request *q, struct r
 	overrule(a, f.outcome, f.reason);
 }
 
+static bool requester_stays(const struct ref *w, const struct ref_request *q)
+{
+	return ref_has_tokens(q->requester) ? ref_token_stays(w, q)
+					    : ref_listed(w, q->requester, q->signer);
+}
+
 /* The clock before the state, the state before the policy. */
 static void look(const struct ref *w, const struct ref_request *q, struct ref_answer *a)
 {
@@ -297,7 +316,7 @@ static void look(const struct ref *w, const struct ref_request *q, struct ref_an
 		overrule(a, REF_DENY, REASON_STATE_USES);
 	else if (a->decision.outcome == REF_DENY)
 		return;
-	else if (!ref_listed(w, q->requester, q->signer))
+	else if (!requester_stays(w, q))
 		overrule(a, REF_DENY, REASON_SIG_REQUESTER);
 	else if (host != REASON_NONE) /* people unlock it, so the request may wait for them */
 		overrule(a, host == REASON_HOST_LOCKED ? REF_WAIT : REF_DENY, host);
@@ -315,9 +334,10 @@ void ref_started(struct ref *w)
 {
 	ref_changed(w);
 	w->heard = w->now;
+	w->boot++;
 }
 
-/* A jump of more than a minute is written down. */
+/* A jump of more than a minute is written down. Then comes what has waited, then the message. */
 void ref_heard(struct ref *w)
 {
 	unix_time jump = w->now - w->heard;
@@ -325,6 +345,7 @@ void ref_heard(struct ref *w)
 	if (jump > 60 || jump < -60)
 		ref_changed(w);
 	w->heard = w->now;
+	ref_run_waiting(w);
 }
 
 bool ref_takes_changes(struct ref *w)
@@ -391,15 +412,26 @@ void ref_show(struct ref *w, struct ref_request *q, struct ref_answer *a)
 		look_and_release(w, q, a);
 }
 
+/* By a key of theirs, or by a token. */
+static enum reason signer_flaw(const struct ref *w, const struct ref_request *q)
+{
+	if (ref_has_tokens(q->requester))
+		return ref_token_flaw(w, q->requester, &q->token, false);
+	return ref_listed(w, q->requester, q->signer) ? REASON_NONE : REASON_SIG_REQUESTER;
+}
+
 static bool submission_refused(const struct ref *w, const struct ref_request *q,
 			       struct ref_answer *a)
 {
 	enum reason host = standing(w, q->host);
+	enum reason signer = signer_flaw(w, q);
+	bool job = q->host < 0 && q->requester == REF_JOB;
 
 	return ref_refuse(a, q->deadline < w->now, REASON_TIME_DEADLINE) ||
 	       ref_refuse(a, w->roster.gone[q->requester], REASON_WHO_PERSON) ||
-	       ref_refuse(a, w->roster.host_gone[q->host], REASON_WHO_HOST) ||
-	       ref_refuse(a, !ref_listed(w, q->requester, q->signer), REASON_SIG_REQUESTER) ||
+	       ref_refuse(a, q->host >= 0 && w->roster.host_gone[q->host], REASON_WHO_HOST) ||
+	       ref_refuse(a, signer != REASON_NONE, signer) ||
+	       ref_refuse(a, q->host < 0 && !job, REASON_WHO_HOST) ||
 	       ref_refuse(a, host != REASON_NONE, host) ||
 	       ref_refuse(a, q->host == REF_POOL && q->host_key != w->pool.key, REASON_SIG_HOST);
 }
@@ -413,10 +445,12 @@ void ref_submit(struct ref *w, struct ref_request *q, bool sign, struct ref_answ
 		if (submission_refused(w, q, a))
 			return;
 		q->submitted = w->now;
+		ref_token_take(w, q);
 		look(w, q, a);
 		if (ref_refuse(a, a->decision.outcome == REF_DENY, a->decision.reason))
 			return;
 		q->known = true;
+		ref_token_spend(w, q);
 		ref_changed(w);
 	}
 	ref_conclude(w, q, sign, a);
@@ -462,7 +496,7 @@ static bool approval_refused(const struct ref *w, const struct ref_request *q,
 	const struct ref_rule *r = &w->policy.rules[rule];
 
 	if (ref_refuse(a, act->person == q->requester, REASON_WHO_SELF) ||
-	    ref_refuse(a, ref_is_behind(w, q->requester, act->person), REASON_WHO_BEHIND) ||
+	    ref_refuse(a, ref_is_behind(w, q, act->person), REASON_WHO_BEHIND) ||
 	    ref_refuse(a, act->expires <= w->now, REASON_APPROVE_EXPIRED) ||
 	    ref_refuse(a, rule < 0, REASON_APPROVE_RULE) ||
 	    ref_refuse(a,
@@ -520,10 +554,16 @@ static bool act_refused(const struct ref *w, struct ref_request *q, const struct
 /* A service cancels what it asked for; it says nothing else. */
 static bool signer_refused(const struct ref *w, const struct ref_said *act, struct ref_answer *a)
 {
-	bool nobody = act->person == REF_SERVICE && act->kind != STATEMENT_CANCELLATION;
+	bool nobody = act->person >= REF_SERVICE && act->kind != STATEMENT_CANCELLATION;
+	enum reason flaw = REASON_NONE;
 
-	return ref_refuse(a, nobody || w->roster.gone[act->person], REASON_WHO_PERSON) ||
-	       ref_refuse(a, !ref_listed(w, act->person, act->key), REASON_SIG_APPROVER);
+	if (ref_refuse(a, nobody || w->roster.gone[act->person], REASON_WHO_PERSON))
+		return true;
+	if (ref_has_tokens(act->person)) {
+		flaw = ref_token_flaw(w, act->person, &act->token, true);
+		return ref_refuse(a, flaw != REASON_NONE, flaw);
+	}
+	return ref_refuse(a, !ref_listed(w, act->person, act->key), REASON_SIG_APPROVER);
 }
 
 void ref_act(struct ref *w, struct ref_request *q, int n, bool sign, struct ref_answer *a)

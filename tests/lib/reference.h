@@ -4,6 +4,7 @@
  * product and no code: rules are compared as what they say, seats are filled by trying everybody.
  * reference_says.c: what rules say, seats, times. reference_files.c: what machines say of files.
  * reference_grants.c: access for a while. reference_hosts.c: the host that enrols.
+ * reference_tokens.c: jobs that ask by tokens. reference_documents.c: changes, and what waits.
  * reference_reviews.c: what is owed of uses that broke the glass.
  * reference_check.c: which documents are taken. reference.c: decisions and messages.
  * Owns: the world as a keeper should remember it. Must not own: bytes, signatures, the keeper. */
@@ -22,10 +23,16 @@
 #include "lib/proto/keeper.h"
 
 #define REF_PEOPLE 7
-#define REF_SERVICE REF_PEOPLE /* a requester who is no person: the service ci */
-#define REF_REQUESTERS 8
+/* Requesters who are no people, but services: ci has keys; job has tokens, each for one request
+ * alone; hook has tokens that are good for any. */
+#define REF_SERVICE REF_PEOPLE
+#define REF_JOB (REF_SERVICE + 1)
+#define REF_HOOK (REF_SERVICE + 2)
+#define REF_SERVICES 3
+#define REF_REQUESTERS (REF_PEOPLE + REF_SERVICES)
 #define REF_HOSTS 3
-#define REF_POOL 2 /* the host that enrols; the roster lists the keys of the others */
+#define REF_NO_HOST (-1) /* of a request: its issuer says where a job runs */
+#define REF_POOL 2	 /* the host that enrols; the roster lists the keys of the others */
 #define REF_KEYS 2
 #define REF_RULES 5
 #define REF_SEATS 3
@@ -43,17 +50,24 @@ enum ref_group { REF_ADMINS, REF_DEVELOPERS, REF_LEADS, REF_ROBOTS, REF_SECURITY
 #define REF_BROWSER 2u
 /* Whose word counts: three builders, the first host, the service, the host that enrols. */
 enum ref_maker { REF_BUILDERS = 3, REF_BUILD1 = 3, REF_CI, REF_POOL_MAKER, REF_MAKERS };
-enum ref_class { REF_SOFTWARE, REF_VTPM, REF_TPM };
+enum ref_class { REF_SOFTWARE, REF_VTPM, REF_TPM, REF_ATTESTED, REF_CLASSES };
+/* TPMs: two that a vendor has certified, a virtual one, one without a certificate. */
+enum ref_chip { REF_NO_CHIP = -1, REF_CHIP, REF_SECOND, REF_VIRTUAL, REF_BARE, REF_CHIPS };
 enum ref_word_kind { REF_SCAN, REF_REBUILD, REF_PROVENANCE, REF_WORD_KINDS };
 
 struct ref_roster {
 	bool gone[REF_REQUESTERS];
 	unsigned groups[REF_PEOPLE];
-	unsigned keys[REF_REQUESTERS]; /* which of somebody's keys are listed */
+	unsigned keys[REF_REQUESTERS]; /* which of somebody's keys are listed; of a service with
+					  tokens: of its issuer's */
 	bool host_gone[REF_HOSTS];
 	bool builder[REF_HOSTS]; /* in the one group of hosts */
-	bool pool_tpm;		 /* the least class of the host that enrols */
-	unsigned owners;	 /* people behind the service */
+	enum ref_class pool_least;
+	unsigned owners[REF_SERVICES]; /* people behind each */
+	bool strict[REF_SERVICES];     /* its tokens have to say more */
+	bool actor[REF_SERVICES];      /* they have to say who is behind the job */
+	unsigned audience;	       /* of hook: one of two */
+	unsigned accounts;	       /* people whom tokens can name */
 	bool maker_gone[REF_BUILDERS];
 	unsigned maker_keys[REF_BUILDERS];
 };
@@ -86,8 +100,9 @@ struct ref_files {
 struct ref_rule {
 	unsigned keys;
 	unsigned request;	/* groups */
-	bool service;		/* and the service */
+	unsigned services;	/* and which services */
 	bool from_laptop;	/* beside the builders */
+	bool from_jobs;		/* and jobs, wherever they run */
 	struct ref_seats seats; /* none: unattended */
 	bool pe_only;
 	bool upload;
@@ -147,6 +162,24 @@ struct ref_policy {
 	} freeze;
 	struct ref_key keys[REF_KEYS];
 	struct ref_tier tier;
+	uint32_t delay;	   /* of changes */
+	uint32_t recovery; /* delay of one by REF_NEED of the recovery keys; 0: there are none */
+};
+
+/* For whom a token is: one statement alone, another one, calls, or an audience of hook's. */
+enum ref_audience { REF_BOUND, REF_ELSEWHERE, REF_CALLS, REF_HOOKS };
+
+struct ref_token {
+	unsigned key;  /* which of the issuer's it names */
+	bool forged;   /* and was not made with */
+	bool stray;    /* of another issuer */
+	unsigned good; /* enum ref_audience; or REF_HOOKS and which */
+	unix_time made;
+	unix_time ends;
+	unsigned id; /* jti; 0: none */
+	bool wild;   /* of a branch that the roster does not name */
+	bool strict; /* says more */
+	int actor;   /* -1: nobody */
 };
 
 /* What somebody said, as signed. */
@@ -158,7 +191,8 @@ struct ref_said {
 	bool synced;
 	uint64_t rule; /* approval: ref_rule_says() of its rule when it was made */
 	unix_time expires;
-	int target; /* withdrawal: which act */
+	int target;		/* withdrawal: which act */
+	struct ref_token token; /* cancellation by a job */
 	/* once the keeper has it */
 	bool known;
 	bool withdrawn;
@@ -168,6 +202,7 @@ struct ref_said {
 struct ref_request {
 	int requester;
 	unsigned signer; /* which of the requester's keys */
+	struct ref_token token;
 	int host;
 	int host_key; /* which of the pool's signed */
 	int key;
@@ -185,6 +220,8 @@ struct ref_request {
 	uint32_t spent;
 	bool released; /* what is signed is out, or may be had */
 	bool broke;    /* the first use passed a closed window or a freeze */
+	int actor;     /* who is behind the job by its token; -1: nobody is named */
+	bool strict;   /* what the roster demanded of the token then */
 	struct ref_said acts[REF_ACTS];
 	size_t act_count;
 	int order[REF_ACTS]; /* of those that it has, as they came */
@@ -262,6 +299,8 @@ enum ref_lock { REF_FREE, REF_HELD, REF_CLONED };
 struct ref_pool {
 	bool row;
 	int key; /* -1: none */
+	enum ref_class klass;
+	enum ref_chip invited; /* the one TPM that may enrol */
 	enum ref_lock lock;
 	unix_time until;
 	unix_time invite_end;
@@ -274,6 +313,35 @@ struct ref_enrolment {
 	int key;
 	uint64_t counter; /* 0: an enrolment, with a token */
 	int token;
+	enum ref_class klass; /* as the host says */
+	/* its attestation */
+	enum ref_chip chip;
+	bool botched; /* by another TPM's attestation key, or of another host's key */
+	int invited;  /* the invitation that was open when it was challenged; 0: none */
+	unix_time challenged;
+	unsigned boot;
+	bool known;
+};
+
+enum ref_document_state { REF_NEW, REF_WAITING, REF_IN_FORCE, REF_STOPPED };
+
+/* A next policy or roster. */
+struct ref_document {
+	bool roster;
+	bool recovery; /* by recovery keys */
+	struct ref_policy p;
+	struct ref_roster r;
+	int previous;	  /* the document before it; -1: what the fixture has made */
+	unsigned skips;	  /* versions */
+	unsigned signers; /* people, or recovery keys */
+	unix_time expires;
+	enum ref_document_state state;
+	unix_time due;
+};
+
+struct ref_objection {
+	int document;
+	unsigned signers;
 	bool known;
 };
 
@@ -307,6 +375,18 @@ struct ref {
 	size_t owed_count;
 	struct ref_review reviews[REF_MEMORY];
 	size_t review_count;
+	struct {
+		unsigned id;
+		unix_time ends;
+	} used[REF_MEMORY]; /* tokens that are good once */
+	size_t used_count;
+	unsigned boot; /* how often the keeper was started: it remembers no challenge */
+	struct ref_document documents[REF_MEMORY];
+	size_t document_count;
+	int in_force[2]; /* policy, roster: which document; -1: what the fixture has made */
+	int waiting[2];	 /* -1: none */
+	struct ref_objection objections[REF_MEMORY];
+	size_t objection_count;
 };
 
 enum ref_outcome { REF_ALLOW, REF_WAIT, REF_DENY };
@@ -322,7 +402,7 @@ struct ref_decision {
 };
 
 /* What a message that is not about one request comes to. */
-enum ref_result { REF_STORED, REF_KNOWN, REF_SUPERSEDED, REF_DONE, REF_MISSING };
+enum ref_result { REF_STORED, REF_KNOWN, REF_SUPERSEDED, REF_DONE, REF_MISSING, REF_ACCEPTED };
 
 struct ref_answer {
 	enum keeper_type type;
@@ -333,6 +413,7 @@ struct ref_answer {
 	bool committed;
 	uint32_t use; /* of a result, or of what was committed */
 	bool held;    /* committed just now, and no result */
+	bool either;  /* a document that may be refused by change.invalid as well */
 };
 
 /* ---- reference_says.c -----------------------------------------------------------------------*/
@@ -351,8 +432,12 @@ unix_time ref_window_edge(const struct ref_policy *p, unsigned windows, unix_tim
 bool ref_rate_is_reached(const struct ref *w, const struct ref_rate *r, int key, int requester);
 /* Listed, and with this key. */
 bool ref_listed(const struct ref *w, int who, unsigned key);
-/* Of the service, and behind it. */
-bool ref_is_behind(const struct ref *w, int requester, int person);
+/* Behind the service that asks: an owner of it, or whom the token names. */
+bool ref_is_behind(const struct ref *w, const struct ref_request *q, int person);
+static inline bool ref_has_tokens(int who)
+{
+	return who == REF_JOB || who == REF_HOOK;
+}
 
 /* ---- reference_check.c ----------------------------------------------------------------------*/
 enum ref_taken { REF_REFUSED, REF_TAKEN, REF_EITHER };
@@ -381,10 +466,37 @@ void ref_end_grant(struct ref *w, int n, struct ref_answer *a);
 /* ---- reference_hosts.c ----------------------------------------------------------------------*/
 /* Why the host does not stand now; NONE if it does. */
 enum reason ref_pool_flaw(const struct ref *w);
-void ref_pool_change(struct ref *w, enum host_action action, int token, struct ref_answer *a);
+struct ref_invitation {
+	int token;
+	enum ref_chip chip; /* the one that may enrol */
+};
+void ref_pool_change(struct ref *w, enum host_action action, const struct ref_invitation *in,
+		     struct ref_answer *a);
 /* Of the others, of which it is only known whether they are locked. */
 void ref_host_lock(struct ref *w, int host, enum host_action action, struct ref_answer *a);
 void ref_enrol(struct ref *w, int n, struct ref_answer *a);
+
+/* ---- reference_tokens.c ---------------------------------------------------------------------*/
+/* Why the token is none of the service's for a statement; NONE if it is. cancels: the statement is
+ * a cancellation. */
+enum reason ref_token_flaw(const struct ref *w, int service, const struct ref_token *t,
+			   bool cancels);
+/* The request has come, with its token. */
+void ref_token_take(const struct ref *w, struct ref_request *q);
+/* It is stored: a token that is good for any is used up. */
+void ref_token_spend(struct ref *w, const struct ref_request *q);
+/* The token was what the roster demands now. */
+bool ref_token_stays(const struct ref *w, const struct ref_request *q);
+
+/* ---- reference_documents.c ------------------------------------------------------------------*/
+#define REF_NEED 2 /* of REF_RESCUERS recovery keys */
+#define REF_RESCUERS 3
+/* The answer to it. What is taken stays as it is until ref_take_document. */
+void ref_propose(struct ref *w, int n, struct ref_answer *a);
+void ref_take_document(struct ref *w, int n);
+void ref_object(struct ref *w, int n, struct ref_answer *a);
+/* What has waited comes into force. */
+void ref_run_waiting(struct ref *w);
 
 /* ---- reference_reviews.c --------------------------------------------------------------------*/
 bool ref_is_overdue(const struct ref *w, int key);

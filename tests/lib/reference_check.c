@@ -57,10 +57,12 @@ static bool names_exist(const struct ref_roster *r, const struct ref_rule *rule)
 	for (unsigned g = 0; g < REF_GROUPS; g++)
 		if ((rule->request & (1u << g)) != 0 && !has_member(r, (enum ref_group)g))
 			return false;
-	return (rule->request != 0 || rule->service) && builders &&
-	       !(rule->service && r->gone[REF_SERVICE]) &&
-	       !(rule->from_laptop && r->host_gone[1]) && makers_exist(r, &rule->files) &&
-	       seats_exist(r, &rule->seats) &&
+	for (int s = 0; s < REF_SERVICES; s++)
+		if ((rule->services & (1u << s)) != 0 && r->gone[REF_SERVICE + s])
+			return false;
+	return (rule->request != 0 || rule->services != 0) && builders &&
+	       !(rule->from_jobs && r->gone[REF_JOB]) && !(rule->from_laptop && r->host_gone[1]) &&
+	       makers_exist(r, &rule->files) && seats_exist(r, &rule->seats) &&
 	       (!rule->break_glass || seats_exist(r, &rule->review));
 }
 
@@ -89,9 +91,11 @@ bool ref_can_be_filled(const struct ref_roster *r, const struct ref_seats *s, un
 static bool rule_can_fill(const struct ref_roster *r, const struct ref_rule *rule,
 			  const struct ref_seats *seats)
 {
-	if (!ref_can_be_filled(r, seats, 0) ||
-	    (rule->service && !ref_can_be_filled(r, seats, r->owners)))
+	if (!ref_can_be_filled(r, seats, 0))
 		return false;
+	for (int s = 0; s < REF_SERVICES; s++)
+		if ((rule->services & (1u << s)) != 0 && !ref_can_be_filled(r, seats, r->owners[s]))
+			return false;
 	for (int p = 0; p < REF_PEOPLE; p++)
 		if ((r->groups[p] & rule->request) != 0 && !r->gone[p] &&
 		    !ref_can_be_filled(r, seats, 1u << p))
@@ -179,8 +183,10 @@ enum ref_taken ref_takes(const struct ref_policy *p, const struct ref_roster *r)
 	enum ref_taken all = REF_TAKEN;
 
 	for (int i = 0; i < REF_PEOPLE; i++)
-		if (r->gone[i] && !r->gone[REF_SERVICE] && (r->owners & (1u << i)) != 0)
-			return REF_REFUSED;
+		for (int s = 0; s < REF_SERVICES; s++)
+			if (r->gone[i] && !r->gone[REF_SERVICE + s] &&
+			    (r->owners[s] & (1u << i)) != 0)
+				return REF_REFUSED;
 	for (int k = 0; k < REF_KEYS; k++)
 		if (p->keys[k].owners.count > 0 &&
 		    (!are_distinct(&p->keys[k].owners) || !seats_exist(r, &p->keys[k].owners) ||

@@ -23,7 +23,7 @@ static bool is_live(const struct ref *w, const struct ref_word *e)
 		return false;
 	if (e->maker != REF_POOL_MAKER)
 		return is_listed(w, e->maker, e->key);
-	return !w->roster.host_gone[REF_POOL] && !w->roster.pool_tpm &&
+	return !w->roster.host_gone[REF_POOL] && w->pool.klass >= w->roster.pool_least &&
 	       w->pool.key == (int)e->key && w->pool.lock == REF_FREE;
 }
 

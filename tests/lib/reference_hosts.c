@@ -3,6 +3,7 @@
 
 #define CERT_LIFE 86400
 #define GRACE (30 * 86400)
+#define CHALLENGE 300 /* seconds that one is good for */
 
 static enum reason bound_flaw(const struct ref_pool *h)
 {
@@ -17,12 +18,13 @@ enum reason ref_pool_flaw(const struct ref *w)
 
 	if (r != REASON_NONE)
 		return r;
-	if (w->roster.pool_tpm)
+	if (w->pool.klass < w->roster.pool_least)
 		return REASON_HOST_CLASS;
 	return w->now > w->pool.until ? REASON_HOST_EXPIRED : REASON_NONE;
 }
 
-void ref_pool_change(struct ref *w, enum host_action action, int token, struct ref_answer *a)
+void ref_pool_change(struct ref *w, enum host_action action, const struct ref_invitation *in,
+		     struct ref_answer *a)
 {
 	struct ref_pool *h = &w->pool;
 	bool late = action == HOST_UNLOCK || action == HOST_FORGET;
@@ -37,14 +39,15 @@ void ref_pool_change(struct ref *w, enum host_action action, int token, struct r
 	*a = (struct ref_answer){.type = KEEPER_R_CHANGE, .result = REF_DONE};
 	h->row = true;
 	if (action == HOST_INVITE) {
-		h->token = token;
+		h->token = in->token;
+		h->invited = in->chip;
 		h->invite_end = w->now + INVITE_DEFAULT;
 	} else if (action == HOST_LOCK) {
 		h->lock = h->lock == REF_FREE ? REF_HELD : h->lock;
 	} else if (action == HOST_UNLOCK) {
 		h->lock = REF_FREE;
 	} else {
-		*h = (struct ref_pool){.key = -1};
+		*h = (struct ref_pool){.key = -1, .invited = REF_NO_CHIP};
 	}
 	ref_changed(w);
 }
@@ -88,9 +91,29 @@ static void renew(struct ref *w, int n, struct ref_answer *a)
 	}
 	if (ref_refuse(a, e->counter != h->counter + 1, REASON_HOST_CLONE) ||
 	    ref_refuse(a, w->now > h->until + GRACE, REASON_HOST_EXPIRED) ||
-	    ref_refuse(a, w->roster.pool_tpm, REASON_HOST_CLASS))
+	    ref_refuse(a, h->klass < w->roster.pool_least, REASON_HOST_CLASS))
 		return;
 	accept(w, n);
+}
+
+/* What the attestation shows, to the keeper that has challenged, is no less than what the host
+ * says. */
+static bool is_proved(const struct ref *w, const struct ref_enrolment *e)
+{
+	const struct ref_pool *h = &w->pool;
+
+	if (h->invited != REF_NO_CHIP && e->chip != h->invited)
+		return false;
+	if (e->klass == REF_SOFTWARE)
+		return e->chip == REF_NO_CHIP;
+	if (e->chip == REF_NO_CHIP || e->botched || e->invited != h->token || e->boot != w->boot ||
+	    e->challenged > w->now || w->now - e->challenged > CHALLENGE)
+		return false;
+	if (e->klass == REF_VTPM)
+		return e->chip == REF_VIRTUAL;
+	if (e->klass == REF_TPM)
+		return h->invited != REF_NO_CHIP;
+	return e->chip == REF_CHIP || e->chip == REF_SECOND;
 }
 
 static void enrol(struct ref *w, int n, struct ref_answer *a)
@@ -105,9 +128,11 @@ static void enrol(struct ref *w, int n, struct ref_answer *a)
 	if (ref_refuse(a, h->token == 0 || h->token != e->token || w->now >= h->invite_end,
 		       REASON_HOST_TOKEN) ||
 	    ref_refuse(a, h->lock != REF_FREE, REASON_HOST_LOCKED) ||
-	    ref_refuse(a, w->roster.pool_tpm, REASON_HOST_CLASS))
+	    ref_refuse(a, !is_proved(w, e) || e->klass < w->roster.pool_least, REASON_HOST_CLASS))
 		return;
 	h->token = 0;
+	h->klass = e->klass;
+	h->invited = REF_NO_CHIP;
 	h->key = e->key;
 	w->bound |= 1u << e->key;
 	accept(w, n);

@@ -14,16 +14,20 @@ bool ref_is_overdue(const struct ref *w, int key)
 void ref_owe(struct ref *w, const struct ref_request *q, int rule, uint32_t use)
 {
 	const struct ref_rule *r = &w->policy.rules[rule];
+	struct ref_owed *o;
 
-	w->owed[w->owed_count++] = (struct ref_owed){
+	w->owed[w->owed_count] = (struct ref_owed){
 		.key = q->key,
 		.requester = q->requester,
-		.never = q->requester == REF_SERVICE ? w->roster.owners : 1u << q->requester,
 		.use = use,
 		.signed_at = w->now,
 		.due = w->now + (unix_time)r->within,
 		.seats = r->review,
 	};
+	o = &w->owed[w->owed_count++];
+	for (int p = 0; p < REF_PEOPLE; p++)
+		if (p == q->requester || ref_is_behind(w, q, p))
+			o->never |= 1u << p;
 }
 
 const struct ref_seats *ref_review_seats(const struct ref *w, const struct ref_owed *o)
@@ -45,7 +49,8 @@ static void find_voters(const struct ref *w, int owed, unsigned voters[REF_PEOPL
 	}
 }
 
-static bool is_refused(const struct ref *w, const struct ref_review *v, struct ref_answer *a)
+static bool is_refused(const struct ref *w, const struct ref_request *q, const struct ref_review *v,
+		       struct ref_answer *a)
 {
 	const struct ref_owed *o = &w->owed[v->owed];
 	const struct ref_seats *seats = ref_review_seats(w, o);
@@ -56,9 +61,7 @@ static bool is_refused(const struct ref *w, const struct ref_review *v, struct r
 	       ref_refuse(a, v->time < o->signed_at - CLOCK || v->time > w->now + CLOCK,
 			  REASON_FORM_TIME) ||
 	       ref_refuse(a, v->person == o->requester, REASON_WHO_SELF) ||
-	       ref_refuse(a,
-			  (o->never & (1u << v->person)) != 0 ||
-				  ref_is_behind(w, o->requester, v->person),
+	       ref_refuse(a, (o->never & (1u << v->person)) != 0 || ref_is_behind(w, q, v->person),
 			  REASON_WHO_BEHIND) ||
 	       ref_refuse(a, !ref_holds_seat(&w->roster, seats, v->person, REF_CLI | REF_BROWSER),
 			  REASON_WHO_SEAT) ||
@@ -91,7 +94,7 @@ void ref_look_after(struct ref *w, struct ref_request *q, int n, struct ref_answ
 	    ref_refuse(a, !ref_listed(w, v->person, v->key), REASON_SIG_APPROVER))
 		return;
 	if (!v->known) {
-		if (is_refused(w, v, a))
+		if (is_refused(w, q, v, a))
 			return;
 		take(w, v);
 	}

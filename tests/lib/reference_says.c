@@ -27,15 +27,22 @@ static void mix_group(uint64_t *h, const struct ref_roster *r, enum ref_group gr
 	mix(h, 0);
 }
 
-static void mix_service(uint64_t *h, const struct ref_roster *r)
+static void mix_service(uint64_t *h, const struct ref_roster *r, int s)
 {
-	mix_person(h, r, REF_SERVICE);
-	mix(h, r->gone[REF_SERVICE] ? 0 : r->owners);
+	mix_person(h, r, REF_SERVICE + s);
+	if (r->gone[REF_SERVICE + s])
+		return;
+	mix(h, r->owners[s]);
+	if (!ref_has_tokens(REF_SERVICE + s))
+		return;
+	mix(h, r->strict[s]);
+	mix(h, r->actor[s]);
+	mix(h, REF_SERVICE + s == REF_HOOK ? r->audience : 0);
 }
 
 static void mix_pool(uint64_t *h, const struct ref_roster *r)
 {
-	mix(h, r->host_gone[REF_POOL] ? 0 : 1u + r->pool_tpm);
+	mix(h, r->host_gone[REF_POOL] ? 0 : 1u + r->pool_least);
 }
 
 static void mix_files(uint64_t *h, const struct ref_files *f)
@@ -62,7 +69,7 @@ static void mix_makers(uint64_t *h, const struct ref_roster *r, const struct ref
 	if ((named & (1u << REF_BUILD1)) != 0)
 		mix(h, r->host_gone[0]);
 	if ((named & (1u << REF_CI)) != 0)
-		mix_service(h, r);
+		mix_service(h, r, 0);
 	if ((named & (1u << REF_POOL_MAKER)) != 0)
 		mix_pool(h, r);
 }
@@ -71,8 +78,9 @@ static void mix_text(uint64_t *h, const struct ref_rule *r)
 {
 	mix(h, r->keys);
 	mix(h, r->request);
-	mix(h, r->service);
+	mix(h, r->services);
 	mix(h, r->from_laptop);
+	mix(h, r->from_jobs);
 	mix(h, r->pe_only);
 	mix(h, r->upload);
 	mix(h, r->max_uses);
@@ -164,8 +172,10 @@ uint64_t ref_rule_says(const struct ref *w, int rule, int key)
 	for (unsigned g = 0; g < REF_GROUPS; g++)
 		if ((r->request & (1u << g)) != 0)
 			mix_group(&h, o, (enum ref_group)g);
-	if (r->service)
-		mix_service(&h, o);
+	/* Jobs are those of any service with such an issuer. */
+	for (int s = 0; s < REF_SERVICES; s++)
+		if (r->from_jobs || (r->services & (1u << s)) != 0)
+			mix_service(&h, o, s);
 	for (int i = 0; i < REF_POOL; i++)
 		mix(&h, o->builder[i] && !o->host_gone[i]);
 	if (o->builder[REF_POOL] && !o->host_gone[REF_POOL])
@@ -253,10 +263,15 @@ bool ref_listed(const struct ref *w, int who, unsigned key)
 	return !w->roster.gone[who] && (w->roster.keys[who] & (1u << key)) != 0;
 }
 
-bool ref_is_behind(const struct ref *w, int requester, int person)
+bool ref_is_behind(const struct ref *w, const struct ref_request *q, int person)
 {
-	return requester == REF_SERVICE && !w->roster.gone[REF_SERVICE] &&
-	       (w->roster.owners & (1u << person)) != 0;
+	int s = q->requester - REF_SERVICE;
+
+	if (s < 0 || w->roster.gone[q->requester])
+		return false;
+	return (w->roster.owners[s] & (1u << person)) != 0 ||
+	       (ref_has_tokens(q->requester) && q->actor == person &&
+		(w->roster.accounts & (1u << person)) != 0);
 }
 
 /* ---- Time and how often --------------------------------------------------------------------*/
