@@ -15,6 +15,12 @@ void note(int slot, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Sends it, perhaps kills the keeper under it and sends it again, and compares the answer with the
  * reference's. */
 void say(const struct message *m);
+#define TOGETHER 8
+/* From here on what is said is put aside, at most so many messages, none of which is about the
+ * request of another and none of which changes documents, hosts or clocks; until it is sent in one
+ * piece. */
+void gather(void);
+void say_together(void);
 /* A word that the keeper notices the clock by; how many entries its log has. */
 uint64_t hello(void);
 /* Kills the keeper and starts it again. */
@@ -65,5 +71,6 @@ void look_at_waiting(void);
 /* ---- property_scenes.c: what chance alone puts together too seldom --------------------------*/
 void emergency(void);
 void foreseen(void);
+void all_at_once(void);
 
 #endif

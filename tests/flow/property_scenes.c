@@ -169,3 +169,34 @@ void foreseen(void)
 	move_clock(w.ref.now + (unix_time)w.ref.policy.rules[rule].hold + below(3) - 1);
 	commit(slot);
 }
+
+/* Things about several requests that reach the keeper in one round: what one of them uses up, a
+ * preapproval, a rate, a token, the next finds used up. */
+void all_at_once(void)
+{
+	unsigned count = 2 + below(TOGETHER - 1);
+	int first = (int)below(SLOTS);
+
+	note(-1, "%u at once", count);
+	gather();
+	for (unsigned i = 0; i < count; i++) {
+		int slot = (first + (int)i) % SLOTS;
+		unsigned lot = below(100);
+
+		if (lot < 10)
+			say_word();
+		else if (lot < 15)
+			preapprove();
+		else if (lot < 18)
+			give_access();
+		else if (lot < 35 || !w.slots[slot].q.known)
+			new_request(slot);
+		else if (lot < 70)
+			act(slot, STATEMENT_APPROVAL);
+		else if (lot < 90)
+			commit(slot);
+		else
+			request_again(slot);
+	}
+	say_together();
+}
