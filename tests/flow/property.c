@@ -24,7 +24,7 @@
 
 struct world w;
 static uint64_t seed, random_state;
-static unsigned long step;
+unsigned long step;
 static unsigned long seen[REASON__COUNT + 1], results, commits, early, granted, proofs, broken,
 	reviewed;
 
@@ -668,7 +668,7 @@ void say(const struct message *m)
 		put_aside(m);
 		return;
 	}
-	die = may_die(m) && below(1000) < 4;
+	die = may_die(m) && below(1000) < 3;
 	if (die)
 		die_under(m);
 	buf_init(&frame, KEEPER_FRAME_MAX);
@@ -718,14 +718,14 @@ static void one_step(void)
 		void (*slot)(int slot);
 		void (*world)(void);
 	} deeds[] = {
-		{100, new_request, NULL}, {50, request_again, NULL}, {205, approve, NULL},
-		{25, withdraw, NULL},	  {8, deny, NULL},	     {8, cancel, NULL},
-		{75, act_again, NULL},	  {115, commit, NULL},	     {50, look_at, NULL},
-		{115, NULL, clock_step},  {28, NULL, change_policy}, {15, NULL, change_roster},
-		{14, NULL, lock_key},	  {2, NULL, restart},	     {40, NULL, preapprove},
-		{40, NULL, say_word},	  {25, NULL, give_access},   {15, NULL, change_host},
-		{15, NULL, review},	  {8, NULL, emergency},	     {7, NULL, foreseen},
-		{40, NULL, all_at_once},
+		{90, new_request, NULL}, {40, request_again, NULL}, {200, approve, NULL},
+		{25, withdraw, NULL},	 {8, deny, NULL},	    {8, cancel, NULL},
+		{65, act_again, NULL},	 {110, commit, NULL},	    {50, look_at, NULL},
+		{110, NULL, clock_step}, {28, NULL, change_policy}, {15, NULL, change_roster},
+		{24, NULL, lock_key},	 {2, NULL, restart},	    {40, NULL, preapprove},
+		{40, NULL, say_word},	 {25, NULL, give_access},   {22, NULL, change_host},
+		{22, NULL, catch_up},	 {8, NULL, emergency},	    {8, NULL, foreseen},
+		{32, NULL, all_at_once}, {28, NULL, doubt},
 	};
 	unsigned lot = below(1000);
 	size_t i = 0;

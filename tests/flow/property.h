@@ -6,6 +6,8 @@
 #include "tests/flow/property_world.h"
 
 extern struct world w;
+/* A deed of many messages counts as several. */
+extern unsigned long step;
 
 /* Less than n. */
 unsigned below(unsigned n);
@@ -50,6 +52,7 @@ void preapprove(void);
 void say_word(void);
 void give_access(void);
 void review(void);
+void review_as(int owed, const struct sitter *by);
 
 /* ---- property_changes.c: the world around them ----------------------------------------------*/
 void clock_step(void);
@@ -72,5 +75,7 @@ void look_at_waiting(void);
 void emergency(void);
 void foreseen(void);
 void all_at_once(void);
+void catch_up(void);
+void doubt(void);
 
 #endif

@@ -153,7 +153,7 @@ int any_slot(void)
 	/* Of those that the keeper would not have, or that are through, a few are kept. */
 	if (!w.slots[slot].used || ((!w.slots[slot].q.known || w.slots[slot].q.closed ||
 				     w.ref.now > w.slots[slot].q.deadline) &&
-				    chance(75)))
+				    chance(88)))
 		new_request(slot);
 	return slot;
 }
@@ -471,10 +471,27 @@ static int choose_owed(void)
 	return (int)(n - 1 - below(n < 8 ? (unsigned)n : 8));
 }
 
-static void new_review(void)
+/* The newest of them, as its fields say. */
+static void make_review(void)
 {
 	int n = (int)w.ref.review_count;
 	struct ref_review *v = &w.ref.reviews[n];
+	const struct ref_owed *o = &w.ref.owed[v->owed];
+
+	v->channel = ref_channel(v->person, v->key);
+	world_make_review(&w, n);
+	w.ref.review_count++;
+	note(-1, "review %d by %s (key %u) of what %s was used for at %+lld, use %u, due %+lld%s%s",
+	     n, ref_people[v->person], v->key, ref_keys[o->key],
+	     (long long)(o->signed_at - w.ref.now), o->use, (long long)(o->due - w.ref.now),
+	     v->incident ? ", an incident" : "", v->astray ? ", astray" : "");
+	if (chance(95))
+		say(&(struct message){.say = SAY_REVIEW, .slot = -1, .n = n});
+}
+
+static void new_review(void)
+{
+	struct ref_review *v = &w.ref.reviews[w.ref.review_count];
 	const struct ref_owed *o;
 
 	*v = (struct ref_review){.owed = choose_owed(), .incident = chance(8), .astray = chance(4)};
@@ -485,18 +502,22 @@ static void new_review(void)
 	     i++)
 		v->person = (int)below(REF_PEOPLE);
 	v->key = choose_key(v->person);
-	v->channel = ref_channel(v->person, v->key);
 	v->time = chance(90)   ? w.ref.now
 		  : chance(50) ? w.ref.now + 299 + below(3)
 			       : o->signed_at - 299 - below(3);
-	world_make_review(&w, n);
-	w.ref.review_count++;
-	note(-1, "review %d by %s (key %u) of what %s was used for at %+lld, use %u, due %+lld%s%s",
-	     n, ref_people[v->person], v->key, ref_keys[o->key],
-	     (long long)(o->signed_at - w.ref.now), o->use, (long long)(o->due - w.ref.now),
-	     v->incident ? ", an incident" : "", v->astray ? ", astray" : "");
-	if (chance(95))
-		say(&(struct message){.say = SAY_REVIEW, .slot = -1, .n = n});
+	make_review();
+}
+
+void review_as(int owed, const struct sitter *by)
+{
+	if (w.ref.review_count == REF_MEMORY)
+		return;
+	w.ref.reviews[w.ref.review_count] = (struct ref_review){.owed = owed,
+								.person = by->person,
+								.key = by->key,
+								.time = w.ref.now,
+								.incident = chance(3)};
+	make_review();
 }
 
 void review(void)

@@ -404,7 +404,7 @@ void change_policy(void)
 		begin_anew(&p);
 	taken = propose_policy(&p);
 	note(-1, "policy, rule %s or times: %s", ref_rules[n], taken ? "taken" : "not now");
-	for (int i = 0; i < SLOTS && chance(80); i++)
+	for (int i = 0; i < SLOTS && chance(60); i++)
 		look_at(any_slot());
 }
 
@@ -532,7 +532,7 @@ void lock_key(void)
 
 	if (w.ref.locked[1 - key])
 		key = 1 - key;
-	off = w.ref.locked[key] ? chance(10) : chance(60);
+	off = w.ref.locked[key] ? chance(10) : chance(30);
 
 	note(-1, "%s %s", off ? "lock" : "unlock", ref_keys[key]);
 	world_lock(&w, key, off);

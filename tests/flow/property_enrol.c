@@ -85,7 +85,7 @@ void change_host(void)
 		send_host(other, HOST_UNLOCK);
 	} else if (w.ref.pool.lock != REF_FREE && chance(50)) {
 		send_host(REF_POOL, w.ref.pool.lock == REF_HELD ? HOST_UNLOCK : HOST_FORGET);
-	} else if (chance(20)) {
+	} else if (chance(10)) {
 		send_host(other, w.ref.host_locked[other] || chance(20) ? HOST_UNLOCK : HOST_LOCK);
 	} else if (w.ref.pool.key < 0 && chance(50)) {
 		send_host(REF_POOL, HOST_INVITE);

@@ -35,11 +35,9 @@ static int find_sitter(const struct ref_seat *seat, unsigned others, unsigned *r
 	return -1;
 }
 
-/* People for all seats, one after the other: not always the way to fill them. 0: none. */
-static size_t find_sitters(const struct ref_seats *s, int requester, struct sitter out[REF_PEOPLE])
+/* People for all seats but those, one after the other: not always the way to fill them. 0: none. */
+static size_t fill(const struct ref_seats *s, unsigned others, struct sitter out[REF_PEOPLE])
 {
-	unsigned others = requester >= REF_SERVICE ? w.ref.roster.owners[requester - REF_SERVICE]
-						   : 1u << requester;
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->count; i++)
@@ -53,6 +51,14 @@ static size_t find_sitters(const struct ref_seats *s, int requester, struct sitt
 			others |= 1u << p;
 		}
 	return n;
+}
+
+static size_t find_sitters(const struct ref_seats *s, int requester, struct sitter out[REF_PEOPLE])
+{
+	return fill(s,
+		    requester >= REF_SERVICE ? w.ref.roster.owners[requester - REF_SERVICE]
+					     : 1u << requester,
+		    out);
 }
 
 /* Somebody whom the rule lets ask. */
@@ -121,6 +127,118 @@ void emergency(void)
 		approve_as(slot, GLASS, &by[i]);
 	if (chance(70))
 		commit(slot);
+}
+
+/* A review that is overdue is made, for its key signs nothing until then. */
+void catch_up(void)
+{
+	struct sitter by[REF_PEOPLE];
+	size_t i = 0, n;
+
+	while (i < w.ref.owed_count &&
+	       (w.ref.owed[i].done || w.ref.now < w.ref.owed[i].due - (chance(10) ? 4000 : 0)))
+		i++;
+	if (i == w.ref.owed_count) {
+		review();
+		return;
+	}
+	n = fill(ref_review_seats(&w.ref, &w.ref.owed[i]), w.ref.owed[i].never, by);
+	for (size_t k = 0; k < n; k++)
+		review_as((int)i, &by[k]);
+}
+
+/* One who asked, or said yes, or is believed by the rule, has another key, another group or another
+ * owner from now on. */
+static void disturb(const struct ref_request *q, int rule, const struct sitter *yes)
+{
+	struct ref_roster r = w.ref.roster;
+	const struct ref_files *f = &w.ref.policy.rules[rule].files;
+	unsigned makers = f->rebuild_of | f->scan_by | f->provenance_by;
+	int m = (int)below(REF_BUILDERS);
+
+	switch (ref_has_tokens(q->requester) && chance(70) ? 7 + below(3) : below(7)) {
+	case 7:
+		r.strict[q->requester - REF_SERVICE] ^= true;
+		break;
+	case 8:
+		r.actor[q->requester - REF_SERVICE] ^= true;
+		break;
+	case 9:
+		r.accounts ^= 1u << yes->person;
+		break;
+	case 0:
+	case 1:
+		if ((makers & (1u << m)) != 0)
+			r.maker_keys[m] = r.maker_keys[m] == 3 ? 1 + below(2) : 3;
+		break;
+	case 2:
+	case 3:
+		if (r.keys[q->requester] == 3 && !ref_has_tokens(q->requester))
+			r.keys[q->requester] = 2 >> q->signer;
+		break;
+	case 4:
+		if (r.keys[yes->person] == 3)
+			r.keys[yes->person] = 2 >> yes->key;
+		break;
+	case 5:
+		m = (int)below(5);
+		if ((r.groups[m] & (r.groups[m] - 1)) != 0)
+			r.groups[m] ^= 1u << (chance(50) ? REF_LEADS : REF_SECURITY);
+		break;
+	default:
+		m = (int)below(REF_SERVICES);
+		r.owners[m] ^= 1u << below(5);
+	}
+	note(-1, "the roster disturbs: %s", propose_roster(&r) ? "taken" : "not now");
+}
+
+/* What a rule demands of machines, now and then. */
+static void demand(int rule)
+{
+	struct ref_policy p = w.ref.policy;
+
+	p.rules[rule].files = (struct ref_files){.rebuild_of = 1 + below(7), .agree = 1};
+	if (chance(40))
+		p.rules[rule].files = (struct ref_files){.scan_by = 1 + below(7)};
+	note(-1, "%s demands what machines say: %s", ref_rules[rule],
+	     propose_policy(&p) ? "taken" : "not now");
+}
+
+/* Somebody asks, and some say yes; then the roster is another. */
+void doubt(void)
+{
+	int slot = (int)below(SLOTS), rule = (int[]){0, 1, 3}[below(3)];
+	const struct ref_rule *r;
+	struct ref_request q = {.files = 1, .uses = 1, .has_reason = true, .actor = -1};
+	struct sitter by[REF_PEOPLE];
+	size_t n;
+
+	if (chance(50) && rule != 1)
+		demand(rule);
+	r = &w.ref.policy.rules[rule];
+	q.key = rule == 3 ? (int)below(2) : 0;
+	q.has_ticket = rule == 1;
+	q.requester = (r->services & 2u) != 0 && chance(50) ? REF_JOB : find_requester(r);
+	n = q.requester < 0 ? 0 : find_sitters(&r->seats, q.requester, by);
+	if (n == 0)
+		return;
+	q.signer = w.ref.roster.keys[q.requester] == 2;
+	if (q.requester == REF_JOB) {
+		q.host = REF_NO_HOST;
+		choose_token(REF_JOB, &q.token);
+		q.token.actor = by[0].person;
+	} else if (w.ref.roster.keys[q.requester] == 3 && q.requester != 2 && q.requester != 3)
+		q.signer = below(2);
+	q.not_before = w.ref.now;
+	q.deadline = q.not_before + 400 + below(400);
+	ask(slot, &q);
+	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = false});
+	for (size_t i = 0; i < n && chance(i == 0 ? 100 : 70); i++)
+		approve_as(slot, rule, &by[i]);
+	disturb(&q, rule, &by[0]);
+	look_at(slot);
+	commit(slot);
+	step += n + 2;
 }
 
 /* A rule that takes what was foreseen, and holds it; -1: none. */
@@ -199,4 +317,5 @@ void all_at_once(void)
 			request_again(slot);
 	}
 	say_together();
+	step += count - 1;
 }
