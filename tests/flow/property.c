@@ -785,6 +785,7 @@ int main(int argc, char **argv)
 		if (episodes == 1 || (i % 2 == 0) == (child == 0))
 			episode(first + i, steps);
 	summary();
+	world_free_chips();
 	if (child == 0)
 		return 0;
 	return waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;
