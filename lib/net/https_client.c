@@ -70,11 +70,10 @@ static CURLcode watch_handshake(CURL *curl, void *ssl_ctx, void *ctx)
 {
 	struct https_client *c = (struct https_client *)ctx;
 
-	(void)curl;
 	SSL_CTX_set_cert_verify_callback((SSL_CTX *)ssl_ctx, remember_peer, ctx);
 	/* A stream reads until there is nothing more before it waits: records that came together
 	 * then take one system call, not two each. libcurl on its own would wait in between. */
-	if (c->multi != NULL)
+	if (curl == c->line)
 		SSL_CTX_set_read_ahead((SSL_CTX *)ssl_ctx, 1);
 	if (c->identity != NULL && !rc_is_ok(tls_identity_use(c->identity, (SSL_CTX *)ssl_ctx)))
 		return CURLE_SSL_CERTPROBLEM;
@@ -161,14 +160,23 @@ rc https_client_new(const struct https_client_spec *spec, struct https_client **
 	return OK;
 }
 
+void https_hang_up(struct https_client *c)
+{
+	if (c->multi == NULL)
+		return;
+	(void)curl_multi_remove_handle(c->multi, c->line);
+	(void)curl_multi_cleanup(c->multi); /* closes it */
+	c->multi = NULL;
+	c->fd = -1;
+}
+
 void https_client_free(struct https_client *c)
 {
 	if (c == NULL)
 		return;
-	if (c->multi != NULL) {
-		(void)curl_multi_remove_handle(c->multi, c->curl);
-		(void)curl_multi_cleanup(c->multi);
-	}
+	https_hang_up(c);
+	if (c->line != NULL)
+		curl_easy_cleanup(c->line);
 	if (c->curl != NULL)
 		curl_easy_cleanup(c->curl);
 	tls_identity_free(c->identity);

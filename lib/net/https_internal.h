@@ -9,7 +9,10 @@
 
 struct https_client {
 	CURL *curl;
-	/* Of streams: the connection, where there is one; and what has come of an answer. */
+	/* Of streams: a handle of their own, made with the first (libcurl looks for the connection
+	 * of one that has made calls, too, among those); the connection, where there is one; and
+	 * what has come of an answer. */
+	CURL *line;
 	CURLM *multi;
 	int fd;
 	int64_t since; /* monotonic seconds: the last call's end */
@@ -28,6 +31,8 @@ MUST rc https_prepare(const struct https_client *c, const char *method, const ch
 		      char url[HTTPS_URL_MAX], struct fault *f);
 /* RC_USAGE: the header cannot be sent; it is the i-th. */
 MUST rc https_header_check(const char *header, size_t i, struct fault *f);
+/* Ends the connection of streams, if there is one. */
+void https_hang_up(struct https_client *c);
 /* What a code other than CURLE_OK means. */
 rc https_failed(const struct https_client *c, CURLcode code, struct fault *f);
 

@@ -51,16 +51,6 @@ static int64_t monotonic_seconds(void)
 
 /* ---- The connection ------------------------------------------------------------------------*/
 
-static void hang_up(struct https_client *c)
-{
-	if (c->multi == NULL)
-		return;
-	(void)curl_multi_remove_handle(c->multi, c->curl);
-	(void)curl_multi_cleanup(c->multi); /* closes it */
-	c->multi = NULL;
-	c->fd = -1;
-}
-
 static rc given_up(struct fault *f)
 {
 	return fault_set(f, RC_STATE, 0, "https: given up");
@@ -89,7 +79,7 @@ static rc shake_hands(struct https_stream *s, struct fault *f)
 	}
 	if (m->data.result != CURLE_OK)
 		return https_failed(c, m->data.result, f);
-	if (curl_easy_getinfo(c->curl, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+	if (curl_easy_getinfo(c->line, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
 	    fd == CURL_SOCKET_BAD)
 		return fault_set(f, RC_IO, 0, "https: no connection");
 	c->fd = fd;
@@ -101,16 +91,19 @@ static rc connect_anew(struct https_stream *s, struct fault *f)
 	struct https_client *c = s->client;
 	rc r;
 
-	hang_up(c);
+	https_hang_up(c);
 	c->error[0] = '\0';
+	if (c->line == NULL)
+		c->line = curl_easy_duphandle(c->curl);
 	c->multi = curl_multi_init();
-	if (c->multi == NULL || curl_easy_setopt(c->curl, CURLOPT_URL, c->base_url) != CURLE_OK ||
-	    curl_easy_setopt(c->curl, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
-	    curl_multi_add_handle(c->multi, c->curl) != CURLM_OK)
+	if (c->line == NULL || c->multi == NULL ||
+	    curl_easy_setopt(c->line, CURLOPT_URL, c->base_url) != CURLE_OK ||
+	    curl_easy_setopt(c->line, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
+	    curl_multi_add_handle(c->multi, c->line) != CURLM_OK)
 		return fault_set(f, RC_NOMEM, 0, "https: no memory");
 	r = shake_hands(s, f);
 	if (!rc_is_ok(r))
-		hang_up(c);
+		https_hang_up(c);
 	return r;
 }
 
@@ -123,7 +116,7 @@ static bool is_alive(const struct https_client *c)
 
 	if (c->multi == NULL || monotonic_seconds() - c->since >= IDLE_SECONDS)
 		return false;
-	return poll(&p, 1, 0) == 0 || curl_easy_recv(c->curl, &byte, 1, &n) == CURLE_AGAIN;
+	return poll(&p, 1, 0) == 0 || curl_easy_recv(c->line, &byte, 1, &n) == CURLE_AGAIN;
 }
 
 static rc take_connection(struct https_stream *s, bool anew, struct fault *f)
@@ -175,7 +168,7 @@ static rc lose(struct https_stream *s, CURLcode code, struct fault *f)
 /* What is there now, at least a byte; RC_BUSY: nothing yet. *ret_n 0: the connection is over. */
 static rc receive(struct https_stream *s, uint8_t *out, size_t max, size_t *ret_n, struct fault *f)
 {
-	CURLcode code = curl_easy_recv(s->client->curl, out, max, ret_n);
+	CURLcode code = curl_easy_recv(s->client->line, out, max, ret_n);
 
 	if (code == CURLE_AGAIN)
 		return RC(RC_BUSY);
@@ -253,7 +246,7 @@ static rc send_all(struct https_stream *s, struct view *v, struct fault *f)
 {
 	while (v->len > 0) {
 		size_t n = 0;
-		CURLcode code = curl_easy_send(s->client->curl, v->ptr, v->len, &n);
+		CURLcode code = curl_easy_send(s->client->line, v->ptr, v->len, &n);
 		rc r;
 
 		if (code == CURLE_OK) {
@@ -489,7 +482,7 @@ void https_stream_end(struct https_stream *s)
 	good = s->is_done && !s->lost && !s->reply.closes && s->rest.len == 0 &&
 	       s->sent == s->size && s->in.len == 0;
 	if (s->is_on && !good)
-		hang_up(s->client);
+		https_hang_up(s->client);
 	else
 		s->client->since = monotonic_seconds();
 	buf_release(&s->out);
