@@ -357,7 +357,8 @@ rc handle_change(struct call *c)
 }
 
 /* It is the one message that writes an entry and that nobody has signed: whoever holds the socket
- * must not fill the log with it. */
+ * must not fill the log with it. The count is not kept over a start: each start is an entry itself,
+ * so whoever can make the keeper start has that way already. */
 #define CSR_MAX 20u
 #define CSR_SECONDS 3600
 
