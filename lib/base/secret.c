@@ -39,6 +39,13 @@ void secret_wipe(void *p, size_t n)
 		explicit_bzero(p, n);
 }
 
+void secret_buf_release(struct buf *b)
+{
+	if (b->ptr != NULL)
+		secret_wipe(b->ptr, b->cap);
+	buf_release(b);
+}
+
 bool ct_equal(struct view a, struct view b)
 {
 	uint8_t diff = 0;

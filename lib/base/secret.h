@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/result.h"
 #include "lib/base/view.h"
 
@@ -32,6 +33,11 @@ static inline struct view secret_view(const struct secret *s)
 
 /* Overwrites memory in a way the compiler keeps. */
 void secret_wipe(void *p, size_t n);
+
+/* buf_release(), with what the memory held wiped first: for tokens, which are secrets for minutes
+ * and pass through buffers like any text. Older memory of a buffer that grew is not reached. */
+void secret_buf_release(struct buf *b);
+AUTO_DEFINE(secret_buf, struct buf, secret_buf_release)
 
 /* True if the two ranges are equal; time depends on the lengths only. */
 bool ct_equal(struct view a, struct view b);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "lib/base/secret.h"
 #include "lib/codec/base64.h"
 #include "lib/crypt/jose.h"
 
@@ -182,6 +183,7 @@ void jwt_free(struct jwt *t)
 		return;
 	json_decref(t->header);
 	json_decref(t->claims);
+	secret_wipe(t, sizeof(*t));
 	free(t);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/base/secret.h"
 #include "lib/net/http_internal.h"
 
 const char *http_method(const struct http_exchange *x)
@@ -463,7 +464,7 @@ void http_on_completed(void *ctx, struct MHD_Connection *connection, void **con_
 	if (x->response != NULL)
 		MHD_destroy_response(x->response);
 	atomic_fetch_sub(&s->body_memory, x->reserved);
-	buf_release(&x->body);
+	secret_buf_release(&x->body); /* a token may be in it */
 	free(x);
 	if (atomic_fetch_sub(&s->exchanges, 1) == 1)
 		http_server_idle(s);

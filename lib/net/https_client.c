@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/base/secret.h"
 #include "lib/codec/base64.h"
 #include "lib/net/https_internal.h"
 #include "lib/net/tls_identity.h"
@@ -312,6 +313,14 @@ static rc make_headers(const char *const headers[HTTPS_HEADERS_MAX], const char 
 	return OK;
 }
 
+/* libcurl has copies of them; this one is ours, and a token may be in it. */
+static void headers_free(struct curl_slist *list)
+{
+	for (struct curl_slist *at = list; at != NULL; at = at->next)
+		secret_wipe(at->data, strlen(at->data));
+	curl_slist_free_all(list);
+}
+
 rc https_prepare(const struct https_client *c, const char *method, const char *target,
 		 char url[HTTPS_URL_MAX], struct fault *f)
 {
@@ -452,7 +461,7 @@ rc https_call(struct https_client *c, const struct https_request *q, struct http
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
 	(void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 1L);
 	(void)curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, NULL);
-	curl_slist_free_all(headers);
+	headers_free(headers);
 	buf_release(&t.body);
 	return r;
 }

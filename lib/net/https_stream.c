@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/secret.h"
 #include "lib/net/http_reply.h"
 #include "lib/net/https_internal.h"
 
@@ -485,6 +486,6 @@ void https_stream_end(struct https_stream *s)
 		https_hang_up(s->client);
 	else
 		s->client->since = monotonic_seconds();
-	buf_release(&s->out);
+	secret_buf_release(&s->out); /* a token may be in it */
 	free(s);
 }

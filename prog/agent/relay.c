@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/secret.h"
 #include "lib/base/log.h"
 #include "lib/net/https_stream.h"
 #include "prog/agent/prober.h"
@@ -292,8 +293,11 @@ void relay_end(struct talk *t)
 		return;
 	t->relay = NULL;
 	https_stream_end(r->stream);
-	for (size_t i = 0; i < HTTPS_HEADERS_MAX; i++)
+	for (size_t i = 0; i < HTTPS_HEADERS_MAX; i++) {
+		if (r->headers[i] != NULL)
+			secret_wipe(r->headers[i], strlen(r->headers[i])); /* it may be a token */
 		free(r->headers[i]);
+	}
 	if (r->upstream.client != NULL)
 		pool_give(t->agent->pool, &r->upstream);
 	free(r);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/secret.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "prog/keeper/gate.h"
@@ -65,8 +66,10 @@ static int64_t mono_seconds(void)
 
 static void large_free(struct loop *l, struct conn *c)
 {
-	if (c->large != NULL)
+	if (c->large != NULL) {
 		l->large_count--;
+		secret_wipe(c->large, c->large_len);
+	}
 	free(c->large);
 	c->large = NULL;
 	c->large_len = 0;
@@ -77,6 +80,8 @@ static void conn_close(struct loop *l, struct conn *c)
 {
 	fd_close(&c->fd);
 	large_free(l, c);
+	if (c->in != NULL)
+		secret_wipe(c->in, c->in_len);
 	free(c->in);
 	c->in = NULL;
 	buf_release(&c->out);
@@ -223,6 +228,7 @@ static void begin_large(struct loop *l, struct conn *c, size_t whole)
 	l->large_count++;
 	c->large_since = mono_seconds();
 	memcpy(c->large, c->in, c->in_len);
+	secret_wipe(c->in, c->in_len);
 	c->large_len = c->in_len;
 	c->in_len = 0;
 }
@@ -273,6 +279,7 @@ static void conn_frames(struct loop *l, struct conn *c)
 		if (whole > LOOP_SMALL) {
 			memmove(c->in, c->in + at, c->in_len - at);
 			c->in_len -= at;
+			secret_wipe(c->in + c->in_len, at);
 			at = 0;
 			begin_large(l, c, whole);
 			break;
@@ -286,6 +293,7 @@ static void conn_frames(struct loop *l, struct conn *c)
 		return;
 	memmove(c->in, c->in + at, c->in_len - at);
 	c->in_len -= at;
+	secret_wipe(c->in + c->in_len, at); /* a token may have been in it */
 	if (round_is_full(l) && c->in_len > 0)
 		l->waits = true;
 }

@@ -2,6 +2,7 @@
  * keeper. */
 #include <string.h>
 
+#include "lib/base/secret.h"
 #include "lib/model/act.h"
 #include "lib/model/review.h"
 #include "prog/server/pipeline.h"
@@ -93,8 +94,8 @@ rc post_act(struct call_ctx *c)
 {
 	AUTO(json) json_t *body = NULL;
 	AUTO(buf) struct buf statement = {0};
-	AUTO(buf) struct buf sig = {0};
-	AUTO(buf) struct buf frame = {0};
+	AUTO(secret_buf) struct buf sig = {0}; /* of a job it is a token */
+	AUTO(secret_buf) struct buf frame = {0};
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
 	enum statement_kind kind = STATEMENT_APPROVAL;
@@ -113,7 +114,7 @@ rc post_act(struct call_ctx *c)
 	TRY(call_body(c, &body));
 	TRY(act_kind(c, body, &kind));
 	TRY(call_bytes(c, body, "statement", &statement));
-	TRY(call_bytes(c, body, "signature", &sig));
+	TRY(call_secret(c, body, "signature", &sig));
 	if (!rc_is_ok(subject_of(kind, buf_view(&statement), &subject, &f)))
 		return call_refuse(c, REASON_FORM_STATEMENT, "%s", f.text);
 	if (!digest_is_equal(&subject, &request))

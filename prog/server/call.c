@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/secret.h"
 #include "lib/base/num.h"
 #include "lib/codec/base64.h"
 #include "prog/server/server.h"
@@ -93,6 +94,16 @@ rc call_bytes(struct call_ctx *c, const json_t *body, const char *name, struct b
 		return call_refuse(c, REASON_CALL_FORM, "\"%s\" is missing, too long or not base64",
 				   name);
 	return OK;
+}
+
+rc call_secret(struct call_ctx *c, const json_t *body, const char *name, struct buf *out)
+{
+	const json_t *value = json_object_get(body, name);
+	rc r = call_bytes(c, body, name, out);
+
+	if (json_is_string(value))
+		secret_wipe((char *)json_string_value(value), json_string_length(value));
+	return r;
 }
 
 char *json_text(const json_t *value)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/secret.h"
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
 #include "lib/crypt/jwt.h"
@@ -49,7 +50,7 @@ void stage1_release(struct stage1_request *s)
 {
 	request_release(&s->request);
 	buf_release(&s->statement);
-	buf_release(&s->requester_sig);
+	secret_buf_release(&s->requester_sig); /* it may be a token */
 	buf_release(&s->host_sig);
 }
 
@@ -89,7 +90,7 @@ static rc read_json(struct call_ctx *c, struct stage1_request *ret)
 	buf_clear(&ret->host_sig);
 	TRY(call_body(c, &body));
 	TRY(call_bytes(c, body, "statement", &ret->statement));
-	TRY(call_bytes(c, body, "requester_signature", &ret->requester_sig));
+	TRY(call_secret(c, body, "requester_signature", &ret->requester_sig));
 	TRY(call_bytes(c, body, "host_signature", &ret->host_sig));
 	ret->sign = json_is_true(json_object_get(body, "sign"));
 	return OK;
@@ -219,7 +220,7 @@ void submit_frame(const struct stage1_request *s, uint64_t id, enum keeper_type 
 rc stage4_keep(struct call_ctx *c, const struct stage3_inspected *in, struct stage4_kept *ret)
 {
 	uint64_t id = keeper_client_id(c->server->keeper);
-	AUTO(buf) struct buf frame = {0};
+	AUTO(secret_buf) struct buf frame = {0};
 
 	ret->in = in;
 	submit_frame(in->in->in, id, KEEPER_SUBMIT, &frame);
@@ -414,7 +415,7 @@ rc post_explain(struct call_ctx *c)
 	AUTO(stage1) struct stage1_request request = {0};
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
 	uint64_t id = keeper_client_id(c->server->keeper);
-	AUTO(buf) struct buf frame = {0};
+	AUTO(secret_buf) struct buf frame = {0};
 	struct keeper_status status;
 	json_t *value = NULL;
 

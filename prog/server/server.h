@@ -123,6 +123,8 @@ MUST rc call_json(struct call_ctx *c, unsigned status, json_t *value);
 MUST rc call_body(struct call_ctx *c, json_t **ret);
 /* base64 member of the body appended to out. Refuses with call.form. */
 MUST rc call_bytes(struct call_ctx *c, const json_t *body, const char *name, struct buf *out);
+/* The same of one that may be a token: the text is wiped in the body. */
+MUST rc call_secret(struct call_ctx *c, const json_t *body, const char *name, struct buf *out);
 /* Segment i of the path as a digest. Refuses with call.not-found. */
 MUST rc call_digest(struct call_ctx *c, size_t segment, struct digest *ret);
 /* Decimal query parameter, or the fallback. Refuses with call.form. */

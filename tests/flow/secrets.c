@@ -31,6 +31,7 @@
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
 #include "lib/crypt/seal.h"
+#include "lib/proto/keeper_caller.h"
 #include "tests/lib/fixture.h"
 
 #define NEEDLES_MAX 64
@@ -484,6 +485,47 @@ static void memory_is_as_designed(void **state)
 	(void)close(mem);
 }
 
+/* A token that came, in a small message and in one that is too large for a connection's own
+ * buffer: what is left of it once it was answered is nothing. */
+static void tokens_do_not_stay(void **state)
+{
+	struct needle n = {.len = 64};
+	const struct view service = view_str("ci");
+	char token[8 + 2 * 64 + 1] = "eyJ.e30.";
+	char path[80];
+	unsigned open_pages;
+	AUTO(buf) struct buf frame = {0};
+	int mem;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)fx.pid);
+	mem = open(path, O_RDONLY | O_CLOEXEC);
+	if (mem < 0) {
+		assert_int_not_equal(geteuid(), 0);
+		return;
+	}
+	fx_ok(rng_fill(&rng_system, n.bytes, 32));
+	for (size_t i = 0; i < 64; i++)
+		token[8 + i] = (char)('A' + n.bytes[i % 32] % 26);
+	memcpy(n.bytes, token + 8, n.len);
+	buf_init(&frame, KEEPER_FRAME_MAX);
+	for (int large = 0; large < 2; large++) {
+		const struct keeper_caller asks = {.service = service, .token = view_str(token)};
+		static char filler[70000];
+		const struct keeper_submit wants = {.statement = view_of(filler, sizeof(filler)),
+						    .requester_sig = view_str(token)};
+
+		if (large == 0)
+			keeper_put_caller(&frame, ++fx.correlation, &asks);
+		else
+			keeper_put_submit(&frame, ++fx.correlation, KEEPER_SUBMIT, &wants);
+		ask(&frame);
+		assert_int_equal(fx.header.type, KEEPER_R_ERROR);
+		assert_int_equal(in_memory(mem, &n, &open_pages), 0);
+	}
+	(void)close(mem);
+}
+
 static unsigned long status_number(const char *name)
 {
 	AUTO(buf) struct buf text;
@@ -615,6 +657,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_search_finds),
 	cmocka_unit_test(answers_are_clean),
 	cmocka_unit_test(memory_is_as_designed), /* of a process that has made keys */
+	cmocka_unit_test(tokens_do_not_stay),
 	cmocka_unit_test(files_and_logs_are_clean),
 	cmocka_unit_test(command_line_and_environment_are_clean),
 	cmocka_unit_test(memory_is_as_designed), /* of one that has opened them */

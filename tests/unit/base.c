@@ -104,6 +104,22 @@ static void time_text_is_exact(void **state)
 	assert_rc(RC_RANGE, time_format(-1, text));
 }
 
+static void buffers_are_wiped(void **state)
+{
+	uint8_t mem[16];
+	struct buf b;
+	struct buf none = {0};
+
+	(void)state;
+	buf_init_fixed(&b, mem, sizeof(mem));
+	buf_put_str(&b, "a token");
+	b.len = 2; /* also what is behind the end */
+	secret_buf_release(&b);
+	for (size_t i = 0; i < sizeof(mem); i++)
+		assert_int_equal(mem[i], 0);
+	secret_buf_release(&none);
+}
+
 static void secrets_compare(void **state)
 {
 	AUTO(secret) struct secret s = {0};
@@ -167,10 +183,10 @@ static void faults_are_printable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(view_reads_in_bounds), cmocka_unit_test(buf_is_sticky),
-		cmocka_unit_test(numbers_are_checked),	cmocka_unit_test(time_text_is_exact),
-		cmocka_unit_test(secrets_compare),	cmocka_unit_test(files_are_replaced_whole),
-		cmocka_unit_test(faults_are_printable),
+		cmocka_unit_test(view_reads_in_bounds),	    cmocka_unit_test(buf_is_sticky),
+		cmocka_unit_test(numbers_are_checked),	    cmocka_unit_test(time_text_is_exact),
+		cmocka_unit_test(secrets_compare),	    cmocka_unit_test(buffers_are_wiped),
+		cmocka_unit_test(files_are_replaced_whole), cmocka_unit_test(faults_are_printable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
