@@ -11,6 +11,8 @@
 
 void cases_release(struct cases *c)
 {
+	for (size_t i = 0; i < c->count; i++)
+		free(c->list[i].more);
 	free(c->list);
 	c->list = NULL;
 	c->count = 0;
@@ -244,7 +246,7 @@ static rc actor_read(struct jcan *j, struct policy_case *c)
 	return text.len > 0 ? OK : fault_set(j->fault, RC_SYNTAX, j->at, "actor is empty");
 }
 
-static rc product_read(struct jcan *j, struct policy_case *c)
+static rc product_read(struct jcan *j, struct case_file *c)
 {
 	bool found;
 
@@ -253,22 +255,72 @@ static rc product_read(struct jcan *j, struct policy_case *c)
 }
 
 /* As a request's, or none. */
-static rc file_read_name(struct jcan *j, struct policy_case *c)
+static rc file_name_read(struct jcan *j, struct case_file *c)
 {
 	struct request_item item = {0};
 	char name[ITEM_NAME_MAX + 1];
-	bool found;
-	size_t at;
+	size_t at = j->at;
 
-	TRY(jcan_key_optional(j, "file", &found));
-	if (!found)
-		return OK;
-	at = j->at;
 	TRY(jcan_raw(j, &item.name_json));
 	if (!rc_is_ok(request_item_name(&item, name)))
 		return fault_set(j->fault, RC_SYNTAX, at, "file is no plain file name");
-	memcpy(c->file, name, sizeof(c->file));
+	memcpy(c->name, name, sizeof(c->name));
 	return OK;
+}
+
+static rc one_more_read(struct jcan *j, struct case_file *c)
+{
+	bool found;
+
+	TRY(jcan_object(j));
+	TRY(jcan_key_optional(j, "format", &found));
+	if (found)
+		TRY(field_token_value(j, "format", c->item.format, sizeof(c->item.format)));
+	TRY(jcan_key(j, "name"));
+	TRY(file_name_read(j, c));
+	TRY(product_read(j, c));
+	TRY(case_provenance_read(j, &c->said));
+	TRY(case_rebuilds_read(j, &c->said));
+	TRY(case_scans_read(j, &c->said));
+	TRY(number_read(j, "size", JCAN_NUMBER_MAX, 0, &c->item.size));
+	return jcan_object_end(j);
+}
+
+static rc more_files_read(struct jcan *j, struct policy_case *c)
+{
+	bool more;
+
+	TRY(jcan_key_optional(j, "more_files", &more));
+	if (!more)
+		return OK;
+	c->more = (struct case_file *)calloc(CASE_FILES_MAX - 1, sizeof(*c->more));
+	if (c->more == NULL)
+		return fault_set(j->fault, RC_NOMEM, j->at, "out of memory");
+	TRY(jcan_array(j));
+	for (;;) {
+		TRY(jcan_next(j, &more));
+		if (!more)
+			return OK;
+		if (c->more_count == CASE_FILES_MAX - 1)
+			return fault_set(j->fault, RC_LIMIT, j->at, "more than %u files",
+					 CASE_FILES_MAX);
+		TRY(one_more_read(j, &c->more[c->more_count++]));
+	}
+}
+
+/* What the others do not say is as of the first. */
+static void more_files_fill(struct policy_case *c)
+{
+	const struct request_item *first = &c->file.item;
+
+	for (size_t i = 0; i < c->more_count; i++) {
+		struct request_item *item = &c->more[i].item;
+
+		if (item->format[0] == '\0')
+			memcpy(item->format, first->format, sizeof(item->format));
+		if (item->product.s[0] == '\0')
+			item->product = first->product;
+	}
 }
 
 static rc request_read(struct jcan *j, struct policy_case *c)
@@ -284,8 +336,10 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	TRY(by_read(j, c));
 	TRY(class_read(j, c));
 	TRY(number_read(j, "deadline", POLICY_SECONDS_MAX, CASE_DEADLINE, &deadline));
-	TRY(file_read_name(j, c));
-	TRY(field_token(j, "format", c->item.format, sizeof(c->item.format)));
+	TRY(jcan_key_optional(j, "file", &found));
+	if (found)
+		TRY(file_name_read(j, &c->file));
+	TRY(field_token(j, "format", c->file.item.format, sizeof(c->file.item.format)));
 	TRY(from_read(j, c));
 	TRY(guard_read(j, c));
 	TRY(field_name(j, "key", &q->key));
@@ -294,13 +348,13 @@ static rc request_read(struct jcan *j, struct policy_case *c)
 	if (found)
 		TRY(jcan_bool(j, &digests_only));
 	TRY(number_read(j, "not_before", POLICY_SECONDS_MAX, 0, &not_before));
-	TRY(product_read(j, c));
+	TRY(product_read(j, &c->file));
 	TRY(jcan_key_optional(j, "reason", &found));
 	if (found)
 		TRY(jcan_string(j, q->reason, sizeof(q->reason), NULL));
 	if (!rc_is_ok(prose_check(view_str(q->reason), false)))
 		return fault_set(j->fault, RC_SYNTAX, j->at, "reason is one line of plain text");
-	TRY(number_read(j, "size", JCAN_NUMBER_MAX, 0, &c->item.size));
+	TRY(number_read(j, "size", JCAN_NUMBER_MAX, 0, &c->file.item.size));
 	TRY(number_read(j, "uses", REQUEST_USES_MAX, 1, &uses));
 	TRY(jcan_object_end(j));
 	if (not_before > deadline || uses == 0)
@@ -354,15 +408,17 @@ static rc case_read(struct jcan *j, struct policy_case *c)
 	TRY(because_read(j, c));
 	TRY(expect_read(j, c));
 	TRY(granted_read(j, c));
+	TRY(more_files_read(j, c));
 	TRY(field_prose(j, "name", false, c->name, sizeof(c->name)));
-	TRY(case_provenance_read(j, &c->said));
-	TRY(case_rebuilds_read(j, &c->said));
+	TRY(case_provenance_read(j, &c->file.said));
+	TRY(case_rebuilds_read(j, &c->file.said));
 	TRY(request_read(j, c));
+	more_files_fill(c);
 	TRY(review_read(j, c));
 	TRY(jcan_key_optional(j, "rule", &found));
 	if (found)
 		TRY(field_name_value(j, &c->rule));
-	TRY(case_scans_read(j, &c->said));
+	TRY(case_scans_read(j, &c->file.said));
 	TRY(jcan_key_optional(j, "used", &c->has_used));
 	if (c->has_used)
 		TRY(jcan_u64(j, POLICY_RATE_COUNT_MAX, &c->used));
@@ -391,8 +447,7 @@ static rc list_read(struct jcan *j, struct cases *ret)
 			ret->list = (struct policy_case *)p;
 		}
 		ret->list[ret->count] = (struct policy_case){0};
-		TRY(case_read(j, &ret->list[ret->count]));
-		ret->count++;
+		TRY(case_read(j, &ret->list[ret->count++])); /* counted, to be released */
 	}
 }
 
@@ -467,19 +522,72 @@ static struct name requester_of(const struct policy_case *c, const struct roster
 	return c->request.requester;
 }
 
-/* The file, with its name as a statement has it. */
-static rc item_of(const struct policy_case *c, struct buf *name, struct request_item *ret)
+/* The request's files, as evaluate() takes them. */
+struct batch {
+	struct request_item items[CASE_FILES_MAX];
+	struct evidence_fact said[CASE_FILES_MAX * CASE_FACTS_MAX];
+	size_t count;
+	size_t said_count;
+	struct buf names;
+};
+
+static void batch_free(struct batch **b)
 {
+	if (*b != NULL)
+		buf_release(&(*b)->names);
+	free(*b);
+}
+AUTO_DEFINE(batch, struct batch *, batch_free)
+
+size_t case_file_count(const struct policy_case *c)
+{
+	return 1 + c->more_count;
+}
+
+const struct case_file *case_file_at(const struct policy_case *c, size_t i)
+{
+	return i == 0 ? &c->file : &c->more[i - 1];
+}
+
+/* One more file, with its name as a statement has it. */
+static rc batch_add(struct batch *b, const struct case_file *file, unix_time at)
+{
+	struct request_item *item = &b->items[b->count];
+	size_t before = b->names.len;
 	struct jcan_out w;
 
-	*ret = c->item;
-	ret->sha256 = (struct digest){{2}}; /* any: no test is about it */
-	if (c->file[0] == '\0')
+	*item = file->item;
+	/* Any, each its own and in this order: no test is about it. */
+	item->sha256 = (struct digest){{(uint8_t)(b->count + 2)}};
+	b->said_count +=
+		case_evidence_facts(&file->said, &item->sha256, at, b->said + b->said_count);
+	b->count++;
+	if (file->name[0] == '\0')
 		return OK;
-	jcan_out_init(&w, name);
-	jcan_out_string(&w, c->file);
-	ret->name_json = buf_view(name);
-	return jcan_out_done(&w);
+	jcan_out_init(&w, &b->names);
+	jcan_out_string(&w, file->name);
+	TRY(jcan_out_done(&w));
+	item->name_json = view_of(b->names.ptr + before, b->names.len - before);
+	return OK;
+}
+
+/* File i of the case, or with CASE_FILES_MAX all of them. */
+static rc batch_of(const struct policy_case *c, size_t only, struct batch **ret)
+{
+	struct batch *b = (struct batch *)calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return RC(RC_NOMEM);
+	*ret = b;
+	buf_init(&b->names, (size_t)CASE_FILES_MAX * CASE_FILE_JSON);
+	/* At once: the items' views must stay where they point. */
+	if (buf_space(&b->names, (size_t)CASE_FILES_MAX * CASE_FILE_JSON) == NULL)
+		return RC(RC_NOMEM);
+	buf_clear(&b->names);
+	for (size_t i = 0; i < case_file_count(c); i++)
+		if (only == CASE_FILES_MAX || only == i)
+			TRY(batch_add(b, case_file_at(c, i), c->at));
+	return OK;
 }
 
 static size_t approvals_of(const struct policy_case *c, const struct digest *rule,
@@ -500,16 +608,13 @@ static size_t approvals_of(const struct policy_case *c, const struct digest *rul
 }
 
 /* The decision when everybody approved under this rule; NULL: nobody approved. */
-static rc decide(const struct policy_case *c, const struct case_world *w, const struct rule *rule,
-		 struct decision *ret)
+static rc decide(const struct policy_case *c, const struct case_world *w, const struct batch *b,
+		 const struct rule *rule, struct decision *ret)
 {
 	static const struct digest key = {{1}}; /* any: no test is about it */
 	struct approval_fact approvals[CASE_APPROVALS_MAX];
-	struct evidence_fact said[CASE_FACTS_MAX];
-	uint8_t name_bytes[CASE_FILE_JSON];
+	struct request_item items[CASE_FILES_MAX];
 	struct request request = c->request;
-	struct request_item item;
-	struct buf name;
 	const struct grant_fact grant = {.person = c->request.requester,
 					 .host = c->granted_host,
 					 .role = ACCESS_REQUESTER,
@@ -526,26 +631,25 @@ static rc decide(const struct policy_case *c, const struct case_world *w, const 
 			      .now = c->at,
 			      .zones = w->zones,
 			      .without_rates = true,
-			      .evidence = said,
+			      .evidence = b->said,
+			      .evidence_count = b->said_count,
 			      .grants = &grant,
 			      .grant_count = c->granted ? 1 : 0};
 
 	if (c->review_owed)
 		facts.review = (struct review_fact){
 			.due = c->at + (c->review_overdue ? 0 : 1), .request = {{1}}, .use = 1};
-	buf_init_fixed(&name, name_bytes, sizeof(name_bytes));
-	TRY(item_of(c, &name, &item));
+	memcpy(items, b->items, sizeof(items)); /* a request's are not const */
 	request.requester = requester_of(c, w->roster);
 	request.key_fingerprint = key;
-	request.items = &item;
-	request.count = 1;
+	request.items = items;
+	request.count = b->count;
 	if (rule != NULL) {
 		struct digest bound =
 			policy_rule_digest(w->policy, rule, w->roster, &request.key, &key);
 
 		facts.approval_count = approvals_of(c, &bound, approvals);
 	}
-	facts.evidence_count = case_evidence_facts(&c->said, &item.sha256, c->at, said);
 	facts.submitted = submitted(c, c->at - (unix_time)c->approved_before);
 	request.guard.at = facts.submitted;
 	count_uses(c, w->policy, &facts);
@@ -594,7 +698,9 @@ static void judge(const struct policy_case *c, struct case_result *ret)
 	(void)snprintf(ret->text, sizeof(ret->text), "%s", f.text);
 }
 
-rc case_run(const struct policy_case *c, const struct case_world *w, struct case_result *ret)
+/* The best decision for the files in b. */
+static rc run(const struct policy_case *c, const struct case_world *w, const struct batch *b,
+	      struct decision *ret)
 {
 	const struct policy *p = w->policy;
 	bool found = false;
@@ -604,13 +710,48 @@ rc case_run(const struct policy_case *c, const struct case_world *w, struct case
 
 		if (!names_key(&p->rules[i], &c->request.key))
 			continue;
-		TRY(decide(c, w, &p->rules[i], &d));
-		if (!found || d.outcome < ret->decision.outcome)
-			ret->decision = d;
+		TRY(decide(c, w, b, &p->rules[i], &d));
+		if (!found || d.outcome < ret->outcome)
+			*ret = d;
 		found = true;
 	}
-	if (!found)
-		TRY(decide(c, w, NULL, &ret->decision));
-	judge(c, ret);
+	return found ? OK : decide(c, w, b, NULL, ret);
+}
+
+rc case_run_file(const struct policy_case *c, size_t i, const struct case_world *w,
+		 struct decision *ret)
+{
+	AUTO(batch) struct batch *b = NULL;
+
+	TRY(batch_of(c, i, &b));
+	return run(c, w, b, ret);
+}
+
+/* Which of several files it is: those that would not pass alone. */
+static rc name_files(const struct policy_case *c, const struct case_world *w,
+		     struct case_result *ret)
+{
+	for (size_t i = 0; i < case_file_count(c); i++) {
+		size_t at = strlen(ret->text);
+		struct decision d;
+
+		TRY(case_run_file(c, i, w, &d));
+		if (d.outcome == OUTCOME_ALLOW)
+			continue;
+		(void)snprintf(ret->text + at, sizeof(ret->text) - at, "; file %zu%s%.60s: %s (%s)",
+			       i + 1, case_file_at(c, i)->name[0] != '\0' ? ", " : "",
+			       case_file_at(c, i)->name, outcome_word(d.outcome),
+			       reason_id(d.refusal.reason));
+	}
 	return OK;
+}
+
+rc case_run(const struct policy_case *c, const struct case_world *w, struct case_result *ret)
+{
+	AUTO(batch) struct batch *b = NULL;
+
+	TRY(batch_of(c, CASE_FILES_MAX, &b));
+	TRY(run(c, w, b, &ret->decision));
+	judge(c, ret);
+	return ret->passed || c->more_count == 0 ? OK : name_files(c, w, ret);
 }

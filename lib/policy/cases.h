@@ -2,14 +2,17 @@
  *
  * Canonical JSON document, compiled from tests.yaml:
  * {"policy":TEXT,"roster":TEXT,"tests":[{"approvals":[APPROVAL..]?,"approved_before":SECONDS?,"at":TIME?,
- *   "because":REASON?,"expect":"allow"|"wait"|"deny","granted":"*"|NAME?,"name":TEXT,"provenance":[LINE..]?,
+ *   "because":REASON?,"expect":"allow"|"wait"|"deny","granted":"*"|NAME?,
+ *   "more_files":[{"format":TEXT?,"name":TEXT,"product":NAME?,"provenance":[LINE..]?,"rebuilds":[NAME..]?,
+ *     "scans":[LINE..]?,"size":BYTES?}..]?,"name":TEXT,"provenance":[LINE..]?,
  *   "rebuilds":[NAME..]?,"request":{"actor":TEXT?,"by":REQUESTER,"class":CLASS?,"deadline":SECONDS?,"file":TEXT?,
  *   "format":TEXT,"from":NAME,"guard":"enforcing"|"observing"?,"key":NAME,"key_state":"active"|"locked"|"retired"?,"no_upload":true?,
  *   "not_before":SECONDS?,"product":NAME?,"reason":TEXT?,"size":BYTES?,"uses":N?},
  *   "review":"owed"|"overdue"?,"rule":NAME?,"scans":[LINE..]?,
  *   "used":N?}..]}
  * provenance, rebuilds, scans: case_evidence.h. What is not said is not there: a rule that demands
- * it waits. actor: what the job's token says of who is behind it.
+ * it waits. more_files: the request is for those, too; format and product are the first's where
+ * they are not said. actor: what the job's token says of who is behind it.
  * APPROVAL is a person's NAME (on the command line, as with NAME:cli), NAME:early (there, before
  * the request), NAME:browser (with a passkey) or NAME:synced (with one that may be on several
  * devices). REQUESTER is a person's or service's NAME, or service:NAME, which is no person even if
@@ -24,6 +27,7 @@
 
 #define CASES_MAX 1000u
 #define CASE_NAME_MAX 200u
+#define CASE_FILES_MAX 16u /* of one request */
 #define CASE_APPROVALS_MAX QUORUM_PEOPLE_MAX
 #define CASE_TIME ((unix_time)1767607200) /* 2026-01-05T10:00:00Z, a Monday */
 #define CASE_DEADLINE 604800u
@@ -35,13 +39,19 @@ struct case_approval {
 	bool early;
 };
 
+struct case_file {
+	char name[ITEM_NAME_MAX + 1]; /* "": it has none, so no rule that names files is for it */
+	struct request_item item;
+	struct case_evidence said;
+};
+
 struct policy_case {
 	char name[CASE_NAME_MAX + 1];
 	unix_time at;
-	char file[ITEM_NAME_MAX + 1]; /* "": it has none, so no rule that names files is for it */
-	struct request_item item;
+	struct case_file file;
+	struct case_file *more; /* the others of the request; owned by struct cases */
+	size_t more_count;
 	struct request request;
-	struct case_evidence said; /* of that file */
 	char actor[ROSTER_TEXT_MAX + 1];
 	bool key_locked;
 	bool key_retired;
@@ -79,7 +89,8 @@ struct case_world {
 struct case_result {
 	bool passed;
 	struct decision decision;
-	char text[FAULT_TEXT]; /* what differs from what was expected; "" if passed */
+	char text[FAULT_TEXT]; /* what differs from what was expected; "" if passed. Of several
+				  files it ends with those that do not pass alone. */
 };
 
 /* Reads an APPROVAL or a REQUESTER. RC_SYNTAX, RC_LIMIT; RC_UNKNOWN another word behind the colon.
@@ -94,7 +105,14 @@ void cases_release(struct cases *c);
 AUTO_DEFINE(cases, struct cases, cases_release)
 
 /* Decides one case: each rule that names the key is tried with the approvals bound to it, as people
- * do who read the request under that rule; the best decision counts. */
+ * do who read the request under that rule; the best decision counts. RC_LIMIT more people than a
+ * decision can weigh; RC_NOMEM. */
 MUST rc case_run(const struct policy_case *c, const struct case_world *w, struct case_result *ret);
+/* 1, and those of more. */
+size_t case_file_count(const struct policy_case *c);
+const struct case_file *case_file_at(const struct policy_case *c, size_t i);
+/* What would become of the same request for file i alone. As case_run(). */
+MUST rc case_run_file(const struct policy_case *c, size_t i, const struct case_world *w,
+		      struct decision *ret);
 
 #endif

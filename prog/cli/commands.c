@@ -312,6 +312,10 @@ static const struct option explain_options[] = {
 	{"provenance", "LINE", "and a build service 'BUILDER by ci from SOURCE'", true},
 	{"rebuilt-by", "NAMES", "and these builders had got the same file: builder-a,builder-b",
 	 false},
+	{"also", "FILE",
+	 "for this file, too: 'NAME; format=F; product=P; size=N; scan=LINE; provenance=LINE; "
+	 "rebuilt-by=NAMES'",
+	 true},
 	{"granted", "HOST", "and the owners had let them in from this host, or (*) from any",
 	 false},
 	{"actor", "ACCOUNT", "and the job's token named this person", false},

@@ -158,6 +158,94 @@ static rc question_request(struct cli *c, const struct args *a, json_t *request)
 	return put_number(c, request, a, "uses");
 }
 
+/* The part of a file's line up to the next ';', without white space around it; NULL at the end. */
+static char *next_part(char **rest)
+{
+	char *part = strsep(rest, ";");
+	size_t n;
+
+	if (part == NULL)
+		return NULL;
+	part += strspn(part, " \t\n");
+	n = strlen(part);
+	while (n > 0 && strchr(" \t\n", part[n - 1]) != NULL)
+		part[--n] = '\0';
+	return part;
+}
+
+static bool append_to(json_t *file, const char *list, const char *value)
+{
+	json_t *lines = json_object_get(file, list);
+
+	if (lines == NULL && json_object_set_new(file, list, lines = json_array()) != 0)
+		return false;
+	return json_array_append_new(lines, json_string(value)) == 0;
+}
+
+/* "format=cms", as the options of the first file. */
+static rc put_part(struct cli *c, json_t *file, char *part)
+{
+	char *value = strchr(part, '=');
+	bool good = true;
+	uint64_t n;
+
+	if (value == NULL)
+		return cli_problem(c, RC_USAGE, "", "--also: %s: NAME=VALUE is expected", part);
+	*value++ = '\0';
+	if (strcmp(part, "format") == 0 || strcmp(part, "product") == 0)
+		good = put(file, part, value);
+	else if (strcmp(part, "scan") == 0)
+		good = append_to(file, "scans", value);
+	else if (strcmp(part, "provenance") == 0)
+		good = append_to(file, "provenance", value);
+	else if (strcmp(part, "rebuilt-by") == 0)
+		good = json_object_set_new(file, "rebuilds", names_list(value)) == 0;
+	else if (strcmp(part, "size") == 0 &&
+		 rc_is_ok(num_parse_u64(value, strlen(value), JCAN_NUMBER_MAX, &n)))
+		(void)json_object_set_new(file, "size", json_integer((json_int_t)n));
+	else
+		return cli_problem(c, RC_USAGE, "",
+				   "--also: %s=%s: format, product, size, scan, "
+				   "provenance or rebuilt-by is expected",
+				   part, value);
+	return good ? OK : cli_problem(c, RC_USAGE, "", "the question is not plain text (UTF-8)");
+}
+
+/* --also 'NAME; format=cms; scan=clean by scan-01': one more file of the request. */
+static rc put_also(struct cli *c, json_t *files, const char *text)
+{
+	json_t *file = json_object();
+	char copy[4096];
+	char *rest = copy;
+	char *part;
+
+	(void)json_array_append_new(files, file);
+	if ((size_t)snprintf(copy, sizeof(copy), "%s", text) >= sizeof(copy))
+		return cli_problem(c, RC_USAGE, "", "--also: over %zu bytes", sizeof(copy) - 1);
+	part = next_part(&rest);
+	if (part == NULL || part[0] == '\0')
+		return cli_problem(c, RC_USAGE, "", "--also: the file's name comes first");
+	if (!put(file, "name", part))
+		return cli_problem(c, RC_USAGE, "", "the question is not plain text (UTF-8)");
+	while ((part = next_part(&rest)) != NULL)
+		TRY(put_part(c, file, part));
+	return OK;
+}
+
+static rc put_more_files(struct cli *c, const struct args *a, json_t *test)
+{
+	const char *text;
+	json_t *files;
+
+	if (!args_has(a, "also"))
+		return OK;
+	files = json_array();
+	(void)json_object_set_new(test, "more_files", files);
+	for (size_t i = 0; (text = args_nth(a, "also", i)) != NULL; i++)
+		TRY(put_also(c, files, text));
+	return OK;
+}
+
 /* As a test without expectation: what a test may say, a question may ask. */
 static rc question(struct cli *c, const struct args *a, const char *at, json_t *test)
 {
@@ -170,6 +258,7 @@ static rc question(struct cli *c, const struct args *a, const char *at, json_t *
 		(void)json_object_set_new(test, "rebuilds",
 					  names_list(args_value(a, "rebuilt-by")));
 	TRY(put_number(c, test, a, "used"));
+	TRY(put_more_files(c, a, test));
 	if (!put_list(test, "scans", a, "scan") || !put_list(test, "provenance", a, "provenance") ||
 	    !put(test, "granted", args_value(a, "granted")) || !put(test, "at", at) ||
 	    !put(test, "expect", "allow") || !put(test, "name", "what if"))
@@ -281,6 +370,49 @@ static void print_answer(const struct cli *c, const struct decision *d, const ch
 		print_check(c, &d->checks[i]);
 }
 
+/* Of several files, what would become of each alone. */
+static rc put_files(struct cli *c, const struct policy_case *test, const struct case_world *w,
+		    json_t *answer)
+{
+	json_t *files = json_array();
+
+	if (case_file_count(test) < 2) {
+		json_decref(files);
+		return OK;
+	}
+	(void)json_object_set_new(answer, "files", files);
+	for (size_t i = 0; i < case_file_count(test); i++) {
+		struct decision d;
+		json_t *row;
+
+		if (!rc_is_ok(case_run_file(test, i, w, &d)))
+			return cli_problem(c, RC_NOMEM, "", "no memory");
+		row = json_pack("{s:s,s:s,s:s,s:s}", "file", case_file_at(test, i)->name, "outcome",
+				word(&d), "reason", reason_id(d.refusal.reason), "text",
+				d.refusal.text);
+		(void)json_array_append_new(files, row);
+	}
+	return OK;
+}
+
+static void print_files(const struct cli *c, const json_t *answer)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "files"), i, row)
+	{
+		const char *outcome = json_text(row, "outcome");
+		bool allow = strcmp(outcome, "allow") == 0;
+
+		(void)printf("  file %zu%s%s alone: %s%s%s%s%s%s%s\n", i + 1,
+			     json_text(row, "file")[0] != '\0' ? ", " : "", json_text(row, "file"),
+			     allow ? cli_green(c) : cli_red(c), outcome, cli_plain(c),
+			     allow ? "" : ", ", allow ? "" : json_text(row, "reason"),
+			     allow ? "" : ": ", allow ? "" : json_text(row, "text"));
+	}
+}
+
 static enum exit_code exit_of(const struct decision *d)
 {
 	if (d->outcome == OUTCOME_ALLOW)
@@ -309,8 +441,11 @@ rc whatif(struct cli *c, const struct args *a)
 	TRY(place(c, a, &w, &result.decision, where));
 	c->exit = exit_of(&result.decision);
 	answer = answer_json(&result.decision, at, where);
-	if (!cli_print_json(c, answer))
-		print_answer(c, &result.decision, at, where);
+	TRY(put_files(c, &cases.list[0], &decide, answer));
+	if (cli_print_json(c, answer))
+		return OK;
+	print_answer(c, &result.decision, at, where);
+	print_files(c, answer);
 	return OK;
 }
 

@@ -215,6 +215,14 @@ asked 2 'VERDICT by NAME' carol --scan 'clean, I think'
 asked 2 '--size big: a number' carol --size big
 asked 2 'the question is not plain text' carol --file $'a\xff'
 asked 3 'evidence.rebuild' carol --rebuilt-by builder-a
+asked 0 'file 2, acme-3.deb alone: allow' carol --also 'acme-3.deb; size=9; scan=clean by build-02; rebuilt-by=builder-a,builder-b;
+	provenance=https://ci.example/8 by ci from git+https://git.example/acme'
+asked 4 'file 2, acme-3.deb alone: deny, rule.format' carol --also 'acme-3.deb; format=pe; scan=clean by build-02; rebuilt-by=builder-a,builder-b'
+asked 4 'file 1, acme-2.deb alone: allow' carol --also 'other.deb'
+asked 2 'NAME=VALUE is expected' carol --also 'acme-3.deb; clean'
+asked 2 "the file's name comes first" carol --also '; size=3'
+asked 2 'is expected' carol --also 'acme-3.deb; size=big'
+asked 2 'is expected' carol --also 'acme-3.deb; by=carol'
 expect 2 'build-02 twice' greatseal explain --policy demands.yaml --roster roster.yaml --from build-01 --key linux-release --who carol \
 	--scan 'clean by build-02' --scan 'infected by build-02'
 expect 2 'explain a request, or --who would make one' greatseal explain

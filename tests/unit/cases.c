@@ -169,8 +169,9 @@ static rc zone_read(void *ctx, const char *name, struct buf *out, struct fault *
 
 static void compiled(enum source_kind kind, struct view text, struct buf *out);
 
-static void decide_at(const char *policy, const struct zone_source *zones, const char *time,
-		      const char *rest)
+/* What is said of it is, or contains, that; "" if it passes. */
+static void said_at(const char *policy, const struct zone_source *zones, const char *time,
+		    const char *rest, const char *said)
 {
 	AUTO(roster) struct roster *r = roster_read();
 	AUTO(policy) struct policy *p = NULL;
@@ -178,7 +179,7 @@ static void decide_at(const char *policy, const struct zone_source *zones, const
 	AUTO(buf) struct buf b = {0};
 	struct case_result result;
 	struct fault f = {0};
-	char text[600];
+	char text[900];
 
 	compiled(SOURCE_POLICY, view_str(policy), &b);
 	if (!rc_is_ok(policy_parse(buf_view(&b), &p, &f)))
@@ -187,8 +188,14 @@ static void decide_at(const char *policy, const struct zone_source *zones, const
 	if (!rc_is_ok(parse(text, &c, &f)))
 		fail_msg("%s", f.text);
 	assert_rc(RC_OK, case_run(&c.list[0], &(struct case_world){p, r, zones}, &result));
-	if (!result.passed)
-		fail_msg("%s: %s", time, result.text);
+	if (result.passed != (said[0] == '\0') || strstr(result.text, said) == NULL)
+		fail_msg("%s: \"%s\" instead of \"%s\"", time, result.text, said);
+}
+
+static void decide_at(const char *policy, const struct zone_source *zones, const char *time,
+		      const char *rest)
+{
+	said_at(policy, zones, time, rest, "");
 }
 
 #define ALLOWED ALL "    expect: allow\n"
@@ -322,6 +329,54 @@ static void the_file_itself_can_be_said(void **state)
 	/* A name that JSON escapes is the same name. */
 	decide_at(TIMED(", artifact: {names: [\"a?b\"]}"), &zones, at,
 		  REQUEST_WITH("file: \"a\\\\b\"") ALLOWED_BY "    expect: allow\n");
+}
+
+#define BY_ONE "scans: [clean by scan-01]"
+#define OF_ACME REQUEST_WITH("file: acme.msi, product: acme, size: 10")
+#define BATCH(more, expect)                                                                        \
+	OF_ACME "    " BY_ONE "\n    more_files: [" more "]\n" ALLOWED_BY "    expect: " expect "\n"
+
+/* A batch: every file counts, and which of them fails is said. */
+static void several_files_can_be_said(void **state)
+{
+	static const struct zone_source zones = {.read = zone_read};
+	static const char at[] = "2026-01-05T10:00:00Z";
+	static const char policy[] =
+		TIMED(", artifact: {names: [\"acme*\"], products: [acme], max_size: 100, "
+		      "scan: {by: [scan-01], max_age: 24h}}");
+	static const struct {
+		const char *file;
+		const char *expect;
+	} list[] = {
+		{"{name: acme.dll, scans: [clean by scan-01]}", "allow"},
+		{"{name: acme.dll}", "wait\n    because: evidence.scan"},
+		{"{name: acme.dll, scans: [clean by scan-02]}", "wait\n    because: evidence.scan"},
+		{"{name: other.dll, scans: [clean by scan-01]}",
+		 "deny\n    because: artifact.name"},
+		{"{name: acme.dll, format: cms, scans: [clean by scan-01]}",
+		 "deny\n    because: rule.format"},
+		{"{name: acme.dll, size: 101, scans: [clean by scan-01]}",
+		 "deny\n    because: artifact.size"},
+		{"{name: acme.dll, product: tools, scans: [clean by scan-01]}",
+		 "deny\n    because: artifact.product"},
+	};
+	AUTO(cases) struct cases c = {0};
+	struct fault f = {0};
+	char text[800];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		(void)snprintf(text, sizeof(text), BATCH("{name: acme-2, " BY_ONE "}, %s", "%s"),
+			       list[i].file, list[i].expect);
+		decide_at(policy, &zones, at, text);
+	}
+	said_at(policy, &zones, at, BATCH("{name: acme.dll}", "allow"),
+		"; file 2, acme.dll: wait (evidence.scan)");
+	assert_rc(RC_OK, parse(HEAD BATCH("{name: acme.dll}", "wait"), &c, &f));
+	assert_int_equal(case_file_count(&c.list[0]), 2);
+	assert_string_equal(case_file_at(&c.list[0], 1)->name, "acme.dll");
+	assert_string_equal(case_file_at(&c.list[0], 1)->item.format, "pe");
+	assert_string_equal(case_file_at(&c.list[0], 1)->item.product.s, "acme");
 }
 
 /* carol-dev is what a token calls carol; dave is behind nothing. */
@@ -543,6 +598,15 @@ static void there_are_limits(void **state)
 		buf_printf(&b, "%s\"n%u\"", i == 0 ? "" : ",", i);
 	buf_put_str(&b, "],\"expect\":\"deny\",\"name\":\"n\"," PLAIN "}]}");
 	assert_rc(RC_LIMIT, parse_json(buf_cstr(&b), &f));
+	for (unsigned n = CASE_FILES_MAX - 1; n <= CASE_FILES_MAX; n++) {
+		buf_clear(&b);
+		buf_put_str(&b, "{\"policy\":\"p\",\"roster\":\"r\",\"tests\":[{\"expect\":"
+				"\"deny\",\"more_files\":[");
+		for (unsigned i = 0; i < n; i++)
+			buf_printf(&b, "%s{\"name\":\"n%u\"}", i == 0 ? "" : ",", i);
+		buf_put_str(&b, "],\"name\":\"n\"," PLAIN "}]}");
+		assert_rc(n < CASE_FILES_MAX ? RC_OK : RC_LIMIT, parse_json(buf_cstr(&b), &f));
+	}
 }
 
 static void approvals_have_channels(void **state)
@@ -703,6 +767,7 @@ int main(void)
 		cmocka_unit_test(windows_and_freezes_are_those_of_the_time),
 		cmocka_unit_test(what_machines_say_can_be_said),
 		cmocka_unit_test(the_file_itself_can_be_said),
+		cmocka_unit_test(several_files_can_be_said),
 		cmocka_unit_test(who_is_behind_a_job_can_be_said),
 		cmocka_unit_test(lines_of_evidence_are_strict),
 		cmocka_unit_test(a_failure_says_what_was_decided),
