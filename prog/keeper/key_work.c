@@ -112,7 +112,8 @@ rc key_work_new(struct key_job *job, enum key_work_kind kind, struct key_work **
 		return RC(RC_NOMEM);
 	w->job = job;
 	w->kind = kind;
-	w->work = (struct work){.token = key_job_token(job), .parts = 1, .part = run_part};
+	w->work =
+		(struct work){.token = key_job_token(job), .parts = 1, .turn = 1, .part = run_part};
 	buf_init(&w->statement, DOCUMENT_BYTES_MAX);
 	buf_init(&w->sigs, JOURNAL_SIGS_MAX);
 	buf_init(&w->answer, 65536);

@@ -80,12 +80,15 @@ static void post(struct pool *p, struct work *w)
 	(void)!write(p->event, &one, sizeof(one));
 }
 
-/* The next part of the work at the front, which goes to the back if it has more. */
+/* The next part of the work at the front, which goes to the back after its turn if it has more. */
 static struct work *take_part(struct lane *lane, size_t *ret_part)
 {
-	struct work *w = queue_take(&lane->queue);
+	struct work *w = lane->queue.head;
 
 	*ret_part = w->taken++;
+	if (w->taken < w->parts && w->taken % w->turn != 0)
+		return w;
+	(void)queue_take(&lane->queue);
 	if (w->taken < w->parts)
 		queue_put(&lane->queue, w);
 	else
@@ -276,7 +279,7 @@ void pool_submit(struct pool *p, struct work *w)
 	for (size_t i = 0; i < p->lanes; i++)
 		if (p->lane[i].token == w->token)
 			lane = &p->lane[i];
-	assert(lane != NULL && w->parts > 0);
+	assert(lane != NULL && w->parts > 0 && w->turn > 0);
 	w->taken = 0;
 	w->left = w->parts;
 	(void)pthread_mutex_lock(&p->mutex);

@@ -20,6 +20,7 @@
 struct work {
 	struct token *token;
 	size_t parts; /* >= 1 */
+	size_t turn;  /* parts that are taken before other works have their turn; >= 1 */
 	/* Any thread, once for each part 0..parts-1, several at the same time. */
 	void (*part)(struct work *w, struct key_user *user, size_t part);
 	/* The thread that ran the last part, after all of them. May be NULL. */
