@@ -269,12 +269,12 @@ rc sshpriv_sign(const struct sshpriv *p, const char *ns, struct view message, st
 	buf_init_fixed(&tbs, tbs_mem, sizeof(tbs_mem));
 	buf_init_fixed(&raw, raw_mem, sizeof(raw_mem));
 	buf_init_fixed(&sig, sig_mem, sizeof(sig_mem));
-	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
+	sshsig_put_tbs(ns, SSHSIG_HASH, message, &tbs);
 	if (!rc_is_ok(buf_done(&tbs)))
 		return fault_set(f, buf_done(&tbs).code, 0, "sshsig: namespace is not accepted");
 	TRY(sign_bytes(p, buf_view(&tbs), &raw, f));
 	TRY(sshsig_put_signature(p->key, buf_view(&raw), &sig, f));
-	sshsig_wrap(p->key, ns, HASH_SHA512, buf_view(&sig), out);
+	sshsig_wrap(p->key, ns, SSHSIG_HASH, buf_view(&sig), out);
 	return buf_done(out);
 }
 

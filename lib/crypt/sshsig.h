@@ -25,6 +25,9 @@
 #define SSHSIG_TBS_MAX 320	 /* what is signed */
 #define SSHSIG_ORIGIN_MAX 512
 #define SSHSIG_CLIENT_DATA_MAX 3072
+/* How our own signers hash a message; both of PROTOCOL.sshsig are taken. It is the digest that
+ * statements are named by, so that who knows a statement's name does not hash it again. */
+#define SSHSIG_HASH HASH_SHA256
 
 /* What the verifier demands beyond the signature itself. All zero is the strictest: the user
  * verified by PIN or finger, the key bound to one device, no browser. */

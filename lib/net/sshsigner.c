@@ -263,7 +263,7 @@ static rc sign_agent(const struct sshsigner *s, const char *ns, struct view tbs,
 	buf_init(&signature, SSHSIG_BLOB_MAX);
 	TRY(sshagent_connect(s->socket, &fd, f));
 	TRY(sshagent_sign(fd, s->key, tbs, &signature, f));
-	sshsig_wrap(s->key, ns, HASH_SHA512, buf_view(&signature), out);
+	sshsig_wrap(s->key, ns, SSHSIG_HASH, buf_view(&signature), out);
 	return buf_done(out);
 }
 
@@ -352,7 +352,7 @@ static rc sign_somehow(const struct sshsigner *s, const char *ns, struct view me
 	struct buf tbs;
 
 	buf_init_fixed(&tbs, mem, sizeof(mem));
-	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
+	sshsig_put_tbs(ns, SSHSIG_HASH, message, &tbs);
 	if (!rc_is_ok(buf_done(&tbs)))
 		return fault_set(f, buf_done(&tbs).code, 0, "ssh: namespace is not accepted");
 	switch (s->way) {

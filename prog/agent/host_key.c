@@ -114,12 +114,12 @@ static rc p256_sshsig(const struct host_key *k, const char *ns, struct view mess
 	buf_init_fixed(&tbs, tbs_bytes, sizeof(tbs_bytes));
 	buf_init_fixed(&der, der_bytes, sizeof(der_bytes));
 	buf_init_fixed(&sig, sig_bytes, sizeof(sig_bytes));
-	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
+	sshsig_put_tbs(ns, SSHSIG_HASH, message, &tbs);
 	TRY(buf_done(&tbs));
 	d = digest_of(buf_view(&tbs));
 	TRY(k->kind->raw(k, &d, &der, f));
 	TRY(sshsig_put_signature(k->ssh, buf_view(&der), &sig, f));
-	sshsig_wrap(k->ssh, ns, HASH_SHA512, buf_view(&sig), out);
+	sshsig_wrap(k->ssh, ns, SSHSIG_HASH, buf_view(&sig), out);
 	return buf_done(out);
 }
 

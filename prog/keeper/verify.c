@@ -122,8 +122,11 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 	const struct request *q = &k->dossier.request;
 	const struct principal *requester = roster_requester(k->roster, &q->requester);
 	const struct principal *host = roster_host(k->roster, &q->host);
-	struct hashed statement = {.bytes = m->statement};
+	struct hashed statement = {.bytes = m->statement, .done = true};
 
+	/* The id is the digest of the same bytes. */
+	statement.hash = (struct hash){.alg = HASH_SHA256, .size = DIGEST_SIZE};
+	memcpy(statement.hash.b, k->dossier.row.digest.b, DIGEST_SIZE);
 	if (requester == NULL)
 		return refuse(why, REASON_WHO_PERSON, "%s is not in the roster", q->requester.s);
 	if (host == NULL && q->host.s[0] != '\0')
