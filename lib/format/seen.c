@@ -236,7 +236,11 @@ static rc scan_ima(struct seen_walk *w, struct fault *f)
 					      .hash = s.hash,
 					      .input = hash_view(&s.digest)};
 
-		if (in.scheme != SIGN_ED25519 && rc_is_ok(pkey_verify(k, &in, v, NULL)))
+		rc r = in.scheme == SIGN_ED25519 ? RC(RC_BADSIG) : pkey_verify(k, &in, v, NULL);
+
+		if (r.code == RC_NOMEM)
+			return r;
+		if (rc_is_ok(r))
 			return seen_by_key(w, k, &w->given[i].cert, &s);
 	}
 	w->count.strangers++;

@@ -266,37 +266,47 @@ static bool is_named(const struct signer_info *i, const struct seen_key *k)
 	       view_is_equal(i->serial, k->cert.serial);
 }
 
-static bool verifies(const struct seen_key *k, const struct seen *s, struct fault *f)
+/* RC_NOMEM, which is no verdict; else ret. */
+static rc verifies(const struct seen_key *k, const struct seen *s, bool *ret, struct fault *f)
 {
 	struct sign_input in = {.scheme = key_alg_scheme(pkey_alg(k->key)),
 				.hash = s->hash,
 				.input = hash_view(&s->digest)};
 
+	rc r;
+
+	*ret = false;
 	if (in.scheme == SIGN_ED25519)
 		in.input = s->message;
-	return (in.scheme != SIGN_ED25519 || s->message.len > 0) &&
-	       rc_is_ok(pkey_verify(k->key, &in, s->signature, f));
+	if (in.scheme == SIGN_ED25519 && s->message.len == 0)
+		return OK;
+	r = pkey_verify(k->key, &in, s->signature, f);
+	*ret = rc_is_ok(r);
+	return r.code == RC_NOMEM ? r : OK;
 }
 
 /* The key that made it; else the one that it names, or NULL. */
-static const struct seen_key *find_key(const struct seen_walk *w, const struct body *b,
-				       const struct signer_info *i, const struct seen *s,
-				       bool *ret_good)
+static rc find_key(const struct seen_walk *w, const struct body *b, const struct signer_info *i,
+		   const struct seen *s, const struct seen_key **ret, bool *ret_good)
 {
-	const struct seen_key *named = NULL;
 	struct fault ignored;
 
+	*ret = NULL;
+	*ret_good = false;
 	for (size_t n = 0; n < w->given_count + b->key_count; n++) {
 		const struct seen_key *k =
 			n < w->given_count ? &w->given[n] : &b->keys[n - w->given_count];
 
-		if (named == NULL && is_named(i, k))
-			named = k;
-		*ret_good = s != NULL && verifies(k, s, &ignored);
-		if (*ret_good)
-			return k;
+		if (*ret == NULL && is_named(i, k))
+			*ret = k;
+		if (s != NULL)
+			TRY(verifies(k, s, ret_good, &ignored));
+		if (!*ret_good)
+			continue;
+		*ret = k;
+		return OK;
 	}
-	return named;
+	return OK;
 }
 
 static rc tell(struct seen_walk *w, const struct seen_key *k, bool good, const char *why,
@@ -320,7 +330,7 @@ static rc one_signer(struct seen_walk *w, const struct body *b, const struct sig
 	r = fill_signed(w, b, i, &message, &s, f);
 	if (seen_is_ours(r))
 		return r;
-	k = find_key(w, b, i, rc_is_ok(r) ? &s : NULL, &good);
+	TRY(find_key(w, b, i, rc_is_ok(r) ? &s : NULL, &k, &good));
 	if (k == NULL) {
 		w->count.strangers++;
 		return OK;

@@ -124,6 +124,7 @@ static rc read_parts(struct seen_walk *w, struct parts *p, struct seen *s, struc
 	struct sshsig_rules any = {.allow_unverified = true};
 	struct sshsig sig;
 	struct hash content;
+	rc r;
 
 	buf_init(&p->blob, SSHSIG_BLOB_MAX);
 	buf_init(&p->spki, PKEY_SPKI_MAX);
@@ -137,8 +138,10 @@ static rc read_parts(struct seen_walk *w, struct parts *p, struct seen *s, struc
 	TRY(seen_content(w, sig.hash, &content, f));
 	(void)memcpy(ns, sig.ns.ptr, sig.ns.len);
 	ns[sig.ns.len] = '\0';
-	s->fits = rc_is_ok(
-		sshsig_verify_hash(p->ssh, ns, &content, buf_view(&p->blob), &any, NULL, f));
+	r = sshsig_verify_hash(p->ssh, ns, &content, buf_view(&p->blob), &any, NULL, f);
+	if (r.code == RC_NOMEM)
+		return r;
+	s->fits = rc_is_ok(r);
 	TRY(value_of(sshkey_type(p->ssh), sig.signature, &p->value));
 	sshsig_put_tbs_hash(ns, &content, &p->tbs);
 	TRY(buf_done(&p->tbs));
