@@ -8,21 +8,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
 #include "lib/codec/pem.h"
+#include "lib/format/seen_near.h"
 #include "prog/cli/api.h"
 #include "prog/cli/inspect.h"
 #include "prog/cli/shown.h"
 
 #define ROWS_MAX 64 /* of one call */
-#define BESIDE_MAX (1 << 20)
-#define IMA_MAX 1024
 #define CERTS_MAX (1 << 20)
 #define TRIES 1000 /* while the server brings its index up to date */
-#define APPENDED "~Module signature appended~\n"
 
 struct watch {
 	struct cli *c;
@@ -84,15 +81,15 @@ static rc add_certificate(struct watch *w, const char *name, struct buf *pem)
 				       : cli_problem(w->c, RC_LIMIT, "", "too many certificates");
 }
 
-static rc learn_keys(struct watch *w)
+/* Names by fingerprint, and the certificates of those that have one. */
+static rc ask_keys(struct watch *w, struct buf *pem)
 {
 	const struct api_call get = {.method = "GET", .exact = true};
 	AUTO(json) json_t *answer = NULL;
-	AUTO(buf) struct buf pem;
 	const json_t *key;
 	size_t i;
 
-	buf_init(&pem, CERTS_MAX);
+	buf_init(pem, CERTS_MAX);
 	TRY(api_json(w->c, &get, &answer, "/v1/keys"));
 	json_array_foreach(json_object_get(answer, "keys"), i, key)
 	{
@@ -104,8 +101,16 @@ static rc learn_keys(struct watch *w)
 					   "the server's list of keys is broken");
 		(void)json_object_set_new(w->keys, json_text(key, "fingerprint"), json_string(n.s));
 		if (json_is_object(json_object_get(key, "certificate")))
-			TRY(add_certificate(w, n.s, &pem));
+			TRY(add_certificate(w, n.s, pem));
 	}
+	return OK;
+}
+
+static rc learn_keys(struct watch *w)
+{
+	AUTO(buf) struct buf pem = {0};
+
+	TRY(ask_keys(w, &pem));
 	if (json_object_size(w->keys) == 0)
 		return cli_problem(w->c, RC_STATE, "", "the keeper holds no key to watch");
 	return pem.len == 0 ? OK : memory_file(w->c, buf_view(&pem), &w->certs);
@@ -247,42 +252,26 @@ static rc look_into(struct watch *w, const char *path, int fd, int beside, int i
 	return take_rows(w, path, report);
 }
 
-/* Whether the file itself may carry a signature; nothing is parsed here. */
-static bool may_carry(int fd, uint64_t size)
-{
-	char tail[sizeof(APPENDED) - 1];
-	char head[2];
-
-	if (rc_is_ok(fd_pread_full(fd, head, sizeof(head), 0, NULL)) && memcmp(head, "MZ", 2) == 0)
-		return true;
-	return size > sizeof(tail) &&
-	       rc_is_ok(fd_pread_full(fd, tail, sizeof(tail), size - sizeof(tail), NULL)) &&
-	       memcmp(tail, APPENDED, sizeof(tail)) == 0;
-}
-
 static rc open_ima(struct watch *w, int fd, int *ret)
 {
-	uint8_t value[IMA_MAX];
-	ssize_t n = fgetxattr(fd, "security.ima", value, sizeof(value));
+	uint8_t value[SEEN_IMA_MAX];
+	size_t n = seen_read_ima(fd, value);
 
 	*ret = -1;
-	return n <= 0 || value[0] != 3 ? OK : memory_file(w->c, view_of(value, (size_t)n), ret);
+	return n == 0 ? OK : memory_file(w->c, view_of(value, n), ret);
 }
 
 /* The next signature file beside it, from *at on; -1: no more. */
 static int open_beside(const char *path, size_t *at)
 {
-	static const char *const ends[] = {".p7s", ".p7b", ".p7", ".sig", ".cms"};
 	char name[PATH_MAX + 8];
 	struct stat st;
 
-	while (*at < sizeof(ends) / sizeof(ends[0])) {
-		int fd;
+	while (seen_beside_name(path, at, name, sizeof(name))) {
+		int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-		(void)snprintf(name, sizeof(name), "%s%s", path, ends[(*at)++]);
-		fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-		    st.st_size <= BESIDE_MAX)
+		    st.st_size <= SEEN_BESIDE_MAX)
 			return fd;
 		fd_close(&fd);
 	}
@@ -305,7 +294,7 @@ static rc watch_file(struct watch *w, const char *path)
 	}
 	w->files++;
 	TRY(open_ima(w, fd, &ima));
-	carries = may_carry(fd, size) || ima >= 0;
+	carries = seen_may_carry(fd, size) || ima >= 0;
 	beside = open_beside(path, &at);
 	while (carries || beside >= 0) {
 		rc r = look_into(w, path, fd, beside, carries ? ima : -1);
@@ -374,5 +363,21 @@ rc cmd_watch(struct cli *c, const struct args *a)
 			w.files, json_array_size(w.found), w.alarms, w.bad, w.unjudged,
 			w.unreadable);
 	c->exit = exit_of(&w);
+	return OK;
+}
+
+rc cmd_key_certificates(struct cli *c, const struct args *a)
+{
+	AUTO(watch) struct watch w = {.c = c, .keys = json_object(), .certs = -1};
+	AUTO(buf) struct buf pem = {0};
+	AUTO(json) json_t *out = NULL;
+
+	(void)a;
+	TRY(ask_keys(&w, &pem));
+	if (pem.len == 0)
+		return cli_problem(c, RC_NOTFOUND, "", "no key has a certificate");
+	out = json_pack("{s:s}", "certificates", buf_cstr(&pem));
+	if (!cli_print_json(c, out))
+		(void)printf("%s", buf_cstr(&pem));
 	return OK;
 }

@@ -6,5 +6,7 @@
 #include "prog/cli/cli.h"
 
 rc cmd_watch(struct cli *c, const struct args *a);
+/* The certificates of all keys, for those who look for signatures: the guards of hosts. */
+rc cmd_key_certificates(struct cli *c, const struct args *a);
 
 #endif

@@ -1,16 +1,13 @@
 /* The job "signatures": what lib/format/seen.h finds, as JSON, with what is needed to verify each
  * signature once more without the file.
  * Owns: the answer's form. */
-#include "lib/format/seen.h"
+#include "lib/format/seen_near.h"
 
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
 #include "lib/format/stream.h"
 #include "prog/worker/answer.h"
 #include "prog/worker/job.h"
-
-#define BESIDE_MAX SEEN_TABLE_MAX
-#define IMA_MAX 1024
 
 static rc put_base64(json_t *o, const char *key, struct view bytes)
 {
@@ -82,8 +79,8 @@ rc job_signatures(const struct job_args *a, json_t **ret, bool *ret_refused, str
 	(void)ret_refused;
 	TRY(answer_put(o, "signatures", list));
 	TRY(roots_read(a->roots, &certs, f));
-	TRY(read_optional(a->object, &beside, BESIDE_MAX, "object", f));
-	TRY(read_optional(a->ima, &ima, IMA_MAX, "ima", f));
+	TRY(read_optional(a->object, &beside, SEEN_BESIDE_MAX, "object", f));
+	TRY(read_optional(a->ima, &ima, SEEN_IMA_MAX, "ima", f));
 	in.certs = certs.list;
 	in.cert_count = certs.count;
 	in.beside = buf_view(&beside);
