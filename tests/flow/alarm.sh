@@ -2,6 +2,7 @@
 # The stolen-key alarm: a thief has the keeper's token file and its passphrase, and signs with other
 # tools. What Great Seal signed raises nothing, whatever form it has; what the thief signed does.
 source "$SRCDIR/tests/lib/world.sh"
+source "$SRCDIR/tests/lib/thief.sh"
 need() { command -v "$1" >/dev/null || { echo "SKIPPED: $1 is not here"; exit 77; }; }
 need openssl
 need jq
@@ -37,23 +38,6 @@ sign_properly() { # KEY FILE
 	as dave approve "$id" --yes >/dev/null 2>&1 || die "dave cannot approve"
 	as carol fetch "$id" -o signed >/dev/null 2>&1 || die "no signature"
 }
-make_pe() {
-	python3 - "$1" "$2" <<-'PYTHON'
-		import struct, sys
-		image = bytearray(0x400)
-		image[:2] = b"MZ"
-		struct.pack_into("<I", image, 0x3c, 0x80)
-		image[0x80:0x84] = b"PE\0\0"
-		struct.pack_into("<HHIIIHH", image, 0x84, 0x8664, 1, 0, 0, 0, 240, 0x22)
-		struct.pack_into("<H", image, 0x98, 0x20b)
-		struct.pack_into("<I", image, 0x98 + 60, 0x200)
-		struct.pack_into("<I", image, 0x98 + 108, 16)
-		image[0x188:0x18d] = b".text"
-		struct.pack_into("<IIII", image, 0x190, 0x200, 0x1000, 0x200, 0x200)
-		image[0x200:0x200 + len(sys.argv[2])] = sys.argv[2].encode()
-		open(sys.argv[1], "wb").write(image)
-	PYTHON
-}
 make_pe good.exe good
 make_pe evil.exe evil
 echo "a good file" >good.txt
@@ -77,20 +61,10 @@ is "$(verdicts)" issued
 ok "a file that was changed afterwards: its signature is in the log still"
 
 # ---- The thief ----
-steal() { # N NAME: the token's N-th key; the first is the log's
-	"$BUILD/tests/thief" "$(find keeper -name "main*" -type f | head -n 1)" "$work/passphrase" "$1" >"$2.p8" || die "no key $1"
-	openssl pkcs8 -inform DER -nocrypt -in "$2.p8" -out "$2.pem"
-}
 steal 2 stolen
 steal 3 stolen-curve
-chmod 600 stolen.pem stolen-curve.pem
-for key in stolen stolen-curve; do ssh-keygen -y -f $key.pem >$key.pem.pub; done
-certificate() { openssl pkcs7 -inform DER -in "$1" -print_certs | openssl x509 -out "$2"; }
 certificate signed/good.txt.p7s release.crt
 certificate signed/curve.txt.p7s curve.crt
-cms() { # KEY CERTIFICATE FILE OPTION...
-	openssl cms -sign -binary -signer "$2" -inkey "$1" -in "$3" -outform DER -out "$3.p7s" "${@:4}"
-}
 mkdir loot
 raises() { # FILE HOW
 	watched 6 1 "$1"
@@ -120,10 +94,7 @@ osslsigncode sign -nest -certs release.crt -key stolen.pem -in signed/good.exe -
 raises loot/nested.exe "a signature nested in one of ours"
 is "$(jq -r '[.signatures[].verdict] | sort | join(" ")' watch.json)" "alarm issued"
 echo "malware module.ko" >module.ko && cms stolen.pem release.crt module.ko -nocerts -noattr
-{
-	cat module.ko module.ko.p7s
-	printf '\0\0\2\0\0\0\0\0\0\0%b~Module signature appended~\n' "$(printf '\\x%02x\\x%02x' $(($(stat -c %s module.ko.p7s) / 256)) $(($(stat -c %s module.ko.p7s) % 256)))"
-} >loot/module.ko
+append module.ko loot/module.ko
 raises loot/module.ko "a kernel module"
 echo "malware loot/ssh" >loot/ssh && ssh-keygen -q -Y sign -f stolen.pem -n file loot/ssh 2>ssh.log
 raises loot/ssh "ssh-keygen with the RSA key"

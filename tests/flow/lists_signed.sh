@@ -1,6 +1,7 @@
 #!/bin/bash
 # A list by rule: what was signed with a key through Great Seal, and nothing else, is approved.
 source "$SRCDIR/tests/lib/world.sh"
+source "$SRCDIR/tests/lib/thief.sh"
 world_keys alice carol dave build-07
 eval "plain_$(declare -f world_documents)"
 world_documents() {
@@ -98,20 +99,7 @@ if type -P gpg >/dev/null && type -P gpgv >/dev/null; then
 	ok "files with an OpenPGP signature beside them, and no others"
 fi
 if type -P osslsigncode >/dev/null; then
-	python3 - <<-'PYTHON'
-		import struct
-		image = bytearray(0x400)
-		image[:2] = b"MZ"
-		struct.pack_into("<I", image, 0x3c, 0x80)
-		image[0x80:0x84] = b"PE\0\0"
-		struct.pack_into("<HHIIIHH", image, 0x84, 0x8664, 1, 0, 0, 0, 240, 0x22)
-		struct.pack_into("<H", image, 0x98, 0x20b)
-		struct.pack_into("<I", image, 0x98 + 60, 0x200)
-		struct.pack_into("<I", image, 0x98 + 108, 16)
-		image[0x188:0x18d] = b".text"
-		struct.pack_into("<IIII", image, 0x190, 0x200, 0x1000, 0x200, 0x200)
-		open("plain.exe", "wb").write(image)
-	PYTHON
+	make_pe plain.exe ""
 	for ca in their other; do
 		openssl req -x509 -newkey rsa:3072 -nodes -keyout $ca.key -out $ca.crt -days 30 -subj "/CN=$ca" \
 			-addext keyUsage=critical,digitalSignature -addext extendedKeyUsage=codeSigning -addext basicConstraints=critical,CA:FALSE 2>/dev/null

@@ -1,10 +1,6 @@
 /* Memory that is not to be had: each case runs with its n-th allocation failing, for every n until
  * it passes. RC_NOMEM (or the code that the header names), nothing leaked (the sanitizers look),
- * outputs as they were, and the next run is good.
- *
- * The linker sends our own objects' malloc, calloc, realloc, reallocarray and mmap (64) through
- * here
- * (--wrap); libcrypto's memory is its own: hash_of() says that it ends the process. */
+ * outputs as they were, and the next run is good. See failing.h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -43,59 +39,11 @@
 #include "lib/tlog/proof_file.h"
 #include "lib/tlog/tile_dir.h"
 #include "tests/support/ca.h"
+#include "tests/support/failing.h"
 #include "tests/support/pe.h"
 
 #define ENTRIES 300 /* more than a tile */
 #define NS "request.v1@greatseal"
-
-/* ---- The allocator -------------------------------------------------------------------------*/
-
-static size_t allocations;
-static size_t failing; /* the allocation of this number, from 1; 0: none */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-void *__real_mmap64(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-void *__wrap_mmap64(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-
-static bool fails(void)
-{
-	if (++allocations != failing)
-		return false;
-	errno = ENOMEM;
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-	return fails() ? NULL : __real_reallocarray(p, n, size);
-}
-
-void *__wrap_mmap64(void *at, size_t n, int prot, int flags, int fd, off_t offset)
-{
-	return fails() ? MAP_FAILED : __real_mmap64(at, n, prot, flags, fd, offset);
-}
 
 /* ---- What is read --------------------------------------------------------------------------*/
 
@@ -757,11 +705,9 @@ static const struct {
 static size_t run_with(size_t i, size_t number, rc *ret)
 {
 	f = (struct fault){0};
-	allocations = 0;
-	failing = number;
+	failing_begin(number);
 	*ret = cases[i].run();
-	failing = 0;
-	return allocations;
+	return failing_end();
 }
 
 static void every_allocation_fails_once(void **state)

@@ -19,6 +19,7 @@
 #include "lib/format/seen.h"
 #include "tests/support/ca.h"
 #include "tests/support/pe.h"
+#include "tests/support/signed_files.h"
 
 #define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
 
@@ -52,28 +53,6 @@ static int file_of(struct view bytes)
 	assert_true(fd >= 0);
 	assert_rc(RC_OK, fd_pwrite_full(fd, bytes.ptr, bytes.len, 0, NULL));
 	return fd;
-}
-
-static void object_for(const struct format_tbs *format, const struct ca *ca,
-		       const struct hash *content, struct buf *object)
-{
-	const struct view chain[] = {buf_view(&ca->middle.cert)};
-	struct tbs_key key;
-	struct tbs_input in = {.content = *content, .when = CA_NOW, .key = &key};
-	AUTO(buf) struct buf tbs;
-	AUTO(buf) struct buf sig;
-	char params[64];
-
-	buf_init(&tbs, TBS_MAX);
-	buf_init(&sig, PKEY_SIGNATURE_MAX);
-	buf_init(object, SEEN_TABLE_MAX);
-	(void)snprintf(params, sizeof(params), "{\"digest\":\"%s\"}", hash_name(content->alg));
-	in.params = view_str(params);
-	assert_rc(RC_OK, tbs_key_init(&key, pkey_alg(pkey_soft_public(ca->leaf.key)),
-				      buf_view(&ca->leaf.cert), chain, 1, &f));
-	assert_rc(RC_OK, format->tbs(&in, &tbs, &f));
-	assert_rc(RC_OK, tbs_sign(&in, buf_view(&tbs), &ca->leaf.signer, &sig, &f));
-	assert_rc(RC_OK, format->finish(&in, buf_view(&sig), object, &f));
 }
 
 /* What one scan has found of one key. */
@@ -141,7 +120,7 @@ static void beside_a_file(void **state)
 		AUTO(buf) struct buf object;
 		AUTO(buf) struct buf text;
 
-		object_for(&format_cms_tbs, n.by, &content, &object);
+		signed_object_for(&format_cms_tbs, n.by, &content, &object);
 		buf_init(&text, SEEN_TABLE_MAX);
 		count = scan(fd, buf_view(&object), none, &n);
 		assert_true(n.good == 1 && n.fits == 1 && strcmp(n.kind, "cms") == 0);
@@ -158,15 +137,6 @@ static void beside_a_file(void **state)
 	struct found n = {.by = &world};
 	struct seen_count count = scan(fd, view_str("not a signature"), none, &n);
 	assert_true(count.objects == 0 && count.unreadable == 0 && n.good == 0);
-}
-
-static void sign_image(const struct ca *ca, int in, int out, struct buf *object)
-{
-	struct hash content;
-
-	assert_rc(RC_OK, format_pe_file.content(in, HASH_SHA256, &content, &f));
-	object_for(&format_pe_tbs, ca, &content, object);
-	assert_rc(RC_OK, format_pe_file.insert(in, buf_view(object), out, &f));
 }
 
 /* A second entry behind the first one of a signed image. */
@@ -207,29 +177,15 @@ static void in_an_image(void **state)
 	AUTO(fd) int in = file_of(view_of(image, sizeof(image)));
 	(void)scan(in, none, none, &n);
 	assert_true(n.good + n.bad + n.unjudged + n.foreign == 0);
-	sign_image(&other, in, out, &object);
+	signed_image(&other, in, out, &object);
 	count = scan(out, none, none, &theirs);
 	assert_true(theirs.good == 1 && theirs.fits == 1 && strcmp(theirs.kind, "pe") == 0 &&
 		    count.unreadable == 0);
 	/* our verifier refuses two entries; here both are seen */
-	sign_image(&world, in, unused, &second);
+	signed_image(&world, in, unused, &second);
 	add_entry(out, buf_view(&second));
 	count = scan(out, none, none, &n);
 	assert_true(n.good == 1 && n.fits == 1 && n.foreign == 1 && count.objects == 2);
-}
-
-/* Linux's sign-file writes this form. */
-static void append(int fd, struct view object)
-{
-	uint8_t tail[12 + 28] = {0, 0, 2};
-	uint64_t size;
-
-	tail[10] = (uint8_t)(object.len >> 8);
-	tail[11] = (uint8_t)object.len;
-	memcpy(tail + 12, "~Module signature appended~\n", 28);
-	assert_rc(RC_OK, fd_size(fd, &size, &f));
-	assert_rc(RC_OK, fd_pwrite_full(fd, object.ptr, object.len, size, &f));
-	assert_rc(RC_OK, fd_pwrite_full(fd, tail, sizeof(tail), size + object.len, &f));
 }
 
 static void appended(void **state)
@@ -245,8 +201,8 @@ static void appended(void **state)
 	uint64_t size;
 
 	(void)state;
-	object_for(&format_cms_tbs, &other, &content, &object);
-	append(fd, buf_view(&object));
+	signed_object_for(&format_cms_tbs, &other, &content, &object);
+	signed_append(fd, buf_view(&object));
 	(void)scan(fd, none, none, &first);
 	assert_true(first.good == 1 && first.fits == 1 && strcmp(first.kind, "appended") == 0);
 	/* and one more over all of that */
@@ -254,8 +210,8 @@ static void appended(void **state)
 	assert_true(size < sizeof(bytes));
 	assert_rc(RC_OK, fd_pread_full(fd, bytes, (size_t)size, 0, &f));
 	content = hash_of(HASH_SHA256, view_of(bytes, (size_t)size));
-	object_for(&format_cms_tbs, &world, &content, &again);
-	append(fd, buf_view(&again));
+	signed_object_for(&format_cms_tbs, &world, &content, &again);
+	signed_append(fd, buf_view(&again));
 	count = scan(fd, none, none, &n);
 	assert_true(n.good == 1 && n.fits == 1 && n.foreign == 1 && count.unreadable == 0);
 }
@@ -263,7 +219,6 @@ static void appended(void **state)
 /* security.ima: signed by a key that only a given certificate names. */
 static void ima(void **state)
 {
-	struct hash content = hash_of(HASH_SHA256, view_str("file"));
 	AUTO(fd) int fd = file_of(view_str("file"));
 	AUTO(buf) struct buf value;
 	const struct view cert = buf_view(&world.leaf.cert);
@@ -272,11 +227,7 @@ static void ima(void **state)
 	struct seen_count count;
 
 	(void)state;
-	buf_init(&value, 1024);
-	buf_put(&value, "\x03\x02\x04kkkk\0\0", 9);
-	assert_rc(RC_OK, world.leaf.signer.sign(world.leaf.signer.ctx, SIGN_ECDSA, HASH_SHA256,
-						hash_view(&content), &value, &f));
-	value.ptr[8] = (uint8_t)(value.len - 9);
+	signed_ima(&world, view_str("file"), &value);
 	in.ima = buf_view(&value);
 	assert_rc(RC_OK, seen_scan(&in, take, &n, &count, &f));
 	assert_true(n.good == 1 && n.fits == 1 && strcmp(n.kind, "ima") == 0);
@@ -305,7 +256,7 @@ static void tamper(void **state)
 	unsigned bad = 0;
 
 	(void)state;
-	object_for(&format_cms_tbs, &world, &content, &object);
+	signed_object_for(&format_cms_tbs, &world, &content, &object);
 	(void)scan(fd, buf_view(&object), none, &whole);
 	for (size_t i = 0; i < object.len; i++) {
 		struct found n = {.by = &world};
