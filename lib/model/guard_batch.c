@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/codec/base64.h"
 #include "lib/codec/jcan.h"
 #include "lib/model/field.h"
 
@@ -16,6 +17,7 @@ static const char *const kind_names[] = {
 	[GUARD_KIND_OVERFLOW] = "overflow",
 	[GUARD_KIND_GUARDED] = "guarded",
 	[GUARD_KIND_DROPPED] = "dropped",
+	[GUARD_KIND_SIGNATURE] = "signature",
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == GUARD_KIND__COUNT, "each has a name");
 
@@ -34,7 +36,7 @@ const char *guard_kind_name(enum guard_kind k)
 
 /* ---- One event: a table of its fields, in the order of their names ---------------------------*/
 
-enum type { TEXT, WORD, DIGEST, NUMBER, TIME };
+enum type { TEXT, WORD, DIGEST, NUMBER, TIME, BASE64 };
 
 static const struct {
 	const char *name;
@@ -48,7 +50,12 @@ static const struct {
 		n, t, b, offsetof(struct guard_event, m), sizeof(((struct guard_event *)NULL)->m)  \
 	}
 	ROW("by", TEXT, GUARD_BY, by),
+	ROW("certificate", DIGEST, GUARD_CERTIFICATE, certificate),
 	ROW("count", NUMBER, GUARD_COUNT, count),
+	ROW("digest", WORD, GUARD_DIGEST, digest),
+	ROW("fits", NUMBER, GUARD_FITS, fits),
+	ROW("hash", WORD, GUARD_HASH, hash),
+	ROW("key", DIGEST, GUARD_KEY, key),
 	ROW("kind", WORD, 0, kind),
 	ROW("path", TEXT, GUARD_PATH, path),
 	ROW("pid", NUMBER, GUARD_PID, pid),
@@ -56,12 +63,24 @@ static const struct {
 	ROW("seq", NUMBER, 0, seq),
 	ROW("serial", NUMBER, GUARD_SERIAL, serial),
 	ROW("sha256", DIGEST, GUARD_SHA256, sha256),
+	ROW("signature", BASE64, GUARD_SIGNATURE, signature),
+	ROW("signed", BASE64, GUARD_SIGNED, signed_),
+	ROW("spki", BASE64, GUARD_SPKI, spki),
 	ROW("text", TEXT, GUARD_TEXT, text),
 	ROW("time", TIME, 0, time),
 	ROW("uid", NUMBER, GUARD_UID, uid),
 #undef ROW
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+bool guard_is_base64(const char *text)
+{
+	uint8_t memory[GUARD_SIGNED_MAX];
+	struct buf bytes;
+
+	buf_init_fixed(&bytes, memory, sizeof(memory));
+	return rc_is_ok(base64_parse(BASE64_STD, view_str(text), &bytes, NULL));
+}
 
 static rc read_value(struct jcan *j, size_t i, struct guard_event *e)
 {
@@ -72,6 +91,11 @@ static rc read_value(struct jcan *j, size_t i, struct guard_event *e)
 	switch (fields[i].type) {
 	case TEXT:
 		return jcan_string(j, at, fields[i].size, NULL);
+	case BASE64:
+		TRY(jcan_string(j, at, fields[i].size, NULL));
+		return guard_is_base64(at) ? OK
+					   : fault_set(j->fault, RC_SYNTAX, j->at,
+						       "%s is not base64", fields[i].name);
 	case WORD:
 		return field_token_value(j, fields[i].name, at, fields[i].size);
 	case DIGEST:
@@ -120,6 +144,7 @@ static void event_write(struct jcan_out *w, const struct guard_event *e)
 		switch (fields[i].type) {
 		case TEXT:
 		case WORD:
+		case BASE64:
 			field_out_string(w, fields[i].name, at);
 			break;
 		case DIGEST:

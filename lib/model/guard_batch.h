@@ -3,8 +3,13 @@
  * Canonical JSON, signed by the host's key in the namespace GUARD_NS:
  *   {"batch":{"dropped":N,"host":NAME,"origin":TEXT,"run":HEX32,
  *             "state":{"level":TEXT,"list":NAME?,"mode":TEXT,"serial":N?},"time":T},
- *    "events":[{"by":TEXT?,"count":N?,"kind":TEXT,"path":TEXT?,"pid":N?,"reason":TEXT?,"seq":N,
- *               "serial":N?,"sha256":HEX?,"text":TEXT?,"time":T,"uid":N?}...]}
+ *    "events":[{"by":TEXT?,"certificate":HEX?,"count":N?,"digest":HEX?,"fits":N?,"hash":TEXT?,
+ *               "key":HEX?,"kind":TEXT,"path":TEXT?,"pid":N?,"reason":TEXT?,"seq":N,"serial":N?,
+ *               "sha256":HEX?,"signature":BASE64?,"signed":BASE64?,"spki":BASE64?,"text":TEXT?,
+ *               "time":T,"uid":N?}...]}
+ * From "certificate" to "spki" is said of a signature that was met (kind "signature"): by which
+ * key, what was signed and its value, so that it can be verified without the file; reason is where
+ * it was (docs/alarm.md).
  * seq grows with each event of a run; run is another one when the guard has begun its backlog anew.
  * A batch without events says that host and guard live. Owns: that form. Must not own: what a guard
  * sees (prog/guard), what is made of it (prog/server). A kind that is not in the table is carried
@@ -19,6 +24,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/crypt/digest.h"
+#include "lib/crypt/pkey.h"
 #include "lib/model/guard_state.h"
 #include "lib/model/name.h"
 #include "lib/model/request.h"
@@ -28,6 +34,8 @@
 #define GUARD_EVENTS_MAX 128u /* of one batch */
 #define GUARD_PATH_MAX 1024
 #define GUARD_TEXT_MAX 256
+#define GUARD_SIGNED_MAX 8192 /* bytes that were signed, of one signature */
+#define GUARD_BASE64(n) (((n) + 2) / 3 * 4)
 #define GUARD_RUN 16
 #define GUARD_RUN_HEX (2 * GUARD_RUN + 1)
 
@@ -42,6 +50,14 @@ enum guard_field {
 	GUARD_SHA256 = 1u << 6,
 	GUARD_TEXT = 1u << 7,
 	GUARD_UID = 1u << 8,
+	GUARD_CERTIFICATE = 1u << 9,
+	GUARD_DIGEST = 1u << 10,
+	GUARD_FITS = 1u << 11,
+	GUARD_HASH = 1u << 12,
+	GUARD_KEY = 1u << 13,
+	GUARD_SIGNATURE = 1u << 14,
+	GUARD_SIGNED = 1u << 15,
+	GUARD_SPKI = 1u << 16,
 };
 
 struct guard_event {
@@ -54,7 +70,16 @@ struct guard_event {
 		  1]; /* UTF-8; bytes of the host's path as code points below 256 */
 	char by[GUARD_PATH_MAX + 1];
 	char text[GUARD_TEXT_MAX + 1];
+	char digest[2 * HASH_MAX_SIZE + 1]; /* of what was signed, by hash */
+	char hash[GUARD_WORD_MAX + 1];	    /* "sha256" */
+	/* Canonical base64. */
+	char signature[GUARD_BASE64(PKEY_SIGNATURE_MAX) + 1];
+	char signed_[GUARD_BASE64(GUARD_SIGNED_MAX) + 1]; /* what was signed, if it is not longer */
+	char spki[GUARD_BASE64(PKEY_SPKI_MAX) + 1];
+	struct digest certificate;
+	struct digest key;
 	struct digest sha256;
+	uint64_t fits; /* 1: what was signed is the file as it is */
 	uint64_t count;
 	uint64_t pid;
 	uint64_t serial;
@@ -73,10 +98,13 @@ enum guard_kind {
 	GUARD_KIND_OVERFLOW,
 	GUARD_KIND_GUARDED,
 	GUARD_KIND_DROPPED,
+	GUARD_KIND_SIGNATURE,
 	GUARD_KIND__COUNT /* also: one that we do not know */
 };
 enum guard_kind guard_kind_of(const char *kind);
 const char *guard_kind_name(enum guard_kind k);
+/* Whether text is what a field of base64 may hold: canonical, at most GUARD_SIGNED_MAX bytes. */
+bool guard_is_base64(const char *text);
 
 struct guard_batch {
 	struct name host;

@@ -184,6 +184,7 @@ static const char *const sql_text[] = {
 	[SQL_ALARM_GET] = "SELECT " ALARM_COLUMNS " FROM alarm WHERE signature = ?1",
 	[SQL_ALARM_LIST] = "SELECT " ALARM_COLUMNS " FROM alarm WHERE (?1 IS NULL OR state = ?1)"
 			   " AND (?2 = 0 OR seq < ?2) ORDER BY seq DESC LIMIT ?3",
+	[SQL_ALARM_COUNT] = "SELECT count(*) FROM alarm WHERE reporter = ?1 AND state = 'open'",
 	[SQL_ALARM_CLOSE] = "UPDATE alarm SET state = ?2, closer = ?3, closed = ?4, comment = ?5"
 			    " WHERE signature = ?1",
 	[SQL_GUARD_HOST_GET] = "SELECT " GUARD_HOST_COLUMNS " FROM guard_host WHERE host = ?1",

@@ -57,6 +57,7 @@ enum sql_id {
 	SQL_ALARM_AGAIN,
 	SQL_ALARM_GET,
 	SQL_ALARM_LIST,
+	SQL_ALARM_COUNT,
 	SQL_ALARM_CLOSE,
 	SQL_GUARD_HOST_GET,
 	SQL_GUARD_HOST_PUT,
@@ -192,6 +193,7 @@ MUST rc alarms_get(struct store *s, const struct digest *id, store_visit_alarm v
 		   struct fault *f);
 MUST rc alarms_list(struct store *s, const char *state, uint64_t before, uint32_t limit,
 		    store_visit_alarm visit, void *ctx, struct fault *f);
+MUST rc alarms_count(struct store *s, const struct name *reporter, uint64_t *ret, struct fault *f);
 MUST rc alarms_close(struct store *s, const struct store_alarm *a, struct fault *f);
 /* store_sqlite_guard.c: what guards have said; as store.h says. */
 MUST rc guard_store_put(struct store *s, const struct guard_batch *b,

@@ -347,6 +347,9 @@ struct store_api {
 	/* Newest first; state NULL: any; before 0: from the newest; at most limit. */
 	rc (*alarm_list)(struct store *s, const char *state, uint64_t before, uint32_t limit,
 			 store_visit_alarm visit, void *ctx, struct fault *f);
+	/* How many are open that this reporter has told first. */
+	rc (*alarm_count)(struct store *s, const struct name *reporter, uint64_t *ret,
+			  struct fault *f);
 	/* state, closer, closed and comment of a; RC_NOTFOUND. */
 	rc (*alarm_close)(struct store *s, const struct store_alarm *a, struct fault *f);
 	/* Keeps what a host's guard has said: its state, and the events that are not there yet, by

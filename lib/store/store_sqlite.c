@@ -539,6 +539,7 @@ static const struct store_api sqlite_api = {
 	.alarm_put = alarms_put,
 	.alarm_get = alarms_get,
 	.alarm_list = alarms_list,
+	.alarm_count = alarms_count,
 	.alarm_close = alarms_close,
 	.guard_put = guard_store_put,
 	.guard_hosts = guard_store_hosts,

@@ -230,6 +230,21 @@ rc alarms_list(struct store *s, const char *state, uint64_t before, uint32_t lim
 	return visit_alarms(db_of(s), st, visit, ctx, &count, f);
 }
 
+rc alarms_count(struct store *s, const struct name *reporter, uint64_t *ret, struct fault *f)
+{
+	sqlite3_stmt *st;
+	bool row = false;
+	rc r;
+
+	TRY(db_begin(db_of(s), SQL_ALARM_COUNT, &st, f));
+	bind_text(st, 1, reporter->s);
+	r = db_step(db_of(s), st, &row, f);
+	if (rc_is_ok(r) && row)
+		*ret = column_u64(st, 0);
+	db_end(db_of(s), st);
+	return r;
+}
+
 rc alarms_close(struct store *s, const struct store_alarm *a, struct fault *f)
 {
 	sqlite3_stmt *st;

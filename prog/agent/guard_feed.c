@@ -105,6 +105,26 @@ static bool take_word(const json_t *o, const char *name, char *out, size_t cap)
 	return true;
 }
 
+static void take_base64(const json_t *o, const char *name, unsigned bit, char *out, size_t cap,
+			struct guard_event *e)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	if (text == NULL || strlen(text) >= cap || !guard_is_base64(text))
+		return;
+	memcpy(out, text, strlen(text) + 1);
+	e->has |= bit;
+}
+
+static void take_digest(const json_t *o, const char *name, unsigned bit, struct digest *out,
+			struct guard_event *e)
+{
+	const char *hex = json_string_value(json_object_get(o, name));
+
+	if (hex != NULL && rc_is_ok(digest_parse(view_str(hex), out)))
+		e->has |= bit;
+}
+
 static bool take_number(const json_t *o, const char *name, uint64_t *out)
 {
 	const json_t *n = json_object_get(o, name);
@@ -116,6 +136,20 @@ static bool take_number(const json_t *o, const char *name, uint64_t *out)
 	return true;
 }
 
+/* Of a signature that was met. */
+static void take_signature(const json_t *o, struct guard_event *e)
+{
+	take_digest(o, "certificate", GUARD_CERTIFICATE, &e->certificate, e);
+	take_digest(o, "key", GUARD_KEY, &e->key, e);
+	if (take_word(o, "digest", e->digest, sizeof(e->digest)))
+		e->has |= GUARD_DIGEST;
+	if (take_word(o, "hash", e->hash, sizeof(e->hash)))
+		e->has |= GUARD_HASH;
+	take_base64(o, "signature", GUARD_SIGNATURE, e->signature, sizeof(e->signature), e);
+	take_base64(o, "signed", GUARD_SIGNED, e->signed_, sizeof(e->signed_), e);
+	take_base64(o, "spki", GUARD_SPKI, e->spki, sizeof(e->spki), e);
+}
+
 static bool take_event(const json_t *o, struct guard_event *e)
 {
 	const struct {
@@ -123,11 +157,11 @@ static bool take_event(const json_t *o, struct guard_event *e)
 		unsigned bit;
 		uint64_t *to;
 	} numbers[] = {{"count", GUARD_COUNT, &e->count},
+		       {"fits", GUARD_FITS, &e->fits},
 		       {"pid", GUARD_PID, &e->pid},
 		       {"serial", GUARD_SERIAL, &e->serial},
 		       {"uid", GUARD_UID, &e->uid}};
 	const char *when = json_string_value(json_object_get(o, "time"));
-	const char *hex = json_string_value(json_object_get(o, "sha256"));
 
 	if (when == NULL || !rc_is_ok(time_parse(view_str(when), &e->time)) ||
 	    !take_word(o, "event", e->kind, sizeof(e->kind)))
@@ -137,8 +171,8 @@ static bool take_event(const json_t *o, struct guard_event *e)
 	take_text(o, "path", GUARD_PATH, e->path, sizeof(e->path), e);
 	take_text(o, "by", GUARD_BY, e->by, sizeof(e->by), e);
 	take_text(o, "text", GUARD_TEXT, e->text, sizeof(e->text), e);
-	if (hex != NULL && rc_is_ok(digest_parse(view_str(hex), &e->sha256)))
-		e->has |= GUARD_SHA256;
+	take_digest(o, "sha256", GUARD_SHA256, &e->sha256, e);
+	take_signature(o, e);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (take_number(o, numbers[i].name, numbers[i].to))
 			e->has |= numbers[i].bit;

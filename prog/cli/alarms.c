@@ -184,6 +184,9 @@ static void print_shown(const struct cli *c, const json_t *a)
 		     json_is_true(json_object_get(evidence, "proven"))
 			     ? ""
 			     : ", over a digest of which there is only the reporter's word");
+	if (json_is_true(json_object_get(evidence, "guard")))
+		(void)printf("  told        by the guard of the host %s\n",
+			     json_text(a, "reporter"));
 	if (!json_is_true(json_object_get(evidence, "fits")))
 		(void)printf("  file        what was signed is not this file as it was seen\n");
 	(void)printf("  log         %" JSON_INTEGER_FORMAT " entries searched now, %"

@@ -7,6 +7,7 @@
 #include "lib/model/svid.h"
 #include "prog/server/auth.h"
 #include "prog/server/routes.h"
+#include "prog/server/sightings.h"
 
 #define SWEEP_SECONDS 3600
 
@@ -185,6 +186,8 @@ static rc keep(struct call_ctx *c, const struct guard_batch *b)
 		return r;
 	}
 	log_change(&before, b);
+	/* Until this is done the host tells it again. */
+	TRY(sightings_of_guard(c, b));
 	return call_json(c, 200,
 			 json_pack("{s:s,s:I}", "host", b->host.s, "seq", (json_int_t)b->last));
 }

@@ -7,6 +7,8 @@
  * digest and value that fit such a key).
  * Owns: reading and verifying what was told, the verdict. Must not own: the index (issued.c),
  * what becomes of an alarm (alarms.c), parsing files (the worker of who tells). */
+#include "prog/server/sightings.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,7 @@
 
 #define SEEN_MAX 64u	  /* signatures of one call */
 #define SIGNED_MAX 16384u /* bytes that were signed */
-#define FILE_NAME_MAX 1023
+#define FILE_NAME_MAX GUARD_PATH_MAX
 #define MARK_BAD "seen.bad" /* how many did not verify */
 
 /* One row of the call. */
@@ -82,7 +84,14 @@ static bool is_kind(const char *kind)
 	return false;
 }
 
-static rc read_row(struct call_ctx *c, const json_t *row, struct sighting *s)
+static bool read_bytes(const json_t *row, const char *name, struct buf *out)
+{
+	const char *text = json_string_value(json_object_get(row, name));
+
+	return text != NULL && rc_is_ok(base64_parse(BASE64_STD, view_str(text), out, NULL));
+}
+
+static bool read_row(const json_t *row, struct sighting *s)
 {
 	const char *file = json_string_value(json_object_get(row, "file"));
 
@@ -92,15 +101,11 @@ static rc read_row(struct call_ctx *c, const json_t *row, struct sighting *s)
 	s->kind = json_string_value(json_object_get(row, "kind"));
 	s->name = json_string_value(json_object_get(row, "name"));
 	s->fits = json_is_true(json_object_get(row, "fits"));
-	if (file == NULL || !rc_is_ok(digest_parse(view_str(file), &s->file)) ||
-	    !is_kind(s->kind) || s->name == NULL || strlen(s->name) > FILE_NAME_MAX ||
-	    !read_hash(row, s))
-		return call_refuse(c, REASON_CALL_FORM,
-				   "a row has file, kind, name, hash and digest (docs/api.md)");
-	TRY(call_bytes(c, row, "spki", &s->spki));
-	TRY(call_bytes(c, row, "signature", &s->value));
-	return json_object_get(row, "signed") == NULL ? OK
-						      : call_bytes(c, row, "signed", &s->message);
+	return file != NULL && rc_is_ok(digest_parse(view_str(file), &s->file)) &&
+	       is_kind(s->kind) && s->name != NULL && strlen(s->name) <= FILE_NAME_MAX &&
+	       read_hash(row, s) && read_bytes(row, "spki", &s->spki) &&
+	       read_bytes(row, "signature", &s->value) &&
+	       (json_object_get(row, "signed") == NULL || read_bytes(row, "signed", &s->message));
 }
 
 /* Whether the key has made it. Fills id and proven. */
@@ -123,6 +128,8 @@ static bool verifies(struct sighting *s)
 
 /* What one call has found out so far. */
 struct search {
+	const struct name *reporter;
+	bool guard; /* of that host */
 	json_t *keys;
 	bool followed; /* the index has been brought up to date in this call */
 	uint64_t size;
@@ -148,7 +155,7 @@ static rc find(struct call_ctx *c, struct search *search, const struct digest *i
 	return api->issued_get(c->server->store, id, ret, NULL);
 }
 
-static json_t *evidence_of(const struct sighting *s)
+static json_t *evidence_of(const struct search *search, const struct sighting *s)
 {
 	char hex[2 * HASH_MAX_SIZE + 1];
 	json_t *o = json_pack("{s:b,s:b,s:s,s:o,s:o}", "fits", s->fits, "proven", s->proven, "hash",
@@ -159,6 +166,8 @@ static json_t *evidence_of(const struct sighting *s)
 	(void)json_object_set_new(o, "digest", json_string(hex));
 	if (s->message.len > 0)
 		(void)json_object_set_new(o, "signed", json_base64(buf_view(&s->message)));
+	if (search->guard)
+		(void)json_object_set_new(o, "guard", json_true());
 	return o;
 }
 
@@ -168,7 +177,7 @@ static rc take_state(void *ctx, const struct store_alarm *row)
 	return OK;
 }
 
-static void log_alarm(const struct sighting *s, const char *key, const char *reporter)
+static void log_alarm(const struct search *search, const struct sighting *s, const char *key)
 {
 	char id[DIGEST_HEX];
 	char file[DIGEST_HEX];
@@ -176,28 +185,46 @@ static void log_alarm(const struct sighting *s, const char *key, const char *rep
 	digest_hex(&s->id, id);
 	digest_hex(&s->file, file);
 	log_warn("ALARM %.16s: key %s has signed something that is not in the log: %s, file %s, "
-		 "told by %s%s",
-		 id, key, s->kind, file, reporter, s->proven ? "" : " (on their word)");
+		 "told by %s%s%s",
+		 id, key, s->kind, file, search->guard ? "the guard of " : "", search->reporter->s,
+		 s->proven ? "" : " (on their word)");
 }
 
-/* Keeps it; its state then. */
+/* A host that is taken over can make up as many as it likes of what rests on its word; they must
+ * not be in the way of others. */
+static rc check_word(struct call_ctx *c, const struct search *search, const struct sighting *s,
+		     struct fault *f)
+{
+	const struct store_api *api = c->server->store->api;
+	uint64_t open = 0;
+
+	if (!search->guard || s->proven)
+		return OK;
+	TRY(api->alarm_count(c->server->store, search->reporter, &open, f));
+	return open < SIGHTINGS_ON_WORD
+		       ? OK
+		       : fault_set(f, RC_LIMIT, 0,
+				   "%u alarms that %s has told are open; what rests on its word is "
+				   "not kept",
+				   SIGHTINGS_ON_WORD, search->reporter->s);
+}
+
+/* Keeps it; its state then. RC_LIMIT: it cannot be kept. */
 static rc raise_alarm(struct call_ctx *c, const struct search *search, const struct sighting *s,
-		      char state[16])
+		      char state[16], struct fault *f)
 {
 	const json_t *key = issued_key(search->keys, pkey_fingerprint(s->key));
 	const struct store_api *api = c->server->store->api;
-	AUTO(json) json_t *evidence = evidence_of(s);
+	AUTO(json) json_t *evidence = evidence_of(search, s);
 	AUTO(json_text) char *text = json_text(evidence);
 	struct store_alarm a = {.signature = s->id,
 				.key = *pkey_fingerprint(s->key),
 				.file = s->file,
-				.reporter = c->person,
+				.reporter = *search->reporter,
 				.first = clock_now(&clock_system),
 				.log_size = search->size,
 				.name = view_str(s->name)};
-	struct fault f = {0};
 	bool is_new;
-	rc r;
 
 	if (text == NULL ||
 	    !rc_is_ok(name_parse(view_str(json_string_value(json_object_get(key, "name"))),
@@ -205,11 +232,10 @@ static rc raise_alarm(struct call_ctx *c, const struct search *search, const str
 		return RC(RC_NOMEM);
 	(void)snprintf(a.kind, sizeof(a.kind), "%s", s->kind);
 	a.evidence = view_str(text);
-	r = api->alarm_put(c->server->store, &a, &is_new, &f);
-	if (!rc_is_ok(r))
-		return call_refuse(c, REASON_CALL_LIMIT, "the alarm cannot be kept: %s", f.text);
+	TRY(check_word(c, search, s, f));
+	TRY(api->alarm_put(c->server->store, &a, &is_new, f));
 	if (is_new)
-		log_alarm(s, a.key_name.s, c->person.s);
+		log_alarm(search, s, a.key_name.s);
 	return api->alarm_get(c->server->store, &s->id, take_state, state, NULL);
 }
 
@@ -248,9 +274,19 @@ static json_t *issued_verdict(const struct store_issued *i)
 	return o;
 }
 
+/* A person is refused; a guard has said all that it can. */
+static rc not_kept(struct call_ctx *c, const struct search *search, const struct fault *f)
+{
+	if (!search->guard)
+		return call_refuse(c, REASON_CALL_LIMIT, "the alarm cannot be kept: %s", f->text);
+	log_warn("ALARM that cannot be kept: %s", f->text);
+	return OK;
+}
+
 static rc judge(struct call_ctx *c, struct search *search, struct sighting *s, json_t **ret)
 {
 	struct store_issued issued;
+	struct fault f = {0};
 	char state[16] = "open";
 	rc r;
 
@@ -271,7 +307,9 @@ static rc judge(struct call_ctx *c, struct search *search, struct sighting *s, j
 	}
 	if (r.code != RC_NOTFOUND)
 		return r;
-	TRY(raise_alarm(c, search, s, state));
+	r = raise_alarm(c, search, s, state, &f);
+	if (!rc_is_ok(r))
+		TRY(not_kept(c, search, &f));
 	*ret = verdict_of(strcmp(state, "open") == 0 ? "alarm" : state, &s->id);
 	return OK;
 }
@@ -288,6 +326,26 @@ static rc judge_all(struct call_ctx *c, struct search *search, struct sightings 
 	return OK;
 }
 
+/* Verdicts in the order of the rows. */
+static rc judge_told(struct call_ctx *c, struct search *search, struct sightings *all, json_t **ret)
+{
+	json_t *verdicts;
+	rc r;
+
+	TRY(keys_json(c, view_of("", 0), &search->keys));
+	verdicts = json_array();
+	(void)pthread_mutex_lock(&c->server->issued_lock);
+	r = judge_all(c, search, all, verdicts);
+	(void)pthread_mutex_unlock(&c->server->issued_lock);
+	if (rc_is_ok(r))
+		*ret = verdicts;
+	else
+		json_decref(verdicts);
+	return r;
+}
+
+/* ---- Told by a person, or a service ---------------------------------------------------------*/
+
 static rc read_all(struct call_ctx *c, const json_t *body, struct sightings *all)
 {
 	const json_t *rows = json_object_get(body, "seen");
@@ -303,29 +361,93 @@ static rc read_all(struct call_ctx *c, const json_t *body, struct sightings *all
 	json_array_foreach(rows, i, row)
 	{
 		all->count++;
-		TRY(read_row(c, row, &all->rows[i]));
+		if (!read_row(row, &all->rows[i]))
+			return call_refuse(
+				c, REASON_CALL_FORM,
+				"a row has file, kind, name, hash, digest, spki and signature "
+				"(docs/api.md)");
 	}
 	return OK;
 }
 
 rc post_signatures_seen(struct call_ctx *c)
 {
-	AUTO(search) struct search search = {.keys = NULL};
+	AUTO(search) struct search search = {.reporter = &c->person};
 	AUTO(json) json_t *body = NULL;
 	AUTO(sightings) struct sightings all = {.count = 0};
-	json_t *verdicts;
-	rc r;
+	json_t *verdicts = NULL;
 
 	TRY(call_body(c, &body));
 	TRY(read_all(c, body, &all));
-	TRY(keys_json(c, view_of("", 0), &search.keys));
-	verdicts = json_array();
-	(void)pthread_mutex_lock(&c->server->issued_lock);
-	r = judge_all(c, &search, &all, verdicts);
-	(void)pthread_mutex_unlock(&c->server->issued_lock);
-	if (!rc_is_ok(r)) {
-		json_decref(verdicts);
-		return r;
-	}
+	TRY(judge_told(c, &search, &all, &verdicts));
 	return call_json(c, 200, json_pack("{s:o}", "verdicts", verdicts));
+}
+
+/* ---- Told by a guard ------------------------------------------------------------------------*/
+
+struct guard_rows {
+	json_t *list;
+	struct sightings all;
+};
+
+static void guard_rows_release(struct guard_rows *g)
+{
+	sightings_release(&g->all);
+	json_decref(g->list);
+}
+AUTO_DEFINE(guard_rows, struct guard_rows, guard_rows_release)
+
+/* The event as a row of the call; NULL: there is no signature in it. */
+static json_t *row_of(const struct guard_event *e)
+{
+	const unsigned need = GUARD_SHA256 | GUARD_REASON | GUARD_HASH | GUARD_DIGEST | GUARD_SPKI |
+			      GUARD_SIGNATURE;
+	char file[DIGEST_HEX];
+	json_t *row;
+
+	if (guard_kind_of(e->kind) != GUARD_KIND_SIGNATURE || (e->has & need) != need)
+		return NULL;
+	digest_hex(&e->sha256, file);
+	row = json_pack("{s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s}", "file", file, "kind", e->reason,
+			"name", e->path, "fits", e->fits == 1, "hash", e->hash, "digest", e->digest,
+			"spki", e->spki, "signature", e->signature);
+	if (row != NULL && (e->has & GUARD_SIGNED) != 0)
+		(void)json_object_set_new(row, "signed", json_string(e->signed_));
+	return row;
+}
+
+/* Kinds and names are borrowed from the row. */
+static rc take_event(void *ctx, const struct guard_event *e, struct view bytes)
+{
+	struct guard_rows *g = ctx;
+	json_t *row = row_of(e);
+	struct sighting *s;
+
+	(void)bytes;
+	if (row == NULL)
+		return OK;
+	if (json_array_append_new(g->list, row) != 0)
+		return RC(RC_NOMEM);
+	s = &g->all.rows[g->all.count];
+	if (read_row(row, s)) {
+		g->all.count++;
+		return OK;
+	}
+	sighting_release(s);
+	*s = (struct sighting){.key = NULL};
+	return OK;
+}
+
+rc sightings_of_guard(struct call_ctx *c, const struct guard_batch *b)
+{
+	AUTO(search) struct search search = {.reporter = &b->host, .guard = true};
+	AUTO(guard_rows)
+	struct guard_rows g = {.list = json_array(),
+			       .all = {.rows = calloc(GUARD_EVENTS_MAX, sizeof(struct sighting))}};
+	AUTO(json) json_t *verdicts = NULL;
+
+	if (g.list == NULL || g.all.rows == NULL)
+		return RC(RC_NOMEM);
+	TRY(guard_batch_each(b, take_event, &g));
+	return g.all.count == 0 ? OK : judge_told(c, &search, &g.all, &verdicts);
 }

@@ -118,7 +118,7 @@ static void changes_round_trip(void **state)
 static void guard_batches_round_trip(void **state)
 {
 	(void)state;
-	round_trips("guard_batch", guard_batch_echo, 3);
+	round_trips("guard_batch", guard_batch_echo, 4);
 }
 
 static rc parse_guard(const char *text)
@@ -139,6 +139,15 @@ static void guard_batches_are_strict(void **state)
 #define EVENT(kind, seq) "{\"kind\":\"" kind "\",\"seq\":" seq ",\"time\":\"2026-11-26T20:00:00Z\"}"
 		{GOOD, "", RC_OK},
 		{GOOD, EVENT("denied", "1") "," EVENT("some-other", "2"), RC_OK},
+#define MET(evidence)                                                                              \
+	"{\"fits\":1,\"hash\":\"sha256\",\"kind\":\"signature\",\"seq\":1," evidence               \
+	",\"time\":\"2026-11-26T20:00:00Z\"}"
+		{GOOD, MET("\"signature\":\"AAAA\",\"signed\":\"AQID\",\"spki\":\"AAA=\""), RC_OK},
+		{GOOD, MET("\"signed\":\"AQID\",\"signature\":\"AAAA\""), RC_NONCANON},
+		{GOOD, MET("\"signature\":\"AAA\""), RC_SYNTAX},
+		{GOOD, MET("\"signature\":\"AAB=\""), RC_SYNTAX},
+		{GOOD, MET("\"signature\":\"A A=\""), RC_SYNTAX},
+		{GOOD, MET("\"signature\":1"), RC_SYNTAX},
 		{GOOD, EVENT("denied", "2") "," EVENT("denied", "2"), RC_RANGE},
 		{GOOD, EVENT("denied", "2") "," EVENT("denied", "1"), RC_RANGE},
 		{GOOD, EVENT("denied", "0"), RC_RANGE},

@@ -213,12 +213,48 @@ static void alarms_have_an_end(void **state)
 	assert_rc(RC_LIMIT, api->alarm_put(b->s, &a, &is_new, NULL));
 }
 
+static void alarms_of_a_reporter(void **state)
+{
+	struct box *b = (struct box *)*state;
+	const struct store_api *api = b->s->api;
+	const struct name host = name_of("build-07"), other = name_of("build-08");
+	struct store_alarm a = {.reporter = host,
+				.key_name = name_of("release"),
+				.kind = "ima",
+				.first = 1000,
+				.name = view_str("x"),
+				.evidence = view_str("{}")};
+	uint64_t n = 7;
+	bool is_new;
+
+	assert_rc(RC_OK, api->alarm_count(b->s, &host, &n, NULL));
+	assert_int_equal(n, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		a.signature = digest_n(i);
+		assert_rc(RC_OK, api->alarm_put(b->s, &a, &is_new, NULL));
+	}
+	/* told again by another: the first one counts */
+	a.reporter = other;
+	assert_rc(RC_OK, api->alarm_put(b->s, &a, &is_new, NULL));
+	assert_rc(RC_OK, api->alarm_count(b->s, &host, &n, NULL));
+	assert_int_equal(n, 3);
+	assert_rc(RC_OK, api->alarm_count(b->s, &other, &n, NULL));
+	assert_int_equal(n, 0);
+	/* one that is closed does not */
+	(void)strcpy(a.state, "closed");
+	a.closer = name_of("dave");
+	assert_rc(RC_OK, api->alarm_close(b->s, &a, NULL));
+	assert_rc(RC_OK, api->alarm_count(b->s, &host, &n, NULL));
+	assert_int_equal(n, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(issued_and_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(alarms, setup, teardown),
 		cmocka_unit_test_setup_teardown(alarms_have_an_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(alarms_of_a_reporter, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
