@@ -148,6 +148,17 @@ static rc add_zone(const struct setting *s, void *conf, struct view value, struc
 	return OK;
 }
 
+static rc add_watch(const struct setting *s, void *conf, struct view value, struct fault *f)
+{
+	struct conf *c = conf;
+
+	if (c->watch_count == CONF_WATCH_MAX)
+		return fault_set(f, RC_LIMIT, 0, "%s: more than %u", s->name, CONF_WATCH_MAX);
+	TRY(set_path(s, value, c->watch[c->watch_count], f));
+	c->watch_count++;
+	return OK;
+}
+
 static const struct setting rows[] = {
 	SETTING_TEXT("list", list, "/var/lib/greatseal-approved/incoming/allowlist",
 		     "the list of approved contents; its proof is LIST.greatseal"),
@@ -184,6 +195,13 @@ static const struct setting rows[] = {
 	SETTING_OTHER("zone", add_zone,
 		      "uid:NUMBER or cgroup:/PATH, DIRECTORY and SPAN: what producers write there "
 		      "runs there for so long; may be repeated"),
+	SETTING_TEXT("certificates", certificates,
+		     "/var/lib/greatseal-approved/incoming/certificates.pem",
+		     "PEM file of certificates whose signatures are reported when they are met"),
+	SETTING_OTHER("watch", add_watch,
+		      "directory whose files are looked through for such signatures; may be "
+		      "repeated [/lib/modules]"),
+	SETTING_SPAN("watch-every", watch_every, 1, 86400, "5m", "time between these looks"),
 	SETTING_NUMBER("files", files, 16, 1000000, "65536", "most files that are held at a time"),
 	SETTING_SPAN("grace", grace, 0, 365 * 86400, "7d",
 		     "for how long a package record outlives its package"),

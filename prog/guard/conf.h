@@ -19,6 +19,7 @@
 #define CONF_KEYS_MAX 8u
 #define CONF_DATA_MAX 64u
 #define CONF_ZONES_MAX 16u
+#define CONF_WATCH_MAX 16u
 #define CONF_CGROUP_MAX 512u
 #define ZONE_SECONDS_MAX (UINT64_C(30) * 86400)
 
@@ -63,6 +64,10 @@ struct conf {
 	size_t data_count;
 	struct zone zones[CONF_ZONES_MAX];
 	size_t zone_count;
+	char certificates[PATH_MAX]; /* PEM file: whose signatures are looked for; "": none */
+	char watch[CONF_WATCH_MAX][PATH_MAX]; /* directories to look through; none: the usual */
+	size_t watch_count;
+	uint64_t watch_every; /* seconds between walks */
 	char reports_socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": none */
 	char reader[64];   /* user that may fetch reports, beside root */
 	uint64_t backlog;  /* bytes of reports that nobody has fetched */

@@ -4,7 +4,8 @@
  * No Landlock for the three: the kernel opens a question's file with the rights of the worker, and
  * files of other mount namespaces lie beneath nothing that a rule could name. At level strict
  * the worker opens two files of /proc (opener.c), and what lies in directories of data by O_PATH
- * (places.c). The loader, which reads what came from outside, has both (load.c). */
+ * (places.c). The loader, which reads what came from outside, has both (load.c); so have the
+ * lookout, which may read all files and change none, and the process that reads one for it. */
 #include "lib/base/sandbox.h"
 #include "prog/guard/guard.h"
 
@@ -40,6 +41,7 @@ static const char *const worker_calls[] = {
 	"rt_sigprocmask",
 	"rt_sigreturn",
 	"sched_yield",
+	"sendmsg",
 	"stat",
 	"write",
 };
@@ -75,6 +77,7 @@ static const char *const supervisor_calls[] = {
 	"fchmod",
 	"fcntl",
 	"fdatasync",
+	"fgetxattr",
 	"fstat",
 	"fstatfs",
 	"fsync",
@@ -120,6 +123,7 @@ static const char *const supervisor_calls[] = {
 	"readlink",
 	"readlinkat",
 	"recvfrom",
+	"recvmsg",
 	"rename",
 	"renameat",
 	"renameat2",
@@ -133,6 +137,7 @@ static const char *const supervisor_calls[] = {
 	"sendmsg",
 	"sendto",
 	"set_robust_list",
+	"setpriority",
 	"setrlimit",
 	"socket",
 	"stat",
@@ -146,6 +151,97 @@ static const char *const supervisor_calls[] = {
 	"waitid",
 	"write",
 	"writev",
+};
+
+static const char *const lookout_calls[] = {
+	"brk",
+	"clock_gettime",
+	"clone",
+	"clone3",
+	"close",
+	"close_range",
+	"exit",
+	"exit_group",
+	"fcntl",
+	"fgetxattr",
+	"fstat",
+	"fstatfs",
+	"ftruncate",
+	"futex",
+	"getdents64",
+	"getpid",
+	"getppid",
+	"getrandom",
+	"getrlimit",
+	"gettid",
+	"kill",
+	"landlock_add_rule",
+	"landlock_create_ruleset",
+	"landlock_restrict_self",
+	"lseek",
+	"lstat",
+	"madvise",
+	"mmap",
+	"mprotect",
+	"mremap",
+	"munmap",
+	"newfstatat",
+	"open",
+	"openat",
+	"openat2",
+	"pipe2",
+	"poll",
+	"ppoll",
+	"prctl",
+	"pread64",
+	"prlimit64",
+	"read",
+	"readlink",
+	"readlinkat",
+	"recvmsg",
+	"restart_syscall",
+	"rseq",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"sched_yield",
+	"seccomp",
+	"sendto",
+	"set_robust_list",
+	"setrlimit",
+	"stat",
+	"statx",
+	"uname",
+	"wait4",
+	"write",
+	"writev",
+};
+
+static const char *const scan_calls[] = {
+	"brk",
+	"clock_gettime",
+	"close",
+	"exit",
+	"exit_group",
+	"fstat",
+	"futex",
+	"getpid",
+	"getrandom",
+	"lseek",
+	"madvise",
+	"mmap",
+	"mprotect",
+	"mremap",
+	"munmap",
+	"newfstatat",
+	"pread64",
+	"read",
+	"rseq",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"restart_syscall",
+	"set_robust_list",
+	"write",
 };
 
 #define FILTER(names)                                                                              \
@@ -169,4 +265,14 @@ rc confine_worker(struct fault *f)
 rc confine_reporter(struct fault *f)
 {
 	return sandbox_filter(FILTER(reporter_calls), f);
+}
+
+rc confine_lookout(struct fault *f)
+{
+	return sandbox_filter(FILTER(lookout_calls), f);
+}
+
+rc confine_scan(struct fault *f)
+{
+	return sandbox_filter(FILTER(scan_calls), f);
 }

@@ -1,7 +1,7 @@
 /* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
  *
  *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256 |
- *glass
+ *	glass | met PATH
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -53,13 +53,31 @@ static void reply_refused(struct client *c, rc r, const struct fault *f)
 	reply(c, text);
 }
 
+/* Of the lookout, as members. */
+static void put_looked(const struct supervisor *s, char *out, size_t cap)
+{
+	static struct looked none;
+	const struct looked *n = s->g.looks.looked != NULL ? s->g.looks.looked : &none;
+
+	(void)snprintf(out, cap,
+		       "\"lookout\":%d,\"certificates\":%" PRIu64 ",\"looked_at\":%" PRIu64
+		       ",\"scanned\":%" PRIu64 ",\"scans_failed\":%" PRIu64
+		       ",\"signatures\":%" PRIu64 ",\"signatures_bad\":%" PRIu64
+		       ",\"signatures_unjudged\":%" PRIu64 ",\"passed_over\":%" PRIu64
+		       ",\"walks\":%" PRIu64,
+		       (int)s->lookout, atomic_load(&n->certs), atomic_load(&n->files),
+		       atomic_load(&n->scanned), atomic_load(&n->failed), atomic_load(&n->told),
+		       atomic_load(&n->bad), atomic_load(&n->unjudged),
+		       atomic_load(&n->passed_over), atomic_load(&n->walks));
+}
+
 static void reply_status(const struct supervisor *s, struct client *c)
 {
 	const struct share *m = s->g.share;
 	const struct kernel *k = &s->g.kernel;
 	struct kernel_counts counts;
 	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT], kernel[FAULT_TEXT],
-			      glass[TIME_TEXT + 2] = "null";
+			      glass[TIME_TEXT + 2] = "null", looked[512];
 
 	if (s->has_list && rc_is_ok(time_format(s->list.not_after, until)))
 		(void)snprintf(list, sizeof(list),
@@ -73,6 +91,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		  !k->active	       ? k->why
 		  : kernel_enforces(k) ? "enforce"
 				       : "observe");
+	put_looked(s, looked, sizeof(looked));
 	(void)snprintf(
 		text, sizeof(text),
 		"{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"glass\":%s,\"ready\":%s,\"list\":%"
@@ -85,7 +104,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		",\"zones\":%zu,\"outputs\":%" PRIu64 ",\"outputs_ran\":%" PRIu64
 		",\"outputs_dropped\":%" PRIu64 ",\"files\":%u,\"dropped\":%" PRIu64
 		",\"kernel\":\"%s\""
-		",\"kernel_refused\":%" PRIu64 ",\"kernel_would_refuse\":%" PRIu64 "}\n",
+		",\"kernel_refused\":%" PRIu64 ",\"kernel_would_refuse\":%" PRIu64 ",%s}\n",
 		level_name(s->g.level),
 		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe", glass,
 		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
@@ -98,7 +117,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		atomic_load(&m->strangers), s->g.conf->zone_count, atomic_load(&m->zone.outputs),
 		atomic_load(&m->zone.ran), atomic_load(&m->zone.dropped), m->slot_count,
 		atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped) + counts.dropped,
-		kernel, sum(counts.refused), sum(counts.would_refuse));
+		kernel, sum(counts.refused), sum(counts.would_refuse), looked);
 	reply(c, text);
 }
 
@@ -145,6 +164,11 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 	}
 	if (has_number(line, "checked", &serial)) {
 		s->checked = serial;
+		reply(c, "{\"ok\":true}\n");
+		return;
+	}
+	if (strncmp(line, "met ", 4) == 0) {
+		looks_put_path(&s->g.looks, line + 4);
 		reply(c, "{\"ok\":true}\n");
 		return;
 	}

@@ -272,6 +272,7 @@ static void job_done(struct decider *d, struct job *j, uint64_t now)
 	s->known = true;
 	s->state = SLOT_HELD;
 	atomic_fetch_add(&d->share->hashed, 1);
+	looks_put_file(&d->guard->looks, s->fd);
 	wake(d, s->dev, s->ino);
 }
 
@@ -547,11 +548,13 @@ static void take_closed(struct decider *d, const struct event *e)
 		if (is_producer(d, e->pid))
 			for (size_t i = 0; i < d->guard->conf->zone_count && !inside; i++)
 				inside = place_holds(&d->guard->zone[i], e->fd, &st);
-		if (inside)
+		if (inside) {
 			zone_output(&d->share->zone, st.st_dev, st.st_ino, (uint64_t)st.st_size,
 				    guard_now());
-		else
+			looks_put_file(&d->guard->looks, e->fd);
+		} else {
 			zone_forget(&d->share->zone, st.st_dev, st.st_ino);
+		}
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "prog/guard/backlog.h"
 #include "prog/guard/conf.h"
 #include "prog/guard/kernel.h"
+#include "prog/guard/looks.h"
 #include "prog/guard/places.h"
 #include "prog/guard/share.h"
 
@@ -29,14 +30,17 @@ struct guard {
 	int feed;	 /* listens for those who fetch reports; -1: nobody may */
 	uint32_t reader; /* uid that may, beside root */
 	struct backlog_files backlog;
-	int32_t supervisor; /* its pid */
-	int lease_signals;  /* signalfd of SIGIO and the signal of broken leases */
+	struct looks looks;  /* for the lookout */
+	int met_in, met_out; /* what that has met, for the reporter */
+	int told;	     /* file of signatures that were told (told.h); -1: none */
+	int32_t supervisor;  /* its pid */
+	int lease_signals;   /* signalfd of SIGIO and the signal of broken leases */
 	struct kernel kernel;
 	enum guard_level level; /* in force: the settings', but for what is not to be had */
 };
 
-enum guard_process { OWN_SUPERVISOR, OWN_WORKER, OWN_REPORTER, OWN_LOADER, OWN_SAVER };
-_Static_assert(OWN_SAVER + 1 == OWN_MAX, "each has its place");
+enum guard_process { OWN_SUPERVISOR, OWN_WORKER, OWN_REPORTER, OWN_LOADER, OWN_SAVER, OWN_LOOKOUT };
+_Static_assert(OWN_LOOKOUT + 1 == OWN_MAX, "each has its place");
 
 /* The real-time signal of broken leases. Its queue is bounded: SIGIO comes when it was full. */
 #define GUARD_LEASE_SIGNAL (SIGRTMIN + 1)
@@ -55,12 +59,22 @@ void guard_end_together(const struct guard *g);
 _Noreturn void worker_run(const struct guard *g);
 /* The same of the process that writes reports to standard error. */
 _Noreturn void reporter_run(const struct guard *g);
+/* What the lookout tells at once, and ms for one more; the same of what it cannot judge. */
+#define LOOKOUT_BURST 256u
+#define LOOKOUT_EVERY_MS 1000u
+#define LOOKOUT_UNJUDGED 16u
+#define LOOKOUT_UNJUDGED_MS 600000u
+/* The same of the process that looks for signatures; it has its own descriptors. */
+_Noreturn void lookout_run(const struct guard *g);
 /* Runs the guard until SIGTERM. RC_USAGE, RC_IO, RC_UNSUPPORTED: no fanotify here; RC_NOMEM. */
 MUST rc supervisor_run(const struct conf *c, struct fault *f);
 
-/* ---- Confinement: each of the three before its first byte from outside ----------------------*/
+/* ---- Confinement: each before its first byte from outside ----------------------*/
 MUST rc confine_supervisor(struct fault *f);
 MUST rc confine_worker(struct fault *f);
 MUST rc confine_reporter(struct fault *f);
+MUST rc confine_lookout(struct fault *f);
+/* Of the process that the lookout has read one file. */
+MUST rc confine_scan(struct fault *f);
 
 #endif

@@ -142,7 +142,7 @@ static rc check(const struct conf *c, uint64_t *ret_serial, struct fault *f)
 
 static rc check_and_say(const struct conf *c, bool enforce, struct fault *f)
 {
-	uint64_t serial;
+	uint64_t serial = 0;
 	char line[COMMAND_MAX];
 	rc r;
 

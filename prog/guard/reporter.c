@@ -7,12 +7,15 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "prog/guard/feed.h"
+#include "prog/guard/met.h"
+#include "prog/guard/words.h"
 
 #define PATH_BYTES 4096u
 #define LINE_BYTES 32768u
@@ -40,30 +43,13 @@ static const char *const why_name[] = {
 };
 _Static_assert(sizeof(why_name) / sizeof(why_name[0]) == WHY__COUNT, "each reason has a name");
 
-/* A JSON string. Paths are bytes: what is not printable ASCII becomes \u00XX. */
-static void put_text(struct buf *out, const char *name, const char *text, size_t len)
-{
-	buf_printf(out, ",\"%s\":\"", name);
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c > 0x7e)
-			buf_printf(out, "\\u00%02x", c);
-		else
-			buf_put_u8(out, c);
-	}
-	buf_put_u8(out, '"');
-}
-
 static void put_link(struct buf *out, const char *name, const char *link)
 {
 	char path[PATH_BYTES];
 	ssize_t n = readlink(link, path, sizeof(path));
 
 	if (n > 0)
-		put_text(out, name, path, (size_t)n);
+		words_put(out, name, path, (size_t)n);
 }
 
 /* Who asked: as far as it can still be seen. */
@@ -107,7 +93,7 @@ static void put_news(struct buf *out, const struct news *n)
 	if (n->count > 0)
 		buf_printf(out, ",\"count\":%" PRIu64, n->count);
 	if (n->text[0] != '\0')
-		put_text(out, "text", n->text, strlen(n->text));
+		words_put(out, "text", n->text, strlen(n->text));
 	buf_put_str(out, "}\n");
 }
 
@@ -127,12 +113,12 @@ static void put_kernel(struct buf *out, const struct kernel_event *e)
 	if (rc_is_ok(time_format(clock_now(&clock_system), when)))
 		buf_printf(out, ",\"time\":\"%s\"", when);
 	buf_printf(out, ",\"reason\":\"%s\"", e->act < KERNEL__COUNT ? act_name[e->act] : "kernel");
-	put_text(out, "path", (const char *)e->name, strnlen((const char *)e->name, KERNEL_NAME));
+	words_put(out, "path", (const char *)e->name, strnlen((const char *)e->name, KERNEL_NAME));
 	if (e->ino != 0)
 		buf_printf(out, ",\"device\":\"%u:%u\",\"inode\":%" PRIu64,
 			   (unsigned)(e->dev >> 20), (unsigned)(e->dev & 0xfffff), e->ino);
 	buf_printf(out, ",\"pid\":%u,\"uid\":%u", e->pid, e->uid);
-	put_text(out, "by", (const char *)e->by, strnlen((const char *)e->by, sizeof(e->by)));
+	words_put(out, "by", (const char *)e->by, strnlen((const char *)e->by, sizeof(e->by)));
 	buf_put_str(out, "}\n");
 }
 
@@ -172,6 +158,22 @@ static void drain(struct ring *r, struct buf *line, uint64_t *said, struct backl
 	say(line, b);
 }
 
+/* What the lookout has met. Its word counts for no more than that: a line, of at most that size. */
+static void drain_met(int from, struct buf *line, struct backlog *b)
+{
+	static struct met_report r;
+	char when[TIME_TEXT];
+
+	while (recv(from, &r, sizeof(r), MSG_DONTWAIT) == (ssize_t)sizeof(r)) {
+		if (!met_check(&r.met) || r.met.what == MET_END ||
+		    strnlen(r.path, sizeof(r.path)) == sizeof(r.path) ||
+		    !rc_is_ok(time_format(clock_now(&clock_system), when)))
+			continue;
+		met_put(line, &r, when);
+		say(line, b);
+	}
+}
+
 void reporter_run(const struct guard *g)
 {
 	static uint8_t memory[LINE_BYTES];
@@ -187,13 +189,14 @@ void reporter_run(const struct guard *g)
 	backlog_load(&backlog, &g->backlog, g->conf->backlog);
 	feed_init(&feed, g, &backlog);
 	for (;;) {
-		struct pollfd p[2 + FEED_POLL] = {
+		struct pollfd p[3 + FEED_POLL] = {
 			{.fd = g->reports, .events = POLLIN},
-			{.fd = g->kernel.active ? g->kernel.events : -1, .events = POLLIN}};
+			{.fd = g->kernel.active ? g->kernel.events : -1, .events = POLLIN},
+			{.fd = g->met_out, .events = POLLIN}};
 		struct kernel_event e;
 
-		feed_poll(&feed, p + 2);
-		(void)poll(p, 2 + FEED_POLL, 1000);
+		feed_poll(&feed, p + 3);
+		(void)poll(p, 3 + FEED_POLL, 1000);
 		if ((p[0].revents & POLLIN) != 0)
 			(void)!read(g->reports, &bell, sizeof(bell));
 		drain(&g->share->ruled, &line, &ruled, &backlog);
@@ -202,6 +205,7 @@ void reporter_run(const struct guard *g)
 			put_kernel(&line, &e);
 			say(&line, &backlog);
 		}
-		feed_run(&feed, p + 2);
+		drain_met(g->met_out, &line, &backlog);
+		feed_run(&feed, p + 3);
 	}
 }

@@ -23,9 +23,11 @@
 #include "lib/base/sandbox.h"
 #include "prog/guard/feed.h"
 #include "prog/guard/mark.h"
+#include "prog/guard/told.h"
 
 #define DESCRIPTORS_SPARE 1024u /* beside the files that are held: questions, reports, our own */
-#define AGAIN_MS 100u		/* a child that dies at once is started again no faster */
+#define LOOKOUT_AGAIN_MS 1000u
+#define AGAIN_MS 100u /* a child that dies at once is started again no faster */
 #define ROUND_MS 200
 #define KERNEL_GRACE_MS 1000u
 
@@ -153,6 +155,19 @@ static void start_reporter(struct supervisor *s)
 	}
 	s->reporter = pid > 0 ? pid : 0;
 	s->reporter_since = guard_now();
+}
+
+/* By fork, not sharing: it has none of our descriptors. */
+static void start_lookout(struct supervisor *s)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		approved_release(&s->approved);
+		lookout_run(&s->g);
+	}
+	s->lookout = pid > 0 ? pid : 0;
+	s->lookout_since = guard_now();
 }
 
 static rc start_loader(struct supervisor *s, bool kept, struct fault *f)
@@ -336,6 +351,8 @@ static void reap(struct supervisor *s)
 			s->worker = 0;
 		else if (pid == s->reporter)
 			s->reporter = 0;
+		else if (pid == s->lookout)
+			s->lookout = 0;
 		else if (pid == s->saver)
 			saver_ended(s, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
@@ -348,6 +365,9 @@ static void look_after(struct supervisor *s, uint64_t now)
 
 	if (s->reporter == 0 && now - s->reporter_since >= AGAIN_MS)
 		start_reporter(s);
+	if (s->lookout == 0 && s->g.looks.looked != NULL &&
+	    now - s->lookout_since >= LOOKOUT_AGAIN_MS)
+		start_lookout(s);
 	if (s->worker == 0 && (now - s->worker_since >= AGAIN_MS || s->starts == 0)) {
 		start_worker(s);
 		if (s->starts++ > 0)
@@ -617,6 +637,29 @@ static void open_reports(struct supervisor *s)
 	}
 }
 
+/* A guard that looks for no signatures guards all the same. */
+static void open_lookout(struct supervisor *s)
+{
+	struct guard *g = &s->g;
+	AUTO(fd) int dir = -1;
+	struct fault f = {0};
+	int ends[2];
+
+	g->met_in = g->met_out = g->told = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+		log_warn("signatures are not looked for: %s", strerror(errno));
+		return;
+	}
+	g->met_in = ends[0];
+	g->met_out = ends[1];
+	if (!rc_is_ok(looks_open(&g->looks, &f))) {
+		log_warn("signatures are not looked for: %s", f.text);
+		return;
+	}
+	if (rc_is_ok(dir_open(g->conf->state, &dir, &f)))
+		g->told = openat(dir, TOLD_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
 /* The guard goes on without: its other levels need nothing of it. What is in the kernel already
  * stays there until `greatseal-guard release`, also where the settings have changed. */
 static void start_kernel(struct supervisor *s)
@@ -657,6 +700,7 @@ static rc start(struct supervisor *s, struct fault *f)
 	guard_own(s->g.share, OWN_SUPERVISOR);
 	TRY(control_listen(s, f));
 	open_reports(s);
+	open_lookout(s);
 	if (s->g.conf->all) {
 		s->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 		if (s->mountinfo < 0)
@@ -674,6 +718,8 @@ static void end(struct supervisor *s)
 		(void)kill(s->worker, SIGKILL);
 	if (s->reporter > 0)
 		(void)kill(s->reporter, SIGKILL);
+	if (s->lookout > 0)
+		(void)kill(s->lookout, SIGKILL);
 	if (s->loader > 0)
 		(void)kill(s->loader, SIGKILL);
 	if (s->saver > 0)

@@ -13,7 +13,7 @@
 #include "prog/guard/load.h"
 
 #define CLIENTS_MAX 8u
-#define COMMAND_MAX 128u
+#define COMMAND_MAX (PATH_MAX + 8u) /* "met PATH" is the longest */
 #define REPLY_MAX 4096u
 
 struct client {
@@ -31,9 +31,9 @@ struct client {
 
 struct supervisor {
 	struct guard g;
-	pid_t worker, reporter, loader, saver; /* 0: none */
-	bool save_enforce;		       /* what the saver writes down */
-	uint64_t worker_since, reporter_since;
+	pid_t worker, reporter, loader, saver, lookout; /* 0: none */
+	bool save_enforce;				/* what the saver writes down */
+	uint64_t worker_since, reporter_since, lookout_since;
 	uint64_t starts; /* of workers */
 	uint64_t beat, beat_at;
 	/* A list and the package records that are being looked at. */
