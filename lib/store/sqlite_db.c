@@ -46,8 +46,8 @@ static const char schema[] =
 
 /* Came later; an older program does not look at it, so that the version stays. */
 static const char schema_added[] =
-	"CREATE TABLE IF NOT EXISTS claims("
-	"request BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS claim("
+	"request INTEGER PRIMARY KEY REFERENCES request(seq), text BLOB NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS mark("
 	"name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS issued("
@@ -115,7 +115,6 @@ static const char *const sql_text[] = {
 		"UPDATE request SET version = version + (status <> ?7), state = ?2, reason = ?3,"
 		" uses_done = ?4, missing = ?5, approvers = ?6, status = ?7 WHERE id = ?1",
 	[SQL_REQUEST_VERSION] = "SELECT version FROM request WHERE id = ?1",
-	[SQL_REQUEST_IS_DONE] = "SELECT 1 FROM request WHERE id = ?1 AND state = 'done'",
 	[SQL_REQUEST_GET] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE r.id = ?1",
 	[SQL_REQUEST_LIST] = "SELECT " REQUEST_COLUMNS " FROM request r WHERE" REQUEST_WHERE
 			     " ORDER BY r.seq DESC LIMIT ?5",
@@ -164,8 +163,10 @@ static const char *const sql_text[] = {
 		" WHERE r.state = 'committed' AND has_digest(i.digests, ?1) LIMIT 1",
 	[SQL_CERTS_GET] = "SELECT chain FROM certs WHERE leaf = ?1",
 	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
-	[SQL_CLAIMS_GET] = "SELECT text FROM claims WHERE request = ?1",
-	[SQL_CLAIMS_PUT] = "INSERT OR IGNORE INTO claims(request, text) VALUES(?1,?2)",
+	[SQL_CLAIMS_GET] =
+		"SELECT c.text FROM request r JOIN claim c ON c.request = r.seq WHERE r.id = ?1",
+	[SQL_CLAIMS_PUT] = "INSERT OR IGNORE INTO claim(request, text) SELECT seq, ?2 FROM request "
+			   "WHERE id = ?1",
 	[SQL_ISSUED_PUT] = "INSERT OR IGNORE INTO issued(signature, key, request, leaf, item)"
 			   " VALUES(?1,?2,?3,?4,?5)",
 	[SQL_ISSUED_GET] =
@@ -257,10 +258,10 @@ static rc execute(struct sqlite_db *db, const char *sql, struct fault *f)
 	return code == SQLITE_OK ? OK : db_fault(db, code, f);
 }
 
-static rc schema_version(struct sqlite_db *db, int *ret, struct fault *f)
+static rc read_number(struct sqlite_db *db, const char *sql, int *ret, struct fault *f)
 {
 	sqlite3_stmt *st = NULL;
-	int code = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &st, NULL);
+	int code = sqlite3_prepare_v2(db->handle, sql, -1, &st, NULL);
 
 	if (code == SQLITE_OK)
 		code = sqlite3_step(st);
@@ -270,12 +271,28 @@ static rc schema_version(struct sqlite_db *db, int *ret, struct fault *f)
 	return code == SQLITE_ROW ? OK : db_fault(db, code, f);
 }
 
+/* Claims were once ordered by the request's digest, so that each row touched a page of its own. */
+static rc move_claims(struct sqlite_db *db, struct fault *f)
+{
+	int there = 0;
+
+	TRY(read_number(db, "SELECT count(*) FROM sqlite_master WHERE name = 'claims'", &there, f));
+	if (there == 0)
+		return OK;
+	return execute(db,
+		       "BEGIN IMMEDIATE;"
+		       "INSERT OR IGNORE INTO claim SELECT r.seq, c.text FROM claims c"
+		       " JOIN request r ON r.id = c.request;"
+		       "DROP TABLE claims; COMMIT",
+		       f);
+}
+
 static rc prepare_schema(struct sqlite_db *db, struct fault *f)
 {
 	char sql[64];
 	int version = 0;
 
-	TRY(schema_version(db, &version, f));
+	TRY(read_number(db, "PRAGMA user_version", &version, f));
 	if (version == SCHEMA_VERSION)
 		return OK;
 	if (version != 0)
@@ -333,7 +350,8 @@ rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
 		    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
 		    f));
 	TRY(prepare_schema(db, f));
-	return execute(db, schema_added, f);
+	TRY(execute(db, schema_added, f));
+	return move_claims(db, f);
 }
 
 void db_close(struct sqlite_db *db)

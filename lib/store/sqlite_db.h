@@ -18,7 +18,6 @@ enum sql_id {
 	SQL_REQUEST_WISH,
 	SQL_REQUEST_STATUS,
 	SQL_REQUEST_VERSION,
-	SQL_REQUEST_IS_DONE,
 	SQL_REQUEST_GET,
 	SQL_REQUEST_LIST,
 	SQL_REQUEST_FIND,
@@ -173,8 +172,6 @@ MUST rc aside_change_sign(struct store *s, const struct digest *id, struct view 
 			  struct fault *f);
 MUST rc aside_claims_get(struct store *s, const struct digest *request, store_visit_bytes visit,
 			 void *ctx, struct fault *f);
-MUST rc aside_claims_put(struct store *s, const struct digest *request, struct view text,
-			 struct fault *f);
 MUST rc aside_change_sigs(struct store *s, const struct digest *id, store_visit_bytes visit,
 			  void *ctx, struct fault *f);
 

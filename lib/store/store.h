@@ -3,7 +3,7 @@
  *
  * Losing it hides requests from lists; it cannot lose a keeper's fact or make a signature. Writes
  * are therefore not synced one by one: they survive the death of the process, not always a power
- * loss; what request_put and claims_put keep of a request that is done may be lost with either.
+ * loss; what request_put keeps of a request that is done may be lost with either.
  * Owns: the rows and their order. Must not own: uploaded bytes and report files (prog/server), what
  * a status means (the keeper). One store may be used by many threads; each call is one transaction
  * unless it lies between batch_begin and batch_end of the same thread. Views in rows given to
@@ -49,6 +49,9 @@ struct store_request {
 	/* What lists look for; not given to visitors: */
 	struct view digests;  /* file digests and SHA-256 content digests, 32 bytes each */
 	struct view products; /* names, each with a line feed before and behind it */
+	/* What an agent said of the process behind it (lib/proto/claims.h), or empty; the first
+	 * word stays. */
+	struct view claims;
 	/* From the status: */
 	char state[16];		    /* "open", "committed", "done", "closed" */
 	char reason[STORE_ID_TEXT]; /* reason id */
@@ -317,12 +320,9 @@ struct store_api {
 	rc (*change_sigs)(struct store *s, const struct digest *id, store_visit_bytes visit,
 			  void *ctx, struct fault *f);
 
-	/* What an agent said of the process behind a request (lib/proto/claims.h); the first word
-	 * stays. Written together with the request's row. get: RC_NOTFOUND. */
+	/* RC_NOTFOUND. */
 	rc (*claims_get)(struct store *s, const struct digest *request, store_visit_bytes visit,
 			 void *ctx, struct fault *f);
-	rc (*claims_put)(struct store *s, const struct digest *request, struct view text,
-			 struct fault *f);
 
 	/* The log's signatures. put: one that is there stays. get: RC_NOTFOUND. count: of a key. */
 	rc (*issued_put)(struct store *s, const struct store_issued *i, struct fault *f);

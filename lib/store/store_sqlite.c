@@ -120,6 +120,18 @@ static rc note_set(struct store *s, const struct digest *request, const struct s
 	return r;
 }
 
+static rc insert_claims(struct sqlite_db *db, const struct store_request *r, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	if (r->claims.len == 0)
+		return OK;
+	TRY(db_begin(db, SQL_CLAIMS_PUT, &st, f));
+	bind_digest(st, 1, &r->id);
+	bind_blob(st, 2, r->claims);
+	return db_run(db, st, f);
+}
+
 static rc put_inside(struct sqlite_db *db, struct put_call *call, struct fault *f)
 {
 	const struct store_request *r = call->request;
@@ -127,6 +139,8 @@ static rc put_inside(struct sqlite_db *db, struct put_call *call, struct fault *
 	uint64_t seq;
 
 	TRY(insert_request(db, r, &call->is_new, f));
+	seq = (uint64_t)sqlite3_last_insert_rowid(db->handle);
+	TRY(insert_claims(db, r, f));
 	if (!call->is_new) {
 		if (!r->sign)
 			return OK;
@@ -134,7 +148,6 @@ static rc put_inside(struct sqlite_db *db, struct put_call *call, struct fault *
 		bind_digest(st, 1, &r->id);
 		return db_run(db, st, f);
 	}
-	seq = (uint64_t)sqlite3_last_insert_rowid(db->handle);
 	TRY(insert_find(db, seq, r, f));
 	for (size_t i = 0; i < call->notes->count; i++)
 		TRY(insert_note(db, seq, &call->notes->rows[i], f));
@@ -529,7 +542,6 @@ static const struct store_api sqlite_api = {
 	.change_sign = aside_change_sign,
 	.change_sigs = aside_change_sigs,
 	.claims_get = aside_claims_get,
-	.claims_put = aside_claims_put,
 	.issued_put = alarms_issued_put,
 	.issued_get = alarms_issued_get,
 	.issued_count = alarms_issued_count,

@@ -162,52 +162,6 @@ rc aside_claims_get(struct store *s, const struct digest *request, store_visit_b
 	return count == 0 ? RC(RC_NOTFOUND) : OK;
 }
 
-/* The lock is held. */
-static bool request_is_done(struct sqlite_db *db, const struct digest *request)
-{
-	sqlite3_stmt *st;
-	bool row = false;
-
-	if (!rc_is_ok(db_begin(db, SQL_REQUEST_IS_DONE, &st, NULL)))
-		return false;
-	bind_digest(st, 1, request);
-	if (!rc_is_ok(db_step(db, st, &row, NULL)))
-		row = false;
-	db_end(db, st);
-	return row;
-}
-
-static rc claims_insert(struct sqlite_db *db, const struct digest *request, struct view text,
-			struct fault *f)
-{
-	sqlite3_stmt *st;
-
-	TRY(db_begin(db, SQL_CLAIMS_PUT, &st, f));
-	bind_digest(st, 1, request);
-	bind_blob(st, 2, text);
-	return db_run(db, st, f);
-}
-
-/* Beside a row that is written later, later. */
-rc aside_claims_put(struct store *s, const struct digest *request, struct view text,
-		    struct fault *f)
-{
-	struct sqlite_db *db = db_of(s);
-	bool late;
-	rc r;
-
-	(void)pthread_mutex_lock(&db->lock);
-	late = db->depth == 0 && db->late > 0 && request_is_done(db, request);
-	r = late ? db_late_begin(db, f) : OK;
-	if (rc_is_ok(r)) {
-		r = claims_insert(db, request, text, f);
-		if (late)
-			db_late_end(db, r);
-	}
-	(void)pthread_mutex_unlock(&db->lock);
-	return r;
-}
-
 /* ---- Marks ---------------------------------------------------------------------------------*/
 
 rc aside_mark_get(struct store *s, const char *name, uint64_t *ret, struct fault *f)

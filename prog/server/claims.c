@@ -20,19 +20,16 @@ rc claims_check(struct call_ctx *c)
 	return call_refuse(c, REASON_CALL_FORM, "%s", f.text);
 }
 
-void claims_keep(struct call_ctx *c, const struct digest *request)
+struct view claims_said(struct call_ctx *c, const struct digest *request)
 {
 	const char *text = header(c);
-	struct store *s = c->server->store;
-	struct fault f = {0};
 	char hex[DIGEST_HEX];
 
 	if (text == NULL)
-		return;
+		return view_of("", 0);
 	digest_hex(request, hex);
 	log_info("request %.16s, claimed: %s", hex, text);
-	if (!rc_is_ok(s->api->claims_put(s, request, view_str(text), &f)))
-		log_warn("claims are lost: %s", f.text);
+	return view_str(text);
 }
 
 static rc take(void *ctx, struct view text)

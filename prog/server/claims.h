@@ -9,8 +9,9 @@
 
 /* Refuses with call.form if there is a header that is not of the one form. */
 MUST rc claims_check(struct call_ctx *c);
-/* Keeps the call's header beside the request; best effort. */
-void claims_keep(struct call_ctx *c, const struct digest *request);
+/* The call's header, to be kept beside the request, as long as the call lives; empty without one.
+ * Told to the log, too. */
+struct view claims_said(struct call_ctx *c, const struct digest *request);
 /* {"host","pid","program","sha256","uid","user"}, or JSON null. */
 json_t *claims_of(struct call_ctx *c, const struct digest *request);
 

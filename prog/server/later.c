@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "lib/crypt/jwt.h"
-#include "prog/server/claims.h"
 #include "prog/server/tasks.h"
 
 struct later {
@@ -54,7 +53,6 @@ static rc finish(struct call_ctx *c, struct later *l)
 	AUTO(stage5) struct stage5_projected projected = {0};
 
 	TRY(stage5_project(c, &l->kept, &projected));
-	claims_keep(c, &l->request.id);
 	return stage6_release(c, &projected);
 }
 

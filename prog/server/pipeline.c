@@ -39,8 +39,6 @@ rc post_request(struct call_ctx *c)
 	if (rc_is_ok(r))
 		r = stage5_project(c, &kept, &projected);
 	if (rc_is_ok(r))
-		claims_keep(c, &request.id);
-	if (rc_is_ok(r))
 		r = stage6_release(c, &projected);
 	keeper_reply_release(&kept.reply);
 	return r;
@@ -299,6 +297,7 @@ rc project_request(struct call_ctx *c, const struct stage1_request *s, struct pr
 	row.names = buf_view(&names);
 	row.digests = buf_view(&digests);
 	row.products = buf_view(&products);
+	row.claims = p->claims;
 	if (p->done.len > 0) {
 		row.status = p->done;
 		row.uses_done = r->uses;
@@ -387,6 +386,7 @@ rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage
 	if (jwt_is_like(buf_view(&s->requester_sig)))
 		TRY(request_record(c, &s->id, &record));
 	p.record = buf_view(&record);
+	p.claims = claims_said(c, &s->id);
 	if (in->reply.type == KEEPER_R_RESULT && s->request.uses == 1 && !s->request.upload)
 		TRY(done_status(s, &ret->status));
 	p.done = buf_view(&ret->status);

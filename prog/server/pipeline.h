@@ -71,6 +71,7 @@ struct projection {
 	struct store_notes notes;
 	struct view done;
 	struct view record; /* what the keeper keeps of a token instead of a signature; or empty */
+	struct view claims; /* what an agent said of the process behind it; or empty */
 	bool is_new;	    /* set by the call */
 };
 MUST rc project_request(struct call_ctx *c, const struct stage1_request *s, struct projection *p,
