@@ -192,11 +192,25 @@ static rc lists(struct diff *d, const char *name, const struct compared *c, cons
 	return report_set_u64(counts, "unchanged", same);
 }
 
-static struct view text_of(const json_t *script)
+/* What is compared: the text, behind a line of what runs it where the script says that apart. */
+static void put_script(const json_t *script, struct buf *out)
 {
-	const json_t *t = json_object_get(script, "text");
+	const json_t *program = json_object_get(script, "program");
+	const json_t *text = json_object_get(script, "text");
 
-	return view_of(json_string_value(t), json_string_length(t));
+	buf_init(out, 16 + json_string_length(program) + json_string_length(text));
+	if (json_is_string(program))
+		buf_printf(out, "run by %s\n", json_string_value(program));
+	if (json_is_string(text))
+		buf_put(out, json_string_value(text), json_string_length(text));
+}
+
+static bool is_same_script(const json_t *a, const json_t *b)
+{
+	const json_t *x = json_object_get(a, "program"), *y = json_object_get(b, "program");
+
+	return json_equal(json_object_get(a, "sha256"), json_object_get(b, "sha256")) &&
+	       (x == y || json_equal(x, y));
 }
 
 static rc script_diff(struct diff *d, json_t *list, const json_t *was, const json_t *is)
@@ -204,11 +218,17 @@ static rc script_diff(struct diff *d, json_t *list, const json_t *was, const jso
 	const json_t *any = is != NULL ? is : was;
 	const char *what = was == NULL ? "added" : is == NULL ? "removed" : "changed";
 	AUTO(buf) struct buf b = {0};
+	AUTO(buf) struct buf before = {0};
+	AUTO(buf) struct buf after = {0};
 	json_t *o = json_object();
 	bool cut;
 
 	buf_init(&b, DIFF_SCRIPT_TEXT + 1);
-	TRY(text_diff(text_of(was), text_of(is), &b, &cut));
+	put_script(was, &before);
+	put_script(is, &after);
+	TRY(buf_done(&before));
+	TRY(buf_done(&after));
+	TRY(text_diff(buf_view(&before), buf_view(&after), &b, &cut));
 	TRY(list_add(d, list, o));
 	TRY(report_set(o, "name", json_incref(json_object_get(any, "name"))));
 	TRY(report_set(o, "change", json_string_nocheck(what)));
@@ -234,8 +254,7 @@ static rc scripts(struct diff *d, const json_t *was, const json_t *is)
 	{
 		const json_t *before = json_object_get(old_map, key);
 
-		if (before == NULL ||
-		    !json_equal(json_object_get(before, "sha256"), json_object_get(e, "sha256")))
+		if (before == NULL || !is_same_script(before, e))
 			TRY(script_diff(d, list, before, e));
 	}
 	json_object_foreach(old_map, key, e)
@@ -368,9 +387,17 @@ static const json_t *records_of(const json_t *report)
 	return json_object_get(list != NULL ? list : json_object_get(report, "record"), "records");
 }
 
+/* Of a package, whatever kind it is of. */
+static const json_t *scripts_of(const json_t *report)
+{
+	const json_t *deb = json_object_get(report, "deb");
+
+	return json_object_get(deb != NULL ? deb : json_object_get(report, "rpm"), "scripts");
+}
+
 static rc all(struct diff *d, const json_t *was, const json_t *is)
 {
-	static const char *const kinds[] = {"deb", "npm", "pe", "list", "record"};
+	static const char *const kinds[] = {"deb", "rpm", "npm", "pe", "list", "record"};
 	const struct compared entries = {"path", entry_fields, 10};
 	const struct compared pe_sections = {"name", section_fields,
 					     sizeof(section_fields) / sizeof(section_fields[0])};
@@ -393,7 +420,7 @@ static rc all(struct diff *d, const json_t *was, const json_t *is)
 		  json_object_get(json_object_get(is, "archive"), "entries")));
 	TRY(lists(d, "control", &deb_files, json_object_get(a, "files"),
 		  json_object_get(b, "files")));
-	TRY(scripts(d, json_object_get(a, "scripts"), json_object_get(b, "scripts")));
+	TRY(scripts(d, scripts_of(was), scripts_of(is)));
 	TRY(lists(d, "sections", &pe_sections,
 		  json_object_get(json_object_get(was, "pe"), "sections"),
 		  json_object_get(json_object_get(is, "pe"), "sections")));

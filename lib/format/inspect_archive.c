@@ -267,13 +267,18 @@ static rc members(struct tree *t, struct fault *f)
 rc tree_walk(struct tree *t, struct fault *f)
 {
 	rc r = members(t, f);
+	int compressions;
 
 	if (!rc_is_ok(r) && !t->in->stopped)
 		return r;
-	if (archive_filter_count(t->archive) > 2)
+	compressions = archive_filter_count(t->archive) - 1;
+	/* The headers of an rpm are a filter, too. */
+	if (compressions > 1 &&
+	    archive_filter_code(t->archive, compressions - 1) == ARCHIVE_FILTER_RPM)
+		compressions--;
+	if (compressions > 1)
 		TRY(finding(t->in, SEVERITY_WARNING, "compressed-twice", NO_PATH,
-			    "%s: %d compressions on top of each other", t->label,
-			    archive_filter_count(t->archive) - 1));
+			    "%s: %d compressions on top of each other", t->label, compressions));
 	TRY(paths_check(t->in, t->entries));
 	return r;
 }

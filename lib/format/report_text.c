@@ -287,17 +287,23 @@ static void scalars(struct text *t, const json_t *o)
 	}
 }
 
-static void package(struct text *t, const json_t *deb)
+/* what: "Debian package", facts: its scalars. */
+static void package(struct text *t, const char *what, const json_t *facts, const json_t *scripts)
 {
 	size_t i;
 	json_t *s;
 
-	heading(t, "Debian package\n");
-	scalars(t, get(deb, "control"));
-	json_array_foreach(get(deb, "scripts"), i, s)
+	heading(t, what);
+	buf_put_u8(t->out, '\n');
+	scalars(t, facts);
+	json_array_foreach(scripts, i, s)
 	{
 		heading(t, "Script ");
 		value(t, TONE_BOLD, get(s, "name"));
+		if (get(s, "program") != NULL) {
+			buf_put_str(t->out, " by ");
+			value(t, TONE_PLAIN, get(s, "program"));
+		}
 		buf_put_str(t->out, ", runs as root, sha256 ");
 		value(t, TONE_DIM, get(s, "sha256"));
 		buf_put_u8(t->out, '\n');
@@ -417,7 +423,10 @@ rc report_print_text(const json_t *report, struct text_style style, struct buf *
 	}
 	findings(&t, "Findings", get(report, "findings"), get(report, "findings_left_off"));
 	if (get(report, "deb") != NULL)
-		package(&t, get(report, "deb"));
+		package(&t, "Debian package", get(get(report, "deb"), "control"),
+			get(get(report, "deb"), "scripts"));
+	if (get(report, "rpm") != NULL)
+		package(&t, "rpm package", get(report, "rpm"), get(get(report, "rpm"), "scripts"));
 	if (get(report, "npm") != NULL)
 		npm(&t, get(report, "npm"));
 	if (get(report, "pe") != NULL)

@@ -1,0 +1,385 @@
+/* Unit tests of rpm packages: their headers (lib/codec/rpm.h), and what an inspection says of one
+ * that rpmbuild made (tests/vectors/rpm). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/codec/rpm.h"
+#include "lib/crypt/digest.h"
+#include "lib/format/diff.h"
+#include "lib/format/inspect.h"
+#include "tests/unit/vectors.h"
+
+#define HEADER_AT 4504 /* the main header of the sample, whose signature header has 4404 bytes */
+
+/* ---- Headers --------------------------------------------------------------------------------*/
+
+struct row {
+	uint32_t tag, type, offset, count;
+};
+
+/* A header of these entries behind its region, and these data before the region's end. */
+static struct view make(struct buf *b, const struct row *rows, size_t count, const char *data,
+			size_t len)
+{
+	uint32_t entries = (uint32_t)count + 1;
+
+	buf_init(b, 4096);
+	buf_put(b, "\x8e\xad\xe8\x01\0\0\0\0", 8);
+	buf_put_u32be(b, entries);
+	buf_put_u32be(b, (uint32_t)len + 16);
+	for (size_t i = 0; i < entries; i++) {
+		struct row r = i == 0 ? (struct row){63, 7, (uint32_t)len, 16} : rows[i - 1];
+
+		buf_put_u32be(b, r.tag);
+		buf_put_u32be(b, r.type);
+		buf_put_u32be(b, r.offset);
+		buf_put_u32be(b, r.count);
+	}
+	buf_put(b, data, len);
+	buf_put_u32be(b, 63);
+	buf_put_u32be(b, 7);
+	buf_put_u32be(b, 0 - entries * 16);
+	buf_put_u32be(b, 16);
+	assert_rc(RC_OK, buf_done(b));
+	return buf_view(b);
+}
+
+static void entries_are_read(void **state)
+{
+	static const struct row rows[] = {{1000, RPM_STRING, 0, 1},
+					  {1003, RPM_INT32, 8, 2},
+					  {1004, 9, 16, 1},
+					  {1005, RPM_STRINGS, 18, 3}};
+	static const char data[] = "hello\0\0\0\0\0\0\7\0\0\1\0x\0a\0\0c";
+	AUTO(buf) struct buf b = {0};
+	struct view v = make(&b, rows, 4, data, sizeof(data)), s;
+	struct rpm_header h;
+	uint64_t size;
+	uint32_t n;
+
+	(void)state;
+	assert_rc(RC_OK, rpm_header_size(v, &size, NULL));
+	assert_int_equal(v.len, size);
+	assert_rc(RC_OK, rpm_header_open(v, 63, &h, NULL));
+	assert_rc(RC_OK, rpm_header_string(&h, 1000, 0, &s));
+	assert_true(view_is(s, "hello"));
+	assert_rc(RC_OK, rpm_header_string(&h, 1004, 0, &s));
+	assert_true(view_is(s, "x"));
+	assert_rc(RC_OK, rpm_header_string(&h, 1005, 1, &s));
+	assert_int_equal(0, s.len);
+	assert_rc(RC_OK, rpm_header_string(&h, 1005, 2, &s));
+	assert_true(view_is(s, "c"));
+	assert_rc(RC_NOTFOUND, rpm_header_string(&h, 1005, 3, &s));
+	assert_rc(RC_NOTFOUND, rpm_header_string(&h, 1006, 0, &s));
+	assert_rc(RC_SYNTAX, rpm_header_string(&h, 1003, 0, &s));
+	assert_rc(RC_OK, rpm_header_u32(&h, 1003, 0, &n));
+	assert_int_equal(7, n);
+	assert_rc(RC_OK, rpm_header_u32(&h, 1003, 1, &n));
+	assert_int_equal(256, n);
+	assert_rc(RC_NOTFOUND, rpm_header_u32(&h, 1003, 2, &n));
+	assert_rc(RC_NOTFOUND, rpm_header_u32(&h, 1, 0, &n));
+	assert_rc(RC_SYNTAX, rpm_header_u32(&h, 1000, 0, &n));
+}
+
+static enum rc_code code_of(struct row row, const char *data, size_t len)
+{
+	AUTO(buf) struct buf b = {0};
+	struct rpm_header h;
+
+	return rpm_header_open(make(&b, &row, 1, data, len), 63, &h, NULL).code;
+}
+
+static void entries_are_refused(void **state)
+{
+	static const struct row twice[] = {{1000, RPM_STRING, 0, 1}, {1000, RPM_STRING, 2, 1}};
+	static const struct row over[] = {{1000, RPM_STRING, 0, 1}, {1001, RPM_STRING, 1, 1}};
+	AUTO(buf) struct buf b = {0};
+	AUTO(buf) struct buf c = {0};
+	struct rpm_header h;
+	struct view v, s;
+	uint64_t size;
+
+	(void)state;
+	assert_rc(RC_OK, RC(code_of((struct row){1, RPM_STRING, 0, 1}, "a\0", 2)));
+	assert_rc(RC_SYNTAX, RC(code_of((struct row){1, 0, 0, 1}, "a\0", 2)));
+	assert_rc(RC_SYNTAX, RC(code_of((struct row){1, 10, 0, 1}, "a\0", 2)));
+	assert_rc(RC_SYNTAX, RC(code_of((struct row){1, RPM_STRING, 0, 2}, "a\0b\0", 4)));
+	assert_rc(RC_RANGE, RC(code_of((struct row){1, RPM_STRING, 0, 0}, "a\0", 2)));
+	assert_rc(RC_RANGE, RC(code_of((struct row){1, RPM_STRING, 19, 1}, "a\0", 2)));
+	assert_rc(RC_RANGE, RC(code_of((struct row){1, RPM_STRINGS, 0, 100}, "a\0", 2)));
+	assert_rc(RC_RANGE, RC(code_of((struct row){1, RPM_INT32, 0, 0x40000001}, "aaaa", 4)));
+	assert_rc(RC_RANGE, RC(code_of((struct row){1, RPM_INT32, 16, 2}, "aaaa", 4)));
+	/* Over the one before; the same tag again. */
+	assert_rc(RC_RANGE, rpm_header_open(make(&b, over, 2, "a\0b", 4), 63, &h, NULL));
+	buf_release(&b);
+	assert_rc(RC_OK, rpm_header_open(make(&b, twice, 2, "a\0b", 4), 63, &h, NULL));
+	assert_rc(RC_DUPLICATE, rpm_header_string(&h, 1000, 0, &s));
+
+	/* The region: another one, not the whole, without its end. */
+	buf_release(&b);
+	v = make(&b, twice, 1, "a", 2);
+	assert_rc(RC_SYNTAX, rpm_header_open(v, 62, &h, NULL));
+	b.ptr[15]--;
+	assert_rc(RC_TRAILING, rpm_header_open(v, 63, &h, NULL));
+	assert_rc(RC_RANGE, rpm_header_open(view_of(v.ptr, v.len - 1), 63, &h, NULL));
+	b.ptr[15]++;
+	b.ptr[v.len - 5] += 16; /* the region's size */
+	assert_rc(RC_NONCANON, rpm_header_open(v, 63, &h, NULL));
+	b.ptr[v.len - 5] -= 16;
+	b.ptr[27] += 1; /* where its end lies */
+	assert_rc(RC_RANGE, rpm_header_open(v, 63, &h, NULL));
+	b.ptr[27] -= 1;
+	assert_rc(RC_OK, rpm_header_open(v, 63, &h, NULL));
+	buf_init(&c, 4096);
+	buf_put(&c, "\x8e\xad\xe8\x01\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+	assert_rc(RC_SYNTAX, rpm_header_open(buf_view(&c), 63, &h, NULL));
+
+	/* Cut anywhere; another beginning; more than is read. */
+	for (size_t n = 0; n < v.len; n++)
+		assert_rc(RC_TRUNCATED, rpm_header_open(view_of(v.ptr, n), 63, &h, NULL));
+	assert_rc(RC_TRUNCATED, rpm_header_size(view_of(v.ptr, 15), &size, NULL));
+	b.ptr[0] ^= 1;
+	assert_rc(RC_SYNTAX, rpm_header_size(v, &size, NULL));
+	b.ptr[0] ^= 1;
+	b.ptr[9] = 2; /* entries */
+	assert_rc(RC_LIMIT, rpm_header_size(v, &size, NULL));
+	b.ptr[9] = 0;
+	b.ptr[12] = 4; /* data */
+	assert_rc(RC_LIMIT, rpm_header_size(v, &size, NULL));
+}
+
+static void leads_are_looked_at(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	struct view v = vector_read(&b, "rpm", "sample.rpm");
+
+	(void)state;
+	assert_rc(RC_OK, rpm_lead_check(v, NULL));
+	assert_rc(RC_SYNTAX, rpm_lead_check(view_of(v.ptr, 95), NULL));
+	b.ptr[4] = 5;
+	assert_rc(RC_UNSUPPORTED, rpm_lead_check(v, NULL));
+	b.ptr[0] = 0;
+	assert_rc(RC_SYNTAX, rpm_lead_check(v, NULL));
+}
+
+/* ---- Inspection -----------------------------------------------------------------------------*/
+
+static json_t *inspect(struct view bytes)
+{
+	AUTO(fd) int fd = memfd_create("rpm", MFD_CLOEXEC);
+	json_t *report = NULL;
+	struct fault f = {0};
+
+	assert_true(fd >= 0);
+	assert_rc(RC_OK, fd_write_full(fd, bytes.ptr, bytes.len, NULL));
+	assert_rc(RC_OK, inspect_file(fd, "sample.rpm", &inspect_limits_default, &report, &f));
+	return report;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+static bool found(const json_t *report, const char *code, const char *path)
+{
+	size_t i;
+	json_t *e;
+
+	json_array_foreach(json_object_get(report, "findings"), i, e)
+	{
+		const char *at = text(e, "path");
+
+		if (strcmp(text(e, "code"), code) == 0 && strcmp(at == NULL ? "" : at, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void a_package_is_described(void **state)
+{
+	static const struct {
+		const char *name, *program, *body, *shown; /* NULL: as it is */
+	} want[] = {
+		{"prein", "/bin/sh", "echo pre"},
+		{"postin", "/usr/bin/perl -w", "print \"post\\n\";", "print \"post\\\\n\";"},
+		{"preun", "<lua>", "print(\"preun\")"},
+		{"postun", "/sbin/ldconfig", ""},
+		{"posttrans", "/bin/sh", "echo Sample_tool %{_host}"},
+		{"trigger.0", "/bin/sh", "echo first"},
+		{"trigger.1", "/usr/bin/python3", "print(\"second\")"},
+		{"filetrigger.0", "/bin/sh", "echo files"},
+	};
+	AUTO(buf) struct buf b = {0};
+	json_t *r = inspect(vector_read(&b, "rpm", "sample.rpm"));
+	const json_t *rpm = json_object_get(r, "rpm");
+	const json_t *scripts = json_object_get(rpm, "scripts");
+	const json_t *entry =
+		json_array_get(json_object_get(json_object_get(r, "archive"), "entries"), 0);
+
+	(void)state;
+	assert_string_equal("rpm", text(r, "type"));
+	assert_true(json_is_true(json_object_get(r, "complete")));
+	assert_string_equal("Sample_tool", text(rpm, "name"));
+	assert_string_equal("3:1.0~rc1-2", text(rpm, "version"));
+	assert_string_equal("noarch", text(rpm, "architecture"));
+	assert_string_equal("builder.example", text(rpm, "build_host"));
+	/* As rpm prints them. */
+	assert_string_equal("5c8024606a3b1c7628f21b422fbdd8dc3fef6e5ec309639944070dc2e9f9607b",
+			    text(rpm, "header"));
+	assert_string_equal("457d12b1c57a1d5ba5a802862d15e7f543e21a09e13730797df01d779ef76100",
+			    text(rpm, "payload"));
+	assert_int_equal(sizeof(want) / sizeof(want[0]), json_array_size(scripts));
+	for (size_t i = 0; i < json_array_size(scripts); i++) {
+		const json_t *s = json_array_get(scripts, i);
+		struct digest d = digest_of(view_str(want[i].body));
+		char hex[DIGEST_HEX];
+
+		digest_hex(&d, hex);
+		assert_string_equal(want[i].name, text(s, "name"));
+		assert_string_equal(want[i].program, text(s, "program"));
+		assert_string_equal(want[i].shown == NULL ? want[i].body : want[i].shown,
+				    text(s, "text"));
+		assert_string_equal(hex, text(s, "sha256"));
+		assert_true(found(r, "maintainer-script", want[i].name));
+	}
+	assert_true(found(r, "rpm-lua", "preun"));
+	assert_true(found(r, "rpm-expanded", "posttrans"));
+	assert_false(found(r, "rpm-expanded", "prein"));
+	assert_false(found(r, "compressed-twice", ""));
+	assert_string_equal("usr/bin/sample", text(entry, "path"));
+	assert_string_equal("script", text(entry, "runs"));
+	json_decref(r);
+}
+
+/* The entry of this tag in the sample's main header gets another one. */
+static void rename_tag(struct buf *b, uint32_t from, uint32_t to)
+{
+	uint8_t *at = b->ptr + HEADER_AT + RPM_INTRO;
+	const uint8_t want[] = {(uint8_t)(from >> 24), (uint8_t)(from >> 16), (uint8_t)(from >> 8),
+				(uint8_t)from};
+
+	for (size_t i = 0; i < 200; i++, at += 16) {
+		if (memcmp(at, want, 4) != 0)
+			continue;
+		at[2] = (uint8_t)(to >> 8);
+		at[3] = (uint8_t)to;
+		return;
+	}
+	fail();
+}
+
+static void what_is_wrong_is_found(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	struct view v = vector_read(&b, "rpm", "sample.rpm");
+	json_t *r;
+
+	(void)state;
+	/* Another payload than the header names. */
+	b.ptr[v.len - 3] ^= 1;
+	r = inspect(v);
+	assert_true(found(r, "rpm-payload", ""));
+	assert_null(json_object_get(json_object_get(r, "rpm"), "payload"));
+	assert_true(json_is_false(json_object_get(r, "complete")));
+	json_decref(r);
+	b.ptr[v.len - 3] ^= 1;
+
+	/* None that it names. 5092: the digest, 1106: made from sources, 5093: by which algorithm.
+	 */
+	rename_tag(&b, 5092, 5999);
+	r = inspect(v);
+	assert_true(found(r, "rpm-payload-unnamed", ""));
+	assert_null(json_object_get(json_object_get(r, "rpm"), "payload"));
+	json_decref(r);
+	rename_tag(&b, 5999, 5092);
+	rename_tag(&b, 5093, 1106);
+	r = inspect(v);
+	assert_true(found(r, "rpm-payload-unnamed", "") && found(r, "rpm-source", ""));
+	json_decref(r);
+	rename_tag(&b, 1106, 5093);
+
+	/* A script twice; headers that cannot be read. */
+	rename_tag(&b, 1024, 1023);
+	r = inspect(v);
+	assert_true(found(r, "rpm-malformed", "prein"));
+	json_decref(r);
+	rename_tag(&b, 1023, 1024);
+	rename_tag(&b, 1024, 1023);
+	r = inspect(view_of(v.ptr, HEADER_AT + 100));
+	assert_true(found(r, "rpm-malformed", ""));
+	assert_null(json_object_get(json_object_get(r, "rpm"), "name"));
+	json_decref(r);
+	r = inspect(view_of(v.ptr, 50));
+	assert_true(found(r, "rpm-malformed", ""));
+	json_decref(r);
+}
+
+/* A change of any byte of the main header is another header, or none. */
+static void any_change_of_the_header_shows(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	struct view v = vector_read(&b, "rpm", "sample.rpm"), main;
+	struct digest before, after;
+	struct rpm_header h;
+	uint64_t size;
+
+	(void)state;
+	assert_rc(RC_OK, rpm_header_size(view_of(v.ptr + HEADER_AT, RPM_INTRO), &size, NULL));
+	main = view_of(v.ptr + HEADER_AT, (size_t)size);
+	before = digest_of(main);
+	for (size_t i = 0; i < main.len; i++) {
+		b.ptr[HEADER_AT + i] ^= 0x41;
+		if (rpm_header_open(main, 63, &h, NULL).code == RC_OK) {
+			after = digest_of(h.bytes);
+			assert_false(digest_is_equal(&before, &after));
+		}
+		b.ptr[HEADER_AT + i] ^= 0x41;
+	}
+}
+
+/* The same text, run by something else, is another script. */
+static void another_interpreter_is_a_difference(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	struct view v = vector_read(&b, "rpm", "sample.rpm");
+	json_t *was = inspect(v), *is, *d = NULL;
+	const json_t *scripts;
+	uint8_t *at =
+		(uint8_t *)memmem(b.ptr + HEADER_AT, v.len - HEADER_AT, "/usr/bin/perl\0-w", 17);
+
+	(void)state;
+	assert_non_null(at);
+	memcpy(at, "/usr/bin/evil", 13);
+	is = inspect(v);
+	assert_rc(RC_OK, report_diff(was, is, &d, NULL));
+	scripts = json_object_get(d, "scripts");
+	assert_int_equal(1, json_array_size(scripts));
+	assert_string_equal("postin", text(json_array_get(scripts, 0), "name"));
+	assert_non_null(strstr(text(json_array_get(scripts, 0), "diff"),
+			       "-run by /usr/bin/perl -w\n+run by /usr/bin/evil -w\n"));
+	json_decref(was);
+	json_decref(is);
+	json_decref(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(entries_are_read),
+		cmocka_unit_test(entries_are_refused),
+		cmocka_unit_test(leads_are_looked_at),
+		cmocka_unit_test(a_package_is_described),
+		cmocka_unit_test(what_is_wrong_is_found),
+		cmocka_unit_test(any_change_of_the_header_shows),
+		cmocka_unit_test(another_interpreter_is_a_difference),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
