@@ -164,6 +164,11 @@ static rc package_record(struct inspection *in, const struct package_record *p, 
 	TRY(report_set(o, "version", json_string_nocheck(h->version)));
 	TRY(report_set(o, "architecture", json_string_nocheck(h->architecture)));
 	TRY(report_set(o, "archive", json_string_nocheck(hex)));
+	TRY(report_set(o, "kind", json_string_nocheck(package_kind_name(h->kind))));
+	if (h->kind == PACKAGE_RPM) {
+		digest_hex(&h->header, hex);
+		TRY(report_set(o, "header", json_string_nocheck(hex)));
+	}
 	return records(in, &p->contents, o, f);
 }
 

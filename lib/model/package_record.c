@@ -2,26 +2,44 @@
 
 #include "lib/model/field.h"
 
-enum shape { SHAPE_NAME, SHAPE_VERSION, SHAPE_ARCHITECTURE };
+enum shape { SHAPE_NAME, SHAPE_VERSION, SHAPE_ARCHITECTURE, SHAPE__COUNT };
 
-/* Beside [a-z0-9]; a version may also have upper case. */
-static const char *const more[] = {
-	[SHAPE_NAME] = "+.-", [SHAPE_VERSION] = "+.:~-", [SHAPE_ARCHITECTURE] = "-"};
+static const char *const kinds[] = {[PACKAGE_DEB] = "deb", [PACKAGE_RPM] = "rpm"};
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PACKAGE__COUNT, "each kind has a name");
 
-static bool is_shaped(struct view v, enum shape shape)
+/* Characters beside [a-z0-9]; upper: [A-Z] too; first: those that it may begin with. */
+static const struct {
+	const char *more, *first;
+	bool upper;
+} shapes[PACKAGE__COUNT][SHAPE__COUNT] = {
+	[PACKAGE_DEB] = {[SHAPE_NAME] = {"+.-", "", false},
+			 [SHAPE_VERSION] = {"+.:~-", "", true},
+			 [SHAPE_ARCHITECTURE] = {"-", "", false}},
+	[PACKAGE_RPM] = {[SHAPE_NAME] = {"_+.-", "_", true},
+			 [SHAPE_VERSION] = {"_+.:~^-", "", true},
+			 [SHAPE_ARCHITECTURE] = {"_", "", false}},
+};
+
+const char *package_kind_name(enum package_kind kind)
+{
+	return kinds[kind];
+}
+
+static bool is_shaped(struct view v, enum package_kind kind, enum shape shape)
 {
 	for (size_t i = 0; i < v.len; i++) {
 		char c = (char)v.ptr[i];
+		const char *more = i == 0 ? shapes[kind][shape].first : shapes[kind][shape].more;
 		bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-			     (shape == SHAPE_VERSION && c >= 'A' && c <= 'Z');
+			     (shapes[kind][shape].upper && c >= 'A' && c <= 'Z');
 
-		if (!alnum && (i == 0 || c == '\0' || strchr(more[shape], c) == NULL))
+		if (!alnum && (c == '\0' || strchr(more, c) == NULL))
 			return false;
 	}
 	return v.len > 0;
 }
 
-static rc text_read(struct jcan *j, const char *key, enum shape shape,
+static rc text_read(struct jcan *j, const char *key, enum package_kind kind, enum shape shape,
 		    char out[PACKAGE_TEXT_MAX + 1])
 {
 	struct view v;
@@ -30,20 +48,41 @@ static rc text_read(struct jcan *j, const char *key, enum shape shape,
 	TRY(jcan_key(j, key));
 	at = j->at;
 	TRY(jcan_text(j, PACKAGE_TEXT_MAX, &v));
-	if (!is_shaped(v, shape))
-		return fault_set(j->fault, RC_SYNTAX, at, "%s is not one (Debian policy 5.6)", key);
+	if (!is_shaped(v, kind, shape))
+		return fault_set(j->fault, RC_SYNTAX, at, "%s is not one of kind %s", key,
+				 kinds[kind]);
 	memcpy(out, v.ptr, v.len);
 	return OK;
+}
+
+/* What the fields before it mean hangs on it. */
+static rc kind_look(const struct jcan *j, enum package_kind *ret)
+{
+	struct view v;
+	rc r = jcan_peek(j, "kind", &v);
+
+	if (r.code == RC_NOTFOUND)
+		return fault_set(j->fault, RC_SYNTAX, j->at, "kind is missing");
+	TRY(r);
+	for (enum package_kind k = PACKAGE_DEB; k < PACKAGE__COUNT; k++)
+		if (v.len == strlen(kinds[k]) + 2 && memcmp(v.ptr + 1, kinds[k], v.len - 2) == 0) {
+			*ret = k;
+			return OK;
+		}
+	return fault_set(j->fault, RC_UNKNOWN, j->at, "kind: neither deb nor rpm");
 }
 
 static rc header_read(struct jcan *j, struct package_record_header *h)
 {
 	TRY(jcan_object(j));
-	TRY(text_read(j, "architecture", SHAPE_ARCHITECTURE, h->architecture));
+	TRY(kind_look(j, &h->kind));
+	TRY(text_read(j, "architecture", h->kind, SHAPE_ARCHITECTURE, h->architecture));
 	TRY(field_digest(j, "archive", &h->archive));
-	TRY(field_literal(j, "kind", "deb"));
-	TRY(text_read(j, "name", SHAPE_NAME, h->name));
-	TRY(text_read(j, "version", SHAPE_VERSION, h->version));
+	if (h->kind == PACKAGE_RPM)
+		TRY(field_digest(j, "header", &h->header));
+	TRY(field_literal(j, "kind", kinds[h->kind]));
+	TRY(text_read(j, "name", h->kind, SHAPE_NAME, h->name));
+	TRY(text_read(j, "version", h->kind, SHAPE_VERSION, h->version));
 	TRY(jcan_object_end(j));
 	return jcan_end(j);
 }
@@ -93,7 +132,9 @@ static rc write_record(const struct package_record_header *h, struct content *re
 	jcan_out_object(&w);
 	field_out_string(&w, "architecture", h->architecture);
 	field_out_digest(&w, "archive", &h->archive);
-	field_out_string(&w, "kind", "deb");
+	if (h->kind == PACKAGE_RPM)
+		field_out_digest(&w, "header", &h->header);
+	field_out_string(&w, "kind", kinds[h->kind]);
 	field_out_string(&w, "name", h->name);
 	field_out_string(&w, "version", h->version);
 	jcan_out_object_end(&w);

@@ -2,7 +2,8 @@
  * library, script and control script in it, as it is signed (format "package-record").
  * docs/guard.md describes it.
  *
- * Header: {"architecture":TEXT,"archive":HEX,"kind":"deb","name":TEXT,"version":TEXT}
+ * Header: {"architecture":TEXT,"archive":HEX,"header":HEX?,"kind":"deb"|"rpm","name":TEXT,
+ * "version":TEXT}; "header" if and only if it is an rpm.
  * Body: contents.h. Contents are approved by digest wherever they come to lie, so a host that takes
  * the record before the package manager starts has approved the files before they exist.
  *
@@ -16,11 +17,22 @@
 #define PACKAGE_RECORD_FORMAT "package-record"
 #define PACKAGE_TEXT_MAX 128u
 
+enum package_kind { PACKAGE_DEB, PACKAGE_RPM, PACKAGE__COUNT };
+
+/* "deb", "rpm". */
+const char *package_kind_name(enum package_kind kind);
+
+/* deb (Debian policy 5.6.7, 5.6.12): name [a-z0-9][a-z0-9+.-]*, version
+ * [A-Za-z0-9][A-Za-z0-9.+:~-]*, architecture [a-z0-9][a-z0-9-]*. rpm: name [A-Za-z0-9_]
+ * [A-Za-z0-9_+.-]*, version (EPOCH:VERSION-RELEASE) [A-Za-z0-9][A-Za-z0-9._+:~^-]*, architecture
+ * [a-z0-9][a-z0-9_]*. */
 struct package_record_header {
-	char name[PACKAGE_TEXT_MAX + 1];	 /* [a-z0-9][a-z0-9+.-]* (Debian policy 5.6.7) */
-	char version[PACKAGE_TEXT_MAX + 1];	 /* [A-Za-z0-9][A-Za-z0-9.+:~-]* (5.6.12) */
-	char architecture[PACKAGE_TEXT_MAX + 1]; /* [a-z0-9][a-z0-9-]* */
-	struct digest archive;			 /* SHA-256 of the package file */
+	enum package_kind kind;
+	char name[PACKAGE_TEXT_MAX + 1];
+	char version[PACKAGE_TEXT_MAX + 1];
+	char architecture[PACKAGE_TEXT_MAX + 1];
+	struct digest archive; /* SHA-256 of the package file */
+	struct digest header;  /* rpm: of its main header, which names all else by digest */
 };
 
 struct package_record {
@@ -28,9 +40,9 @@ struct package_record {
 	struct contents contents; /* borrows the bytes; may be empty */
 };
 
-/* As contents_open and jcan; RC_SYNTAX a name, version or architecture of another shape; RC_DENIED
- * a record that revokes, or one of class archive (a list has these). *ret is written only on
- * success. */
+/* As contents_open and jcan; RC_UNKNOWN another kind; RC_SYNTAX a name, version or architecture of
+ * another shape; RC_DENIED a record that revokes, or one of class archive (a list has these). *ret
+ * is written only on success. */
 MUST rc package_record_open(struct view bytes, struct package_record *ret, struct fault *f);
 
 /* Appends a record; see contents_write. Refuses what package_record_open refuses. */

@@ -425,9 +425,10 @@ const struct command command_table[] = {
 	 "--token-file as --service; with a token for the request alone it needs no host.",
 	 sign_options, 1, -1, cmd_sign},
 	{"request-package", "PACKAGE...", "Ask that hosts may install packages",
-	 "Each PACKAGE is a .deb file, or NAME or NAME=VERSION for `apt-get download`. Makes "
-	 "their\n"
-	 "records, and asks for their signatures; 16 packages to a request. A host takes a signed\n"
+	 "Each PACKAGE is a .deb or .rpm file, or NAME or NAME=VERSION for `apt-get download`. "
+	 "Makes\n"
+	 "their records, and asks for their signatures; 16 packages to a request. A host takes a "
+	 "signed\n"
 	 "record with `greatseal-guard take`; from then on it may be installed there.",
 	 request_package_options, 1, -1, cmd_request_package},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
@@ -471,7 +472,8 @@ const struct command command_table[] = {
 	 "Needs the file, its proof FILE.greatseal and the log's key; no server.", verify_options,
 	 1, 1, cmd_verify},
 	{"list build", "[PATH...]", "Make an allowlist of what lies somewhere",
-	 "From directories, files, .deb files, older lists and package records, an index of\n"
+	 "From directories, files, .deb and .rpm files, older lists and package records, an index "
+	 "of\n"
 	 "packages, and what dpkg has installed. Submit it like any other file; it is recognised.",
 	 list_build_options, 0, -1, cmd_list_build},
 	{"list from-vendor", "[PATH...]", "Make an allowlist of what a vendor has signed",
@@ -484,8 +486,9 @@ const struct command command_table[] = {
 	 "of\n"
 	 "--keyring; with --roots a PE image with an Authenticode signature.",
 	 list_vendor_options, 0, -1, cmd_list_from_vendor},
-	{"list record", "DEB...", "Make the records of packages",
-	 "DEB.record names the package and every program, library, script and control script in "
+	{"list record", "PACKAGE...", "Make the records of .deb and .rpm packages",
+	 "PACKAGE.record names the package and every program, library, script and control script "
+	 "in "
 	 "it.",
 	 list_record_options, 1, -1, cmd_list_record},
 	{"list show", "LIST", "What an allowlist or a package record says", "", list_all_options, 1,

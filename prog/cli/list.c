@@ -110,14 +110,16 @@ static json_t *header_json(const struct list_input *in)
 	const struct list_header *h = &in->list.header;
 	const struct package_record_header *p = &in->record.header;
 	char times[2][TIME_TEXT] = {"", ""};
-	char hex[DIGEST_HEX];
+	char hex[DIGEST_HEX], header[DIGEST_HEX];
 	json_t *groups;
 
 	if (!in->is_list) {
 		digest_hex(&p->archive, hex);
-		return json_pack("{s:s,s:s,s:s,s:s,s:s}", "kind", PACKAGE_RECORD_FORMAT, "package",
-				 p->name, "version", p->version, "architecture", p->architecture,
-				 "archive", hex);
+		digest_hex(&p->header, header);
+		return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s*}", "kind", PACKAGE_RECORD_FORMAT,
+				 "of", package_kind_name(p->kind), "package", p->name, "version",
+				 p->version, "architecture", p->architecture, "archive", hex,
+				 "header", p->kind == PACKAGE_RPM ? header : NULL);
 	}
 	rc_ignore(time_format(h->not_before, times[0]), "it was read from such a text");
 	rc_ignore(time_format(h->not_after, times[1]), "it was read from such a text");

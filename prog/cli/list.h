@@ -16,7 +16,7 @@ rc cmd_list_diff(struct cli *c, const struct args *a);
 rc cmd_list_lint(struct cli *c, const struct args *a);
 
 /* Appends the record of a package; *ret is its header. */
-MUST rc list_record_of(struct cli *c, const char *deb, struct package_record_header *ret,
+MUST rc list_record_of(struct cli *c, const char *package, struct package_record_header *ret,
 		       struct buf *out);
 
 /* A list or a record, mapped. */

@@ -168,6 +168,33 @@ static rc gather_all(struct cli *c, const struct args *a, struct gather *g)
 	return gather_index(g, index, pool);
 }
 
+/* An rpm is approved by its archive and by its header: two items, of which one's path is the
+ * other's with GATHER_HEADER behind it. */
+static bool is_half_of(const struct gathered *a, const struct gathered *b)
+{
+	size_t n = strlen(a->path);
+
+	return ((a->classes & b->classes) & LIST_ARCHIVE) != 0 &&
+	       strcmp(a->package, b->package) == 0 && strncmp(a->path, b->path, n) == 0 &&
+	       strcmp(b->path + n, GATHER_HEADER) == 0;
+}
+
+/* Whoever takes one back means both. */
+static rc revoke_halves(struct gather *g, const struct digest *d)
+{
+	size_t count = g->count;
+
+	for (size_t k = 0; k < count; k++)
+		for (size_t m = 0; digest_is_equal(&g->items[k].digest, d) && m < count; m++)
+			if (is_half_of(&g->items[k], &g->items[m]) ||
+			    is_half_of(&g->items[m], &g->items[k])) {
+				struct digest other = g->items[m].digest;
+
+				TRY(gather_add(g, &other, LIST_REVOKED, NULL, NULL));
+			}
+	return OK;
+}
+
 static rc revoke(struct cli *c, struct gather *g)
 {
 	const char *text;
@@ -181,6 +208,7 @@ static rc revoke(struct cli *c, struct gather *g)
 		for (size_t k = 0; k < g->count && path == NULL; k++)
 			if (digest_is_equal(&g->items[k].digest, &d))
 				path = g->items[k].path;
+		TRY(revoke_halves(g, &d));
 		TRY(gather_add(g, &d, LIST_REVOKED, NULL, path));
 	}
 	return OK;
@@ -277,7 +305,7 @@ rc cmd_list_from_vendor(struct cli *c, const struct args *a)
 
 /* ---- record -----------------------------------------------------------------------------------*/
 
-rc list_record_of(struct cli *c, const char *deb, struct package_record_header *ret,
+rc list_record_of(struct cli *c, const char *package, struct package_record_header *ret,
 		  struct buf *out)
 {
 	AUTO(gather) struct gather g = {.c = c, .root = ""};
@@ -285,7 +313,7 @@ rc list_record_of(struct cli *c, const char *deb, struct package_record_header *
 	struct fault f = {0};
 	rc r;
 
-	TRY(gather_deb(&g, deb, ret));
+	TRY(gather_package(&g, package, ret));
 	TRY(gather_records(&g, &records));
 	/* The header says which package; repeated in each record it would be noise. */
 	for (size_t i = 0; i < g.count; i++)
@@ -293,21 +321,21 @@ rc list_record_of(struct cli *c, const char *deb, struct package_record_header *
 	r = package_record_encode(ret, records, g.count, out, &f);
 	free(records);
 	if (!rc_is_ok(r))
-		return cli_problem(c, r.code, "", "%s: %s", deb, f.text);
+		return cli_problem(c, r.code, "", "%s: %s", package, f.text);
 	return OK;
 }
 
-static rc write_record(struct cli *c, const char *deb, const char *dir)
+static rc write_record(struct cli *c, const char *package, const char *dir)
 {
 	struct package_record_header h;
 	AUTO(buf) struct buf out = {0};
 	char path[PATH_MAX];
-	const char *slash = strrchr(deb, '/');
+	const char *slash = strrchr(package, '/');
 
 	buf_init(&out, CONTENTS_BYTES_MAX);
-	TRY(list_record_of(c, deb, &h, &out));
+	TRY(list_record_of(c, package, &h, &out));
 	(void)snprintf(path, sizeof(path), "%s%s%s.record", dir == NULL ? "" : dir,
-		       dir == NULL ? "" : "/", slash == NULL ? deb : slash + 1);
+		       dir == NULL ? "" : "/", slash == NULL ? package : slash + 1);
 	TRY(write_out(c, path, &out));
 	if (!c->json)
 		(void)printf("%s: %s %s %s\n", path, h.name, h.version, h.architecture);

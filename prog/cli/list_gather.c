@@ -248,7 +248,7 @@ static rc add_list(struct gather *g, int fd, bool record)
 rc gather_path(struct gather *g, const char *path)
 {
 	AUTO(fd) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	const char *deb = "!<arch>\ndebian-binary";
+	const char *deb = "!<arch>\ndebian-binary", *rpm = "\355\253\356\333";
 	char head[32] = {0};
 	struct stat st;
 
@@ -260,8 +260,8 @@ rc gather_path(struct gather *g, const char *path)
 		return cli_problem(g->c, RC_UNSUPPORTED, "", "%s: neither file nor directory",
 				   path);
 	(void)!pread(fd, head, sizeof(head) - 1, 0);
-	if (strncmp(head, deb, strlen(deb)) == 0)
-		return gather_deb(g, path, NULL);
+	if (strncmp(head, deb, strlen(deb)) == 0 || strncmp(head, rpm, strlen(rpm)) == 0)
+		return gather_package(g, path, NULL);
 	if (format_allowlist_file.recognise(fd))
 		return add_list(g, fd, false);
 	if (format_package_record_file.recognise(fd))

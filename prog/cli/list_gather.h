@@ -1,5 +1,5 @@
-/* list_gather - what is to be approved, from where it lies: files and directories, Debian packages,
- * the index of an archive, a dpkg database, older lists.
+/* list_gather - what is to be approved, from where it lies: files and directories, Debian and rpm
+ * packages, the index of an archive, a dpkg database, older lists.
  *
  * Owns: the records on their way into a list, and their names. Must not own: parsing of packages
  * (a sandboxed worker does), headers of lists. */
@@ -36,8 +36,8 @@ AUTO_DEFINE(gather, struct gather, gather_release)
 /* One more record. package and path are raw, may be NULL, and are escaped here. */
 MUST rc gather_add(struct gather *g, const struct digest *digest, unsigned classes,
 		   const char *package, const char *path);
-/* Whatever lies there: a directory with all below it, a .deb, a list or a package record, a file.
- */
+/* Whatever lies there: a directory with all below it, a .deb or .rpm, a list or a package
+ * record, a file. */
 MUST rc gather_path(struct gather *g, const char *path);
 /* All that the dpkg database below g->root says is installed, as it is on the disk now, and Great
  * Seal's own programs. */
@@ -45,8 +45,11 @@ MUST rc gather_dpkg(struct gather *g);
 /* All packages that a Packages file names, from below pool; each must have the digest that is in
  * the index. */
 MUST rc gather_index(struct gather *g, const char *index, const char *pool);
-/* One package: also what its control file says of it. */
-MUST rc gather_deb(struct gather *g, const char *path, struct package_record_header *ret);
+/* One package of either kind. For a record, what it says of itself is in *ret; for a list (NULL)
+ * its archive is added, and of an rpm its header, the archive's path with GATHER_HEADER behind it.
+ */
+#define GATHER_HEADER " (header)"
+MUST rc gather_package(struct gather *g, const char *path, struct package_record_header *ret);
 /* Gives the class to programs that scripts ask for. */
 void gather_interpreters(struct gather *g);
 /* Adds the class to what lies at this path. RC_NOTFOUND. */

@@ -1,4 +1,4 @@
-/* list_source - packages: what is in a .deb, in an index of them, on a host that has them
+/* list_source - packages: what is in a .deb or .rpm, in an index of them, on a host that has them
  * installed. */
 #include "prog/cli/list_source.h"
 
@@ -19,7 +19,7 @@
 #define STATUS "/var/lib/dpkg/status"
 #define INFO "/var/lib/dpkg/info"
 
-/* ---- A .deb -----------------------------------------------------------------------------------*/
+/* ---- A package --------------------------------------------------------------------------------*/
 
 /* "program interpreter", back into bits. */
 static unsigned classes_of(const char *text)
@@ -41,9 +41,9 @@ static unsigned classes_of(const char *text)
 	return classes;
 }
 
-static rc digest_member(struct gather *g, const json_t *o, struct digest *ret)
+static rc digest_member(struct gather *g, const json_t *o, const char *key, struct digest *ret)
 {
-	return rc_is_ok(digest_parse(view_str(json_text(o, "sha256")), ret))
+	return rc_is_ok(digest_parse(view_str(json_text(o, key)), ret))
 		       ? OK
 		       : cli_problem(g->c, RC_PEER, "", "the worker's report lacks a digest");
 }
@@ -65,15 +65,17 @@ static rc add_entries(struct gather *g, const json_t *report, const char *packag
 		if (classes == 0)
 			continue;
 		(void)snprintf(full, sizeof(full), "/%s", path[0] == '/' ? path + 1 : path);
-		TRY(digest_member(g, e, &d));
+		TRY(digest_member(g, e, "sha256", &d));
 		TRY(gather_add_shown(g, &d, classes, package, full));
 	}
 	return OK;
 }
 
-static rc add_scripts(struct gather *g, const json_t *report, const char *package)
+/* kind: "deb" or "rpm", where the scripts lie in the report; shown as DEBIAN/postinst, RPM/postin.
+ */
+static rc add_scripts(struct gather *g, const json_t *report, const char *kind, const char *package)
 {
-	const json_t *list = json_object_get(json_object_get(report, "deb"), "scripts");
+	const json_t *list = json_object_get(json_object_get(report, kind), "scripts");
 	const json_t *e;
 	size_t i;
 
@@ -82,59 +84,90 @@ static rc add_scripts(struct gather *g, const json_t *report, const char *packag
 		char full[64];
 		struct digest d;
 
-		(void)snprintf(full, sizeof(full), "DEBIAN/%s", json_text(e, "name"));
-		TRY(digest_member(g, e, &d));
+		/* rpm: a program that is run without a text, or a text that never is a file. */
+		if (json_integer_value(json_object_get(e, "size")) == 0 ||
+		    strcmp(json_text(e, "program"), "<lua>") == 0)
+			continue;
+		(void)snprintf(full, sizeof(full), "%s/%s",
+			       strcmp(kind, "deb") == 0 ? "DEBIAN" : "RPM", json_text(e, "name"));
+		TRY(digest_member(g, e, "sha256", &d));
 		TRY(gather_add_shown(g, &d, LIST_SCRIPT, package, full));
 	}
 	return OK;
 }
 
+static bool take_text(char out[PACKAGE_TEXT_MAX + 1], const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n == 0 || n > PACKAGE_TEXT_MAX)
+		return false;
+	memcpy(out, text, n + 1);
+	return true;
+}
+
 static rc take_header(struct gather *g, const json_t *report, const char *path,
 		      struct package_record_header *ret)
 {
-	const json_t *control = json_object_get(json_object_get(report, "deb"), "control");
-	const char *name = json_text(control, "Package");
-	const char *version = json_text(control, "Version");
-	const char *architecture = json_text(control, "Architecture");
+	const json_t *rpm = json_object_get(report, "rpm");
+	const json_t *names =
+		rpm != NULL ? rpm : json_object_get(json_object_get(report, "deb"), "control");
 
-	*ret = (struct package_record_header){0};
-	if (name[0] == '\0' || strlen(name) > PACKAGE_TEXT_MAX || version[0] == '\0' ||
-	    strlen(version) > PACKAGE_TEXT_MAX || architecture[0] == '\0' ||
-	    strlen(architecture) > PACKAGE_TEXT_MAX)
+	*ret = (struct package_record_header){.kind = rpm != NULL ? PACKAGE_RPM : PACKAGE_DEB};
+	if (!take_text(ret->name, json_text(names, rpm != NULL ? "name" : "Package")) ||
+	    !take_text(ret->version, json_text(names, rpm != NULL ? "version" : "Version")) ||
+	    !take_text(ret->architecture,
+		       json_text(names, rpm != NULL ? "architecture" : "Architecture")))
 		return cli_problem(g->c, RC_SYNTAX, "",
-				   "%s: the control file names no package, version or architecture",
-				   path);
-	(void)strcpy(ret->name, name);
-	(void)strcpy(ret->version, version);
-	(void)strcpy(ret->architecture, architecture);
-	return digest_member(g, report, &ret->archive);
+				   "%s: names no package, version or architecture", path);
+	TRY(digest_member(g, report, "sha256", &ret->archive));
+	return rpm == NULL ? OK : digest_member(g, rpm, "header", &ret->header);
 }
 
-rc gather_deb(struct gather *g, const char *path, struct package_record_header *ret)
+/* What cannot be known in full cannot be approved. */
+static rc check_whole(struct gather *g, const json_t *report, const char *path)
 {
-	char package[3 * PACKAGE_TEXT_MAX + 8];
+	const json_t *rpm = json_object_get(report, "rpm");
+
+	if (rpm == NULL && json_object_get(report, "deb") == NULL)
+		return cli_problem(g->c, RC_UNSUPPORTED, "",
+				   "%s: neither a Debian nor an rpm package", path);
+	if (!json_is_true(json_object_get(report, "complete")))
+		return cli_problem(g->c, RC_LIMIT, "see greatseal inspect --local",
+				   "%s: not all of it can be looked at, so it cannot be approved",
+				   path);
+	/* The gate of rpm asks by the header: it has to stand for the payload, too. */
+	if (rpm != NULL && json_object_get(rpm, "payload") == NULL)
+		return cli_problem(g->c, RC_UNSUPPORTED, "build it with rpm 4.14 or newer",
+				   "%s: its header does not name its payload by SHA-256", path);
+	return OK;
+}
+
+rc gather_package(struct gather *g, const char *path, struct package_record_header *ret)
+{
+	char package[3 * PACKAGE_TEXT_MAX + 8], shown[PATH_MAX + 16];
 	struct package_record_header header;
 	AUTO(json) json_t *report = NULL;
 	const char *slash = strrchr(path, '/');
 	const char *base = slash == NULL ? path : slash + 1;
 
 	TRY(inspect_path(g->c, path, &report));
-	if (strcmp(json_text(report, "type"), "deb") != 0)
-		return cli_problem(g->c, RC_UNSUPPORTED, "", "%s: not a Debian package", path);
-	if (!json_is_true(json_object_get(report, "complete")))
-		return cli_problem(g->c, RC_LIMIT, "see greatseal inspect --local",
-				   "%s: not all of it can be looked at, so it cannot be approved",
-				   path);
+	TRY(check_whole(g, report, path));
 	TRY(take_header(g, report, path, &header));
 	(void)snprintf(package, sizeof(package), "%s %s %s", header.name, header.version,
 		       header.architecture);
 	TRY(add_entries(g, report, package));
-	TRY(add_scripts(g, report, package));
-	if (ret == NULL)
-		return gather_add(g, &header.archive, LIST_ARCHIVE, package, base);
-	/* A record names its archive in its header. */
-	*ret = header;
-	return OK;
+	TRY(add_scripts(g, report, package_kind_name(header.kind), package));
+	if (ret != NULL) {
+		/* A record names its archive in its header. */
+		*ret = header;
+		return OK;
+	}
+	TRY(gather_add(g, &header.archive, LIST_ARCHIVE, package, base));
+	if (header.kind == PACKAGE_DEB)
+		return OK;
+	(void)snprintf(shown, sizeof(shown), "%s" GATHER_HEADER, base);
+	return gather_add(g, &header.header, LIST_ARCHIVE, package, shown);
 }
 
 /* ---- Text ------------------------------------------------------------------------------------*/
@@ -201,7 +234,7 @@ rc gather_index(struct gather *g, const char *index, const char *pool)
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", pool, s.filename) >= sizeof(path))
 			return cli_problem(g->c, RC_LIMIT, "", "%s: path is too long", s.filename);
 		TRY(check_archive(g, path, &s));
-		TRY(gather_deb(g, path, NULL));
+		TRY(gather_package(g, path, NULL));
 		n++;
 	}
 	return n > 0 ? OK : cli_problem(g->c, RC_SYNTAX, "", "%s: names no such package", index);

@@ -98,7 +98,7 @@ static rc download(struct cli *c, struct packages *p, const char *const *names, 
 	if (pid == 0)
 		run_apt(p->temp, names, count);
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) == 98)
-		return cli_problem(c, RC_NOTFOUND, "name .deb files instead",
+		return cli_problem(c, RC_NOTFOUND, "name .deb or .rpm files instead",
 				   "apt-get cannot be run");
 	if (WEXITSTATUS(status) != 0)
 		return cli_problem(c, RC_NOTFOUND, "apt-get update",
@@ -108,7 +108,7 @@ static rc download(struct cli *c, struct packages *p, const char *const *names, 
 
 /* ---- Records --------------------------------------------------------------------------------*/
 
-static rc add_record(struct cli *c, struct packages *p, const char *deb, const char *dir)
+static rc add_record(struct cli *c, struct packages *p, const char *package, const char *dir)
 {
 	struct package_record_header h;
 	AUTO(buf) struct buf bytes = {0};
@@ -120,7 +120,7 @@ static rc add_record(struct cli *c, struct packages *p, const char *deb, const c
 		return cli_problem(c, RC_USAGE, "ask for them in two commands",
 				   "more than %d packages", PACKAGES_MAX);
 	buf_init(&bytes, CONTENTS_BYTES_MAX);
-	TRY(list_record_of(c, deb, &h, &bytes));
+	TRY(list_record_of(c, package, &h, &bytes));
 	/* The name says the product that it is compared with: package-NAME. */
 	(void)snprintf(path, sizeof(path), "%s/package-%s_%s_%s.record", dir, h.name, h.version,
 		       h.architecture);

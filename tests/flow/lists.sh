@@ -164,6 +164,31 @@ jq -e --arg a "$(sha hello_2.0_amd64.deb)" '.package == "hello" and .version == 
 	<(greatseal list show --json hello_2.0_amd64.deb.record) >/dev/null || die "the record is another"
 ok "the record of a package"
 
+# An rpm: what rpm runs as a script, and both digests that it goes by.
+rpm=$SRCDIR/tests/vectors/rpm/sample.rpm header=5c8024606a3b1c7628f21b422fbdd8dc3fef6e5ec309639944070dc2e9f9607b
+greatseal list record -o . "$rpm" >/dev/null
+greatseal list show --json --all sample.rpm.record >record.json
+jq -e --arg a "$(sha "$rpm")" --arg h $header '.of == "rpm" and .package == "Sample_tool" and .version == "3:1.0~rc1-2" and
+	.architecture == "noarch" and .archive == $a and .header == $h and
+	([.records[].path] | sort == ["/usr/bin/sample", "RPM/filetrigger.0", "RPM/postin", "RPM/posttrans", "RPM/prein", "RPM/trigger.0",
+	"RPM/trigger.1"])' record.json >/dev/null || die "the record of an rpm is another: $(cat record.json)"
+printf 'echo pre' >prein
+has record.json prein script RPM/prein
+greatseal list build -o rpm.list "${common[@]}" "$rpm" >/dev/null
+greatseal list show rpm.list --all --json >rpm.json
+has rpm.json "$rpm" archive sample.rpm
+jq -e --arg h $header '.records | any(.sha256 == $h and .classes == "archive" and .path == "sample.rpm (header)")' rpm.json >/dev/null ||
+	die "the list does not have the header: $(cat rpm.json)"
+for digest in $header "$(sha "$rpm")"; do
+	greatseal list build -o rpm.list "${common[@]}" "$rpm" --revoke "$digest" >/dev/null
+	[[ $(greatseal list show rpm.list --json | jq .counts.revoked,.counts.archive | xargs) == "2 0" ]] || die "half an rpm is revoked by $digest"
+done
+# One whose payload is another than its header names is approved by nobody.
+cp "$rpm" other.rpm
+printf 'x' | dd of=other.rpm bs=1 seek=$(($(stat -c %s other.rpm) - 3)) conv=notrunc status=none
+refused 1 'not all of it can be looked at' greatseal list record other.rpm
+ok "the record of an rpm, and a list that has it"
+
 # ---- Signing them.
 
 world_start
@@ -215,10 +240,14 @@ for who in alice dave; do as "$who" approve "$id" --yes --quiet >approve.log || 
 as carol request-package --key release --wait --output wanted ./hello_2.0_amd64.deb >request.txt 2>next.txt ||
 	die "not fetched: $(cat request.txt next.txt)"
 [[ -s $record.greatseal && -s $record.p7s ]] || die "no proof beside the record: $(ls wanted)"
+as carol request-package --key release --output wanted "$rpm" --json >request.json 2>next.txt || die "no request for an rpm: $(cat next.txt)"
+cmp "wanted/package-Sample_tool_3:1.0~rc1-2_noarch.record" sample.rpm.record || die "another record of an rpm: $(ls wanted)"
+as alice show "$(jq -r '.[0].request' request.json)" >shown.txt
+grep -q 'to install Sample_tool 3:1.0~rc1-2 noarch' shown.txt || die "the rpm is not named: $(cat shown.txt)"
 refused 2 'neither a file nor a package' as carol request-package --key release -- --print-uris
 refused 2 'neither a file nor a package' as carol request-package --key release '?installed'
 refused 1 'apt-get download failed' as carol request-package --key release other
-refused 1 'not a Debian package' as carol request-package --key release ./one.list
+refused 1 'neither a Debian nor an rpm package' as carol request-package --key release ./one.list
 [[ -z $(compgen -G '/tmp/greatseal-packages*' | while read -r d; do [[ -O $d && $d -nt apt.conf ]] && echo "$d"; done) ]] || die "archives were left behind"
 unset APT_CONFIG
 ok "a package is asked for by name and by file, approved, and its record comes with its proof"

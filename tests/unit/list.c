@@ -59,6 +59,8 @@ static struct view base_list(struct buf *b)
 	return buf_view(b);
 }
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
 static void vector(const char *name, struct buf *out)
 {
 	buf_release(out);
@@ -104,6 +106,21 @@ static void vectors_are_what_we_write(void **state)
 	assert_true(view_is_equal(buf_view(&want), buf_view(&have)));
 	assert_rc(RC_OK, package_record_open(buf_view(&want), &p, NULL));
 	assert_memory_equal(&p.header, &h, sizeof(h));
+	buf_clear(&have);
+	h = (struct package_record_header){.kind = PACKAGE_RPM,
+					   .name = "NetworkManager-libnm_x",
+					   .version = "1:1.44.2~rc1^git-3.el9",
+					   .architecture = "x86_64",
+					   .archive = digest_of(view_str("NetworkManager.rpm")),
+					   .header = digest_of(view_str("its header"))};
+	assert_rc(RC_OK, package_record_encode(&h, brought, 2, &have, NULL));
+	vector("rpm.record", &want);
+	assert_true(view_is_equal(buf_view(&want), buf_view(&have)));
+	assert_rc(RC_OK, package_record_open(buf_view(&want), &p, NULL));
+	assert_memory_equal(&p.header, &h, sizeof(h));
+
+	h = hello;
+	h.archive = digest_of(view_str("hello.deb"));
 	buf_clear(&have);
 	assert_rc(RC_OK, package_record_encode(&h, NULL, 0, &have, NULL));
 	vector("empty.record", &want);
@@ -397,6 +414,56 @@ static void package_records_are_refused(void **state)
 	assert_rc(RC_SYNTAX, RC(package_code(&h, NULL, 0)));
 }
 
+/* Each kind has its own words; a header belongs to an rpm, and to nothing else. */
+static void records_of_rpm_packages_are_refused(void **state)
+{
+	const struct package_record_header good = {.kind = PACKAGE_RPM,
+						   .name = "gcc-c++",
+						   .version = "13.2.1^1-6_a",
+						   .architecture = "x86_64"};
+	static const char *const headers[] = {
+		/* none; of a deb; twice; after the kind; no kind; another kind */
+		"{\"architecture\":\"x\",\"archive\":\"" ZEROS
+		"\",\"kind\":\"rpm\",\"name\":\"a\",\"version\":\"1-1\"}",
+		"{\"architecture\":\"x\",\"archive\":\"" ZEROS "\",\"header\":\"" ZEROS
+		"\",\"kind\":\"deb\",\"name\":\"a\",\"version\":\"1-1\"}",
+		"{\"architecture\":\"x\",\"archive\":\"" ZEROS "\",\"header\":\"" ZEROS
+		"\",\"header\":\"" ZEROS "\",\"kind\":\"rpm\",\"name\":\"a\",\"version\":\"1-1\"}",
+		"{\"architecture\":\"x\",\"archive\":\"" ZEROS "\",\"header\":\"" ZEROS
+		"\",\"name\":\"a\",\"version\":\"1-1\"}",
+		"{\"architecture\":\"x\",\"archive\":\"" ZEROS "\",\"header\":\"" ZEROS
+		"\",\"kind\":\"apk\",\"name\":\"a\",\"version\":\"1-1\"}"};
+	static const enum rc_code codes[] = {RC_SYNTAX, RC_UNKNOWN, RC_DUPLICATE, RC_SYNTAX,
+					     RC_UNKNOWN};
+	static const struct {
+		const char *name, *version, *architecture;
+	} bad[] = {{"-a", "1-1", "x"}, {"a b", "1-1", "x"}, {"a/b", "1-1", "x"}, {"a", "^1-1", "x"},
+		   {"a", "1/1", "x"},  {"a", "1-1", "x-y"}, {"a", "1-1", "X86"}, {"", "1-1", "x"}};
+	struct package_record_header h = good;
+
+	(void)state;
+	assert_rc(RC_OK, RC(package_code(&h, NULL, 0)));
+	/* What is good for one kind is not for the other. */
+	h.kind = PACKAGE_DEB;
+	assert_rc(RC_SYNTAX, RC(package_code(&h, NULL, 0)));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		h = (struct package_record_header){.kind = PACKAGE_RPM};
+		(void)strcpy(h.name, bad[i].name);
+		(void)strcpy(h.version, bad[i].version);
+		(void)strcpy(h.architecture, bad[i].architecture);
+		assert_rc(RC_SYNTAX, RC(package_code(&h, NULL, 0)));
+	}
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		AUTO(buf) struct buf b = {0};
+		struct package_record p;
+
+		buf_init(&b, 1 << 16);
+		assert_rc(RC_OK, contents_write(PACKAGE_RECORD_MAGIC, view_str(headers[i]), NULL, 0,
+						&b, NULL));
+		assert_rc(codes[i], package_record_open(buf_view(&b), &p, NULL));
+	}
+}
+
 /* A change of any byte is refused, or it changes what the list says: there are no bytes that
  * nothing reads, which two lists that say the same could differ in. */
 static void every_byte_counts(void **state)
@@ -484,6 +551,7 @@ int main(void)
 		cmocka_unit_test(records_are_refused),
 		cmocka_unit_test(names_are_strict),
 		cmocka_unit_test(package_records_are_refused),
+		cmocka_unit_test(records_of_rpm_packages_are_refused),
 		cmocka_unit_test(every_byte_counts),
 		cmocka_unit_test(hosts_choose),
 	};

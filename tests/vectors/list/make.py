@@ -51,6 +51,14 @@ PACKAGE = {
     "name": "hello",
     "version": "2:2.10-3~deb12u1",
 }
+RPM = {
+    "architecture": "x86_64",
+    "archive": hashlib.sha256(b"NetworkManager.rpm").hexdigest(),
+    "header": hashlib.sha256(b"its header").hexdigest(),
+    "kind": "rpm",
+    "name": "NetworkManager-libnm_x",
+    "version": "1:1.44.2~rc1^git-3.el9",
+}
 BROUGHT = [
     (digest("hello"), "program", "", "/usr/bin/hello"),
     (digest("postinst"), "script", "", "DEBIAN/postinst"),
@@ -60,6 +68,7 @@ VECTORS = {
     "base.list": contents(b"greatseal-list-1", LIST, RECORDS),
     "unnamed.list": contents(b"greatseal-list-1", LIST, RECORDS, names=False),
     "hello.record": contents(b"greatseal-pack-1", PACKAGE, BROUGHT),
+    "rpm.record": contents(b"greatseal-pack-1", RPM, BROUGHT),
     "empty.record": contents(b"greatseal-pack-1", PACKAGE, []),
 }
 
