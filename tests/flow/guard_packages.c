@@ -22,93 +22,14 @@
 
 #include "lib/base/fd.h"
 #include "tests/lib/fixture.h"
-#include "tests/lib/guard_world.h"
+#include "tests/lib/guard_tree.h"
 #include "tests/lib/mounts.h"
 
 #define DENIED (GW_REFUSED + EPERM)
-#define OUT 65536
 
 static struct guard_world w;
 static const char *const *level; /* of the guard */
 static char tarball[300];
-static char out[OUT]; /* what the last command in the tree printed */
-
-/* ---- Commands, here and in the tree ---------------------------------------------------------*/
-
-static int status_of(int status)
-{
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 200;
-}
-
-__attribute__((format(printf, 1, 2))) static int here(const char *fmt, ...)
-{
-	char command[4096];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	return status_of(system(command));
-}
-
-static pid_t start_in_tree(const char *command, int in, const char *log)
-{
-	pid_t pid = fork();
-	int fd;
-
-	fx_check(pid >= 0);
-	if (pid > 0)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || chroot(w.mount) != 0 || chdir("/") != 0)
-		_exit(99);
-	(void)dup2(in, 0);
-	(void)dup2(fd, 1);
-	(void)dup2(fd, 2);
-	(void)clearenv();
-	(void)setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	(void)setenv("DEBIAN_FRONTEND", "noninteractive", 1);
-	(void)setenv("LC_ALL", "C", 1);
-	(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-	_exit(98);
-}
-
-static int in_tree(const char *command)
-{
-	AUTO(fd) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	AUTO(buf) struct buf text = {0};
-	char log[100];
-	int status;
-	pid_t pid;
-
-	(void)snprintf(log, sizeof(log), "%s/out", w.top);
-	pid = start_in_tree(command, null, log);
-	fx_check(waitpid(pid, &status, 0) == pid);
-	buf_init(&text, OUT - 1);
-	fx_ok(file_read(log, &text, NULL));
-	(void)snprintf(out, sizeof(out), "%s", buf_cstr(&text));
-	if (getenv("VERBOSE") != NULL)
-		(void)printf("# %s -> %d\n%s\n", command, status_of(status), out);
-	return status_of(status);
-}
-
-static bool says(const char *text)
-{
-	if (strstr(out, text) != NULL)
-		return true;
-	(void)printf("no \"%s\" in:\n%s\n", text, out);
-	return false;
-}
-
-static bool there(const char *path)
-{
-	char full[300];
-	struct stat st;
-
-	(void)snprintf(full, sizeof(full), "%s%s", w.mount, path);
-	return lstat(full, &st) == 0;
-}
 
 /* ---- Packages -------------------------------------------------------------------------------*/
 
@@ -130,30 +51,6 @@ static void make_deb(const char *name, const char *version, bool scripts)
 		      version, name, name, version, name, version, w.mount) == 0);
 }
 
-/* The package's record, as the client makes it, signed and put where the guard takes it. */
-static void approve_deb(const char *deb)
-{
-	AUTO(buf) struct buf record = {0};
-	AUTO(buf) struct buf proof = {0};
-	struct file_spec spec = {.dirfd = AT_FDCWD, .mode = 0600};
-	const char *build = getenv("BUILD");
-	char path[200];
-
-	fx_check(here("mkdir -p %s/rec; GREATSEAL_WORKER=%s/prog/worker/greatseal-worker "
-		      "%s/prog/cli/greatseal list record -o %s/rec %s/debs/%s >/dev/null",
-		      w.top, build, build, w.top, w.mount, deb) == 0);
-	(void)snprintf(path, sizeof(path), "%s/rec/%s.record", w.top, deb);
-	buf_init(&record, 1 << 24);
-	buf_init(&proof, 1 << 24);
-	fx_ok(file_read(path, &record, NULL));
-	list_maker_prove(&w.maker, buf_view(&record), PACKAGE_RECORD_FORMAT, &proof);
-	(void)snprintf(path, sizeof(path), "%s/%s.record", w.records, deb);
-	spec.name = path;
-	fx_ok(file_replace(&spec, buf_view(&record), NULL));
-	(void)strcat(path, ".greatseal");
-	fx_ok(file_replace(&spec, buf_view(&proof), NULL));
-}
-
 /* ---- The tree -------------------------------------------------------------------------------*/
 
 static bool make_tarball(void)
@@ -173,31 +70,6 @@ static bool make_tarball(void)
 		    tarball, tarball, tarball, tarball) == 0;
 }
 
-/* All that runs in the tree, with the classes that `greatseal list build` sees. */
-static void approve_tree(void)
-{
-	AUTO(buf) struct buf bytes = {0};
-	const char *build = getenv("BUILD");
-	char path[200];
-	struct list list;
-
-	(void)snprintf(path, sizeof(path), "%s/tree.list", w.top);
-	fx_check(here("GREATSEAL_WORKER=%s/prog/worker/greatseal-worker %s/prog/cli/greatseal list "
-		      "build -o %s --name tree --group g --origin log.example --no-names --root %s "
-		      "%s/usr %s/etc %s/var/lib/dpkg/info >/dev/null",
-		      build, build, path, w.mount, w.mount, w.mount, w.mount) == 0);
-	buf_init(&bytes, 1 << 24);
-	fx_ok(file_read(path, &bytes, NULL));
-	fx_ok(list_open(buf_view(&bytes), &list, NULL));
-	fx_check(w.count + list.contents.count <= GW_RECORDS);
-	for (size_t i = 0; i < list.contents.count; i++) {
-		struct content *c = &w.record[w.count++];
-
-		*c = (struct content){.classes = list.contents.classes[i]};
-		memcpy(c->digest.b, contents_digest(&list.contents, i), DIGEST_SIZE);
-	}
-}
-
 /* The class for what lies at this path in the tree, too. */
 static void name_producer(const char *name)
 {
@@ -214,34 +86,19 @@ static void name_producer(const char *name)
 			w.record[i].classes |= LIST_PRODUCER;
 }
 
-static void write_conf(void)
-{
-	struct file_spec spec = {.dirfd = AT_FDCWD, .mode = 0600};
-	char path[200], text[2000];
-
-	(void)snprintf(path, sizeof(path), "%s/etc/greatseal/guard.conf", w.mount);
-	(void)snprintf(text, sizeof(text),
-		       "log-key = %s\nlist-key = %s\ngroup = %s\nmount = all\ngrace = 0s\n",
-		       w.log_key, w.list_key, LIST_MAKER_GROUP);
-	spec.name = path;
-	fx_ok(file_replace(&spec, view_str(text), NULL));
-}
-
 /* A guard that enforces all that is in the tree, and the gate in front of apt and dpkg. */
 static void world(const char *const *more)
 {
 	level = more;
 	fx_check(here("tar -xf %s -C %s", tarball, w.mount) == 0);
-	(void)snprintf(w.state, sizeof(w.state), "%s/var/lib/greatseal-approved", w.mount);
-	(void)snprintf(w.records, sizeof(w.records), "%s/records", w.state);
-	(void)snprintf(w.socket, sizeof(w.socket), "%s/run/greatseal-guard/control", w.mount);
+	tree_of(&w);
 	fx_check(here("set -e; cd %s; mkdir -p etc/greatseal run/greatseal-guard "
 		      "var/lib/greatseal-approved/records var/lib/generated debs; cp %s "
 		      "usr/sbin/greatseal-guard; "
 		      "mount -t proc proc proc",
 		      w.mount, w.guard_path) == 0);
-	write_conf();
-	approve_tree();
+	tree_conf();
+	approve_tree((const char *const[]){"usr", "etc", "var/lib/dpkg/info", NULL});
 	name_producer("usr/bin/tar");
 	gw_publish(&w);
 	gw_start(&w, level);
@@ -275,7 +132,7 @@ static void packages_come_and_go(void **state)
 	assert_true(says("To ask for them: greatseal request-package hello=1.0\n"));
 	assert_false(there("/usr/bin/hello") || there("/var/hello.preinst"));
 	/* Approved meanwhile: apt's hook has the guard load it, dpkg goes on. */
-	approve_deb("hello_1.0_all.deb");
+	approve_package("debs", "hello_1.0_all.deb");
 	assert_int_equal(0, in_tree("apt-get install -y /debs/hello_1.0_all.deb"));
 	assert_true(there("/var/hello.preinst") && there("/var/hello.postinst"));
 	assert_int_equal(GW_UNAPPROVED, in_tree("exec hello"));
@@ -291,14 +148,14 @@ static void packages_come_and_go(void **state)
 	make_deb("hello", "2.0", true);
 	assert_int_not_equal(0, in_tree("apt-get install -y /debs/hello_2.0_all.deb"));
 	assert_int_equal(GW_UNAPPROVED, in_tree("exec hello"));
-	approve_deb("hello_2.0_all.deb");
+	approve_package("debs", "hello_2.0_all.deb");
 	assert_int_equal(0, in_tree("apt-get install -y /debs/hello_2.0_all.deb"));
 	assert_int_equal(GW_UNAPPROVED, in_tree("exec hello"));
 	/* What it came from is still in use, so it stays approved; and then no longer. */
 	assert_int_equal(2, gw_number(&w, "packages"));
 	assert_int_equal(GW_UNAPPROVED, in_tree("exec /root/copy"));
 	(void)close(ends[1]);
-	fx_check(waitpid(old, &status, 0) == old && status_of(status) == GW_UNAPPROVED);
+	fx_check(waitpid(old, &status, 0) == old && tree_status(status) == GW_UNAPPROVED);
 	assert_int_equal(0, in_tree("greatseal-guard tidy"));
 	assert_true(says("withdrawn: hello_1.0_all.deb.record"));
 	assert_int_equal(1, gw_number(&w, "packages"));
@@ -349,7 +206,7 @@ static void a_swapped_archive_is_caught(void **state)
 	(void)state;
 	make_deb("ware", "1.0", true);
 	make_deb("ware", "2.0", true);
-	approve_deb("ware_1.0_all.deb");
+	approve_package("debs", "ware_1.0_all.deb");
 	assert_int_not_equal(0, in_tree("apt-get install -y -o 'DPkg::Pre-Install-Pkgs::=cp "
 					"/debs/ware_2.0_all.deb /debs/ware_1.0_all.deb' "
 					"/debs/ware_1.0_all.deb"));
@@ -403,11 +260,11 @@ static void a_kernel_has_its_image_made(void **state)
 			    "printf '#!/bin/sh\\nrun-parts --exit-on-error --arg=1 "
 			    "/etc/kernel/postinst.d\\n' >DEBIAN/postinst\n"
 			    "chmod 755 DEBIAN/postinst");
-	approve_deb("maker.deb");
+	approve_package("debs", "maker.deb");
 	assert_int_equal(0, in_tree("apt-get install -y /debs/maker.deb"));
 	assert_int_not_equal(0, in_tree("apt-get install -y /debs/kernel.deb"));
 	assert_false(there("/boot/vmlinuz-1"));
-	approve_deb("kernel.deb");
+	approve_package("debs", "kernel.deb");
 	assert_int_equal(0, in_tree("apt-get install -y /debs/kernel.deb"));
 	assert_true(there("/var/maker.hook") && there("/boot/initrd.img"));
 	/* A hook that was changed by hand does not run: the installation says so. */
@@ -430,7 +287,7 @@ static void what_a_producer_makes_runs_where_it_may(void **state)
 		  "printf '#!/bin/sh\\nset -e\\ntar -C /var/lib/generated -xf "
 		  "/usr/share/generated/own.tar\\n/var/lib/generated/tool\\n' >DEBIAN/postinst\n"
 		  "chmod 755 DEBIAN/postinst");
-	approve_deb("generated.deb");
+	approve_package("debs", "generated.deb");
 	assert_int_equal(0, in_tree("apt-get install -y /debs/generated.deb"));
 	assert_true(there("/var/generated"));
 	assert_int_equal(126,
@@ -447,8 +304,8 @@ static void libc_and_the_shell_are_installed_again(void **state)
 	assert_int_equal(0, here("cd %s/debs && mv libc6_*.deb libc6.deb && mv dash_*.deb dash.deb",
 				 w.mount));
 	assert_int_not_equal(0, in_tree("apt-get install -y --reinstall /debs/libc6.deb"));
-	approve_deb("libc6.deb");
-	approve_deb("dash.deb");
+	approve_package("debs", "libc6.deb");
+	approve_package("debs", "dash.deb");
 	assert_int_equal(0,
 			 in_tree("apt-get install -y --reinstall /debs/libc6.deb /debs/dash.deb"));
 	assert_int_equal(0, in_tree("ldconfig && dpkg --audit && apt-get check"));
@@ -459,7 +316,7 @@ static void without_a_guard_nothing_is_installed(void **state)
 {
 	(void)state;
 	make_deb("late", "1.0", true);
-	approve_deb("late_1.0_all.deb");
+	approve_package("debs", "late_1.0_all.deb");
 	gw_stop(&w);
 	assert_int_not_equal(0, in_tree("apt-get install -y /debs/late_1.0_all.deb"));
 	assert_true(says("cannot be asked"));
@@ -473,7 +330,7 @@ static void setup_is_undone(void **state)
 {
 	(void)state;
 	assert_int_equal(0, in_tree("greatseal-guard setup"));
-	assert_string_equal("", out);
+	assert_string_equal("", tree_output());
 	assert_int_equal(0, in_tree("cmp /etc/dpkg/dpkg.cfg /etc/dpkg/dpkg.cfg.before-greatseal || "
 				    "grep -qx '# greatseal-guard: no-debsig' /etc/dpkg/dpkg.cfg"));
 	assert_int_equal(0, in_tree("cp /etc/dpkg/dpkg.cfg.before-greatseal /root/cfg; "
@@ -483,7 +340,7 @@ static void setup_is_undone(void **state)
 				    "/etc/apt/apt.conf.d/05greatseal-guard && ! test -L "
 				    "/usr/bin/debsig-verify"));
 	assert_int_equal(0, in_tree("greatseal-guard setup --remove"));
-	assert_string_equal("", out);
+	assert_string_equal("", tree_output());
 	/* One that is at work is not put aside unasked. */
 	assert_int_equal(0, in_tree("cp /bin/true /usr/bin/debsig-verify; sed -i '/no-debsig/d' "
 				    "/etc/dpkg/dpkg.cfg"));
