@@ -12,6 +12,7 @@
 #include "lib/base/num.h"
 #include "lib/crypt/digest.h"
 #include "prog/guard/apt_hook.h"
+#include "prog/guard/rpm_hook.h"
 #include "prog/guard/supervisor.h"
 
 enum verdict { APPROVED, UNAPPROVED, REVOKED, UNKNOWN };
@@ -140,23 +141,13 @@ static rc hash_file(struct gate *g, const char *path, struct digest *ret, struct
 	return gate_hash(g->hasher, fd, ret, f);
 }
 
-/* False: it must not be installed. What people should know is said. name: how apt shows it. */
-static bool pass(struct gate *g, const char *path, const char *name, bool quiet)
+/* False: it must not be installed. What people should know is said. name: how people know it. */
+static bool pass_digest(struct gate *g, const struct digest *digest, const char *name, bool quiet)
 {
+	enum verdict v = ask_for(g, digest);
 	char hex[DIGEST_HEX];
-	struct digest digest;
-	struct fault f = {0};
-	enum verdict v;
 
-	if (!rc_is_ok(hash_file(g, path, &digest, &f))) {
-		(void)fprintf(stderr, "greatseal-guard: %s\n", f.text);
-		g->enforce = g->silent ? g->enforce : may_enforce(g->conf);
-		g->refused++;
-		return false;
-	}
-	digest_hex(&digest, hex);
-	v = ask_for(g, &digest);
-	show(g, path);
+	digest_hex(digest, hex);
 	if (v == APPROVED) {
 		if (!quiet)
 			(void)printf("approved: %s %s\n", hex, name);
@@ -168,6 +159,23 @@ static bool pass(struct gate *g, const char *path, const char *name, bool quiet)
 		return false;
 	(void)fprintf(stderr, "greatseal-guard: %s: %s (sha256 %s)\n",
 		      v == REVOKED ? "revoked" : "not approved", name, hex);
+	return false;
+}
+
+static bool pass(struct gate *g, const char *path, const char *name, bool quiet)
+{
+	struct digest digest;
+	struct fault f = {0};
+
+	if (rc_is_ok(hash_file(g, path, &digest, &f))) {
+		bool good = pass_digest(g, &digest, name, quiet);
+
+		show(g, path);
+		return good;
+	}
+	(void)fprintf(stderr, "greatseal-guard: %s\n", f.text);
+	g->enforce = g->silent ? g->enforce : may_enforce(g->conf);
+	g->refused++;
 	return false;
 }
 
@@ -271,17 +279,48 @@ static rc gate_apt(struct gate *g, struct fault *f)
 	return conclude(g, f);
 }
 
+/* All packages that rpm is about to install: the headers that it has read, since it does not say
+ * where the archives lie. */
+static rc gate_rpm(struct gate *g, struct fault *f)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf answer = {0};
+	struct rpm_package p;
+	struct view rest;
+	rc r;
+
+	buf_init(&text, RPM_HOOK_BYTES);
+	TRY(fd_read_all(STDIN_FILENO, &text, f));
+	rest = buf_view(&text);
+	TRY(rpm_hook_begin(&rest, f));
+	(void)ask(g, "records", &answer);
+	while (rc_is_ok(r = rpm_hook_next(&rest, &p, f))) {
+		char name[400];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)p.shown.len,
+			       (const char *)p.shown.ptr);
+		(void)pass_digest(g, &p.header, name, true);
+	}
+	if (r.code != RC_NOTFOUND)
+		return r;
+	if (g->can_ask)
+		(void)fprintf(stderr, "To ask for them: greatseal request-package FILE.rpm...\n");
+	return conclude(g, f);
+}
+
 rc verb_gate(const struct conf *c, const struct words *w, struct fault *f)
 {
 	AUTO(gate) struct gate g = {.conf = c};
 
 	if (w->count == 0)
-		return fault_set(f, RC_USAGE, 0, "gate: apt, dpkg FILE, or FILE...");
+		return fault_set(f, RC_USAGE, 0, "gate: apt, rpm, dpkg FILE, or FILE...");
 	if (strcmp(w->at[0], "dpkg") == 0)
 		return verb_slot(c, &(struct words){.at = w->at + 1, .count = w->count - 1}, f);
 	TRY(hasher_new(HASH_SHA256, &g.hasher));
 	if (w->count == 1 && strcmp(w->at[0], "apt") == 0)
 		return gate_apt(&g, f);
+	if (w->count == 1 && strcmp(w->at[0], "rpm") == 0)
+		return gate_rpm(&g, f);
 	return gate_files(&g, w->at, w->count, false, f);
 }
 

@@ -1,7 +1,8 @@
 /* gate - before a package is installed: is its archive approved here.
  *
- * Three doors, one question: apt's hook (early, names everything that is missing), dpkg's check of
- * each archive before it unpacks it (its debsig-verify slot), and a person who asks. Behind them
+ * Four doors, one question: apt's hook (early, names everything that is missing), dpkg's check of
+ * each archive before it unpacks it (its debsig-verify slot), the plugin in rpm (before rpm changes
+ * anything, by the packages' headers), and a person who asks. Behind them
  * stands the guard itself: what is not approved does not run, maintainer scripts first.
  * Owns: the verdict, and what people read. Must not own: which archives are approved (a running
  * guard knows). */
@@ -23,8 +24,8 @@ struct words {
 	int count;
 };
 
-/* "gate apt", "gate dpkg FILE" or "gate FILE...". RC_DENIED: something is not approved and the
- * guard enforces, or may enforce and cannot be asked; the details are on standard error. */
+/* "gate apt", "gate rpm", "gate dpkg FILE" or "gate FILE...". RC_DENIED: something is not approved
+ * and the guard enforces, or may enforce and cannot be asked; the details are on standard error. */
 MUST rc verb_gate(const struct conf *c, const struct words *w, struct fault *f);
 /* As dpkg calls it: "-q FILE". */
 MUST rc verb_slot(const struct conf *c, const struct words *w, struct fault *f);

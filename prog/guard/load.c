@@ -13,6 +13,7 @@
 #include "lib/base/num.h"
 #include "lib/base/sandbox.h"
 #include "lib/model/list.h"
+#include "prog/guard/approved.h"
 #include "prog/guard/proof.h"
 
 #define PROOF_SUFFIX ".greatseal"
@@ -229,10 +230,12 @@ static void parent_of(const char *path, char out[PATH_MAX])
 		slash[slash == out ? 1 : 0] = '\0';
 }
 
-void load_run(const struct conf *c, bool kept, const int memory[static 2], int out)
+void load_run(const struct conf *c, bool kept, const struct list *in_force,
+	      const int memory[static 2], int out)
 {
 	const int keep_fds[] = {memory[0], memory[1], out};
 	struct sandbox_path paths[3] = {{c->state, true, false}};
+	struct approved fresh = {0};
 	char parent[PATH_MAX];
 	struct load_result result = {
 		.code = RC_IO, .records = {.code = RC_IO}, .glass = {.code = RC_NOTFOUND}};
@@ -251,7 +254,10 @@ void load_run(const struct conf *c, bool kept, const int memory[static 2], int o
 		r = sandbox_paths(paths, n, &abi, &f);
 	if (rc_is_ok(r)) {
 		load_list(c, kept, memory[0], clock_now(&clock_system), &result);
-		records_load(c, memory[1], &result.records);
+		if (result.code == RC_OK)
+			approved_take(&fresh, memory[0], -1);
+		records_load(c, fresh.has_list ? &fresh.list : in_force, memory[1],
+			     &result.records);
 		glass_load(c, clock_now(&clock_system), &result.glass);
 	} else {
 		(void)snprintf(result.text, sizeof(result.text), "%s", f.text);

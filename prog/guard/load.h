@@ -35,8 +35,10 @@ struct load_result {
  * directory before this returns, and an older one never is again. */
 void load_list(const struct conf *c, bool kept, int memory, unix_time now, struct load_result *ret);
 /* The same as a child's whole life, and the package records into a file of their own: locks itself
- * in, writes the result to out. Does not return. */
-_Noreturn void load_run(const struct conf *c, bool kept, const int memory[static 2], int out);
+ * in, writes the result to out. in_force: the list that stays if the new one is refused (NULL:
+ * there is none). Does not return. */
+_Noreturn void load_run(const struct conf *c, bool kept, const struct list *in_force,
+			const int memory[static 2], int out);
 
 /* "enforce" in the state directory's file "mode"; false if it is anything else or not there. */
 bool load_enforces(const struct conf *c);

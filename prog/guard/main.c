@@ -21,19 +21,20 @@
 static int usage(FILE *out, int status)
 {
 	(void)fprintf(
-		out, "usage: greatseal-guard VERB [WORD]... [--config FILE] [--NAME VALUE]...\n\n"
-		     "  run      guard, until SIGTERM\n"
-		     "  check    would this machine go on if its list were enforced\n"
-		     "  enforce  the same, and then enforce\n"
-		     "  observe  report, and let everything run\n"
-		     "  reload   look at the list again\n"
-		     "  break-glass  observe for as long as this signed token says: FILE\n"
-		     "  gate     may these packages be installed: FILE..., apt or dpkg FILE\n"
-		     "  take     take these package records: FILE.record...\n"
-		     "  setup    put the gate in front of apt and dpkg; --remove: take it away\n"
-		     "  tidy     withdraw the records of packages that are gone\n"
-		     "  release  takes level kernel out of the kernel; while no guard runs\n"
-		     "  status   level, mode, list, counts, and which holes remain\n\nsettings:\n");
+		out,
+		"usage: greatseal-guard VERB [WORD]... [--config FILE] [--NAME VALUE]...\n\n"
+		"  run      guard, until SIGTERM\n"
+		"  check    would this machine go on if its list were enforced\n"
+		"  enforce  the same, and then enforce\n"
+		"  observe  report, and let everything run\n"
+		"  reload   look at the list again\n"
+		"  break-glass  observe for as long as this signed token says: FILE\n"
+		"  gate     may these packages be installed: FILE..., apt, rpm or dpkg FILE\n"
+		"  take     take these package records: FILE.record...\n"
+		"  setup    put the gate in front of apt, dpkg and rpm; --remove: take it away\n"
+		"  tidy     withdraw the records of packages that are gone\n"
+		"  release  takes level kernel out of the kernel; while no guard runs\n"
+		"  status   level, mode, list, counts, and which holes remain\n\nsettings:\n");
 	settings_print(&conf_settings, out);
 	return status;
 }
@@ -64,12 +65,15 @@ static const char *const holes[] = {
 };
 _Static_assert(sizeof(holes) / sizeof(holes[0]) == LEVEL__COUNT, "each level has its holes");
 
+static const char *const rpm_doors[] = {
+	[RPM_DOOR_NONE] = "null", [RPM_DOOR_OPEN] = "false", [RPM_DOOR_GUARDED] = "true"};
+
 /* The guard's own line, and one of the machine's settings for each hole. */
 static rc status(const struct conf *c, struct fault *f)
 {
 	AUTO(buf) struct buf answer = {0};
 	struct companion companion[COMPANIONS];
-	bool apt, dpkg;
+	struct setup_state doors;
 	enum guard_level level = LEVEL_BASE;
 	char member[40];
 
@@ -82,9 +86,10 @@ static rc status(const struct conf *c, struct fault *f)
 			"{\"companion\":\"%s\",\"value\":\"%s\",\"good\":%s,\"hole\":\"%s\"}\n",
 			companion[i].name, companion[i].value, companion[i].good ? "true" : "false",
 			companion[i].good ? "" : companion[i].hole);
-	setup_state(&apt, &dpkg);
-	(void)printf("{\"gate\":{\"apt\":%s,\"dpkg\":%s}}\n", apt ? "true" : "false",
-		     dpkg ? "true" : "false");
+	setup_state(&doors);
+	(void)printf("{\"gate\":{\"apt\":%s,\"dpkg\":%s,\"rpm\":%s}}\n",
+		     doors.apt ? "true" : "false", doors.dpkg ? "true" : "false",
+		     rpm_doors[doors.rpm]);
 	for (unsigned i = LEVEL_BASE; i < LEVEL__COUNT; i++) {
 		(void)snprintf(member, sizeof(member), "\"level\":\"%s\"", level_name(i));
 		if (strstr(buf_cstr(&answer), member) != NULL)
@@ -108,7 +113,7 @@ static rc load_approved(const struct conf *c, struct approved *ret, struct load_
 	load_list(c, true, list, clock_now(&clock_system), loaded);
 	if (loaded->code != RC_OK)
 		return fault_set(f, loaded->code, 0, "%s", loaded->text);
-	records_load(c, records, &loaded->records);
+	records_load(c, NULL, records, &loaded->records);
 	if (loaded->records.code != RC_OK)
 		return fault_set(f, loaded->records.code, 0, "%s", loaded->records.text);
 	approved_take(ret, list, records);
@@ -119,11 +124,15 @@ static rc load_approved(const struct conf *c, struct approved *ret, struct load_
 static rc check(const struct conf *c, uint64_t *ret_serial, struct fault *f)
 {
 	struct approved approved = {0};
+	struct setup_state doors;
 	struct load_result loaded;
 	struct cover cover;
 	rc r;
 
 	TRY(load_approved(c, &approved, &loaded, f));
+	setup_state(&doors);
+	if (doors.rpm == RPM_DOOR_OPEN)
+		(void)printf("rpm is here and installs without asking: greatseal-guard setup\n");
 	r = cover_check(c, &approved, &cover, f);
 	approved_release(&approved);
 	TRY(r);

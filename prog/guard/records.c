@@ -25,7 +25,6 @@ static void table_release(struct table *t)
 	free(t->row);
 	*t = (struct table){0};
 }
-AUTO_DEFINE(table, struct table, table_release)
 
 static rc table_add(struct table *t, const uint8_t *digest, unsigned classes, struct fault *f)
 {
@@ -63,10 +62,43 @@ rc records_read(int dir, const char *name, struct buf *out, struct package_recor
 	return package_record_open(buf_view(out), ret, f);
 }
 
-/* One record into the table: all of it, or nothing. */
-static rc add_record(const struct conf *c, int dir, const char *name, struct table *t,
-		     struct fault *f)
+/* What names the package as a whole: the archive, and of an rpm its header. A list that revokes one
+ * of the two means the package. */
+static rc add_archive(const struct package_record_header *h, const struct list *list,
+		      struct table *t, struct fault *f)
 {
+	bool rpm = h->kind == PACKAGE_RPM;
+	unsigned class = LIST_ARCHIVE;
+
+	if (!rpm)
+		return table_add(t, h->archive.b, class, f);
+	if (list != NULL &&
+	    ((list_find(list, h->archive.b) | list_find(list, h->header.b)) & LIST_REVOKED) != 0)
+		class = LIST_REVOKED;
+	TRY(table_add(t, h->archive.b, class, f));
+	return table_add(t, h->header.b, class, f);
+}
+
+struct records {
+	const struct conf *conf;
+	const struct list *list; /* may be NULL */
+	int dir;
+	struct table table;
+};
+
+static void records_release(struct records *r)
+{
+	table_release(&r->table);
+}
+AUTO_DEFINE(records, struct records, records_release)
+
+/* One record into the table: all of it, or nothing. */
+static rc add_record(struct records *all, const char *name, struct fault *f)
+{
+	const struct conf *c = all->conf;
+	struct table *t = &all->table;
+	int dir = all->dir;
+
 	AUTO(buf) struct buf bytes = {0};
 	AUTO(buf) struct buf proof = {0};
 	struct digest keys[CONF_KEYS_MAX + 1] = {c->list_key};
@@ -89,7 +121,7 @@ static rc add_record(const struct conf *c, int dir, const char *name, struct tab
 	/* Signature and log come first, as with a list. */
 	TRY(proof_check(buf_view(&proof), &wish, f));
 	TRY(package_record_open(wish.file, &record, f));
-	r = table_add(t, record.header.archive.b, LIST_ARCHIVE, f);
+	r = add_archive(&record.header, all->list, t, f);
 	for (size_t i = 0; i < record.contents.count && rc_is_ok(r); i++)
 		r = table_add(t, contents_digest(&record.contents, i), record.contents.classes[i],
 			      f);
@@ -105,8 +137,7 @@ static void refuse(struct records_result *ret, const char *name, const char *why
 	ret->refused++;
 }
 
-static rc read_all(const struct conf *c, DIR *list, struct table *t, struct records_result *ret,
-		   struct fault *f)
+static rc read_all(struct records *all, DIR *list, struct records_result *ret, struct fault *f)
 {
 	const struct dirent *e;
 	size_t ignored, seen = 0;
@@ -121,7 +152,7 @@ static rc read_all(const struct conf *c, DIR *list, struct table *t, struct reco
 			refuse(ret, e->d_name, "there are more records than 4096");
 			continue;
 		}
-		r = add_record(c, dirfd(list), e->d_name, t, &why);
+		r = add_record(all, e->d_name, &why);
 		if (r.code == RC_NOMEM)
 			return fault_set(f, RC_NOMEM, 0, "%s", why.text);
 		if (rc_is_ok(r))
@@ -129,7 +160,7 @@ static rc read_all(const struct conf *c, DIR *list, struct table *t, struct reco
 		else
 			refuse(ret, e->d_name, why.text);
 	}
-	return errno == 0 ? OK : fault_errno(f, errno, "%s", c->records);
+	return errno == 0 ? OK : fault_errno(f, errno, "%s", all->conf->records);
 }
 _Static_assert(RECORDS_MAX == 4096, "the sentence above says so");
 
@@ -146,28 +177,31 @@ static rc write_table(struct table *t, int memory, struct records_result *ret, s
 		       : fault_errno(f, errno, "records: sealing");
 }
 
-static rc load(const struct conf *c, int memory, struct records_result *ret, struct fault *f)
+static rc load(struct records *all, int memory, struct records_result *ret, struct fault *f)
 {
-	AUTO(table) struct table t = {0};
-	DIR *list = opendir(c->records);
+	const char *path = all->conf->records;
+	DIR *list = opendir(path);
 	rc r = OK;
 
 	if (list == NULL && errno != ENOENT)
-		return fault_errno(f, errno, "%s", c->records);
+		return fault_errno(f, errno, "%s", path);
 	if (list != NULL) {
-		r = read_all(c, list, &t, ret, f);
+		all->dir = dirfd(list);
+		r = read_all(all, list, ret, f);
 		(void)closedir(list);
 	}
-	return rc_is_ok(r) ? write_table(&t, memory, ret, f) : r;
+	return rc_is_ok(r) ? write_table(&all->table, memory, ret, f) : r;
 }
 
-void records_load(const struct conf *c, int memory, struct records_result *ret)
+void records_load(const struct conf *c, const struct list *list, int memory,
+		  struct records_result *ret)
 {
+	AUTO(records) struct records all = {.conf = c, .list = list, .dir = -1};
 	struct fault f = {0};
 	rc r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = load(c, memory, ret, &f);
+	r = load(&all, memory, ret, &f);
 	ret->code = r.code;
 	if (!rc_is_ok(r))
 		(void)snprintf(ret->text, sizeof(ret->text), "%s: %s", rc_name(r), f.text);

@@ -11,6 +11,7 @@
 
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
+#include "lib/model/list.h"
 #include "lib/model/package_record.h"
 #include "prog/guard/conf.h"
 
@@ -33,8 +34,10 @@ struct records_result {
 };
 
 /* Reads conf->records into the memory file and seals it. A directory that is not there is an empty
- * one. */
-void records_load(const struct conf *c, int memory, struct records_result *ret);
+ * one. list: the one that is in force with them (NULL: none): an rpm has two digests, and one that
+ * it revokes takes the other along. */
+void records_load(const struct conf *c, const struct list *list, int memory,
+		  struct records_result *ret);
 
 /* Whether the directory's entry is a record: its name without the suffix has ret_len bytes. */
 bool records_is_name(const char *name, size_t *ret_len);

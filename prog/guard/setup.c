@@ -270,36 +270,61 @@ static rc remove_hook(struct fault *f)
 
 /* ---- All of it ------------------------------------------------------------------------------*/
 
-void setup_state(bool *ret_apt, bool *ret_dpkg)
+void setup_state(struct setup_state *ret)
 {
 	char self[PATH_MAX];
-	bool off = false;
+	bool off = false, known = rc_is_ok(own_path(self, NULL));
 
-	*ret_apt = access(APT_FILE, F_OK) == 0;
-	*ret_dpkg = rc_is_ok(own_path(self, NULL)) && is_ours(self) &&
-		    rc_is_ok(each_part(look_at_part, &off, NULL)) && !off;
+	ret->apt = access(APT_FILE, F_OK) == 0;
+	ret->dpkg = known && is_ours(self) && rc_is_ok(each_part(look_at_part, &off, NULL)) && !off;
+	ret->rpm = setup_rpm_state(known ? self : "");
+}
+
+static rc dpkg_add(const char *self, struct fault *f)
+{
+	bool off = false, mark = true;
+
+	TRY(each_part(look_at_part, &off, f));
+	TRY(fill_slot(self, !off, f));
+	TRY(each_part(change_part, &mark, f));
+	return add_hook(self, f);
+}
+
+static rc dpkg_remove(const char *self, struct fault *f)
+{
+	bool mark = false;
+
+	TRY(remove_hook(f));
+	TRY(each_part(change_part, &mark, f));
+	return empty_slot(self, f);
 }
 
 rc verb_setup(const struct conf *c, const struct words *w, struct fault *f)
 {
 	bool remove = w->count == 1 && strcmp(w->at[0], "--remove") == 0;
-	bool off = false, mark = !remove;
+	bool dpkg = access("/usr/bin/dpkg", F_OK) == 0, rpm = access(RPM_PROGRAM, F_OK) == 0;
 	char self[PATH_MAX];
+	rc r;
 
 	(void)c;
 	if (w->count > 0 && !remove)
 		return fault_set(f, RC_USAGE, 0, "setup, or setup --remove");
-	if (access("/usr/bin/dpkg", F_OK) != 0)
-		return fault_set(f, RC_UNSUPPORTED, 0, "there is no dpkg here");
+	if (!dpkg && !rpm)
+		return fault_set(f, RC_UNSUPPORTED, 0, "there is neither dpkg nor rpm here");
 	(void)umask(0022); /* what others read, too */
 	TRY(own_path(self, f));
 	if (remove) {
-		TRY(remove_hook(f));
-		TRY(each_part(change_part, &mark, f));
-		return empty_slot(self, f);
+		if (dpkg)
+			TRY(dpkg_remove(self, f));
+		return setup_rpm_remove(f);
 	}
-	TRY(each_part(look_at_part, &off, f));
-	TRY(fill_slot(self, !off, f));
-	TRY(each_part(change_part, &mark, f));
-	return add_hook(self, f);
+	if (dpkg)
+		TRY(dpkg_add(self, f));
+	r = setup_rpm_add(self, f);
+	if (!dpkg || r.code != RC_NOTFOUND)
+		return r;
+	/* On a machine of dpkg's, rpm is a tool among others. */
+	(void)fprintf(stderr, "greatseal-guard: rpm is here and will not ask: %s\n",
+		      f == NULL ? "" : f->text);
+	return OK;
 }

@@ -186,7 +186,8 @@ static rc start_loader(struct supervisor *s, bool kept, struct fault *f)
 	s->loader = fork();
 	if (s->loader == 0) {
 		guard_own(s->g.share, OWN_LOADER);
-		load_run(s->g.conf, kept, s->load_memory, ends[1]);
+		load_run(s->g.conf, kept, s->approved.has_list ? &s->approved.list : NULL,
+			 s->load_memory, ends[1]);
 	}
 	(void)close(ends[1]);
 	if (s->loader > 0)

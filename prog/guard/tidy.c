@@ -13,6 +13,8 @@
 #include "lib/base/fd.h"
 #include "prog/guard/mapped.h"
 #include "prog/guard/records.h"
+#include "prog/guard/run.h"
+#include "prog/guard/setup_rpm.h"
 #include "prog/guard/supervisor.h"
 
 #define STATUS "/var/lib/dpkg/status"
@@ -67,12 +69,35 @@ bool tidy_is_installed(struct view status, const struct package_record_header *h
 	return false;
 }
 
+/* ---- rpm's ----------------------------------------------------------------------------------*/
+
+bool tidy_is_in_rpm(struct view listed, const struct package_record_header *h)
+{
+	char want[3 * PACKAGE_TEXT_MAX + 8];
+
+	(void)snprintf(want, sizeof(want), "%s %s %s", h->name, h->version, h->architecture);
+	while (listed.len > 0)
+		if (view_is(next_line(&listed), want))
+			return true;
+	return false;
+}
+
+/* What rpm has installed. Nothing, if it is not here; if it does not say, nothing may be tidied. */
+static rc read_rpm(struct buf *out, struct fault *f)
+{
+	const char *const argv[] = {RPM_PROGRAM,     "--query",	     "--all",
+				    "--queryformat", TIDY_RPM_QUERY, NULL};
+
+	buf_init(out, TIDY_STATUS_BYTES);
+	return access(RPM_PROGRAM, F_OK) == 0 ? run_read(argv, out, f) : OK;
+}
+
 /* ---- Records that are due -------------------------------------------------------------------*/
 
 struct tidy {
 	const struct conf *conf;
 	int dir;
-	struct view status;
+	struct view dpkg, rpm; /* what each says is installed */
 	unix_time now;
 	struct due {
 		char name[NAME_MAX + 1];
@@ -116,6 +141,7 @@ static rc note_unused(struct tidy *t, const char *name, const struct package_rec
 	const struct file_spec spec = {.dirfd = t->dir, .mode = 0600, .durable = true};
 	char mark[NAME_MAX + 32];
 	struct file_spec put = spec;
+	unix_time age;
 	struct stat st;
 
 	beside(name, ".unused", mark);
@@ -125,12 +151,19 @@ static rc note_unused(struct tidy *t, const char *name, const struct package_rec
 		if (fstatat(t->dir, mark, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			return fault_errno(f, errno, "%s", mark);
 	}
-	if (t->now - (unix_time)st.st_mtime < (unix_time)t->conf->grace || t->due_count == TIDY_MAX)
+	/* The mark may be younger than our look at the clock. */
+	age = t->now > (unix_time)st.st_mtime ? t->now - (unix_time)st.st_mtime : 0;
+	if (age < (unix_time)t->conf->grace || t->due_count == TIDY_MAX)
 		return OK;
 	(void)snprintf(t->due[t->due_count].name, NAME_MAX + 1, "%s", name);
 	TRY(take_digests(record, &t->due[t->due_count]));
 	t->due_count++;
 	return OK;
+}
+
+static bool is_installed(const struct tidy *t, const struct package_record_header *h)
+{
+	return h->kind == PACKAGE_RPM ? tidy_is_in_rpm(t->rpm, h) : tidy_is_installed(t->dpkg, h);
 }
 
 static rc look_at(struct tidy *t, const char *name, struct fault *f)
@@ -143,7 +176,7 @@ static rc look_at(struct tidy *t, const char *name, struct fault *f)
 	/* What is no record is the loader's to report. */
 	if (!rc_is_ok(records_read(t->dir, name, &bytes, &record, NULL)))
 		return OK;
-	if (!tidy_is_installed(t->status, &record.header))
+	if (!is_installed(t, &record.header))
 		return note_unused(t, name, &record, f);
 	beside(name, ".unused", mark);
 	(void)unlinkat(t->dir, mark, 0);
@@ -203,6 +236,7 @@ rc verb_tidy(const struct conf *c, const struct words *w, struct fault *f)
 {
 	AUTO(tidy) struct tidy t = {.conf = c, .dir = -1, .now = clock_now(&clock_system)};
 	AUTO(buf) struct buf status = {0};
+	AUTO(buf) struct buf rpm = {0};
 	AUTO(buf) struct buf answer = {0};
 	rc r;
 
@@ -213,8 +247,12 @@ rc verb_tidy(const struct conf *c, const struct words *w, struct fault *f)
 		return OK;
 	TRY(r);
 	buf_init(&status, TIDY_STATUS_BYTES);
-	TRY(file_read(STATUS, &status, f));
-	t.status = buf_view(&status);
+	r = file_read(STATUS, &status, f);
+	if (r.code != RC_NOTFOUND)
+		TRY(r);
+	TRY(read_rpm(&rpm, f));
+	t.dpkg = buf_view(&status);
+	t.rpm = buf_view(&rpm);
 	TRY(look_at_all(&t, f));
 	TRY(remove_due(&t, f));
 	if (t.removed == 0)

@@ -14,6 +14,7 @@
 #include "prog/guard/event.h"
 #include "prog/guard/mark.h"
 #include "prog/guard/ring.h"
+#include "prog/guard/rpm_hook.h"
 #include "prog/guard/tidy.h"
 
 #define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
@@ -230,6 +231,67 @@ static void the_database_of_dpkg_is_read(void **state)
 	}
 }
 
+static void the_hook_of_rpm_is_read(void **state)
+{
+	static const char hex[] =
+		"6ef13a4ffa6ec5b2ce1bc4a8a1b0bd33d8f0ec9ba19e7ddd93b3a6b6ec3a2d0d";
+	static const char *const lines[] = {
+		"",	      "\n",	      " a b c\n",    "X a b c\n",    "H\n",
+		"H \n",	      "H a b\n",      "H a b c d\n", "H a b  c\n",   "H  a b c\n",
+		"H a b c \n", "H a\tb c d\n", "H a b c",     "H a b \x7f\n", "h a b c\n"};
+	struct rpm_package p;
+	char text[1000];
+	struct digest d;
+	struct view v;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text),
+		       "greatseal-rpm-1\n%s hello 3:1.0-1 x86_64\n%s libx ? noarch\n", hex, hex);
+	assert_rc(RC_OK, digest_parse(view_str(hex), &d));
+	v = view_str(text);
+	assert_rc(RC_OK, rpm_hook_begin(&v, NULL));
+	assert_rc(RC_OK, rpm_hook_next(&v, &p, NULL));
+	assert_true(digest_is_equal(&d, &p.header));
+	assert_true(view_is(p.shown, "hello 3:1.0-1 x86_64"));
+	assert_rc(RC_OK, rpm_hook_next(&v, &p, NULL));
+	assert_rc(RC_NOTFOUND, rpm_hook_next(&v, &p, NULL));
+	v = view_str("greatseal-rpm-2\n");
+	assert_rc(RC_UNSUPPORTED, rpm_hook_begin(&v, NULL));
+	v = view_str("greatseal-rpm-1");
+	assert_rc(RC_UNSUPPORTED, rpm_hook_begin(&v, NULL));
+	for (size_t i = 1; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		size_t n = lines[i][0] == 'H' ? 1 : 0;
+
+		(void)snprintf(text, sizeof(text), "%s%s", n > 0 ? hex : "", lines[i] + n);
+		v = view_str(text);
+		assert_rc(RC_SYNTAX, rpm_hook_next(&v, &p, NULL));
+	}
+}
+
+static void the_database_of_rpm_is_read(void **state)
+{
+	static const char listed[] = "hello 3:1.0-1 x86_64\ngpg-pubkey 1-1 (none)\nlibx 1-1 noarch";
+	static const struct {
+		const char *name, *version, *architecture;
+		bool installed;
+	} rows[] = {
+		{"hello", "3:1.0-1", "x86_64", true}, {"hello", "1.0-1", "x86_64", false},
+		{"hello", "3:1.0-1", "i686", false},  {"ello", "3:1.0-1", "x86_64", false},
+		{"libx", "1-1", "noarch", true},      {"gpg-pubkey", "1-1", "noarch", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct package_record_header h = {.kind = PACKAGE_RPM};
+
+		(void)strcpy(h.name, rows[i].name);
+		(void)strcpy(h.version, rows[i].version);
+		(void)strcpy(h.architecture, rows[i].architecture);
+		assert_int_equal(rows[i].installed, tidy_is_in_rpm(view_str(listed), &h));
+	}
+	assert_false(tidy_is_in_rpm(view_str(""), &(struct package_record_header){.name = "x"}));
+}
+
 static rc set(struct conf *c, const char *name, const char *value)
 {
 	return settings_set(&conf_settings, c, view_str(name), view_str(value), NULL);
@@ -279,6 +341,8 @@ int main(void)
 		cmocka_unit_test(settings_are_strict),
 		cmocka_unit_test(the_hook_of_apt_is_read),
 		cmocka_unit_test(the_database_of_dpkg_is_read),
+		cmocka_unit_test(the_hook_of_rpm_is_read),
+		cmocka_unit_test(the_database_of_rpm_is_read),
 		cmocka_unit_test(the_hook_of_apt_is_read_strictly),
 	};
 

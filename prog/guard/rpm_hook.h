@@ -1,0 +1,30 @@
+/* rpm_hook - what the plugin in rpm (prog/rpm) tells `greatseal-guard gate rpm`, a line for each
+ * package that is to be installed:
+ *
+ *	greatseal-rpm-1
+ *	SHA256 NAME VERSION ARCHITECTURE        of the main header; EPOCH:VERSION-RELEASE
+ *
+ * Owns: reading it. Must not own: verdicts (gate.c). */
+#ifndef GS_GUARD_RPM_HOOK_H
+#define GS_GUARD_RPM_HOOK_H
+
+#include "lib/base/fault.h"
+#include "lib/base/result.h"
+#include "lib/base/view.h"
+#include "lib/crypt/digest.h"
+
+#define RPM_HOOK_BYTES ((size_t)16 << 20)
+#define RPM_HOOK_HEAD "greatseal-rpm-1"
+
+struct rpm_package {
+	struct digest header;
+	struct view shown; /* borrowed: "NAME VERSION ARCHITECTURE", printable */
+};
+
+/* Passes over the first line. RC_UNSUPPORTED another one: plugin and guard are of two versions. */
+MUST rc rpm_hook_begin(struct view *text, struct fault *f);
+/* The next package. RC_NOTFOUND: there is none; RC_SYNTAX another shape, also a last line without
+ * its end: the whole is then not to be trusted. */
+MUST rc rpm_hook_next(struct view *text, struct rpm_package *ret, struct fault *f);
+
+#endif
