@@ -364,6 +364,9 @@ static bool is_worth_holding(struct decider *d, const struct question *q, const 
 
 	if (s != NULL ? s->state != SLOT_HELD || s->elf : !often)
 		return false;
+	/* What runs has to make no room for it. */
+	if (s == NULL && d->cache.free_count < d->cache.count / OFTEN_SPARES)
+		return false;
 	return st->st_size <= (off_t)OFTEN_BYTES && d->jobs_busy < JOBS_MAX &&
 	       st->st_mtime + OFTEN_SETTLED_S < time(NULL) && is_data(d, q->fd, st);
 }
