@@ -382,16 +382,28 @@ static bool is_module(int fd)
 	return n > 3 && memcmp(path + n - 3, ".ko", 3) == 0;
 }
 
-/* Whether the open is answered with that: it reads data. Else q says what it needs. */
-static bool let_read(struct decider *d, struct question *q, const struct slot *s,
-		     const struct stat *st)
+/* Whether one that opens can be seen at last, or has had its time. A refusal because the machine is
+ * busy would be a wrong one; one that is never seen asleep is taken for a loader. */
+static bool is_to_be_judged(struct question *q, bool asleep, uint64_t now)
 {
-	struct open_facts facts = {.classes = classes_of_opener(d, q->pid)};
+	if (q->since == 0)
+		q->since = now;
+	return asleep || now - q->since >= OPENER_AWAKE_MS;
+}
+
+/* Whether the open needs nothing more now: it reads data and is answered, or is asked for again in
+ * the next round. Else q says what it needs. */
+static bool let_read(struct decider *d, struct question *q, const struct slot *s,
+		     const struct stat *st, uint64_t now)
+{
+	struct open_facts facts = {.classes = 0};
 	uint8_t head[OPEN_HEAD_BYTES];
 	bool all, kernel;
 	struct opener o;
 
-	opener_look(q->pid, &o);
+	if (!is_to_be_judged(q, opener_look(q->pid, &o), now))
+		return true;
+	facts.classes = classes_of_opener(d, q->pid);
 	facts.call = o.call;
 	facts.loader = o.loader;
 	all = opens_reads_all(&facts);
@@ -511,7 +523,7 @@ static void look(struct decider *d, struct question *q, uint64_t now)
 	/* A content that is approved is so for every opener. */
 	if (q->kind == QUESTION_OPEN &&
 	    !(s != NULL && s->state == SLOT_HELD && verdict(d, &s->digest) == WHY_NONE) &&
-	    let_read(d, q, s, &st))
+	    let_read(d, q, s, &st, now))
 		return;
 	if (s != NULL && (s->state == SLOT_HELD || cache_return(&d->cache, s)))
 		answer_known(d, q, s, now);

@@ -26,6 +26,7 @@
 #define OFTEN_BYTES SLICE_BYTES /* a larger file is not read for those who may read it anyway */
 #define OFTEN_SETTLED_S 10	/* nor one that was changed since: it may still be made */
 #define OFTEN_SPARES 4u		/* nor one where less than this part of the slots is free */
+#define OPENER_AWAKE_MS 5000u	/* for so long one that opens may be on its way to sleep */
 #define PASSES_MAX 4u		/* over the questions, before leases have their turn */
 /* Longer files are not read, and so do not run: anybody can make one whose end never comes. */
 #define LARGEST_BYTES ((off_t)4 << 30)

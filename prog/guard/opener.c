@@ -15,7 +15,7 @@
 
 #define LINE_BYTES 256u
 #define AUXV_BYTES 1024u
-#define TRIES 2000u /* it is on its way to sleep when it is not asleep yet */
+#define TRIES 50u /* it is on its way to sleep when it is not asleep yet */
 
 /* Number of arguments that proc(5) "syscall" shows behind the number. */
 #define ARGUMENTS 6
@@ -137,7 +137,7 @@ void opener_exe(int32_t tid, struct opener *o)
 	o->ino = o->has_exe ? st.st_ino : 0;
 }
 
-void opener_look(int32_t tid, struct opener *o)
+bool opener_look(int32_t tid, struct opener *o)
 {
 	char text[LINE_BYTES];
 	uint8_t auxv[AUXV_BYTES];
@@ -148,18 +148,20 @@ void opener_look(int32_t tid, struct opener *o)
 	o->call = OPENER_READS;
 	o->loader = true;
 	if (tid <= 0)
-		return;
-	for (unsigned i = 0; i < TRIES; i++) {
+		return true;
+	for (unsigned i = 0;; i++) {
 		n = read_proc(tid, "syscall", text, sizeof(text) - 1);
 		text[n] = '\0';
 		if (strncmp(text, "running", 7) != 0)
 			break;
+		if (i == TRIES)
+			return false;
 		(void)sched_yield();
 	}
 	line = opener_parse(text);
 	o->call = line.call;
 	if (line.pc == 0 || line.call != OPENER_READS)
-		return;
+		return true;
 	n = read_proc(tid, "auxv", auxv, sizeof(auxv));
 	switch (opener_base(auxv, n, &base)) {
 	case BASE_UNKNOWN:
@@ -173,4 +175,5 @@ void opener_look(int32_t tid, struct opener *o)
 		o->loader = line.pc >= base && line.pc - base < OPENER_LOADER_SPAN;
 		break;
 	}
+	return true;
 }

@@ -33,8 +33,9 @@ struct opener {
 
 /* What it runs. Costs one call. */
 void opener_exe(int32_t tid, struct opener *o);
-/* The rest. */
-void opener_look(int32_t tid, struct opener *o);
+/* The rest. False: it was woken for its question but does not sleep yet, as on a machine that has
+ * more to do than processors; all that is known of it is that it may be the loader. Ask again. */
+bool opener_look(int32_t tid, struct opener *o);
 
 /* The two texts, apart from /proc: a line of proc(5) "syscall", and auxv. A line that is not
  * understood reads, with pc 0. */

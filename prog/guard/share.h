@@ -50,6 +50,7 @@ struct question {
 	int32_t pid;
 	uint64_t dev;
 	uint64_t ino;
+	uint64_t since; /* ms: when who opens did not sleep yet; 0: it did */
 };
 
 enum slot_state {

@@ -7,12 +7,14 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -258,9 +260,41 @@ static void this_process_is_found(void **state)
 	assert_non_null(exes_find(e, o.dev, o.ino));
 	opener_exe(0, &o);
 	assert_false(o.has_exe);
-	opener_look(0, &o);
+	assert_true(opener_look(0, &o));
 	assert_true(o.loader && o.call == OPENER_READS);
 	free(e);
+}
+
+/* One that is awake cannot be seen, and is not taken for anything; one that waits can. */
+static void only_who_sleeps_is_seen(void **state)
+{
+	struct opener o;
+	int ends[2], status;
+	pid_t awake = fork(), asleep;
+	char c;
+
+	(void)state;
+	assert_true(awake >= 0);
+	if (awake == 0)
+		for (;;)
+			;
+	assert_false(opener_look(awake, &o));
+	assert_int_equal(0, pipe(ends));
+	asleep = fork();
+	assert_true(asleep >= 0);
+	if (asleep == 0) {
+		(void)!read(ends[0], &c, 1);
+		_exit(0);
+	}
+	/* It may sleep for something else before. */
+	while (!opener_look(asleep, &o) || o.loader)
+		;
+	assert_int_equal(OPENER_READS, o.call);
+	assert_int_equal(0, kill(awake, SIGKILL) + kill(asleep, SIGKILL));
+	assert_int_equal(awake, waitpid(awake, &status, 0));
+	assert_int_equal(asleep, waitpid(asleep, &status, 0));
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 static void put(const char *path)
@@ -359,6 +393,7 @@ int main(void)
 		cmocka_unit_test(reads_are_counted),
 		cmocka_unit_test(running_programs_are_remembered),
 		cmocka_unit_test(this_process_is_found),
+		cmocka_unit_test(only_who_sleeps_is_seen),
 		cmocka_unit_test(places_hold_what_lies_in_them),
 		cmocka_unit_test(its_settings),
 	};
