@@ -404,6 +404,44 @@ rc db_step(struct sqlite_db *db, sqlite3_stmt *st, bool *ret_row, struct fault *
 	return OK;
 }
 
+rc db_each_row(struct sqlite_db *db, sqlite3_stmt *st, db_row row, void *ctx, size_t *ret_count,
+	       struct fault *f)
+{
+	size_t count = 0;
+	bool more = false;
+	rc r;
+
+	for (;;) {
+		r = db_step(db, st, &more, f);
+		if (rc_is_ok(r) && more)
+			r = row(st, ctx);
+		if (!rc_is_ok(r) || !more)
+			break;
+		count++;
+	}
+	db_end(db, st);
+	if (ret_count != NULL)
+		*ret_count = count;
+	return r;
+}
+
+rc db_one_row(struct sqlite_db *db, sqlite3_stmt *st, db_row row, void *ctx, struct fault *f)
+{
+	bool more = false;
+	rc r = db_step(db, st, &more, f);
+
+	if (rc_is_ok(r))
+		r = more ? row(st, ctx) : RC(RC_NOTFOUND);
+	db_end(db, st);
+	return r;
+}
+
+rc db_row_u64(sqlite3_stmt *st, void *ctx)
+{
+	*(uint64_t *)ctx = column_u64(st, 0);
+	return OK;
+}
+
 rc db_run(struct sqlite_db *db, sqlite3_stmt *st, struct fault *f)
 {
 	bool row;

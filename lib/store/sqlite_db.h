@@ -109,6 +109,16 @@ MUST rc db_begin(struct sqlite_db *db, enum sql_id id, sqlite3_stmt **ret, struc
 void db_end(struct sqlite_db *db, sqlite3_stmt *st);
 /* One step. *ret_row: a row is there. */
 MUST rc db_step(struct sqlite_db *db, sqlite3_stmt *st, bool *ret_row, struct fault *f);
+/* Reads the row that a statement stands on. Its views live until it returns. */
+typedef rc (*db_row)(sqlite3_stmt *st, void *ctx);
+/* Of each row, until one fails; the statement is ended, whatever happens. ret_count: how many went
+ * well; may be NULL. */
+MUST rc db_each_row(struct sqlite_db *db, sqlite3_stmt *st, db_row row, void *ctx,
+		    size_t *ret_count, struct fault *f);
+/* Of the first row, likewise. RC_NOTFOUND there is none. */
+MUST rc db_one_row(struct sqlite_db *db, sqlite3_stmt *st, db_row row, void *ctx, struct fault *f);
+/* A number, for db_one_row: ctx is a uint64_t. */
+MUST rc db_row_u64(sqlite3_stmt *st, void *ctx);
 /* Steps a statement without rows to its end and ends it, whatever happens. */
 MUST rc db_run(struct sqlite_db *db, sqlite3_stmt *st, struct fault *f);
 /* Rows changed by the last db_run under the same lock. */

@@ -255,17 +255,10 @@ static rc read_version(struct sqlite_db *db, const struct digest *id, uint64_t *
 		       struct fault *f)
 {
 	sqlite3_stmt *st;
-	bool row = false;
-	rc r;
 
 	TRY(db_begin(db, SQL_REQUEST_VERSION, &st, f));
 	bind_digest(st, 1, id);
-	r = db_step(db, st, &row, f);
-	if (rc_is_ok(r) && row)
-		*ret = column_u64(st, 0);
-	db_end(db, st);
-	TRY(r);
-	return row ? OK : RC(RC_NOTFOUND);
+	return db_one_row(db, st, db_row_u64, ret, f);
 }
 
 static rc status_inside(struct sqlite_db *db, const struct digest *id,
@@ -331,30 +324,26 @@ static rc read_request(sqlite3_stmt *st, struct store_request *r)
 	return OK;
 }
 
-/* Visits every row; ends the statement. ret_count may be NULL. */
+struct request_visit {
+	store_visit_request visit;
+	void *ctx;
+};
+
+static rc visit_request(sqlite3_stmt *st, void *ctx)
+{
+	const struct request_visit *v = (const struct request_visit *)ctx;
+	struct store_request row;
+
+	TRY(read_request(st, &row));
+	return v->visit(v->ctx, &row);
+}
+
 static rc visit_requests(struct sqlite_db *db, sqlite3_stmt *st, store_visit_request visit,
 			 void *ctx, size_t *ret_count, struct fault *f)
 {
-	struct store_request row;
-	size_t count = 0;
-	bool more = false;
-	rc r;
+	struct request_visit v = {visit, ctx};
 
-	for (;;) {
-		r = db_step(db, st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = read_request(st, &row);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-		count++;
-	}
-	db_end(db, st);
-	if (ret_count != NULL)
-		*ret_count = count;
-	return r;
+	return db_each_row(db, st, visit_request, &v, ret_count, f);
 }
 
 static rc request_get(struct store *s, const struct digest *id, store_visit_request visit,
@@ -393,25 +382,26 @@ static rc request_list(struct store *s, const struct store_filter *filter,
 	return visit_requests(db_of(s), st, visit, ctx, NULL, f);
 }
 
+struct digest_visit {
+	store_visit_digest visit;
+	void *ctx;
+};
+
+static rc visit_digest(sqlite3_stmt *st, void *ctx)
+{
+	const struct digest_visit *v = (const struct digest_visit *)ctx;
+	struct digest d;
+
+	TRY(column_digest(st, 0, &d));
+	return v->visit(v->ctx, &d);
+}
+
 static rc visit_digests(struct sqlite_db *db, sqlite3_stmt *st, store_visit_digest visit, void *ctx,
 			struct fault *f)
 {
-	struct digest d;
-	bool more = false;
-	rc r;
+	struct digest_visit v = {visit, ctx};
 
-	for (;;) {
-		r = db_step(db, st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = column_digest(st, 0, &d);
-		if (rc_is_ok(r))
-			r = visit(ctx, &d);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db, st);
-	return r;
+	return db_each_row(db, st, visit_digest, &v, NULL, f);
 }
 
 static rc request_due(struct store *s, unix_time now, uint32_t limit, store_visit_digest visit,
@@ -446,54 +436,52 @@ static rc read_note(sqlite3_stmt *st, struct store_note *note)
 	return note->has_previous ? column_digest(st, 3, &note->previous) : OK;
 }
 
+struct note_visit {
+	store_visit_note visit;
+	void *ctx;
+};
+
+static rc visit_note(sqlite3_stmt *st, void *ctx)
+{
+	const struct note_visit *v = (const struct note_visit *)ctx;
+	struct store_note note;
+
+	TRY(read_note(st, &note));
+	return v->visit(v->ctx, &note);
+}
+
 static rc note_list(struct store *s, const struct digest *request, store_visit_note visit,
 		    void *ctx, struct fault *f)
 {
 	struct sqlite_db *db = db_of(s);
-	struct store_note note;
+	struct note_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	bool more = false;
-	rc r;
 
 	TRY(db_begin(db, SQL_NOTE_LIST, &st, f));
 	bind_digest(st, 1, request);
-	for (;;) {
-		r = db_step(db, st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = read_note(st, &note);
-		if (rc_is_ok(r))
-			r = visit(ctx, &note);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db, st);
-	return r;
+	return db_each_row(db, st, visit_note, &v, NULL, f);
 }
 
 /* ---- Products ------------------------------------------------------------------------------*/
+
+static rc read_last(sqlite3_stmt *st, void *ctx)
+{
+	struct store_last *l = (struct store_last *)ctx;
+
+	TRY(column_digest(st, 0, &l->artifact));
+	TRY(column_digest(st, 1, &l->report));
+	return column_digest(st, 2, &l->request);
+}
 
 static rc last_get(struct store *s, const struct name *product, struct store_last *ret,
 		   struct fault *f)
 {
 	struct store_last l;
 	sqlite3_stmt *st;
-	bool row = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_LAST_GET, &st, f));
 	bind_text(st, 1, product->s);
-	r = db_step(db_of(s), st, &row, f);
-	if (rc_is_ok(r) && !row)
-		r = RC(RC_NOTFOUND);
-	if (rc_is_ok(r))
-		r = column_digest(st, 0, &l.artifact);
-	if (rc_is_ok(r))
-		r = column_digest(st, 1, &l.report);
-	if (rc_is_ok(r))
-		r = column_digest(st, 2, &l.request);
-	db_end(db_of(s), st);
-	TRY(r);
+	TRY(db_one_row(db_of(s), st, read_last, &l, f));
 	*ret = l;
 	return OK;
 }

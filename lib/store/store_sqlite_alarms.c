@@ -24,8 +24,10 @@ rc alarms_issued_put(struct store *s, const struct store_issued *i, struct fault
 	return db_run(db_of(s), st, f);
 }
 
-static rc read_issued(sqlite3_stmt *st, struct store_issued *i)
+static rc read_issued(sqlite3_stmt *st, void *ctx)
 {
+	struct store_issued *i = (struct store_issued *)ctx;
+
 	TRY(column_digest(st, 0, &i->signature));
 	TRY(column_digest(st, 1, &i->key));
 	TRY(column_digest(st, 2, &i->request));
@@ -39,16 +41,10 @@ rc alarms_issued_get(struct store *s, const struct digest *signature, struct sto
 {
 	struct store_issued i = {.leaf = 0};
 	sqlite3_stmt *st;
-	bool row = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_ISSUED_GET, &st, f));
 	bind_digest(st, 1, signature);
-	r = db_step(db_of(s), st, &row, f);
-	if (rc_is_ok(r))
-		r = row ? read_issued(st, &i) : RC(RC_NOTFOUND);
-	db_end(db_of(s), st);
-	TRY(r);
+	TRY(db_one_row(db_of(s), st, read_issued, &i, f));
 	*ret = i;
 	return OK;
 }
@@ -56,16 +52,10 @@ rc alarms_issued_get(struct store *s, const struct digest *signature, struct sto
 rc alarms_issued_count(struct store *s, const struct digest *key, uint64_t *ret, struct fault *f)
 {
 	sqlite3_stmt *st;
-	bool row = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_ISSUED_COUNT, &st, f));
 	bind_digest(st, 1, key);
-	r = db_step(db_of(s), st, &row, f);
-	if (rc_is_ok(r) && row)
-		*ret = column_u64(st, 0);
-	db_end(db_of(s), st);
-	return r;
+	return db_one_row(db_of(s), st, db_row_u64, ret, f); /* a count has a row */
 }
 
 /* ---- Held back ------------------------------------------------------------------------------*/
@@ -90,31 +80,30 @@ rc alarms_held_drop(struct store *s, uint64_t leaf, struct fault *f)
 	return db_run(db_of(s), st, f);
 }
 
+struct held_visit {
+	store_visit_held visit;
+	void *ctx;
+};
+
+static rc visit_held(sqlite3_stmt *st, void *ctx)
+{
+	const struct held_visit *v = (const struct held_visit *)ctx;
+	struct store_held row = {.leaf = column_u64(st, 0), .use = (uint32_t)column_u64(st, 2)};
+
+	TRY(column_digest(st, 1, &row.request));
+	return v->visit(v->ctx, &row);
+}
+
 rc alarms_held_list(struct store *s, uint64_t after, uint32_t limit, store_visit_held visit,
 		    void *ctx, struct fault *f)
 {
-	struct store_held row;
+	struct held_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	bool more = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_HELD_LIST, &st, f));
 	bind_u64(st, 1, after);
 	bind_u64(st, 2, limit);
-	for (;;) {
-		r = db_step(db_of(s), st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		row.leaf = column_u64(st, 0);
-		row.use = (uint32_t)column_u64(st, 2);
-		r = column_digest(st, 1, &row.request);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db_of(s), st);
-	return r;
+	return db_each_row(db_of(s), st, visit_held, &v, NULL, f);
 }
 
 /* ---- Alarms ---------------------------------------------------------------------------------*/
@@ -182,67 +171,51 @@ static rc read_alarm(sqlite3_stmt *st, struct store_alarm *a)
 	return OK;
 }
 
-static rc visit_alarms(struct sqlite_db *db, sqlite3_stmt *st, store_visit_alarm visit, void *ctx,
-		       size_t *ret_count, struct fault *f)
-{
-	struct store_alarm row;
-	bool more = false;
-	rc r;
+struct alarm_visit {
+	store_visit_alarm visit;
+	void *ctx;
+};
 
-	*ret_count = 0;
-	for (;;) {
-		r = db_step(db, st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = read_alarm(st, &row);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-		(*ret_count)++;
-	}
-	db_end(db, st);
-	return r;
+static rc visit_alarm(sqlite3_stmt *st, void *ctx)
+{
+	const struct alarm_visit *v = (const struct alarm_visit *)ctx;
+	struct store_alarm row;
+
+	TRY(read_alarm(st, &row));
+	return v->visit(v->ctx, &row);
 }
 
 rc alarms_get(struct store *s, const struct digest *id, store_visit_alarm visit, void *ctx,
 	      struct fault *f)
 {
+	struct alarm_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	size_t count;
 
 	TRY(db_begin(db_of(s), SQL_ALARM_GET, &st, f));
 	bind_digest(st, 1, id);
-	TRY(visit_alarms(db_of(s), st, visit, ctx, &count, f));
-	return count == 0 ? RC(RC_NOTFOUND) : OK;
+	return db_one_row(db_of(s), st, visit_alarm, &v, f);
 }
 
 rc alarms_list(struct store *s, const char *state, uint64_t before, uint32_t limit,
 	       store_visit_alarm visit, void *ctx, struct fault *f)
 {
+	struct alarm_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	size_t count;
 
 	TRY(db_begin(db_of(s), SQL_ALARM_LIST, &st, f));
 	bind_text(st, 1, state);
 	bind_u64(st, 2, before);
 	bind_u64(st, 3, limit);
-	return visit_alarms(db_of(s), st, visit, ctx, &count, f);
+	return db_each_row(db_of(s), st, visit_alarm, &v, NULL, f);
 }
 
 rc alarms_count(struct store *s, const struct name *reporter, uint64_t *ret, struct fault *f)
 {
 	sqlite3_stmt *st;
-	bool row = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_ALARM_COUNT, &st, f));
 	bind_text(st, 1, reporter->s);
-	r = db_step(db_of(s), st, &row, f);
-	if (rc_is_ok(r) && row)
-		*ret = column_u64(st, 0);
-	db_end(db_of(s), st);
-	return r;
+	return db_one_row(db_of(s), st, db_row_u64, ret, f); /* a count has a row */
 }
 
 rc alarms_close(struct store *s, const struct store_alarm *a, struct fault *f)

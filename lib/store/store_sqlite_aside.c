@@ -10,8 +10,10 @@ static struct sqlite_db *db_of(struct store *s)
 
 /* ---- Uploads -------------------------------------------------------------------------------*/
 
-static rc read_upload(sqlite3_stmt *st, struct store_upload *u)
+static rc read_upload(sqlite3_stmt *st, void *ctx)
 {
+	struct store_upload *u = (struct store_upload *)ctx;
+
 	memset(u, 0, sizeof(*u));
 	TRY(column_digest(st, 0, &u->sha256));
 	u->size = column_u64(st, 1);
@@ -26,16 +28,10 @@ rc aside_upload_get(struct store *s, const struct digest *sha256, struct store_u
 {
 	struct store_upload u = {0};
 	sqlite3_stmt *st;
-	bool row = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_UPLOAD_GET, &st, f));
 	bind_digest(st, 1, sha256);
-	r = db_step(db_of(s), st, &row, f);
-	if (rc_is_ok(r))
-		r = row ? read_upload(st, &u) : RC(RC_NOTFOUND);
-	db_end(db_of(s), st);
-	TRY(r);
+	TRY(db_one_row(db_of(s), st, read_upload, &u, f));
 	*ret = u;
 	return OK;
 }
@@ -63,29 +59,30 @@ rc aside_upload_drop(struct store *s, const struct digest *sha256, struct fault 
 	return db_run(db_of(s), st, f);
 }
 
+struct upload_visit {
+	store_visit_upload visit;
+	void *ctx;
+};
+
+static rc visit_upload(sqlite3_stmt *st, void *ctx)
+{
+	const struct upload_visit *v = (const struct upload_visit *)ctx;
+	struct store_upload row;
+
+	TRY(read_upload(st, &row));
+	return v->visit(v->ctx, &row);
+}
+
 rc aside_upload_list(struct store *s, const struct digest *after, uint32_t limit,
 		     store_visit_upload visit, void *ctx, struct fault *f)
 {
-	struct store_upload row;
+	struct upload_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	bool more = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_UPLOAD_LIST, &st, f));
 	bind_digest(st, 1, after);
 	bind_u64(st, 2, limit);
-	for (;;) {
-		r = db_step(db_of(s), st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = read_upload(st, &row);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db_of(s), st);
-	return r;
+	return db_each_row(db_of(s), st, visit_upload, &v, NULL, f);
 }
 
 rc aside_upload_needed(struct store *s, const struct digest *sha256, unix_time before, bool *ret,
@@ -107,25 +104,24 @@ rc aside_upload_needed(struct store *s, const struct digest *sha256, unix_time b
 
 /* ---- Bytes: certificates, signatures -------------------------------------------------------*/
 
+struct blob_visit {
+	store_visit_bytes visit;
+	void *ctx;
+};
+
+static rc visit_blob(sqlite3_stmt *st, void *ctx)
+{
+	const struct blob_visit *v = (const struct blob_visit *)ctx;
+
+	return v->visit(v->ctx, column_view(st, 0));
+}
+
 static rc visit_blobs(struct sqlite_db *db, sqlite3_stmt *st, store_visit_bytes visit, void *ctx,
 		      size_t *ret_count, struct fault *f)
 {
-	size_t count = 0;
-	bool more = false;
-	rc r;
+	struct blob_visit v = {visit, ctx};
 
-	for (;;) {
-		r = db_step(db, st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = visit(ctx, column_view(st, 0));
-		if (!rc_is_ok(r))
-			break;
-		count++;
-	}
-	db_end(db, st);
-	*ret_count = count;
-	return r;
+	return db_each_row(db, st, visit_blob, &v, ret_count, f);
 }
 
 rc aside_certs_get(struct store *s, const struct digest *leaf, store_visit_bytes visit, void *ctx,
@@ -222,28 +218,26 @@ static rc read_change(sqlite3_stmt *st, struct store_change *c)
 	return OK;
 }
 
+struct change_visit {
+	store_visit_change visit;
+	void *ctx;
+};
+
+static rc visit_change(sqlite3_stmt *st, void *ctx)
+{
+	const struct change_visit *v = (const struct change_visit *)ctx;
+	struct store_change row;
+
+	TRY(read_change(st, &row));
+	return v->visit(v->ctx, &row);
+}
+
 static rc visit_changes(struct sqlite_db *db, sqlite3_stmt *st, store_visit_change visit, void *ctx,
 			size_t *ret_count, struct fault *f)
 {
-	struct store_change row;
-	size_t count = 0;
-	bool more = false;
-	rc r;
+	struct change_visit v = {visit, ctx};
 
-	for (;;) {
-		r = db_step(db, st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = read_change(st, &row);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-		count++;
-	}
-	db_end(db, st);
-	*ret_count = count;
-	return r;
+	return db_each_row(db, st, visit_change, &v, ret_count, f);
 }
 
 rc aside_change_get(struct store *s, const struct digest *id, store_visit_change visit, void *ctx,

@@ -215,30 +215,31 @@ rc guard_store_put(struct store *s, const struct guard_batch *b,
 
 /* ---- Reading --------------------------------------------------------------------------------*/
 
+struct host_visit {
+	store_visit_guard_host visit;
+	void *ctx;
+};
+
+static rc visit_host(sqlite3_stmt *st, void *ctx)
+{
+	const struct host_visit *v = (const struct host_visit *)ctx;
+	struct store_guard_host row;
+
+	TRY(read_host(st, &row));
+	return v->visit(v->ctx, &row);
+}
+
 rc guard_store_hosts(struct store *s, const struct name *one, const struct name *after,
 		     uint32_t limit, store_visit_guard_host visit, void *ctx, struct fault *f)
 {
-	struct store_guard_host row;
+	struct host_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	bool more = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_GUARD_HOST_LIST, &st, f));
 	bind_text(st, 1, one == NULL ? NULL : one->s);
 	bind_text(st, 2, after == NULL ? NULL : after->s);
 	bind_u64(st, 3, limit);
-	for (;;) {
-		r = db_step(db_of(s), st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = read_host(st, &row);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db_of(s), st);
-	return r;
+	return db_each_row(db_of(s), st, visit_host, &v, NULL, f);
 }
 
 static rc read_seen(sqlite3_stmt *st, struct store_guard_seen *row)
@@ -254,60 +255,62 @@ static rc read_seen(sqlite3_stmt *st, struct store_guard_seen *row)
 	return OK;
 }
 
+struct seen_visit {
+	store_visit_guard_seen visit;
+	void *ctx;
+};
+
+static rc visit_seen(sqlite3_stmt *st, void *ctx)
+{
+	const struct seen_visit *v = (const struct seen_visit *)ctx;
+	struct store_guard_seen row;
+
+	TRY(read_seen(st, &row));
+	return v->visit(v->ctx, &row);
+}
+
 rc guard_store_seen(struct store *s, const struct digest *sha256, const struct name *after,
 		    uint32_t limit, store_visit_guard_seen visit, void *ctx, struct fault *f)
 {
-	struct store_guard_seen row;
+	struct seen_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	bool more = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_GUARD_SEEN_LIST, &st, f));
 	bind_digest(st, 1, sha256);
 	bind_text(st, 2, after == NULL ? NULL : after->s);
 	bind_u64(st, 3, limit);
-	for (;;) {
-		r = db_step(db_of(s), st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		r = read_seen(st, &row);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db_of(s), st);
-	return r;
+	return db_each_row(db_of(s), st, visit_seen, &v, NULL, f);
+}
+
+struct event_visit {
+	store_visit_guard_event visit;
+	void *ctx;
+};
+
+static rc visit_event(sqlite3_stmt *st, void *ctx)
+{
+	const struct event_visit *v = (const struct event_visit *)ctx;
+	struct store_guard_event row;
+
+	row.id = column_u64(st, 0);
+	row.heard = (unix_time)column_u64(st, 2);
+	row.body = column_view(st, 3);
+	TRY(column_name(st, 1, &row.host));
+	return v->visit(v->ctx, &row);
 }
 
 rc guard_store_events(struct store *s, const struct store_guard_filter *filter,
 		      store_visit_guard_event visit, void *ctx, struct fault *f)
 {
-	struct store_guard_event row;
+	struct event_visit v = {visit, ctx};
 	sqlite3_stmt *st;
-	bool more = false;
-	rc r;
 
 	TRY(db_begin(db_of(s), SQL_GUARD_EVENT_LIST, &st, f));
 	bind_text(st, 1, filter->host == NULL ? NULL : filter->host->s);
 	bind_text(st, 2, filter->kind);
 	bind_u64(st, 3, filter->before);
 	bind_u64(st, 4, filter->limit);
-	for (;;) {
-		r = db_step(db_of(s), st, &more, f);
-		if (!rc_is_ok(r) || !more)
-			break;
-		row.id = column_u64(st, 0);
-		r = column_name(st, 1, &row.host);
-		row.heard = (unix_time)column_u64(st, 2);
-		row.body = column_view(st, 3);
-		if (rc_is_ok(r))
-			r = visit(ctx, &row);
-		if (!rc_is_ok(r))
-			break;
-	}
-	db_end(db_of(s), st);
-	return r;
+	return db_each_row(db_of(s), st, visit_event, &v, NULL, f);
 }
 
 /* ---- Silence, and the end -------------------------------------------------------------------*/
