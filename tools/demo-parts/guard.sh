@@ -6,7 +6,10 @@
 host=$state/host
 mkdir "$host"
 mount -t tmpfs -o size=512M,mode=755 demo-host "$host"
-stop_guard() { [[ -z ${guard:-} ]] || { kill "$guard" && wait "$guard"; } 2>/dev/null || true; }
+stop_guard() {
+	local pid
+	for pid in ${agent:-} ${guard:-}; do { kill "$pid" && wait "$pid"; } 2>/dev/null || true; done
+}
 trap stop_guard EXIT
 now() { env -u LD_PRELOAD "$@"; }
 on_host() {
@@ -53,8 +56,12 @@ log-key = $vkey
 list-key = $(GREATSEAL_CONFIG=$state/dave.json greatseal key list --json | jq -r '.keys[] | select(.name == "lists").fingerprint')
 group = build-farm
 mount = $host
+reports-socket = $state/guard-reports
+certificates = $state/certificates.pem
+watch = $state/downloads
+watch-every = 1s
 END
-mkdir -p guarded
+mkdir -p guarded downloads
 env -u LD_PRELOAD greatseal-guard run --config "$state/guard.conf" 2>guard.log &
 guard=$!
 for _ in $(seq 300); do
@@ -92,12 +99,26 @@ step "18. A stolen key: a signature that is not in the log"
 say "somebody has copied the token's file and its passphrase, and signs with openssl what nobody has approved"
 "$build/tests/thief" "$(find keeper -name 'main*' -type f | head -n 1)" "$state/passphrase" 2 >thief.p8
 openssl pkcs8 -inform DER -nocrypt -in thief.p8 -out thief.pem
-mkdir downloads
+say "the guard of the host knows the organisation's certificates, and the agent brings to the server what it meets"
+printf '%sdave$%s greatseal key certificates >certificates.pem\n' "$bold" "$plain"
+GREATSEAL_CONFIG=$state/dave.json greatseal key certificates >certificates.pem
+greatseal-agent run --socket "$state/guarded/agent.sock" --key-file "$state/build-07" --server "https://$address" --pin "$pin" \
+	--host build-07 --origin "${vkey%%+*}" --guard "$state/guard-reports" --guard-interval 1 2>guard-agent.log &
+agent=$!
 cp signed/hello.deb signed/hello.deb.p7s downloads/
 echo "an update that nobody has asked for" >downloads/update.bin
 run openssl cms -sign -binary -signer cert.pem -inkey thief.pem -in downloads/update.bin -outform DER -out downloads/update.bin.p7s
 say "everybody's openssl believes it:"
 openssl cms -verify -binary -inform DER -in downloads/update.bin.p7s -content downloads/update.bin -CAfile cert.pem -purpose any -out /dev/null
+say "the host has looked at it by itself: an alarm with its name and the path. What was signed properly is none"
+for _ in $(seq 600); do
+	GREATSEAL_CONFIG=$state/dave.json greatseal alarms list --state open --json --quiet | jq -e '.alarms | length > 0' >/dev/null && break
+	kill -0 "$agent" 2>/dev/null || die "greatseal-agent ended: $(cat guard-agent.log)"
+	sleep 0.1
+done
+shows 'by build-07' as dave alarms list
+as dave guard events --kind signature
+say "where no guard runs, anybody of the roster can look, too"
 refused 6 as dave watch downloads
 alarm=$(GREATSEAL_CONFIG=$state/dave.json greatseal alarms list --state open --json --quiet | jq -r '.alarms[0].signature[:16]')
 as dave alarms show "$alarm"
