@@ -51,6 +51,9 @@ void look_at(int slot);
 void preapprove(void);
 void say_word(void);
 void give_access(void);
+/* The newest of the reference's grants, which is not counted yet; kept back in so many of 100
+ * cases. */
+void give(unsigned kept);
 void review(void);
 void review_as(int owed, const struct sitter *by);
 
@@ -64,6 +67,8 @@ void lock_key(void);
 
 /* ---- property_enrol.c ----------------------------------------------------------------------*/
 void change_host(void);
+/* Invited, and enrols with that key. */
+void enrol_anew(int key);
 
 /* ---- property_waiting.c: the next policy and roster, and what waits of them ------------------*/
 /* Whether it is in force now. */
@@ -76,6 +81,9 @@ void emergency(void);
 void foreseen(void);
 void all_at_once(void);
 void catch_up(void);
+void thaw(void);
+void cut_short(void);
+void move_house(void);
 void doubt(void);
 
 #endif

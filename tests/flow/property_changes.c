@@ -329,8 +329,10 @@ static void begin_anew(struct ref_policy *p)
 	struct ref_rule *r = p->rules;
 
 	world_first(p, NULL);
-	switch (below(8)) {
+	switch (below(10)) {
 	case 7:
+	case 8:
+	case 9:
 		set_tier(p);
 		break;
 	case 0:

@@ -27,6 +27,21 @@ static void choose_proof(struct ref_enrolment *e)
 	e->boot = w.ref.boot;
 }
 
+/* The newest of them, as its fields say; kept back in so many of 100 cases. */
+static void send_enrolment(unsigned kept)
+{
+	int n = (int)w.ref.enrolment_count;
+	const struct ref_enrolment *e = &w.ref.enrolments[n];
+
+	world_make_enrolment(&w, n);
+	w.ref.enrolment_count++;
+	note(-1, "enrolment %d: pool %s with key %d, number %llu, as class %d, by %s%s", n,
+	     e->counter > 0 ? "renews" : "enrols", e->key, (unsigned long long)e->counter,
+	     (int)e->klass, ref_chips[e->chip + 1], e->botched ? ", botched" : "");
+	if (!chance(kept))
+		say(&(struct message){.say = SAY_ENROLMENT, .slot = -1, .n = n});
+}
+
 static void new_enrolment(bool renewal)
 {
 	int n = (int)w.ref.enrolment_count;
@@ -46,13 +61,7 @@ static void new_enrolment(bool renewal)
 		if (w.ref.roster.host_gone[REF_POOL]) /* then nobody is challenged */
 			e->chip = REF_NO_CHIP;
 	}
-	world_make_enrolment(&w, n);
-	w.ref.enrolment_count++;
-	note(-1, "enrolment %d: pool %s with key %d, number %llu, as class %d, by %s%s", n,
-	     renewal ? "renews" : "enrols", e->key, (unsigned long long)e->counter, (int)e->klass,
-	     ref_chips[e->chip + 1], e->botched ? ", botched" : "");
-	if (chance(97))
-		say(&(struct message){.say = SAY_ENROLMENT, .slot = -1, .n = n});
+	send_enrolment(3);
 }
 
 static void send_host(int host, enum host_action action)
@@ -73,6 +82,25 @@ static void send_host(int host, enum host_action action)
 		ref_host_lock(&w.ref, host, action, &want);
 	if (type != want.type || (type == KEEPER_R_ERROR && fx_reason(&w.fx) != want.reason))
 		give_up(-1, reason_id(want.type == KEEPER_R_ERROR ? want.reason : REASON_NONE));
+}
+
+void enrol_anew(int key)
+{
+	struct ref_enrolment *e = &w.ref.enrolments[w.ref.enrolment_count];
+
+	if (w.ref.enrolment_count == REF_MEMORY || w.ref.roster.host_gone[REF_POOL])
+		return;
+	if (w.ref.pool.lock != REF_FREE)
+		send_host(REF_POOL, w.ref.pool.lock == REF_HELD ? HOST_UNLOCK : HOST_FORGET);
+	send_host(REF_POOL, HOST_INVITE);
+	*e = (struct ref_enrolment){.key = key, .token = w.tokens, .chip = w.ref.pool.invited};
+	if (w.ref.roster.pool_least > REF_SOFTWARE && e->chip == REF_NO_CHIP)
+		e->chip = w.ref.roster.pool_least == REF_VTPM ? REF_VIRTUAL : REF_CHIP;
+	e->klass = class_of(e->chip);
+	e->invited = w.ref.pool.token;
+	e->challenged = w.ref.now;
+	e->boot = w.ref.boot;
+	send_enrolment(0);
 }
 
 void change_host(void)

@@ -95,7 +95,15 @@ static void freeze(int key)
 	p.freeze.to = p.freeze.from + 120 + 60 * (unix_time)below(20);
 	if (chance(50))
 		p.rules[GLASS].within = 1 + below(1500);
-	note(-1, "a freeze: %s", propose_policy(&p) ? "taken" : "refused");
+	if (chance(30)) /* the service, too */
+		p.rules[GLASS].services |= 1;
+	if (chance(40)) { /* a window instead, which opens in an hour */
+		p.freeze.keys = 0;
+		p.rules[GLASS].windows = 1;
+		p.windows[0].opens = (unsigned)(w.ref.now / 60 % 1440 + 60) % 1440;
+		p.windows[0].length = 600;
+	}
+	note(-1, "a freeze, or no window: %s", propose_policy(&p) ? "taken" : "refused");
 }
 
 /* The glass is broken: a request with its ticket, and those who may approve it. */
@@ -116,6 +124,8 @@ void emergency(void)
 
 	if (!is_barred(q.key) && chance(70))
 		freeze(q.key);
+	if ((r->services & 1u) != 0 && ref_listed(&w.ref, REF_SERVICE, 0) && chance(60))
+		q.requester = REF_SERVICE;
 	if (q.requester < 0)
 		return;
 	if (chance(20))
@@ -129,22 +139,159 @@ void emergency(void)
 		commit(slot);
 }
 
+/* A request for the key that still waits; -1: there is none. */
+static int find_waiting(int key)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		const struct ref_request *q = &w.slots[i].q;
+
+		if (q->known && q->key == key && q->closed == REASON_NONE && q->spent == 0 &&
+		    w.ref.now < q->deadline)
+			return i;
+	}
+	return -1;
+}
+
+/* One that was behind the request then is not any more, and reviews it; or who has reviewed it
+ * loses the key. */
+static void meddle(const struct ref_owed *o, const struct sitter *by)
+{
+	struct ref_roster r = w.ref.roster;
+
+	if (o->requester == REF_SERVICE && chance(70)) {
+		r.owners[0] = 0;
+		(void)propose_roster(&r);
+		for (int p = 0; p < REF_PEOPLE; p++)
+			if ((o->never & (1u << p)) != 0)
+				review_as((int)(o - w.ref.owed), &(struct sitter){p, 0});
+		return;
+	}
+	if (r.keys[by->person] == 3)
+		r.keys[by->person] = 2 >> by->key;
+	note(-1, "who reviewed has another key: %s", propose_roster(&r) ? "taken" : "not now");
+}
+
 /* A review that is overdue is made, for its key signs nothing until then. */
 void catch_up(void)
 {
 	struct sitter by[REF_PEOPLE];
-	size_t i = 0, n;
+	const struct ref_owed *o = w.ref.owed;
+	size_t n;
+	int slot;
 
-	while (i < w.ref.owed_count &&
-	       (w.ref.owed[i].done || w.ref.now < w.ref.owed[i].due - (chance(10) ? 4000 : 0)))
-		i++;
-	if (i == w.ref.owed_count) {
+	while (o < w.ref.owed + w.ref.owed_count && (o->done || (w.ref.now < o->due && chance(85))))
+		o++;
+	if (o == w.ref.owed + w.ref.owed_count) {
 		review();
 		return;
 	}
-	n = fill(ref_review_seats(&w.ref, &w.ref.owed[i]), w.ref.owed[i].never, by);
-	for (size_t k = 0; k < n; k++)
-		review_as((int)i, &by[k]);
+	if (w.ref.now < o->due && o->due < w.ref.now + 3000)
+		move_clock(o->due + below(2) - 1);
+	slot = find_waiting(o->key);
+	if (slot >= 0)
+		look_at(slot);
+	n = fill(ref_review_seats(&w.ref, o), o->never, by);
+	for (size_t k = 0; k < n; k++) {
+		review_as((int)(o - w.ref.owed), &by[k]);
+		if (k == 0 && chance(30))
+			meddle(o, &by[0]);
+	}
+	slot = find_waiting(o->key);
+	if (slot >= 0)
+		look_at(slot);
+}
+
+/* To where the freeze ends, with a request that waits for nothing else. */
+void thaw(void)
+{
+	struct ref_policy p = w.ref.policy;
+	struct ref_request q = {
+		.key = 1, .requester = 6, .files = 1, .uses = 1, .has_reason = true, .actor = -1};
+	int slot = (int)below(SLOTS);
+
+	p.freeze.keys = 2 | below(2);
+	p.freeze.from = w.ref.now / 60 * 60 - 60;
+	p.freeze.to = w.ref.now / 60 * 60 + 120;
+	p.rules[2].windows = 0;
+	p.rules[2].files = (struct ref_files){.a_only = false};
+	note(-1, "the freeze is short: %s", propose_policy(&p) ? "taken" : "not now");
+	q.signer = w.ref.roster.keys[6] == 2;
+	q.not_before = w.ref.now;
+	q.deadline = q.not_before + 700;
+	ask(slot, &q);
+	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = chance(50)});
+	move_clock(p.freeze.to + below(3) - 1);
+	look_at(slot);
+	commit(slot);
+	step += 3;
+}
+
+/* A grant that is as long as it may be, and then the policy says that it may be less. */
+void cut_short(void)
+{
+	struct ref_policy p = w.ref.policy;
+	int key = (int)below(REF_KEYS), person = (int[]){0, 3, 5}[below(3)];
+	struct ref_request q = {.key = key, .files = 1, .uses = 1, .has_reason = true, .actor = -1};
+	struct ref_grant *g = &w.ref.grants[w.ref.grant_count];
+	struct sitter by[REF_PEOPLE];
+	size_t n = fill(&p.keys[key].owners, 1u << person, by);
+	unsigned own = 0;
+	int slot = (int)below(SLOTS);
+
+	if (w.ref.grant_count == REF_MEMORY || n == 0 ||
+	    !find_key(&(struct ref_seat){.channel = REF_ANY}, person, &own))
+		return;
+	*g = (struct ref_grant){.person = person,
+				.key = key,
+				.host = chance(70) ? -1 : 0,
+				.until = w.ref.now + p.keys[key].access_life,
+				.end = {.person = person, .key = own}};
+	g->signers[person] = 1u << own;
+	for (size_t i = 0; i < n; i++)
+		g->signers[by[i].person] = 1u << by[i].key;
+	give(0);
+	if (!g->known)
+		return;
+	p.keys[key].access_life = 20 + below(200);
+	note(-1, "access ends earlier: %s", propose_policy(&p) ? "taken" : "not now");
+	q.requester = person;
+	q.signer = person == 2 || person == 3 ? 0 : own;
+	q.not_before = w.ref.now;
+	q.deadline = q.not_before + 700;
+	ask(slot, &q);
+	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = false});
+	move_clock(g->given + (unix_time)w.ref.policy.keys[key].access_life + below(3) - 1);
+	look_at(slot);
+	step += 4;
+}
+
+/* What the host with one key has asked for is looked at when it has another. */
+void move_house(void)
+{
+	struct ref_request q = {.key = 1,
+				.requester = 6,
+				.host = REF_POOL,
+				.files = 1,
+				.uses = 1,
+				.has_reason = true,
+				.actor = -1};
+	int slot = (int)below(SLOTS);
+
+	if (w.ref.pool.key < 0 || w.ref.pool.lock != REF_FREE || w.ref.now > w.ref.pool.until) {
+		enrol_anew((int)below(2));
+		return;
+	}
+	q.host_key = w.ref.pool.key;
+	q.signer = w.ref.roster.keys[6] == 2;
+	q.not_before = w.ref.now + 50; /* so that it waits */
+	q.deadline = q.not_before + 700;
+	ask(slot, &q);
+	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = false});
+	enrol_anew(1 - q.host_key);
+	look_at(slot);
+	move_clock(q.not_before);
+	commit(slot);
+	step += 4;
 }
 
 /* One who asked, or said yes, or is believed by the rule, has another key, another group or another
