@@ -95,8 +95,10 @@ static void freeze(int key)
 	p.freeze.to = p.freeze.from + 120 + 60 * (unix_time)below(20);
 	if (chance(50))
 		p.rules[GLASS].within = 1 + below(1500);
-	if (chance(30)) /* the service, too */
+	if (chance(40)) { /* the service, too, behind which erin is */
 		p.rules[GLASS].services |= 1;
+		p.rules[GLASS].seats.seat[1] = (struct ref_seat){1, -1, REF_LEADS, REF_ANY};
+	}
 	if (chance(40)) { /* a window instead, which opens in an hour */
 		p.freeze.keys = 0;
 		p.rules[GLASS].windows = 1;
@@ -193,7 +195,7 @@ void catch_up(void)
 	n = fill(ref_review_seats(&w.ref, o), o->never, by);
 	for (size_t k = 0; k < n; k++) {
 		review_as((int)(o - w.ref.owed), &by[k]);
-		if (k == 0 && chance(30))
+		if (k == 0 && chance(o->requester == REF_SERVICE ? 60 : 30))
 			meddle(o, &by[0]);
 	}
 	slot = find_waiting(o->key);
