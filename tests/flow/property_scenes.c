@@ -99,6 +99,8 @@ static void freeze(int key)
 		p.rules[GLASS].services |= 1;
 		p.rules[GLASS].seats.seat[1] = (struct ref_seat){1, -1, REF_LEADS, REF_ANY};
 	}
+	if (chance(25)) /* dave alone reviews it */
+		p.rules[GLASS].review = (struct ref_seats){{{1, 3, REF_SECURITY, REF_ANY}}, 1};
 	if (chance(40)) { /* a window instead, which opens in an hour */
 		p.freeze.keys = 0;
 		p.rules[GLASS].windows = 1;
@@ -173,6 +175,21 @@ static void meddle(const struct ref_owed *o, const struct sitter *by)
 	note(-1, "who reviewed has another key: %s", propose_roster(&r) ? "taken" : "not now");
 }
 
+/* Who alone could review it has left: the quorum that unlocks looks at it. */
+static void leave(const struct ref_owed *o)
+{
+	struct ref_policy p = w.ref.policy, first;
+	struct ref_roster r = w.ref.roster;
+
+	world_first(&first, NULL);
+	p.rules[GLASS].review = first.rules[GLASS].review;
+	r.gone[3] = true;
+	note(-1, "another reviews from now on: %s", propose_policy(&p) ? "taken" : "not now");
+	note(-1, "dave leaves: %s", propose_roster(&r) ? "taken" : "not now");
+	for (int admin = 4; admin < 6; admin++)
+		review_as((int)(o - w.ref.owed), &(struct sitter){admin, 0});
+}
+
 /* A review that is overdue is made, for its key signs nothing until then. */
 void catch_up(void)
 {
@@ -192,7 +209,9 @@ void catch_up(void)
 	slot = find_waiting(o->key);
 	if (slot >= 0)
 		look_at(slot);
-	n = fill(ref_review_seats(&w.ref, o), o->never, by);
+	if (o->seats.seat[0].person == 3 && chance(60))
+		leave(o);
+	n = o->done ? 0 : fill(ref_review_seats(&w.ref, o), o->never, by);
 	for (size_t k = 0; k < n; k++) {
 		review_as((int)(o - w.ref.owed), &by[k]);
 		if (k == 0 && chance(o->requester == REF_SERVICE ? 60 : 30))

@@ -19,8 +19,10 @@ static void say_document(int n)
 
 static unsigned choose_signers(const struct ref_document *d)
 {
+	if (d->recovery && chance(30))
+		return 1u << below(REF_RESCUERS);
 	if (d->recovery)
-		return chance(80) ? 3u << below(2) : 1 + below(15);
+		return chance(85) ? 3u << below(2) : 1 + below(15);
 	return chance(94) ? ERIN | FRANK : 1 + below((1u << REF_PEOPLE) - 1);
 }
 
@@ -100,6 +102,10 @@ static void object(void)
 	note(-1, "objection %d to document %d by %x", n, o->document, o->signers);
 	if (chance(95))
 		say(&(struct message){.say = SAY_OBJECTION, .slot = -1, .n = n});
+	if (w.ref.documents[o->document].state == REF_STOPPED && chance(40)) {
+		note(-1, "document %d again", o->document);
+		say_document(o->document);
+	}
 }
 
 static void object_again(void)
@@ -136,11 +142,11 @@ void look_at_waiting(void)
 	int n = any_waiting();
 
 	if (n < 0) {
-		if (lot < 6)
+		if (lot < 9)
 			recover();
-		else if (lot < 9)
+		else if (lot < 12)
 			propose_again();
-		else if (lot < 10)
+		else if (lot < 13)
 			object();
 		return;
 	}
