@@ -720,13 +720,13 @@ static void one_step(void)
 	} deeds[] = {
 		{90, new_request, NULL}, {40, request_again, NULL}, {190, approve, NULL},
 		{25, withdraw, NULL},	 {8, deny, NULL},	    {8, cancel, NULL},
-		{60, act_again, NULL},	 {110, commit, NULL},	    {45, look_at, NULL},
+		{60, act_again, NULL},	 {110, commit, NULL},	    {40, look_at, NULL},
 		{105, NULL, clock_step}, {28, NULL, change_policy}, {15, NULL, change_roster},
 		{24, NULL, lock_key},	 {2, NULL, restart},	    {40, NULL, preapprove},
 		{40, NULL, say_word},	 {25, NULL, give_access},   {22, NULL, change_host},
 		{22, NULL, catch_up},	 {12, NULL, emergency},	    {8, NULL, foreseen},
 		{32, NULL, all_at_once}, {28, NULL, doubt},	    {7, NULL, thaw},
-		{7, NULL, cut_short},	 {7, NULL, move_house},
+		{7, NULL, cut_short},	 {9, NULL, move_house},	    {3, NULL, clash},
 	};
 	unsigned lot = below(1000);
 	size_t i = 0;

@@ -69,6 +69,8 @@ void lock_key(void);
 void change_host(void);
 /* Invited, and enrols with that key. */
 void enrol_anew(int key);
+/* With the next number. */
+void renew(void);
 
 /* ---- property_waiting.c: the next policy and roster, and what waits of them ------------------*/
 /* Whether it is in force now. */
@@ -84,6 +86,7 @@ void catch_up(void);
 void thaw(void);
 void cut_short(void);
 void move_house(void);
+void clash(void);
 void doubt(void);
 
 #endif

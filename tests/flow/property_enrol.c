@@ -7,7 +7,7 @@ static enum ref_class class_of(enum ref_chip chip)
 	static const enum ref_class of[REF_CHIPS + 1] = {REF_SOFTWARE, REF_ATTESTED, REF_ATTESTED,
 							 REF_VTPM, REF_TPM};
 
-	return w.ref.pool.invited != REF_NO_CHIP ? REF_TPM : of[chip + 1];
+	return chip != REF_NO_CHIP && chip == w.ref.pool.invited ? REF_TPM : of[chip + 1];
 }
 
 /* Which TPM, what it says, and to whom. */
@@ -16,7 +16,7 @@ static void choose_proof(struct ref_enrolment *e)
 	enum ref_chip any = (enum ref_chip)below(REF_CHIPS);
 
 	e->chip = chance(40) ? REF_NO_CHIP : any;
-	if (w.ref.pool.invited != REF_NO_CHIP && chance(85))
+	if (w.ref.pool.invited != REF_NO_CHIP && chance(65))
 		e->chip = w.ref.pool.invited;
 	else if (w.ref.roster.pool_least > REF_SOFTWARE && chance(60))
 		e->chip = any;
@@ -100,6 +100,15 @@ void enrol_anew(int key)
 	e->invited = w.ref.pool.token;
 	e->challenged = w.ref.now;
 	e->boot = w.ref.boot;
+	send_enrolment(0);
+}
+
+void renew(void)
+{
+	if (w.ref.enrolment_count == REF_MEMORY || w.ref.pool.key < 0)
+		return;
+	w.ref.enrolments[w.ref.enrolment_count] = (struct ref_enrolment){
+		.key = w.ref.pool.key, .counter = w.ref.pool.counter + 1, .chip = REF_NO_CHIP};
 	send_enrolment(0);
 }
 

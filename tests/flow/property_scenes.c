@@ -308,6 +308,15 @@ void move_house(void)
 	q.deadline = q.not_before + 700;
 	ask(slot, &q);
 	say(&(struct message){.say = SAY_SUBMIT, .slot = slot, .sign = false});
+	if (chance(50) && w.ref.pool.klass + 1 < REF_CLASSES) {
+		struct ref_roster r = w.ref.roster;
+
+		r.pool_least = w.ref.pool.klass + 1;
+		note(-1, "the host's class is too low: %s",
+		     propose_roster(&r) ? "taken" : "not now");
+		look_at(slot);
+		renew();
+	}
 	enrol_anew(1 - q.host_key);
 	look_at(slot);
 	move_clock(q.not_before);
@@ -486,4 +495,32 @@ void all_at_once(void)
 	}
 	say_together();
 	step += count - 1;
+}
+
+/* A policy that waits names dave, and a roster comes in which he is not; or the other way round. */
+void clash(void)
+{
+	struct ref_policy p, first;
+	struct ref_roster r;
+	bool late = chance(50); /* the policy */
+
+	world_first(&p, &r);
+	p.delay = 50 + below(100);
+	first = p;
+	note(-1, "changes wait: %s", propose_policy(&p) ? "taken" : "not now");
+	note(-1, "with everybody: %s", propose_roster(&r) ? "taken" : "not now");
+	move_clock(w.ref.now + 160);
+	p.rules[0].seats.seat[0] = (struct ref_seat){1, 3, REF_SECURITY, REF_ANY};
+	r.gone[3] = true;
+	if (late)
+		(void)propose_roster(&r);
+	(void)propose_policy(&p);
+	if (!late)
+		(void)propose_roster(&r);
+	move_clock(w.ref.now + 160);
+	look_at(any_slot());
+	first.delay = 0;
+	note(-1, "changes wait no more: %s", propose_policy(&first) ? "taken" : "not now");
+	move_clock(w.ref.now + 160);
+	step += 6;
 }
