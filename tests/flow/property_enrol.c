@@ -87,6 +87,7 @@ static void send_host(int host, enum host_action action)
 void enrol_anew(int key)
 {
 	struct ref_enrolment *e = &w.ref.enrolments[w.ref.enrolment_count];
+	bool late; /* the answer to the challenge */
 
 	if (w.ref.enrolment_count == REF_MEMORY || w.ref.roster.host_gone[REF_POOL])
 		return;
@@ -94,13 +95,18 @@ void enrol_anew(int key)
 		send_host(REF_POOL, w.ref.pool.lock == REF_HELD ? HOST_UNLOCK : HOST_FORGET);
 	send_host(REF_POOL, HOST_INVITE);
 	*e = (struct ref_enrolment){.key = key, .token = w.tokens, .chip = w.ref.pool.invited};
-	if (w.ref.roster.pool_least > REF_SOFTWARE && e->chip == REF_NO_CHIP)
+	if ((w.ref.roster.pool_least > REF_SOFTWARE || chance(30)) && e->chip == REF_NO_CHIP)
 		e->chip = w.ref.roster.pool_least == REF_VTPM ? REF_VIRTUAL : REF_CHIP;
 	e->klass = class_of(e->chip);
 	e->invited = w.ref.pool.token;
 	e->challenged = w.ref.now;
 	e->boot = w.ref.boot;
-	send_enrolment(0);
+	late = e->chip != REF_NO_CHIP && chance(30);
+	send_enrolment(late ? 100 : 0);
+	if (!late)
+		return;
+	move_clock(e->challenged + 299 + below(3));
+	say(&(struct message){.say = SAY_ENROLMENT, .slot = -1, .n = (int)(e - w.ref.enrolments)});
 }
 
 void renew(void)
