@@ -421,6 +421,36 @@ static void more_files_than_descriptors(void **state)
 	gw_free(&w);
 }
 
+/* By a handle (open_by_handle_at(2)), which names no directory; root alone may. */
+static void a_handle_is_the_same_file(void **state)
+{
+	struct {
+		struct file_handle head;
+		unsigned char room[MAX_HANDLE_SZ];
+	} h = {.head = {.handle_bytes = MAX_HANDLE_SZ}};
+	AUTO(fd) int top = -1;
+	int flags[] = {O_RDONLY, O_PATH}, mount_id;
+	char path[200];
+
+	(void)state;
+	world(&w, NULL);
+	gw_path(&w, "bad", path);
+	top = open(w.mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fx_check(top >= 0 && name_to_handle_at(AT_FDCWD, path, &h.head, &mount_id, 0) == 0);
+	for (size_t i = 0; i < 2; i++) {
+		AUTO(fd) int fd = open_by_handle_at(top, &h.head, flags[i]);
+
+		if (fd < 0) {
+			(void)printf("by a handle: skipped: not to be had here (%s)\n",
+				     strerror(errno));
+			break;
+		}
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
+		assert_int_equal(DENIED, gw_run(path));
+	}
+	gw_free(&w);
+}
+
 /* Nobody reads what it says: execs go on, and what was not said is counted. */
 static void reports_hold_nobody_up(void **state)
 {
@@ -471,6 +501,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(killed_workers_lose_nothing),
 		cmocka_unit_test(a_stopped_worker_is_replaced),
 		cmocka_unit_test(more_files_than_descriptors),
+		cmocka_unit_test(a_handle_is_the_same_file),
 		cmocka_unit_test(reports_hold_nobody_up),
 	};
 

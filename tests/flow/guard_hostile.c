@@ -277,6 +277,31 @@ static int preload_file(void)
 	return 1;
 }
 
+/* A format of one's own, in a user namespace (binfmt_misc, since Linux 6.7): its interpreter is the
+ * program that nobody approved, opened when the format is made known, or when it is needed. */
+static int own_format(const char *flags)
+{
+	char path[200], text[300];
+
+	(void)snprintf(path, sizeof(path), "%s/file.evil", dir);
+	(void)snprintf(text, sizeof(text), ":evil:E::evil::%s:%s", bad, flags);
+	if (!become_root() || mount("binfmt_misc", "/mnt", "binfmt_misc", 0, NULL) != 0)
+		return SKIP;
+	(void)write_text("/mnt/register", text);
+	(void)execl(path, path, (char *)NULL);
+	return 1;
+}
+
+static int own_format_held(void)
+{
+	return own_format("F");
+}
+
+static int own_format_named(void)
+{
+	return own_format("");
+}
+
 /* A mapping that is made anew is made executable, where the kernel takes reading for running. */
 static int map_again(void)
 {
@@ -408,6 +433,8 @@ static const struct {
 	{"user namespace, chroot", BASE, NULL, in_chroot},
 	{"user namespace, from below a mount", BASE, NULL, from_below},
 	{"user namespace, overlay of one's own", VARIES, NULL, own_overlay},
+	{"user namespace, binfmt_misc", BASE, NULL, own_format_named},
+	{"user namespace, binfmt_misc with F", BASE, NULL, own_format_held},
 	{"user namespace, ld.so.preload", STRICT, NULL, preload_file},
 	{"library beside the program (RPATH)", STRICT, "$M/origin", NULL},
 	{"library of a character set", STRICT, "GCONV_PATH=$M iconv -f EVIL -t UTF-8 /dev/null",
@@ -522,6 +549,7 @@ static void more_files(void)
 {
 	char text[500], path[200];
 
+	put("file.evil", "a text that is approved\n");
 	put("script.tcl", "close [open $env(GUARD_RAN) w]\n");
 	put("script.js", "require('fs').writeFileSync(process.env.GUARD_RAN, '');\n");
 	put("Script.java", "public class Script { public static void main(String[] a) throws "
@@ -582,11 +610,9 @@ static void approve_files(void)
 	static const struct {
 		const char *name;
 		unsigned classes;
-	} approved[] = {{"good", LIST_PROGRAM},
-			{"good32", LIST_PROGRAM},
-			{"origin", LIST_PROGRAM},
-			{"outer", LIST_SCRIPT},
-			{"slow.sh", LIST_SCRIPT}};
+	} approved[] = {{"good", LIST_PROGRAM},	    {"good32", LIST_PROGRAM},
+			{"origin", LIST_PROGRAM},   {"outer", LIST_SCRIPT},
+			{"file.evil", LIST_SCRIPT}, {"slow.sh", LIST_SCRIPT}};
 	char path[200];
 
 	put_slow();

@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "tests/lib/fixture.h"
 #include "tests/lib/guard_world.h"
@@ -34,7 +35,8 @@
 
 static struct guard_world w;
 static char good[200], bad[200], lib[200];
-static const char *const kernel[] = {"--level", "kernel", NULL};
+#define HOST "vm-07"
+static const char *const kernel[] = {"--level", "kernel", "--host", HOST, NULL};
 
 /* ---- The machine ----------------------------------------------------------------------------*/
 
@@ -300,6 +302,65 @@ static void only_approved_modules_are_loaded(void **state)
 	unload();
 }
 
+/* ---- What the kernel starts itself ----------------------------------------------------------*/
+
+#define HELPER "/hostile/helper"
+
+static void put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	fx_check(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	(void)close(fd);
+}
+
+static int crashes(void *unused)
+{
+	(void)unused;
+	abort();
+}
+
+/* The program of core_pattern (core(5)), which no process executes. */
+static void the_kernels_helpers_are_asked_for(void **state)
+{
+	(void)state;
+	put_text(HELPER, "#!/bin/sh\n: > /hostile/helped\n");
+	put_text("/proc/sys/kernel/core_pattern", "|" HELPER);
+	(void)gw_child(crashes, NULL);
+	(void)gw_reports(&w, "\"denied\"", HELPER, 1);
+	assert_int_not_equal(0, access("/hostile/helped", F_OK));
+	gw_approve(&w, HELPER, LIST_SCRIPT);
+	gw_publish(&w);
+	(void)gw_child(crashes, NULL);
+	while (access("/hostile/helped", F_OK) != 0)
+		(void)poll(NULL, 0, 20); /* polls a condition */
+	put_text("/proc/sys/kernel/core_pattern", "core");
+}
+
+/* ---- Break-glass ----------------------------------------------------------------------------*/
+
+/* A token suspends what is in the kernel, too. */
+static void a_token_suspends_it(void **state)
+{
+	const char *const words[] = {"break-glass", "/tmp/token", "--host", HOST, NULL};
+	unix_time now = clock_now(&clock_system);
+	struct guard_token t = {.not_before = now - 5, .not_after = now + 3600};
+	char out[2000];
+
+	(void)state;
+	fx_ok(name_parse(view_str(HOST), &t.host));
+	(void)snprintf(t.origin, sizeof(t.origin), "%s", w.maker.signer.key.name);
+	(void)snprintf(t.reason, sizeof(t.reason), "a test breaks the glass");
+	list_maker_token(&w.maker, &t, "/tmp/token");
+	assert_int_equal(0, gw_words(&w, words, out, sizeof(out)));
+	wait_for("\"kernel\":\"observe\"");
+	assert_int_equal(GW_UNAPPROVED, gw_run(bad));
+	assert_int_equal(0, gw_child(maps_executable, lib));
+	enforce();
+	assert_int_equal(DENIED, gw_run(bad));
+	assert_int_equal(EPERM, gw_child(maps_executable, lib));
+}
+
 /* ---- Without the guard ----------------------------------------------------------------------*/
 
 static void kill_guard(void)
@@ -401,6 +462,8 @@ int main(void)
 		cmocka_unit_test(approved_files_are_not_written),
 		cmocka_unit_test(processes_are_left_alone),
 		cmocka_unit_test(only_approved_modules_are_loaded),
+		cmocka_unit_test(the_kernels_helpers_are_asked_for),
+		cmocka_unit_test(a_token_suspends_it),
 		cmocka_unit_test(it_outlives_the_guard),
 		cmocka_unit_test(another_list_counts_from_its_first_moment),
 		cmocka_unit_test(a_worker_that_dies_takes_nothing_along),

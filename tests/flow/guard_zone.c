@@ -290,6 +290,65 @@ static void its_time_ends(void **state)
 	gw_free(&w);
 }
 
+static int copies(void *unused)
+{
+	AUTO(buf) struct buf bytes = {0};
+	int fd;
+
+	(void)unused;
+	become(BUILDER);
+	buf_init(&bytes, (size_t)64 << 20);
+	fd = open("mine", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	return fd < 0 || !rc_is_ok(file_read("dropped", &bytes, NULL)) ||
+	       !rc_is_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL)) || close(fd) != 0;
+}
+
+/* The number of a linker that has ended, given to somebody else (ns_last_pid, in proc(5)). */
+static bool as_its_successor(pid_t before)
+{
+	char text[20];
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC), status;
+	pid_t pid;
+
+	(void)snprintf(text, sizeof(text), "%d", (int)before - 1);
+	fx_check(fd >= 0 && write(fd, text, strlen(text)) > 0);
+	pid = fork();
+	fx_check(pid >= 0);
+	if (pid == 0)
+		_exit(copies(NULL));
+	(void)close(fd);
+	fx_check(waitpid(pid, &status, 0) == pid && status == 0);
+	return pid == before;
+}
+
+static void a_number_that_comes_again(void **state)
+{
+	unsigned same = 0;
+
+	(void)state;
+	world("1h");
+	gw_program(&w, "zone/dropped", 'B', "", 0);
+	fx_check(chown(ZONE "/dropped", BUILDER, BUILDER) == 0);
+	for (int i = 0; i < 200 && same < 20; i++) {
+		int status;
+		pid_t pid = fork();
+
+		fx_check(pid >= 0);
+		if (pid == 0) {
+			become(BUILDER);
+			(void)execl("/usr/bin/ld", "ld", "-o", "a.out", "main.o", (char *)NULL);
+			_exit(99);
+		}
+		fx_check(waitpid(pid, &status, 0) == pid && status == 0);
+		same += as_its_successor(pid);
+		assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/mine"));
+		fx_check(unlink(ZONE "/mine") == 0);
+	}
+	(void)printf("guard: numbers of linkers that came again: %u\n", same);
+	assert_true(same > 0);
+	gw_free(&w);
+}
+
 /* ---- By cgroup ------------------------------------------------------------------------------*/
 
 #define GROUPS_AT "/groups"
@@ -365,9 +424,9 @@ static void a_cgroup_is_a_zone(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(linked_then_run),    cmocka_unit_test(what_runs_in_a_zone),
-		cmocka_unit_test(a_cgroup_is_a_zone), cmocka_unit_test(malware_is_refused),
-		cmocka_unit_test(its_time_ends),
+		cmocka_unit_test(linked_then_run),	     cmocka_unit_test(what_runs_in_a_zone),
+		cmocka_unit_test(a_number_that_comes_again), cmocka_unit_test(a_cgroup_is_a_zone),
+		cmocka_unit_test(malware_is_refused),	     cmocka_unit_test(its_time_ends),
 	};
 
 	if (argc > 1)
