@@ -170,6 +170,85 @@ static void packages_come_and_go(void **state)
 	assert_false(there("/usr/bin/hello"));
 }
 
+/* A package of version 1.0 with more in it: shell that is run where it is laid out. */
+static void make_special(const char *name, const char *more)
+{
+	make_deb(name, "1.0", false);
+	fx_check(here("set -e; umask 022; cd %s/pkg; %s\n"
+		      "dpkg-deb --root-owner-group --build . ../debs/%s_1.0_all.deb >/dev/null\n"
+		      "cp ../debs/%s_1.0_all.deb %s/debs/",
+		      w.top, more, name, name, w.mount) == 0);
+}
+
+static void an_older_version_is_asked_for_again(void **state)
+{
+	(void)state;
+	make_deb("older", "1.0", false);
+	approve_package("debs", "older_1.0_all.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/older_1.0_all.deb"));
+	make_deb("older", "2.0", false);
+	approve_package("debs", "older_2.0_all.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/older_2.0_all.deb"));
+	/* Its record went with it. */
+	assert_int_not_equal(
+		0, in_tree("apt-get install -y --allow-downgrades /debs/older_1.0_all.deb"));
+	assert_true(says("not approved: older 1.0 all (sha256 "));
+	approve_package("debs", "older_1.0_all.deb");
+	assert_int_equal(0,
+			 in_tree("apt-get install -y --allow-downgrades /debs/older_1.0_all.deb"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec older"));
+	assert_int_equal(0, in_tree("apt-get purge -y older"));
+}
+
+/* A program that dpkg puts under another name is the same. */
+static void a_diversion_moves_what_is_approved(void **state)
+{
+	(void)state;
+	make_deb("moved", "1.0", false);
+	approve_package("debs", "moved_1.0_all.deb");
+	assert_int_equal(0, in_tree("dpkg-divert --local --rename --add /usr/bin/moved"));
+	assert_int_equal(0, in_tree("apt-get install -y /debs/moved_1.0_all.deb"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec moved.distrib"));
+	assert_int_equal(0, in_tree("dpkg-divert --local --rename --remove /usr/bin/moved"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec moved"));
+	assert_int_equal(0, in_tree("apt-get purge -y moved"));
+}
+
+/* What one package starts in another runs as that one's: both are approved or nothing happens. */
+static void triggers_are_run(void **state)
+{
+	(void)state;
+	make_special("listens",
+		     "echo 'interest-noawait /usr/share/spoken' >DEBIAN/triggers; printf "
+		     "'#!/bin/sh\n# listens\necho \"$@\" >>/var/listens.postinst\n' "
+		     ">DEBIAN/postinst; chmod 755 DEBIAN/postinst");
+	make_special("speaks", "mkdir -p usr/share/spoken; echo a >usr/share/spoken/word");
+	approve_package("debs", "listens_1.0_all.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/listens_1.0_all.deb"));
+	assert_int_not_equal(0, in_tree("apt-get install -y /debs/speaks_1.0_all.deb"));
+	assert_int_not_equal(0, in_tree("grep -q triggered /var/listens.postinst"));
+	approve_package("debs", "speaks_1.0_all.deb");
+	assert_int_equal(0, in_tree("apt-get install -y /debs/speaks_1.0_all.deb"));
+	assert_int_equal(0, in_tree("grep -q triggered /var/listens.postinst"));
+	assert_int_equal(0, in_tree("apt-get purge -y listens speaks"));
+}
+
+/* dpkg is killed in the midst of it; what is done then is what is done without a guard. */
+static void what_was_cut_short_goes_on(void **state)
+{
+	(void)state;
+	make_special("torn",
+		     "printf '#!/bin/sh\n# torn\n[ -e /root/once ] || { : >/root/once; kill "
+		     "-9 $PPID; }\n' >DEBIAN/postinst; chmod 755 DEBIAN/postinst");
+	approve_package("debs", "torn_1.0_all.deb");
+	assert_int_not_equal(0, in_tree("apt-get install -y /debs/torn_1.0_all.deb"));
+	assert_true(there("/root/once"));
+	assert_int_equal(0, in_tree("greatseal-guard tidy")); /* it is half there: it stays */
+	assert_int_equal(0, in_tree("dpkg --configure -a"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec torn"));
+	assert_int_equal(0, in_tree("apt-get purge -y torn && rm /root/once"));
+}
+
 /* Each door by itself: the one before it is gone. */
 static void every_door_refuses(void **state)
 {
@@ -390,10 +469,14 @@ static int end_world(void **state)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packages_come_and_go),
+		cmocka_unit_test(an_older_version_is_asked_for_again),
+		cmocka_unit_test(a_diversion_moves_what_is_approved),
+		cmocka_unit_test(triggers_are_run),
+		cmocka_unit_test(what_was_cut_short_goes_on),
 		cmocka_unit_test(every_door_refuses),
 		cmocka_unit_test(a_swapped_archive_is_caught),
 		cmocka_unit_test(a_kernel_has_its_image_made),
@@ -404,12 +487,18 @@ int main(void)
 	};
 	const struct CMUnitTest strict[] = {
 		cmocka_unit_test(packages_come_and_go),
+		cmocka_unit_test(an_older_version_is_asked_for_again),
+		cmocka_unit_test(a_diversion_moves_what_is_approved),
+		cmocka_unit_test(triggers_are_run),
+		cmocka_unit_test(what_was_cut_short_goes_on),
 		cmocka_unit_test(every_door_refuses),
 		cmocka_unit_test(a_swapped_archive_is_caught),
 		cmocka_unit_test(a_kernel_has_its_image_made),
 		cmocka_unit_test(libc_and_the_shell_are_installed_again),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	if (!gw_possible())
 		return MOUNTS_SKIP;
 	if (!make_tarball()) {
