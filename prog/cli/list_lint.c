@@ -328,7 +328,7 @@ static rc check_all(struct lint *l, const struct args *a)
 {
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		TRY(check_path(l, paths[i], i < REQUIRED ? "every host" : "", 0));
-	for (size_t i = 0; i < sizeof(own_programs) / sizeof(own_programs[0]); i++)
+	for (size_t i = 0; own_programs[i] != NULL; i++)
 		TRY(check_path(l, own_programs[i], "", 0));
 	for (int i = 1; i < a->word_count; i++)
 		TRY(check_path(l, a->words[i], "you", 0));

@@ -3,14 +3,7 @@
 #ifndef GS_CLI_LIST_OWN_H
 #define GS_CLI_LIST_OWN_H
 
-static const char *const own_programs[] = {
-	GS_BINDIR "/greatseal",
-	GS_BINDIR "/greatseal-agent",
-	GS_BINDIR "/greatseal-keeper",
-	GS_BINDIR "/greatseal-jwksd",
-	GS_BINDIR "/greatseald",
-	GS_SBINDIR "/greatseal-guard",
-	GS_LIBEXECDIR "/greatseal-worker",
-};
+/* Absolute paths, not all of which need be there; ended by NULL. */
+extern const char *const own_programs[];
 
 #endif

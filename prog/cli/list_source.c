@@ -333,7 +333,7 @@ rc gather_dpkg(struct gather *g)
 		TRY(add_package(g, root, &s));
 		n++;
 	}
-	for (size_t i = 0; i < sizeof(own_programs) / sizeof(own_programs[0]); i++)
+	for (size_t i = 0; own_programs[i] != NULL; i++)
 		TRY(add_installed(g, root, own_programs[i], NULL, own_programs[i]));
 	return n > 0 ? OK : cli_problem(g->c, RC_NOTFOUND, "", "%s: no package is installed", path);
 }
