@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct call c = {0};
 	struct fault f;
 
-	buf_init(&sig, CALL_HEADER_MAX);
-	buf_init(&out, CALL_HEADER_MAX);
+	buf_init(&sig, CALL_HOST_HEADER_MAX);
+	buf_init(&out, CALL_HOST_HEADER_MAX);
 	if (!rc_is_ok(call_header_parse(view_of(data, size), &c, &sig, &f)))
 		return 0;
 	if (!rc_is_ok(call_header_encode(&c, buf_view(&sig), &out)) ||

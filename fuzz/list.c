@@ -46,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct content records[RECORDS];
 	static struct text texts[RECORDS];
 	struct view bytes = view_of(data, size);
+	struct package_record_header record_header;
+	struct list_header list_header;
 	struct package_record p;
 	struct contents *c;
 	AUTO(buf) struct buf out;
@@ -56,9 +58,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = list_open(bytes, &l, NULL);
 	c = &l.contents;
 	if (!rc_is_ok(r)) {
+		/* Of bytes that are no list either has nothing to say but an rc. */
+		(void)list_peek(bytes, &list_header, NULL).code;
 		if (!rc_is_ok(package_record_open(bytes, &p, NULL)))
 			return 0;
+		if (!rc_is_ok(package_record_peek(bytes, &record_header, NULL)) ||
+		    memcmp(&record_header, &p.header, sizeof(p.header)) != 0)
+			abort();
 		c = &p.contents;
+	} else if (!rc_is_ok(list_peek(bytes, &list_header, NULL)) ||
+		   memcmp(&list_header, &l.header, sizeof(l.header)) != 0) {
+		abort();
 	}
 	if (c->count > RECORDS || !rc_is_ok(contents_names_check(c, NULL)))
 		return 0;

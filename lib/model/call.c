@@ -4,6 +4,12 @@
 #include "lib/codec/hex.h"
 
 #define SCHEME "Greatseal "
+#define HOST_SCHEME "Greatseal-Host "
+
+static size_t header_max(bool host)
+{
+	return host ? CALL_HOST_HEADER_MAX : CALL_HEADER_MAX;
+}
 
 /* A request line has no white space or control characters in it; one here would let two calls have
  * the same text. */
@@ -54,17 +60,22 @@ rc call_text(const struct call *c, struct buf *out)
 
 rc call_header_encode(const struct call *c, struct view sig, struct buf *out)
 {
+	bool host = c->host.s[0] != '\0';
 	char time[TIME_TEXT];
 	size_t at = out->len;
 
 	TRY(time_format(c->time, time));
-	buf_printf(out, SCHEME "t=%s,n=", time);
+	if (host)
+		buf_printf(out, HOST_SCHEME "h=%s,", c->host.s);
+	else
+		buf_put_str(out, SCHEME);
+	buf_printf(out, "t=%s,n=", time);
 	hex_put(out, view_of(c->nonce, sizeof(c->nonce)));
 	buf_put_str(out, ",b=");
 	put_body(c, out);
 	buf_put_str(out, ",s=");
 	base64_put(BASE64_STD, sig, out);
-	if (out->len - at > CALL_HEADER_MAX)
+	if (out->len - at > header_max(host))
 		buf_fail(out, RC_LIMIT);
 	return buf_done(out);
 }
@@ -82,11 +93,25 @@ static rc part(struct view *v, const char *key, bool last, struct view *ret)
 	return view_take(v, v->len, ret);
 }
 
+static bool is_hosts(struct view header)
+{
+	const size_t n = sizeof(HOST_SCHEME) - 1;
+
+	return header.len >= n && view_is(view_of(header.ptr, n), HOST_SCHEME);
+}
+
 static rc header_read(struct view v, struct call *c, struct buf *sig)
 {
 	struct view text;
 
-	TRY(part(&v, SCHEME "t=", false, &text));
+	c->host = (struct name){.s = ""};
+	if (is_hosts(v)) {
+		TRY(part(&v, HOST_SCHEME "h=", false, &text));
+		TRY(name_parse(text, &c->host));
+		TRY(part(&v, "t=", false, &text));
+	} else {
+		TRY(part(&v, SCHEME "t=", false, &text));
+	}
 	TRY(time_parse(text, &c->time));
 	TRY(part(&v, "n=", false, &text));
 	TRY(hex_parse(text, c->nonce, sizeof(c->nonce)));
@@ -103,12 +128,13 @@ static rc header_read(struct view v, struct call *c, struct buf *sig)
 
 rc call_header_parse(struct view header, struct call *c, struct buf *sig, struct fault *f)
 {
+	const size_t max = header_max(is_hosts(header));
 	struct call got = *c;
 	rc r;
 
-	if (header.len > CALL_HEADER_MAX)
-		return fault_set(f, RC_LIMIT, 0, "call: header of %zu bytes, at most %u",
-				 header.len, CALL_HEADER_MAX);
+	if (header.len > max)
+		return fault_set(f, RC_LIMIT, 0, "call: header of %zu bytes, at most %zu",
+				 header.len, max);
 	r = header_read(header, &got, sig);
 	if (!rc_is_ok(r))
 		return fault_set(f, r.code, 0,

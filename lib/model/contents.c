@@ -129,6 +129,18 @@ static rc classes_check(const struct contents *c, struct fault *f)
 	return OK;
 }
 
+rc contents_peek(struct view bytes, const char magic[static CONTENTS_MAGIC + 1],
+		 struct view *ret_header, struct fault *f)
+{
+	struct view v = bytes, header = {0};
+	struct frame frame = {0};
+
+	TRY(frame_read(&v, magic, &frame, f));
+	TRY(cut(f, view_take(&v, frame.header, &header), "the header"));
+	*ret_header = header;
+	return OK;
+}
+
 rc contents_open(struct view bytes, const char magic[static CONTENTS_MAGIC + 1],
 		 struct view *ret_header, struct contents *ret, struct fault *f)
 {

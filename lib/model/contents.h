@@ -77,6 +77,12 @@ struct contents {
 MUST rc contents_open(struct view bytes, const char magic[static CONTENTS_MAGIC + 1],
 		      struct view *ret_header, struct contents *ret, struct fault *f);
 
+/* The header of a table of which only the beginning is at hand: CONTENTS_FRAME +
+ * CONTENTS_HEADER_MAX bytes of it, or all that there are. Says nothing of the records. As
+ * contents_open. */
+MUST rc contents_peek(struct view bytes, const char magic[static CONTENTS_MAGIC + 1],
+		      struct view *ret_header, struct fault *f);
+
 /* Class bits of this content; 0 if it is not there. */
 unsigned contents_find(const struct contents *c, const uint8_t digest[static DIGEST_SIZE]);
 /* The record's digest and class, by position. */

@@ -70,6 +70,20 @@ rc list_open(struct view bytes, struct list *ret, struct fault *f)
 	return OK;
 }
 
+rc list_peek(struct view bytes, struct list_header *ret, struct fault *f)
+{
+	struct list_header h;
+	struct view header;
+	rc r = contents_peek(bytes, LIST_MAGIC, &header, f);
+
+	if (rc_is_ok(r))
+		r = header_parse(header, &h, f);
+	if (!rc_is_ok(r))
+		return fault_wrap(f, r, "list");
+	*ret = h;
+	return OK;
+}
+
 static void header_write(const struct list_header *h, struct jcan_out *w)
 {
 	jcan_out_object(w);

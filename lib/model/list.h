@@ -39,6 +39,10 @@ struct list {
  * serial 0; RC_NONCANON groups not sorted; RC_DUPLICATE. *ret is written only on success. */
 MUST rc list_open(struct view bytes, struct list *ret, struct fault *f);
 
+/* The header alone, of a file of which only the beginning is at hand (contents_peek). As list_open.
+ */
+MUST rc list_peek(struct view bytes, struct list_header *ret, struct fault *f);
+
 /* Class bits, 0 if the list does not have it. A revoked content has LIST_REVOKED alone. */
 static inline unsigned list_find(const struct list *l, const uint8_t digest[static DIGEST_SIZE])
 {

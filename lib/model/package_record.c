@@ -120,6 +120,20 @@ rc package_record_open(struct view bytes, struct package_record *ret, struct fau
 	return OK;
 }
 
+rc package_record_peek(struct view bytes, struct package_record_header *ret, struct fault *f)
+{
+	struct package_record_header h;
+	struct view header;
+	rc r = contents_peek(bytes, PACKAGE_RECORD_MAGIC, &header, f);
+
+	if (rc_is_ok(r))
+		r = header_parse(header, &h, f);
+	if (!rc_is_ok(r))
+		return fault_wrap(f, r, "package record");
+	*ret = h;
+	return OK;
+}
+
 static rc write_record(const struct package_record_header *h, struct content *records, size_t count,
 		       struct buf *out, struct fault *f)
 {

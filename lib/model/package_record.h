@@ -45,6 +45,10 @@ struct package_record {
  * is written only on success. */
 MUST rc package_record_open(struct view bytes, struct package_record *ret, struct fault *f);
 
+/* The header alone, of a file of which only the beginning is at hand (contents_peek). As
+ * package_record_open, but that it does not look at records. */
+MUST rc package_record_peek(struct view bytes, struct package_record_header *ret, struct fault *f);
+
 /* Appends a record; see contents_write. Refuses what package_record_open refuses. */
 MUST rc package_record_encode(const struct package_record_header *h, struct content *records,
 			      size_t count, struct buf *out, struct fault *f);

@@ -67,6 +67,23 @@ static void vector(const char *name, struct buf *out)
 	(void)vector_read(out, "list", name);
 }
 
+/* The beginning is enough for the header; a piece of it is not. */
+static void headers_are_read_alone(struct view list)
+{
+	struct package_record_header other;
+	struct list_header h;
+	size_t least = 0;
+
+	while (least < list.len && !rc_is_ok(list_peek(view_of(list.ptr, least), &h, NULL))) {
+		assert_rc(RC_TRUNCATED, list_peek(view_of(list.ptr, least), &h, NULL));
+		least++;
+	}
+	assert_in_range(least, CONTENTS_FRAME + 1, CONTENTS_FRAME + 400);
+	assert_memory_equal(&h, &base, sizeof(base));
+	assert_rc(RC_OK, list_peek(list, &h, NULL));
+	assert_rc(RC_MISMATCH, package_record_peek(list, &other, NULL));
+}
+
 static void vectors_are_what_we_write(void **state)
 {
 	static const struct package_record_header hello = {
@@ -88,6 +105,8 @@ static void vectors_are_what_we_write(void **state)
 	assert_rc(RC_OK, list_open(buf_view(&want), &l, NULL));
 	assert_memory_equal(&l.header, &base, sizeof(base));
 	assert_int_equal(l.contents.count, 6);
+
+	headers_are_read_alone(buf_view(&want));
 
 	n = base_records(records);
 	for (size_t i = 0; i < n; i++)

@@ -566,6 +566,37 @@ static void calls_are_exact(void **state)
 	assert_rc(RC_RANGE, call_text(&c, &out));
 }
 
+/* A host says who it is; a header of the one kind is none of the other. */
+static void calls_of_hosts_are_exact(void **state)
+{
+	static const uint8_t large[CALL_HOST_HEADER_MAX];
+	struct call c = {.host = {.s = "build-07"}, .time = 1795424400};
+	struct call person = {.time = 1795424400};
+	AUTO(buf) struct buf out;
+	AUTO(buf) struct buf sig;
+
+	(void)state;
+	buf_init(&out, 1 << 16);
+	buf_init(&sig, 1 << 16);
+	assert_rc(RC_OK, call_header_encode(&c, view_of(large, CALL_HEADER_MAX), &out));
+	c = (struct call){0};
+	assert_rc(RC_OK, call_header_parse(buf_view(&out), &c, &sig, NULL));
+	assert_string_equal(c.host.s, "build-07");
+	assert_int_equal(sig.len, CALL_HEADER_MAX);
+	buf_clear(&out);
+	buf_clear(&sig);
+	assert_rc(RC_OK, call_header_encode(&person, view_str("SSHSIG"), &out));
+	assert_rc(RC_OK, call_header_parse(buf_view(&out), &c, &sig, NULL));
+	assert_string_equal(c.host.s, "");
+	assert_rc(RC_SYNTAX,
+		  call_header_parse(view_str("Greatseal-Host h=A B,t="), &c, &sig, NULL));
+	assert_rc(RC_SYNTAX, call_header_parse(view_str("Greatseal-Host t=2026-11-23T09:00:00Z,n="),
+					       &c, &sig, NULL));
+	buf_clear(&out);
+	assert_rc(RC_OK, name_parse(view_str("build-07"), &c.host));
+	assert_rc(RC_LIMIT, call_header_encode(&c, view_of(large, sizeof(large)), &out));
+}
+
 static void names_are_checked(void **state)
 {
 	char text[NAME_MAX_LEN + 2];
@@ -669,6 +700,7 @@ int main(void)
 		cmocka_unit_test(leaves_are_strict),
 		cmocka_unit_test(batches_are_bounded),
 		cmocka_unit_test(calls_are_exact),
+		cmocka_unit_test(calls_of_hosts_are_exact),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(kinds_have_their_own_namespace),
 		cmocka_unit_test(reasons_are_documented),
