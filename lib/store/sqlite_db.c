@@ -80,7 +80,22 @@ static const char schema_added[] =
 	"CREATE TABLE IF NOT EXISTS guard_seen("
 	" sha256 BLOB NOT NULL, host TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
 	" allowed INTEGER NOT NULL, denied INTEGER NOT NULL, would_deny INTEGER NOT NULL,"
-	" path TEXT NOT NULL, PRIMARY KEY(sha256, host)) WITHOUT ROWID;";
+	" path TEXT NOT NULL, PRIMARY KEY(sha256, host)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS published("
+	" kind INTEGER NOT NULL, name TEXT NOT NULL, serial INTEGER NOT NULL, leaf INTEGER NOT "
+	"NULL,"
+	" item INTEGER NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,"
+	" request BLOB NOT NULL, file BLOB NOT NULL, size INTEGER NOT NULL, key BLOB NOT NULL,"
+	" groups TEXT NOT NULL, proof BLOB NOT NULL,"
+	" PRIMARY KEY(kind, name, serial, leaf, item)) WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS published_file ON published(file);"
+	"CREATE TABLE IF NOT EXISTS publishing(request BLOB PRIMARY KEY) WITHOUT ROWID;"
+	/* Requests that were here before the table was: once. */
+	"INSERT OR IGNORE INTO publishing SELECT id FROM request WHERE upload = 1"
+	" AND NOT EXISTS(SELECT 1 FROM mark WHERE name = 'publishing')"
+	" AND (instr(statement, CAST('\"allowlist\"' AS BLOB)) > 0"
+	" OR instr(statement, CAST('\"package-record\"' AS BLOB)) > 0);"
+	"INSERT OR IGNORE INTO mark(name, value) VALUES('publishing', 1);";
 
 #define REQUEST_COLUMNS                                                                            \
 	"r.id, r.seq, r.created, r.requester, r.host, r.key, r.not_before, r.deadline, r.upload,"  \
@@ -93,6 +108,9 @@ static const char schema_added[] =
 #define ALARM_COLUMNS                                                                              \
 	"seq, signature, key, file, key_name, reporter, first, last, count, log_size, kind,"       \
 	" state, name, evidence, closer, closed, comment"
+#define PUBLISHED_COLUMNS                                                                          \
+	"kind, name, serial, leaf, item, not_before, not_after, request, file, size, key, groups," \
+	" proof"
 #define GUARD_HOST_COLUMNS                                                                         \
 	"host, run, seq, time, heard, since, dropped, digests, unkept, silent, mode, level, list," \
 	" serial"
@@ -160,7 +178,8 @@ static const char *const sql_text[] = {
 		"SELECT 1 FROM request r CROSS JOIN find i ON i.request = r.seq"
 		" WHERE r.upload = 1 AND r.deadline >= ?2 AND has_digest(i.digests, ?1)"
 		" UNION ALL SELECT 1 FROM request r CROSS JOIN find i ON i.request = r.seq"
-		" WHERE r.state = 'committed' AND has_digest(i.digests, ?1) LIMIT 1",
+		" WHERE r.state = 'committed' AND has_digest(i.digests, ?1)"
+		" UNION ALL SELECT 1 FROM published WHERE file = ?1 LIMIT 1",
 	[SQL_CERTS_GET] = "SELECT chain FROM certs WHERE leaf = ?1",
 	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
 	[SQL_CLAIMS_GET] =
@@ -176,6 +195,21 @@ static const char *const sql_text[] = {
 	[SQL_HELD_DROP] = "DELETE FROM held WHERE leaf = ?1",
 	[SQL_HELD_LIST] =
 		"SELECT leaf, request, use FROM held WHERE leaf > ?1 ORDER BY leaf LIMIT ?2",
+	[SQL_PUBLISHING_PUT] = "INSERT OR IGNORE INTO publishing(request) VALUES(?1)",
+	[SQL_PUBLISHING_LIST] = "SELECT p.request FROM publishing p JOIN request r"
+				" ON r.id = p.request WHERE r.uses_done > 0 LIMIT ?1",
+	[SQL_PUBLISHING_DROP] = "DELETE FROM publishing WHERE request = ?1",
+	[SQL_PUBLISHED_PUT] = "INSERT OR REPLACE INTO published(" PUBLISHED_COLUMNS
+			      ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+	[SQL_PUBLISHED_CUT] =
+		"DELETE FROM published WHERE kind = ?1 AND name = ?2 AND (serial, leaf, item) <="
+		" (SELECT serial, leaf, item FROM published WHERE kind = ?1 AND name = ?2"
+		" ORDER BY serial DESC, leaf DESC, item DESC LIMIT 1 OFFSET ?3)",
+	[SQL_PUBLISHED_LIST] = "SELECT " PUBLISHED_COLUMNS
+			       " FROM published WHERE kind = ?1 AND (?2 IS NULL OR name = ?2)"
+			       " ORDER BY name, serial DESC, leaf DESC, item DESC",
+	[SQL_PUBLISHED_FILE] =
+		"SELECT " PUBLISHED_COLUMNS " FROM published WHERE file = ?2 AND kind = ?1 LIMIT 1",
 	[SQL_ALARM_INSERT] =
 		"INSERT INTO alarm(" ALARM_COLUMNS ") SELECT"
 		" NULL,?1,?2,?3,?4,?5,?6,?6,1,?7,?8,'open',?9,?10,'',0,''"

@@ -52,6 +52,13 @@ enum sql_id {
 	SQL_HELD_PUT,
 	SQL_HELD_DROP,
 	SQL_HELD_LIST,
+	SQL_PUBLISHING_PUT,
+	SQL_PUBLISHING_LIST,
+	SQL_PUBLISHING_DROP,
+	SQL_PUBLISHED_PUT,
+	SQL_PUBLISHED_CUT,
+	SQL_PUBLISHED_LIST,
+	SQL_PUBLISHED_FILE,
 	SQL_ALARM_INSERT,
 	SQL_ALARM_AGAIN,
 	SQL_ALARM_GET,
@@ -215,5 +222,18 @@ MUST rc guard_store_events(struct store *s, const struct store_guard_filter *fil
 MUST rc guard_store_silent(struct store *s, unix_time before, unix_time now,
 			   store_visit_guard_host visit, void *ctx, struct fault *f);
 MUST rc guard_store_sweep(struct store *s, unix_time before, struct fault *f);
+
+/* store_sqlite_published.c: what guards fetch; as store.h says. */
+MUST rc guard_store_publishing_list(struct store *s, uint32_t limit, store_visit_digest visit,
+				    void *ctx, struct fault *f);
+MUST rc guard_store_published_set(struct store *s, const struct digest *request,
+				  const struct store_published *rows, size_t count,
+				  struct fault *f);
+MUST rc guard_store_published_list(struct store *s, enum store_published_kind kind,
+				   const char *name, store_visit_published visit, void *ctx,
+				   struct fault *f);
+MUST rc guard_store_published_file(struct store *s, enum store_published_kind kind,
+				   const struct digest *file, store_visit_published visit,
+				   void *ctx, struct fault *f);
 
 #endif

@@ -26,6 +26,7 @@
 
 #define STORE_LIST_MAX 200u /* rows of one page */
 #define STORE_ID_TEXT 48u
+#define STORE_PUBLISHED_NAME 65u
 #define STORE_GUARD_SILENT "silent" /* kind of the event that the store adds itself */
 
 /* One request as it was submitted, and its status as it was heard last. */
@@ -60,6 +61,7 @@ struct store_request {
 	struct view missing;   /* JSON array: "1 of security" ... */
 	struct view approvers; /* JSON array: people whose approval is live */
 	struct view status;    /* canonical JSON without "leaf" */
+	bool publishes;	       /* has lists or package records; not given to visitors */
 };
 
 struct store_status {
@@ -216,6 +218,26 @@ struct store_guard_filter {
 	uint32_t limit;		 /* 1..STORE_LIST_MAX */
 };
 
+/* A signed file that guards fetch: a list by its name, a package record by its archive. */
+enum store_published_kind { STORE_LIST, STORE_RECORD };
+struct store_published {
+	enum store_published_kind kind;
+	char name[STORE_PUBLISHED_NAME]; /* of the list; or SHA-256 of the archive in hex */
+	uint64_t serial;		 /* of the list; 0 */
+	uint64_t leaf;			 /* of its issue entry */
+	uint32_t item;			 /* 0-based place in the request */
+	unix_time not_before;		 /* of the list */
+	unix_time not_after;
+	struct digest request;
+	struct digest file; /* SHA-256 */
+	uint64_t size;
+	struct digest key;  /* fingerprint of the one that signed */
+	struct view groups; /* of the list: names, each with a line feed before and behind it */
+	struct view proof;  /* FILE.greatseal as guards read it; empty: made when it is asked for */
+};
+#define STORE_PUBLISHED_KEEP 16u /* of one kind and name: the highest serials, then leaves */
+
+typedef rc (*store_visit_published)(void *ctx, const struct store_published *row);
 typedef rc (*store_visit_request)(void *ctx, const struct store_request *row);
 typedef rc (*store_visit_note)(void *ctx, const struct store_note *row);
 typedef rc (*store_visit_change)(void *ctx, const struct store_change *row);
@@ -287,7 +309,7 @@ struct store_api {
 	rc (*upload_list)(struct store *s, const struct digest *after, uint32_t limit,
 			  store_visit_upload visit, void *ctx, struct fault *f);
 	/* Whether a request needs this file: one that is being signed, or whose deadline is not
-	 * before that time. */
+	 * before that time; or whether it is published. */
 	rc (*upload_needed)(struct store *s, const struct digest *sha256, unix_time before,
 			    bool *ret, struct fault *f);
 
@@ -335,6 +357,23 @@ struct store_api {
 	/* In the order of the log, those after that entry, at most limit. */
 	rc (*held_list)(struct store *s, uint64_t after, uint32_t limit, store_visit_held visit,
 			void *ctx, struct fault *f);
+
+	/* Requests that publish, have been signed, and of which published_set has not been told:
+	 * at most limit. */
+	rc (*publishing_list)(struct store *s, uint32_t limit, store_visit_digest visit, void *ctx,
+			      struct fault *f);
+	/* What of a request is published, which may be nothing. Of each kind and name the newest
+	 * STORE_PUBLISHED_KEEP stay. */
+	rc (*published_set)(struct store *s, const struct digest *request,
+			    const struct store_published *rows, size_t count, struct fault *f);
+	/* Of a kind; name NULL: all names. By name, in each the highest serial first, in each of
+	 * these the highest leaf. */
+	rc (*published_list)(struct store *s, enum store_published_kind kind, const char *name,
+			     store_visit_published visit, void *ctx, struct fault *f);
+	/* One that has this file; RC_NOTFOUND. */
+	rc (*published_file)(struct store *s, enum store_published_kind kind,
+			     const struct digest *file, store_visit_published visit, void *ctx,
+			     struct fault *f);
 
 	/* Alarms are durable when these return: nothing else knows of them.
 	 * Keeps a new one, or counts it: only last and count of one that is there change. RC_LIMIT:

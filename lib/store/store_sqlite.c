@@ -149,6 +149,11 @@ static rc put_inside(struct sqlite_db *db, struct put_call *call, struct fault *
 		return db_run(db, st, f);
 	}
 	TRY(insert_find(db, seq, r, f));
+	if (r->publishes) {
+		TRY(db_begin(db, SQL_PUBLISHING_PUT, &st, f));
+		bind_digest(st, 1, &r->id);
+		TRY(db_run(db, st, f));
+	}
 	for (size_t i = 0; i < call->notes->count; i++)
 		TRY(insert_note(db, seq, &call->notes->rows[i], f));
 	return OK;
@@ -541,6 +546,10 @@ static const struct store_api sqlite_api = {
 	.alarm_list = alarms_list,
 	.alarm_count = alarms_count,
 	.alarm_close = alarms_close,
+	.publishing_list = guard_store_publishing_list,
+	.published_set = guard_store_published_set,
+	.published_list = guard_store_published_list,
+	.published_file = guard_store_published_file,
 	.guard_put = guard_store_put,
 	.guard_hosts = guard_store_hosts,
 	.guard_seen = guard_store_seen,
