@@ -5,6 +5,8 @@
 
 #include "lib/base/secret.h"
 #include "lib/base/log.h"
+#include "lib/crypt/spiffe.h"
+#include "lib/model/call.h"
 #include "lib/net/https_stream.h"
 #include "prog/agent/prober.h"
 #include "prog/agent/svid_source.h"
@@ -78,6 +80,50 @@ static rc add_claims(struct talk *t, struct relay *r, struct https_stream_spec *
 	return add_header(r, spec, CLAIMS_HEADER, buf_cstr(&text), at);
 }
 
+/* What the guard of this host fetches, in this host's name. */
+static bool is_for_guard(const struct talk *t)
+{
+	static const char *const names[] = {"list", "records"};
+	bool named = false;
+
+	if (strcmp(http_method(t->exchange), "GET") != 0 || t->target.segment_count < 3 ||
+	    !view_is(t->target.segments[1], "guard"))
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		named = named || view_is(t->target.segments[2], names[i]);
+	return named;
+}
+
+/* Signed by the host's key: a call that changes nothing. One that a person has signed passes as it
+ * is. */
+static rc add_host_call(struct talk *t, struct relay *r, struct https_stream_spec *spec, size_t *at,
+			struct fault *f)
+{
+	const struct agent *a = t->agent;
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf proof = {0};
+	AUTO(buf) struct buf header = {0};
+	struct call call = {.host = a->who.host,
+			    .method = view_str(spec->method),
+			    .target = http_raw_target(t->exchange),
+			    .has_body_digest = true,
+			    .body = digest_of(view_of("", 0)),
+			    .time = clock_now(&a->clock),
+			    .pin = a->who.pin};
+
+	if (!is_for_guard(t) || http_header(t->exchange, "Authorization") != NULL)
+		return OK;
+	buf_init(&text, CALL_TARGET_MAX + 1024);
+	buf_init(&proof, SVID_PROOF_MAX);
+	buf_init(&header, CALL_HOST_HEADER_MAX);
+	if (!rc_is_ok(rng_fill(&rng_system, call.nonce, sizeof(call.nonce))))
+		return fault_set(f, RC_IO, 0, "the system gives no random numbers");
+	TRY(call_text(&call, &text));
+	TRY(host_key_sshsig(a->key, HOST_CALL_NS, buf_view(&text), &proof, f));
+	TRY(call_header_encode(&call, buf_view(&proof), &header));
+	return add_header(r, spec, "Authorization", buf_cstr(&header), at);
+}
+
 void relay_look_at_svid(struct agent *a)
 {
 	struct tls_identity *t = NULL;
@@ -127,6 +173,7 @@ static rc open_stream(struct talk *t, struct relay *r, struct view small, struct
 			return fault_set(f, RC_USAGE, 0, "%s is too long", passed[i]);
 	}
 	TRY(add_claims(t, r, &spec, &at));
+	TRY(add_host_call(t, r, &spec, &at, f));
 	relay_look_at_svid(t->agent);
 	TRY(pool_take(t->agent->pool, &r->upstream, f));
 	return https_stream_begin(r->upstream.client, &spec, &r->stream, f);

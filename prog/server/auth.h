@@ -1,5 +1,5 @@
 /* auth - who calls: the signature over each call, by a key of the roster, fresh and once only; or a
- * service's token (bearer.h).
+ * service's token (bearer.h); or, for what guards fetch, of a host.
  *
  * Owns: the roster's copy, the memory of nonces (it survives restarts; where it may not
  * have, across a loss of power, older calls are refused). Must not own: what a person
@@ -17,9 +17,9 @@ MUST rc nonces_open(int data_fd, unix_time now, struct nonces **ret, struct faul
 void nonces_end(struct nonces *n);
 void nonces_free(struct nonces *n);
 
-/* Fills c->person and c->signed_body from the headers alone. Refuses with call.auth, call.time,
- * call.replay, keeper.unavailable, and as bearer_check. Upload routes are signed without a body
- * digest. */
+/* Fills c->person, or c->host, and c->signed_body from the headers alone. Refuses with call.auth,
+ * call.time, call.replay, keeper.unavailable, and as bearer_check and guard_verify. Upload routes
+ * are signed without a body digest. */
 MUST rc auth_check(struct call_ctx *c, struct nonces *n, bool upload);
 /* The body is the one that was signed. Refuses with call.auth. */
 MUST rc auth_body(struct call_ctx *c, bool upload);

@@ -83,8 +83,15 @@ static rc refuse_standing(struct call_ctx *c, const struct name *host, const jso
 	return OK;
 }
 
+/* What is to be verified, and in which namespace. */
+struct said {
+	const char *ns;
+	struct view bytes;
+	struct view proof;
+};
+
 static rc verify(struct call_ctx *c, const struct roster *r, const struct principal *p,
-		 struct view bytes, struct view proof)
+		 const struct said *s)
 {
 	static const struct sshsig_rules rules = {0};
 	AUTO(json) json_t *answer = NULL;
@@ -97,13 +104,13 @@ static rc verify(struct call_ctx *c, const struct roster *r, const struct princi
 	row = json_array_get(json_object_get(answer, "hosts"), 0);
 	TRY(refuse_standing(c, &p->name, row));
 	if (p->spiffe != NULL)
-		done = by_svid(r, p, proof, &by, &f);
+		done = by_svid(r, p, s->proof, &by, &f);
 	else if (p->enrol)
-		done = by_enrolled(row, proof, &by, &f);
+		done = by_enrolled(row, s->proof, &by, &f);
 	else
-		done = by_roster(p, proof, &by, &f);
+		done = by_roster(p, s->proof, &by, &f);
 	if (rc_is_ok(done))
-		done = sshsig_verify(by.key, GUARD_NS, bytes, by.sig, &rules, NULL, &f);
+		done = sshsig_verify(by.key, s->ns, s->bytes, by.sig, &rules, NULL, &f);
 	sshkey_free(by.own);
 	if (rc_is_ok(done))
 		return OK;
@@ -111,8 +118,10 @@ static rc verify(struct call_ctx *c, const struct roster *r, const struct princi
 			   "%s: %s", p->name.s, f.text);
 }
 
-rc guard_verify(struct call_ctx *c, const struct name *host, struct view bytes, struct view proof)
+rc guard_verify(struct call_ctx *c, const struct name *host, const char *ns, struct view bytes,
+		struct view proof)
 {
+	const struct said said = {.ns = ns, .bytes = bytes, .proof = proof};
 	const struct principal *p;
 	struct roster_ref *roster;
 	rc r;
@@ -120,7 +129,7 @@ rc guard_verify(struct call_ctx *c, const struct name *host, struct view bytes, 
 	TRY(roster_take(c, &roster));
 	p = roster_host(roster->roster, host);
 	r = p == NULL ? call_refuse(c, REASON_WHO_HOST, "the roster has no host %s", host->s)
-		      : verify(c, roster->roster, p, bytes, proof);
+		      : verify(c, roster->roster, p, &said);
 	roster_drop(c->server, roster);
 	return r;
 }
@@ -203,7 +212,7 @@ rc post_guard_events(struct call_ctx *c)
 	TRY(read_parts(c, &p));
 	if (!rc_is_ok(guard_batch_parse(buf_view(&p.batch), &b, &f)))
 		return call_refuse(c, REASON_CALL_FORM, "%s", f.text);
-	TRY(guard_verify(c, &b.host, buf_view(&p.batch), buf_view(&p.sig)));
+	TRY(guard_verify(c, &b.host, GUARD_NS, buf_view(&p.batch), buf_view(&p.sig)));
 	call_rate_give(c);
 	TRY(call_hello(c, &hello));
 	if (strcmp(hello.origin, b.origin) != 0)

@@ -15,9 +15,10 @@
 /* Marks hosts that have been silent for too long and logs an alarm for each; forgets what is old
  * once an hour. */
 void guard_watch(struct server *s, unix_time now);
-/* Whether a host's key has signed these bytes, GUARD_NS, and may speak now. Refuses with who.host,
- * host.locked, host.expired, host.unenrolled, sig.host, keeper.unavailable. */
-MUST rc guard_verify(struct call_ctx *c, const struct name *host, struct view bytes,
+/* Whether a host's key has signed these bytes in that namespace, and the host may speak now.
+ * Refuses with who.host, host.locked, host.expired, host.unenrolled, sig.host, keeper.unavailable.
+ */
+MUST rc guard_verify(struct call_ctx *c, const struct name *host, const char *ns, struct view bytes,
 		     struct view proof);
 
 #endif

@@ -10,6 +10,7 @@
 #include "lib/format/tbs.h"
 #include "prog/server/claims.h"
 #include "prog/server/later.h"
+#include "prog/server/published.h"
 #include "prog/server/routes.h"
 #include "prog/server/tasks.h"
 #include "prog/server/uploads.h"
@@ -292,6 +293,8 @@ rc project_request(struct call_ctx *c, const struct stage1_request *s, struct pr
 	buf_init(&names, 4096);
 	buf_init(&digests, r->count * 2 * DIGEST_SIZE);
 	buf_init(&products, r->count * (NAME_MAX_LEN + 1) + 1);
+	for (size_t i = 0; i < r->count; i++)
+		row.publishes |= r->upload && published_is_kind(r->items[i].format);
 	first_names(r, &names);
 	TRY(search_words(r, &digests, &products));
 	row.names = buf_view(&names);

@@ -113,6 +113,12 @@ struct answer_parts {
 MUST rc answer_parts(struct call_ctx *c, const struct answer_parts *p);
 /* RESULT of docs/api.md. */
 MUST rc result_put(struct call_ctx *c, const struct keeper_result *r, struct jcan_out *w);
+/* What a use has signed: views into *reply, which is the caller's. Refuses like call_keeper, and
+ * with the request's reason if it is not signed, or held. */
+MUST rc result_fetch(struct call_ctx *c, const struct digest *request, uint32_t use,
+		     struct keeper_reply *reply, struct keeper_result *ret);
+/* Answers with an uploaded file. Refuses with call.not-found. */
+MUST rc artifact_answer(struct call_ctx *c, const struct digest *sha256);
 /* Certificates of the key that signed, concatenated, leaf first; nothing if it had none. */
 #define RESULT_CHAIN_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX)
 MUST rc result_chain(struct call_ctx *c, const struct keeper_result *r, struct buf *der);

@@ -184,7 +184,7 @@ rc get_report(struct call_ctx *c)
 	return answer_file(c, path, "application/json");
 }
 
-static rc answer_artifact(struct call_ctx *c, const struct digest *d)
+rc artifact_answer(struct call_ctx *c, const struct digest *d)
 {
 	char hex[DIGEST_HEX];
 	char path[PATH_BYTES];
@@ -199,7 +199,7 @@ rc get_artifact(struct call_ctx *c)
 	struct digest d;
 
 	TRY(call_digest(c, 2, &d));
-	return answer_artifact(c, &d);
+	return artifact_answer(c, &d);
 }
 
 /* The request and the file of it that the path names. */
@@ -226,13 +226,13 @@ rc get_item_artifact(struct call_ctx *c)
 	uint64_t n = 0;
 
 	TRY(path_item(c, &stored, &n));
-	return answer_artifact(c, &stored.request.items[n].sha256);
+	return artifact_answer(c, &stored.request.items[n].sha256);
 }
 
 /* ---- Results ---- */
 
-static rc result_fetch(struct call_ctx *c, const struct digest *request, uint32_t use,
-		       struct keeper_reply *reply, struct keeper_result *ret)
+rc result_fetch(struct call_ctx *c, const struct digest *request, uint32_t use,
+		struct keeper_reply *reply, struct keeper_result *ret)
 {
 	const struct keeper_commit m = {.request = *request, .use = use};
 	uint64_t id = keeper_client_id(c->server->keeper);

@@ -7,6 +7,7 @@
 enum route_flag {
 	ROUTE_OPEN = 1,	  /* unsigned: health, the log, what init-client needs */
 	ROUTE_UPLOAD = 2, /* the body is streamed and named by the path */
+	ROUTE_HOST = 4,	  /* hosts may call, too; it changes nothing */
 };
 
 struct route {
@@ -87,5 +88,8 @@ rc post_guard_events(struct call_ctx *c); /* guard.c */
 rc get_guard_hosts(struct call_ctx *c);	  /* guard_view.c */
 rc get_guard_digest(struct call_ctx *c);
 rc get_guard_events(struct call_ctx *c);
+rc get_guard_list(struct call_ctx *c); /* guard_lists.c */
+rc get_guard_list_file(struct call_ctx *c);
+rc get_guard_records(struct call_ctx *c);
 
 #endif

@@ -87,6 +87,7 @@ struct call_ctx {
 	struct http_target target;
 	const char *method;
 	struct name person; /* whom the signature is by; empty for open routes */
+	struct name host;   /* or which host's, where the route lets hosts call */
 	struct view body;
 	struct call_ctx *next;		    /* in the task queue */
 	void (*resume)(struct call_ctx *c); /* for calls that wait: what to run again */
