@@ -167,6 +167,13 @@ static const struct setting rows[] = {
 	SETTING_TEXT("records", records, "/var/lib/greatseal-approved/records",
 		     "directory of package records, each with its proof"),
 	SETTING_TEXT("socket", socket, "/run/greatseal-guard/control", "where commands come in"),
+	SETTING_TEXT("agent", agent, "",
+		     "socket of greatseal-agent, to fetch lists and package records from the "
+		     "server; empty: they are brought otherwise"),
+	SETTING_SPAN("fetch-interval", fetch_interval, 1, 86400, "5m",
+		     "between two looks for a newer list, a quarter more or less"),
+	SETTING_NUMBER("fetch-max", fetch_max, 65536, (uint64_t)512 << 20, "134217728",
+		       "bytes of a list that is fetched, at most"),
 	SETTING_TEXT("reports-socket", reports_socket, "/run/greatseal-guard/reports",
 		     "where greatseal-agent fetches reports; empty: nowhere"),
 	SETTING_TEXT("reader", reader, "greatseal-agent",

@@ -69,6 +69,10 @@ struct conf {
 	size_t watch_count;
 	uint64_t watch_every; /* seconds between walks */
 	char reports_socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": none */
+	char agent[sizeof(
+		((struct sockaddr_un *)NULL)->sun_path)]; /* socket; "": fetches nothing */
+	uint64_t fetch_interval;			  /* seconds */
+	uint64_t fetch_max;				  /* bytes of a list that is fetched */
 	char reader[64];   /* user that may fetch reports, beside root */
 	uint64_t backlog;  /* bytes of reports that nobody has fetched */
 	uint64_t files;	   /* most that are held */

@@ -58,6 +58,17 @@ static const char *const reporter_calls[] = {
 	"stat",		  "write",
 };
 
+/* It has its connection, and files in memory that it was given: nothing can be opened. */
+static const char *const fetcher_calls[] = {
+	"brk",	       "clock_gettime",	  "close",	    "exit",
+	"exit_group",  "fstat",		  "futex",	    "getpid",
+	"getrandom",   "gettid",	  "madvise",	    "mmap",
+	"mprotect",    "mremap",	  "munmap",	    "poll",
+	"ppoll",       "pread64",	  "pwrite64",	    "read",
+	"recvfrom",    "restart_syscall", "rt_sigprocmask", "rt_sigreturn",
+	"sched_yield", "sendto",	  "write",
+};
+
 /* Its children's, too. */
 static const char *const supervisor_calls[] = {
 	"accept4",
@@ -69,6 +80,7 @@ static const char *const supervisor_calls[] = {
 	"clone3",
 	"close",
 	"close_range",
+	"connect",
 	"exit",
 	"exit_group",
 	"faccessat",
@@ -260,6 +272,11 @@ rc confine_supervisor(struct fault *f)
 rc confine_worker(struct fault *f)
 {
 	return sandbox_filter(FILTER(worker_calls), f);
+}
+
+rc confine_fetcher(struct fault *f)
+{
+	return sandbox_filter(FILTER(fetcher_calls), f);
 }
 
 rc confine_reporter(struct fault *f)

@@ -1,7 +1,7 @@
 /* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
  *
  *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256 |
- *	glass | met PATH
+ *	glass | met PATH | fetch
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +14,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
+#include "prog/guard/fetch.h"
 #include "prog/guard/supervisor.h"
 
 static void reply(struct client *c, const char *text)
@@ -22,11 +23,10 @@ static void reply(struct client *c, const char *text)
 	fd_close(&c->fd);
 	c->len = 0;
 	c->waits = c->records = c->glass = c->saves = false;
-	c->loads = 0;
+	c->loads = c->fetches = 0;
 }
 
-/* Fault texts are printable ASCII; quotes and backslashes are taken out. */
-static void printable(char *out, size_t cap, const char *text)
+void control_printable(char *out, size_t cap, const char *text)
 {
 	(void)snprintf(out, cap, "%s", text);
 	for (char *p = out; *p != '\0'; p++)
@@ -47,7 +47,7 @@ static void reply_refused(struct client *c, rc r, const struct fault *f)
 {
 	char text[REPLY_MAX], why[FAULT_TEXT];
 
-	printable(why, sizeof(why), f->text);
+	control_printable(why, sizeof(why), f->text);
 	(void)snprintf(text, sizeof(text), "{\"ok\":false,\"code\":\"%s\",\"text\":\"%s\"}\n",
 		       rc_name(r), why);
 	reply(c, text);
@@ -77,7 +77,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 	const struct kernel *k = &s->g.kernel;
 	struct kernel_counts counts;
 	char text[REPLY_MAX], list[512] = "null", until[TIME_TEXT], kernel[FAULT_TEXT],
-			      glass[TIME_TEXT + 2] = "null", looked[512];
+			      glass[TIME_TEXT + 2] = "null", looked[512], fetch[FETCHING_STATUS];
 
 	if (s->has_list && rc_is_ok(time_format(s->list.not_after, until)))
 		(void)snprintf(list, sizeof(list),
@@ -87,15 +87,16 @@ static void reply_status(const struct supervisor *s, struct client *c)
 	if (s->glass && rc_is_ok(time_format(s->glass_until, until)))
 		(void)snprintf(glass, sizeof(glass), "\"%s\"", until);
 	kernel_read_counts(k, &counts);
-	printable(kernel, sizeof(kernel),
-		  !k->active	       ? k->why
-		  : kernel_enforces(k) ? "enforce"
-				       : "observe");
+	fetching_status(s, fetch);
+	control_printable(kernel, sizeof(kernel),
+			  !k->active	       ? k->why
+			  : kernel_enforces(k) ? "enforce"
+					       : "observe");
 	put_looked(s, looked, sizeof(looked));
 	(void)snprintf(
 		text, sizeof(text),
 		"{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"glass\":%s,\"ready\":%s,\"list\":%"
-		"s,"
+		"s,\"fetch\":%s,"
 		"\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64 ",\"checked\":%" PRIu64
 		",\"file_systems\":%zu,\"not_guarded\":%zu,"
 		"\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64 ",\"denied\":%" PRIu64
@@ -110,7 +111,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
 			? "true"
 			: "false",
-		list, s->records.packages, s->records.refused, s->checked, s->marks,
+		list, fetch, s->records.packages, s->records.refused, s->checked, s->marks,
 		s->marks_failed, (int)s->worker, s->starts > 0 ? s->starts - 1 : 0,
 		atomic_load(&m->allowed), atomic_load(&m->denied), atomic_load(&m->would_deny),
 		atomic_load(&m->hashed), atomic_load(&m->held), atomic_load(&m->opens),
@@ -178,9 +179,11 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 	}
 	if (strcmp(line, "reload") == 0 || strcmp(line, "records") == 0 ||
 	    strcmp(line, "glass") == 0) {
-		r = supervisor_load(s, false, &c->loads, &f);
+		r = supervisor_load(s, LOAD_FILE, &c->loads, &f);
 		c->records = strcmp(line, "records") == 0;
 		c->glass = strcmp(line, "glass") == 0;
+	} else if (strcmp(line, "fetch") == 0) {
+		r = fetching_start(s, &c->fetches, &f);
 	} else if (strcmp(line, "observe") == 0 || has_number(line, "enforce", &serial)) {
 		r = supervisor_set_mode(s, line[0] == 'e', serial, &f);
 		c->saves = rc_is_ok(r);
@@ -246,7 +249,7 @@ void control_read(struct supervisor *s, struct client *c)
 	ssize_t n = recv(c->fd, c->command + c->len, sizeof(c->command) - 1 - c->len, MSG_DONTWAIT);
 	char *end;
 
-	if (n <= 0 || c->waits || c->loads != 0 || c->saves) {
+	if (n <= 0 || c->waits || c->loads != 0 || c->fetches != 0 || c->saves) {
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			reply(c, "");
 		return;
@@ -340,11 +343,39 @@ void control_loaded(struct supervisor *s, const struct load_result *r)
 	control_applied(s);
 }
 
+void control_fetched(struct supervisor *s, uint32_t number, const struct fetch_result *r)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &s->client[i];
+		struct fault f = {0};
+
+		if (c->fd < 0 || c->fetches != number)
+			continue;
+		if (r->code == RC_OK)
+			reply(c, "{\"ok\":true,\"current\":true}\n");
+		else
+			reply_refused(c, fault_set(&f, r->code, 0, "%s", r->text), &f);
+	}
+}
+
+void control_fetch_loads(struct supervisor *s, uint32_t number, uint32_t load)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &s->client[i];
+
+		if (c->fd < 0 || c->fetches != number)
+			continue;
+		c->fetches = 0;
+		c->loads = load;
+	}
+}
+
 void control_tick(struct supervisor *s, uint64_t now)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (s->client[i].fd >= 0 && s->client[i].loads == 0 && !s->client[i].waits &&
-		    !s->client[i].saves && now - s->client[i].since > CLIENT_MS)
+		if (s->client[i].fd >= 0 && s->client[i].loads == 0 && s->client[i].fetches == 0 &&
+		    !s->client[i].waits && !s->client[i].saves &&
+		    now - s->client[i].since > CLIENT_MS)
 			reply(&s->client[i], "");
 }
 

@@ -12,10 +12,20 @@
 #include "lib/base/num.h"
 #include "lib/crypt/digest.h"
 #include "prog/guard/apt_hook.h"
+#include "prog/guard/bring.h"
 #include "prog/guard/rpm_hook.h"
 #include "prog/guard/supervisor.h"
 
-enum verdict { APPROVED, UNAPPROVED, REVOKED, UNKNOWN };
+enum verdict { APPROVED, UNAPPROVED, REVOKED, UNKNOWN, UNREADABLE };
+
+/* A package file that is to be installed. */
+struct archive {
+	char path[PATH_MAX];
+	char name[400];		   /* how people know it */
+	struct apt_package wanted; /* as apt knows it; empty: not from apt */
+	struct digest digest;
+	enum verdict verdict;
+};
 
 struct gate {
 	const struct conf *conf;
@@ -24,12 +34,17 @@ struct gate {
 	char reason[FAULT_TEXT]; /* why not */
 	struct hasher *hasher;
 	size_t refused;
-	bool can_ask; /* something of it can be asked for */
+	bool can_ask;		      /* something of it can be asked for */
+	char not_brought[FAULT_TEXT]; /* why no record was brought */
+	struct archive *archive;
+	size_t count, cap;
 };
 
 static void gate_release(struct gate *g)
 {
 	hasher_free(g->hasher);
+	free(g->archive);
+	g->archive = NULL;
 }
 AUTO_DEFINE(gate, struct gate, gate_release)
 
@@ -141,42 +156,101 @@ static rc hash_file(struct gate *g, const char *path, struct digest *ret, struct
 	return gate_hash(g->hasher, fd, ret, f);
 }
 
-/* False: it must not be installed. What people should know is said. name: how people know it. */
-static bool pass_digest(struct gate *g, const struct digest *digest, const char *name, bool quiet)
+static rc add(struct gate *g, const char *path, const char *name, struct archive **ret,
+	      struct fault *f)
 {
-	enum verdict v = ask_for(g, digest);
-	char hex[DIGEST_HEX];
+	if (g->count == g->cap) {
+		size_t cap = g->cap == 0 ? 16 : g->cap * 2;
+		struct archive *more =
+			(struct archive *)reallocarray(g->archive, cap, sizeof(*more));
 
-	digest_hex(digest, hex);
-	if (v == APPROVED) {
-		if (!quiet)
-			(void)printf("approved: %s %s\n", hex, name);
-		return true;
+		if (more == NULL)
+			return fault_set(f, RC_NOMEM, 0, "no memory for so many archives");
+		g->archive = more;
+		g->cap = cap;
 	}
-	g->refused++;
-	g->can_ask |= v == UNAPPROVED;
-	if (v == UNKNOWN)
-		return false;
-	(void)fprintf(stderr, "greatseal-guard: %s: %s (sha256 %s)\n",
-		      v == REVOKED ? "revoked" : "not approved", name, hex);
-	return false;
+	*ret = &g->archive[g->count++];
+	memset(*ret, 0, sizeof(**ret));
+	(void)snprintf((*ret)->path, sizeof((*ret)->path), "%s", path);
+	(void)snprintf((*ret)->name, sizeof((*ret)->name), "%s", name);
+	return OK;
 }
 
-static bool pass(struct gate *g, const char *path, const char *name, bool quiet)
+/* What each is, and whether it is approved. */
+static void look(struct gate *g)
 {
-	struct digest digest;
-	struct fault f = {0};
+	for (size_t i = 0; i < g->count; i++) {
+		struct archive *a = &g->archive[i];
+		struct fault f = {0};
 
-	if (rc_is_ok(hash_file(g, path, &digest, &f))) {
-		bool good = pass_digest(g, &digest, name, quiet);
-
-		show(g, path);
-		return good;
+		if (rc_is_ok(hash_file(g, a->path, &a->digest, &f))) {
+			a->verdict = ask_for(g, &a->digest);
+			show(g, a->path);
+			continue;
+		}
+		(void)fprintf(stderr, "greatseal-guard: %s\n", f.text);
+		a->verdict = UNREADABLE;
+		g->enforce = g->silent ? g->enforce : may_enforce(g->conf);
 	}
-	(void)fprintf(stderr, "greatseal-guard: %s\n", f.text);
-	g->enforce = g->silent ? g->enforce : may_enforce(g->conf);
-	g->refused++;
-	return false;
+}
+
+/* Records that may be signed by now, before dpkg starts. Without them it goes on with what is
+ * loaded. */
+static void bring(struct gate *g)
+{
+	AUTO(buf) struct buf missing = {0};
+	AUTO(buf) struct buf answer = {0};
+	struct fault f = {0};
+	size_t count = 0;
+	rc r;
+
+	buf_init(&missing, g->count * DIGEST_SIZE + 1);
+	for (size_t i = 0; i < g->count; i++)
+		if (g->archive[i].verdict == UNAPPROVED)
+			buf_put_view(&missing, digest_view(&g->archive[i].digest));
+	if (missing.len == 0 || !rc_is_ok(buf_done(&missing)) || g->silent ||
+	    g->conf->agent[0] == '\0')
+		return;
+	r = bring_records(g->conf, (const struct digest *)(const void *)missing.ptr,
+			  missing.len / DIGEST_SIZE, &count, &f);
+	if (!rc_is_ok(r))
+		(void)snprintf(g->not_brought, sizeof(g->not_brought), "%s", f.text);
+	if (count == 0 || !ask(g, "records", &answer))
+		return;
+	for (size_t i = 0; i < g->count; i++)
+		if (g->archive[i].verdict == UNAPPROVED)
+			g->archive[i].verdict = ask_for(g, &g->archive[i].digest);
+}
+_Static_assert(sizeof(struct digest) == DIGEST_SIZE && _Alignof(struct digest) == 1,
+	       "digests lie one behind the other");
+
+/* Says of each what people should know. */
+static void tell(struct gate *g, bool quiet)
+{
+	char hex[DIGEST_HEX];
+
+	for (size_t i = 0; i < g->count; i++) {
+		const struct archive *a = &g->archive[i];
+
+		digest_hex(&a->digest, hex);
+		if (a->verdict == APPROVED) {
+			if (!quiet)
+				(void)printf("approved: %s %s\n", hex, a->name);
+			continue;
+		}
+		g->refused++;
+		g->can_ask |= a->verdict == UNAPPROVED;
+		if (a->verdict == UNAPPROVED || a->verdict == REVOKED)
+			(void)fprintf(stderr, "greatseal-guard: %s: %s (sha256 %s)\n",
+				      a->verdict == REVOKED ? "revoked" : "not approved", a->name,
+				      hex);
+	}
+	if (g->can_ask && g->not_brought[0] != '\0')
+		(void)fprintf(stderr,
+			      "greatseal-guard: no record was brought: %s\n"
+			      "Again when that is mended; or bring the record and its proof here, "
+			      "and: greatseal-guard take FILE.record\n",
+			      g->not_brought);
 }
 
 /* After all archives: whether to go on. */
@@ -205,11 +279,18 @@ static rc conclude(const struct gate *g, struct fault *f)
 
 static rc gate_files(struct gate *g, char *const *paths, int count, bool quiet, struct fault *f)
 {
+	struct archive *ignored;
+
 	for (int i = 0; i < count; i++) {
 		const char *slash = strrchr(paths[i], '/');
 
-		(void)pass(g, paths[i], slash == NULL ? paths[i] : slash + 1, quiet);
+		if (strlen(paths[i]) >= PATH_MAX)
+			return fault_set(f, RC_LIMIT, 0, "an archive's path is too long");
+		TRY(add(g, paths[i], slash == NULL ? paths[i] : slash + 1, &ignored, f));
 	}
+	look(g);
+	bring(g);
+	tell(g, quiet);
 	if (g->can_ask)
 		(void)fprintf(stderr, "To ask for it: greatseal request-package %s\n",
 			      count == 1 ? paths[0] : "FILE...");
@@ -235,10 +316,10 @@ static void add_wish(struct buf *wishes, const struct apt_package *p)
 	buf_put_view(wishes, p->version);
 }
 
-static rc gate_package(struct gate *g, const struct apt_package *p, struct buf *wishes,
-		       struct fault *f)
+static rc add_package(struct gate *g, const struct apt_package *p, struct fault *f)
 {
 	char path[PATH_MAX], name[400];
+	struct archive *a;
 
 	if (p->path.len >= sizeof(path))
 		return fault_set(f, RC_LIMIT, 0, "an archive's path is too long");
@@ -247,8 +328,8 @@ static rc gate_package(struct gate *g, const struct apt_package *p, struct buf *
 	(void)snprintf(name, sizeof(name), "%.*s %.*s %.*s", (int)p->name.len,
 		       (const char *)p->name.ptr, (int)p->version.len, (const char *)p->version.ptr,
 		       (int)p->architecture.len, (const char *)p->architecture.ptr);
-	if (!pass(g, path, name, true))
-		add_wish(wishes, p);
+	TRY(add(g, path, name, &a, f));
+	a->wanted = *p;
 	return OK;
 }
 
@@ -270,9 +351,15 @@ static rc gate_apt(struct gate *g, struct fault *f)
 	/* Before dpkg starts: so files are approved before they exist. */
 	(void)ask(g, "records", &answer);
 	while (rc_is_ok(r = apt_hook_next(&rest, &p, f)))
-		TRY(gate_package(g, &p, &wishes, f));
+		TRY(add_package(g, &p, f));
 	if (r.code != RC_NOTFOUND)
 		return r;
+	look(g);
+	bring(g);
+	tell(g, true);
+	for (size_t i = 0; i < g->count; i++)
+		if (g->archive[i].verdict != APPROVED)
+			add_wish(&wishes, &g->archive[i].wanted);
 	if (g->can_ask && rc_is_ok(buf_done(&wishes)))
 		(void)fprintf(stderr, "To ask for them: greatseal request-package%s\n",
 			      buf_cstr(&wishes));
@@ -286,6 +373,7 @@ static rc gate_rpm(struct gate *g, struct fault *f)
 	AUTO(buf) struct buf text = {0};
 	AUTO(buf) struct buf answer = {0};
 	struct rpm_package p;
+	struct archive *a;
 	struct view rest;
 	rc r;
 
@@ -299,10 +387,13 @@ static rc gate_rpm(struct gate *g, struct fault *f)
 
 		(void)snprintf(name, sizeof(name), "%.*s", (int)p.shown.len,
 			       (const char *)p.shown.ptr);
-		(void)pass_digest(g, &p.header, name, true);
+		TRY(add(g, "", name, &a, f));
+		a->digest = p.header;
+		a->verdict = ask_for(g, &a->digest);
 	}
 	if (r.code != RC_NOTFOUND)
 		return r;
+	tell(g, true);
 	if (g->can_ask)
 		(void)fprintf(stderr, "To ask for them: greatseal request-package FILE.rpm...\n");
 	return conclude(g, f);
@@ -337,34 +428,20 @@ rc verb_slot(const struct conf *c, const struct words *w, struct fault *f)
 
 /* ---- take -----------------------------------------------------------------------------------*/
 
-static rc put(int dir, const char *name, const struct buf *bytes, struct fault *f)
-{
-	const struct file_spec spec = {.dirfd = dir, .name = name, .mode = 0600, .durable = true};
-
-	return file_replace(&spec, buf_view(bytes), f);
-}
-
-/* One record and its proof, under a name that says which archive. */
+/* One record and its proof. */
 static rc take_one(int dir, const char *path, struct fault *f)
 {
-	struct package_record r;
+	struct package_record_header ignored;
 	AUTO(buf) struct buf record = {0};
 	AUTO(buf) struct buf proof = {0};
-	char beside[PATH_MAX + 16], hex[DIGEST_HEX], name[RECORD_NAME],
-		proof_name[RECORD_NAME + 16];
+	char beside[PATH_MAX + 16];
 
 	buf_init(&record, RECORD_BYTES);
 	buf_init(&proof, RECORD_PROOF_BYTES);
 	TRY(file_read(path, &record, f));
-	TRY(package_record_open(buf_view(&record), &r, f));
 	(void)snprintf(beside, sizeof(beside), "%s.greatseal", path);
 	TRY(file_read(beside, &proof, f));
-	digest_hex(&r.header.archive, hex);
-	(void)snprintf(name, sizeof(name), "%s_%s" RECORD_SUFFIX, r.header.name, hex);
-	(void)snprintf(proof_name, sizeof(proof_name), "%s.greatseal", name);
-	TRY(put(dir, proof_name, &proof, f));
-	TRY(put(dir, name, &record, f));
-	return OK;
+	return records_keep(dir, buf_view(&record), buf_view(&proof), &ignored, f);
 }
 
 static rc read_header(const char *path, struct package_record_header *ret, struct fault *f)

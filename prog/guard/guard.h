@@ -39,8 +39,16 @@ struct guard {
 	enum guard_level level; /* in force: the settings', but for what is not to be had */
 };
 
-enum guard_process { OWN_SUPERVISOR, OWN_WORKER, OWN_REPORTER, OWN_LOADER, OWN_SAVER, OWN_LOOKOUT };
-_Static_assert(OWN_LOOKOUT + 1 == OWN_MAX, "each has its place");
+enum guard_process {
+	OWN_SUPERVISOR,
+	OWN_WORKER,
+	OWN_REPORTER,
+	OWN_LOADER,
+	OWN_SAVER,
+	OWN_LOOKOUT,
+	OWN_FETCHER
+};
+_Static_assert(OWN_FETCHER + 1 == OWN_MAX, "each has its place");
 
 /* The real-time signal of broken leases. Its queue is bounded: SIGIO comes when it was full. */
 #define GUARD_LEASE_SIGNAL (SIGRTMIN + 1)
@@ -76,5 +84,7 @@ MUST rc confine_reporter(struct fault *f);
 MUST rc confine_lookout(struct fault *f);
 /* Of the process that the lookout has read one file. */
 MUST rc confine_scan(struct fault *f);
+/* Of what fetches, when it is connected. */
+MUST rc confine_fetcher(struct fault *f);
 
 #endif

@@ -158,40 +158,67 @@ static rc judge(const struct conf *c, int dir, struct view bytes, struct view pr
 	return keep(dir, before, &is, bytes, proof, f);
 }
 
-static rc load(const struct conf *c, bool kept, int memory, unix_time now, struct load_result *ret,
-	       struct fault *f)
+/* Opens the list and reads its proof. */
+static rc open_files(const char *path, int *ret_list, struct buf *proof, struct fault *f)
+{
+	char beside[PATH_MAX + NAME_TEXT + 16];
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return fault_errno(f, errno, "%s", path);
+	(void)snprintf(beside, sizeof(beside), "%s" PROOF_SUFFIX, path);
+	TRY(file_read(beside, proof, f));
+	*ret_list = fd;
+	fd = -1;
+	return OK;
+}
+
+static rc open_source(const struct conf *c, const struct load_from *from,
+		      const struct newest *before, int *ret_list, struct buf *proof,
+		      struct fault *f)
+{
+	char path[PATH_MAX + NAME_TEXT];
+
+	switch (from->source) {
+	case LOAD_FILE:
+		return open_files(c->list, ret_list, proof, f);
+	case LOAD_KEPT:
+		if (before->serial == 0)
+			return fault_set(f, RC_NOTFOUND, 0, "no list was ever taken");
+		(void)snprintf(path, sizeof(path), "%s/list.%" PRIu64, c->state, before->serial);
+		return open_files(path, ret_list, proof, f);
+	case LOAD_FETCHED:
+		break;
+	}
+	*ret_list = fcntl(from->list, F_DUPFD_CLOEXEC, 0);
+	if (*ret_list < 0 || lseek(from->proof, 0, SEEK_SET) != 0)
+		return fault_errno(f, errno, "list");
+	return fd_read_all(from->proof, proof, f);
+}
+
+static rc load(const struct conf *c, const struct load_from *source, int memory, unix_time now,
+	       struct load_result *ret, struct fault *f)
 {
 	AUTO(fd) int dir = -1;
 	AUTO(fd) int from = -1;
 	AUTO(buf) struct buf proof = {0};
-	char path[PATH_MAX + NAME_TEXT], proof_path[PATH_MAX + NAME_TEXT + 16];
 	struct newest before;
 	struct list list;
 	uint64_t len = 0;
 	void *map;
 	rc r;
 
+	buf_init(&proof, PROOF_BYTES_MAX);
 	TRY(dir_open(c->state, &dir, f));
 	TRY(newest_read(dir, &before, f));
-	if (kept && before.serial == 0)
-		return fault_set(f, RC_NOTFOUND, 0, "no list was ever taken");
-	if (kept)
-		(void)snprintf(path, sizeof(path), "%s/list.%" PRIu64, c->state, before.serial);
-	else
-		(void)snprintf(path, sizeof(path), "%s", c->list);
-	(void)snprintf(proof_path, sizeof(proof_path), "%s" PROOF_SUFFIX, path);
-	from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (from < 0)
-		return fault_errno(f, errno, "%s", path);
-	buf_init(&proof, PROOF_BYTES_MAX);
-	TRY(file_read(proof_path, &proof, f));
+	TRY(open_source(c, source, &before, &from, &proof, f));
 	TRY(copy_in(from, memory, &len, f));
 	map = mmap(NULL, (size_t)len, PROT_READ, MAP_SHARED, memory, 0);
 	if (map == MAP_FAILED)
 		return fault_errno(f, errno, "list: mmap");
 	r = judge(c, dir, view_of(map, (size_t)len), buf_view(&proof), &before, now, &list, f);
 	/* One that has expired since it was taken goes on until there is a newer one. */
-	if (kept && r.code == RC_EXPIRED) {
+	if (source->source == LOAD_KEPT && r.code == RC_EXPIRED) {
 		r = list_open(view_of(map, (size_t)len), &list, f);
 		(void)snprintf(ret->text, sizeof(ret->text), "it has expired");
 	}
@@ -200,12 +227,14 @@ static rc load(const struct conf *c, bool kept, int memory, unix_time now, struc
 		ret->count = list.contents.count;
 		ret->not_after = list.header.not_after;
 		ret->name = list.header.name;
+		ret->digest = digest_of(view_of(map, (size_t)len));
 	}
 	(void)munmap(map, (size_t)len);
 	return r;
 }
 
-void load_list(const struct conf *c, bool kept, int memory, unix_time now, struct load_result *ret)
+void load_list(const struct conf *c, const struct load_from *from, int memory, unix_time now,
+	       struct load_result *ret)
 {
 	struct fault f = {0};
 	rc r;
@@ -213,7 +242,7 @@ void load_list(const struct conf *c, bool kept, int memory, unix_time now, struc
 	memset(ret, 0, sizeof(*ret));
 	ret->records.code = RC_NOTFOUND;
 	ret->glass.code = RC_NOTFOUND;
-	r = load(c, kept, memory, now, ret, &f);
+	r = load(c, from, memory, now, ret, &f);
 	ret->code = r.code;
 	if (!rc_is_ok(r))
 		(void)snprintf(ret->text, sizeof(ret->text), "%s: %s", rc_name(r), f.text);
@@ -230,10 +259,12 @@ static void parent_of(const char *path, char out[PATH_MAX])
 		slash[slash == out ? 1 : 0] = '\0';
 }
 
-void load_run(const struct conf *c, bool kept, const struct list *in_force,
+void load_run(const struct conf *c, const struct load_from *from, const struct list *in_force,
 	      const int memory[static 2], int out)
 {
-	const int keep_fds[] = {memory[0], memory[1], out};
+	const bool fetched = from->source == LOAD_FETCHED;
+	const int keep_fds[] = {memory[0], memory[1], out, fetched ? from->list : -1,
+				fetched ? from->proof : -1};
 	struct sandbox_path paths[3] = {{c->state, true, false}};
 	struct approved fresh = {0};
 	char parent[PATH_MAX];
@@ -249,11 +280,11 @@ void load_run(const struct conf *c, bool kept, const struct list *in_force,
 		paths[n++].path = parent;
 	if (access(c->records, F_OK) == 0)
 		paths[n++].path = c->records;
-	r = sandbox_close_others(keep_fds, 3, &f);
+	r = sandbox_close_others(keep_fds, 5, &f);
 	if (rc_is_ok(r))
 		r = sandbox_paths(paths, n, &abi, &f);
 	if (rc_is_ok(r)) {
-		load_list(c, kept, memory[0], clock_now(&clock_system), &result);
+		load_list(c, from, memory[0], clock_now(&clock_system), &result);
 		if (result.code == RC_OK)
 			approved_take(&fresh, memory[0], -1);
 		records_load(c, fresh.has_list ? &fresh.list : in_force, memory[1],

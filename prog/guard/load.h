@@ -22,7 +22,8 @@
 struct load_result {
 	enum rc_code code;
 	uint64_t serial;
-	uint64_t count; /* contents */
+	uint64_t count;	      /* contents */
+	struct digest digest; /* of the list's bytes */
 	unix_time not_after;
 	struct name name;
 	char text[FAULT_TEXT]; /* what was wrong */
@@ -30,15 +31,27 @@ struct load_result {
 	struct glass_result glass;
 };
 
-/* Reads conf->list, or the last good one of the state directory if kept, into the memory file and
- * fills *ret; RC_NOTFOUND in it: there is none. A list that is accepted is durable in the state
- * directory before this returns, and an older one never is again. */
-void load_list(const struct conf *c, bool kept, int memory, unix_time now, struct load_result *ret);
+/* Where a list comes from. */
+enum load_source {
+	LOAD_FILE,    /* conf->list */
+	LOAD_KEPT,    /* the last good one of the state directory */
+	LOAD_FETCHED, /* memory files of the supervisor's (fetching.c) */
+};
+struct load_from {
+	enum load_source source;
+	int list, proof; /* LOAD_FETCHED */
+};
+
+/* Reads a list into the memory file and fills *ret; RC_NOTFOUND in it: there is none. A list that
+ * is accepted is durable in the state directory before this returns, and an older one never is
+ * again. */
+void load_list(const struct conf *c, const struct load_from *from, int memory, unix_time now,
+	       struct load_result *ret);
 /* The same as a child's whole life, and the package records into a file of their own: locks itself
  * in, writes the result to out. in_force: the list that stays if the new one is refused (NULL:
  * there is none). Does not return. */
-_Noreturn void load_run(const struct conf *c, bool kept, const struct list *in_force,
-			const int memory[static 2], int out);
+_Noreturn void load_run(const struct conf *c, const struct load_from *from,
+			const struct list *in_force, const int memory[static 2], int out);
 
 /* "enforce" in the state directory's file "mode"; false if it is anything else or not there. */
 bool load_enforces(const struct conf *c);

@@ -28,6 +28,7 @@ static int usage(FILE *out, int status)
 		"  enforce  the same, and then enforce\n"
 		"  observe  report, and let everything run\n"
 		"  reload   look at the list again\n"
+		"  fetch    ask the server for a newer list now\n"
 		"  break-glass  observe for as long as this signed token says: FILE\n"
 		"  gate     may these packages be installed: FILE..., apt, rpm or dpkg FILE\n"
 		"  take     take these package records: FILE.record...\n"
@@ -110,7 +111,8 @@ static rc load_approved(const struct conf *c, struct approved *ret, struct load_
 
 	if (list < 0 || records < 0)
 		return fault_set(f, RC_NOMEM, 0, "no memory file");
-	load_list(c, true, list, clock_now(&clock_system), loaded);
+	load_list(c, &(struct load_from){.source = LOAD_KEPT}, list, clock_now(&clock_system),
+		  loaded);
 	if (loaded->code != RC_OK)
 		return fault_set(f, loaded->code, 0, "%s", loaded->text);
 	records_load(c, NULL, records, &loaded->records);
@@ -196,6 +198,21 @@ static rc verb_reload(const struct conf *c, struct fault *f)
 	return ask(c, "reload", f);
 }
 
+/* Asks for a newer list at once; says what there is. */
+static rc verb_fetch(const struct conf *c, struct fault *f)
+{
+	AUTO(buf) struct buf answer = {0};
+
+	buf_init(&answer, REPLY_MAX);
+	TRY(control_ask(c->socket, "fetch", &answer, f));
+	if (strncmp(buf_cstr(&answer), "{\"ok\":true", 10) != 0)
+		return fault_set(f, RC_DENIED, 0, "%.150s", buf_cstr(&answer));
+	(void)printf("%s\n", strstr(buf_cstr(&answer), "\"current\":true") != NULL
+				     ? "the list in force is the newest"
+				     : "a newer list is in force");
+	return OK;
+}
+
 static rc verb_release(const struct conf *c, struct fault *f)
 {
 	AUTO(buf) struct buf answer = {0};
@@ -213,19 +230,13 @@ static const struct {
 	rc (*run)(const struct conf *c, struct fault *f);
 	rc (*run_words)(const struct conf *c, const struct words *w, struct fault *f);
 } verbs[] = {
-	{"run", verb_run, NULL},
-	{"check", verb_check, NULL},
-	{"enforce", verb_enforce, NULL},
-	{"observe", verb_observe, NULL},
-	{"reload", verb_reload, NULL},
-	{"status", status, NULL},
-	{"gate", NULL, verb_gate},
-	{"take", NULL, verb_take},
-	{GATE_SLOT, NULL, verb_slot},
-	{"setup", NULL, verb_setup},
-	{"tidy", NULL, verb_tidy},
-	{"release", verb_release, NULL},
-	{"break-glass", NULL, verb_break_glass},
+	{"run", verb_run, NULL},	 {"check", verb_check, NULL},
+	{"enforce", verb_enforce, NULL}, {"observe", verb_observe, NULL},
+	{"reload", verb_reload, NULL},	 {"fetch", verb_fetch, NULL},
+	{"status", status, NULL},	 {"gate", NULL, verb_gate},
+	{"take", NULL, verb_take},	 {GATE_SLOT, NULL, verb_slot},
+	{"setup", NULL, verb_setup},	 {"tidy", NULL, verb_tidy},
+	{"release", verb_release, NULL}, {"break-glass", NULL, verb_break_glass},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -62,6 +62,46 @@ rc records_read(int dir, const char *name, struct buf *out, struct package_recor
 	return package_record_open(buf_view(out), ret, f);
 }
 
+rc records_verify(const struct conf *c, struct view record, struct view proof,
+		  struct package_record *ret, struct fault *f)
+{
+	struct digest keys[CONF_KEYS_MAX + 1] = {c->list_key};
+	const struct proof_wish wish = {.log = &c->log,
+					.keys = keys,
+					.key_count = c->record_key_count + 1,
+					.format = PACKAGE_RECORD_FORMAT,
+					.file = record};
+
+	memcpy(keys + 1, c->record_keys, sizeof(c->record_keys));
+	/* Signature and log come first, as with a list. */
+	TRY(proof_check(proof, &wish, f));
+	return package_record_open(record, ret, f);
+}
+
+static rc put(int dir, const char *name, struct view bytes, struct fault *f)
+{
+	const struct file_spec spec = {.dirfd = dir, .name = name, .mode = 0600, .durable = true};
+
+	return file_replace(&spec, bytes, f);
+}
+
+rc records_keep(int dir, struct view record, struct view proof, struct package_record_header *ret,
+		struct fault *f)
+{
+	char hex[DIGEST_HEX], name[RECORD_NAME], proof_name[RECORD_NAME + 16];
+	struct package_record r;
+
+	TRY(package_record_open(record, &r, f));
+	digest_hex(&r.header.archive, hex);
+	(void)snprintf(name, sizeof(name), "%s_%s" RECORD_SUFFIX, r.header.name, hex);
+	(void)snprintf(proof_name, sizeof(proof_name), "%s.greatseal", name);
+	/* A record without its proof would be refused, a proof alone is nothing. */
+	TRY(put(dir, proof_name, proof, f));
+	TRY(put(dir, name, record, f));
+	*ret = r.header;
+	return OK;
+}
+
 /* What names the package as a whole: the archive, and of an rpm its header. A list that revokes one
  * of the two means the package. */
 static rc add_archive(const struct package_record_header *h, const struct list *list,
@@ -101,26 +141,17 @@ static rc add_record(struct records *all, const char *name, struct fault *f)
 
 	AUTO(buf) struct buf bytes = {0};
 	AUTO(buf) struct buf proof = {0};
-	struct digest keys[CONF_KEYS_MAX + 1] = {c->list_key};
-	struct proof_wish wish = {.log = &c->log,
-				  .keys = keys,
-				  .key_count = c->record_key_count + 1,
-				  .format = PACKAGE_RECORD_FORMAT};
 	char beside[NAME_MAX + 32];
 	struct package_record record;
 	size_t before = t->count;
 	rc r;
 
-	memcpy(keys + 1, c->record_keys, sizeof(c->record_keys));
 	buf_init(&bytes, RECORD_BYTES);
 	buf_init(&proof, RECORD_PROOF_BYTES);
 	(void)snprintf(beside, sizeof(beside), "%s.greatseal", name);
 	TRY(file_read_at(dir, beside, &proof, f));
 	TRY(file_read_at(dir, name, &bytes, f));
-	wish.file = buf_view(&bytes);
-	/* Signature and log come first, as with a list. */
-	TRY(proof_check(buf_view(&proof), &wish, f));
-	TRY(package_record_open(wish.file, &record, f));
+	TRY(records_verify(c, buf_view(&bytes), buf_view(&proof), &record, f));
 	r = add_archive(&record.header, all->list, t, f);
 	for (size_t i = 0; i < record.contents.count && rc_is_ok(r); i++)
 		r = table_add(t, contents_digest(&record.contents, i), record.contents.classes[i],

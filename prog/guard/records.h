@@ -41,6 +41,14 @@ void records_load(const struct conf *c, const struct list *list, int memory,
 
 /* Whether the directory's entry is a record: its name without the suffix has ret_len bytes. */
 bool records_is_name(const char *name, size_t *ret_len);
+/* Signed as a package record by a key of the settings, in the log, and a record. *ret borrows from
+ * the record. As proof_check and package_record_open. */
+MUST rc records_verify(const struct conf *c, struct view record, struct view proof,
+		       struct package_record *ret, struct fault *f);
+/* Writes both into the directory, under a name that says which archive; durable, and in place of
+ * what is there. Not verified: the loader does that. As package_record_open; RC_IO, RC_NOSPACE. */
+MUST rc records_keep(int dir, struct view record, struct view proof,
+		     struct package_record_header *ret, struct fault *f);
 /* Reads the record `name` of the directory, without its signature. The view of *ret is into *out.
  */
 MUST rc records_read(int dir, const char *name, struct buf *out, struct package_record *ret,

@@ -21,12 +21,13 @@
 #define LINE_BYTES 32768u
 
 static const char *const kind_name[] = {
-	[NEWS_FIRST_SEEN] = "first-seen",     [NEWS_DENIED] = "denied",
-	[NEWS_WOULD_DENY] = "would-deny",     [NEWS_LIST] = "list",
-	[NEWS_LIST_BAD] = "list-refused",     [NEWS_MODE] = "mode",
-	[NEWS_GLASS] = "break-glass",	      [NEWS_RECORDS] = "records",
-	[NEWS_RECORD_BAD] = "record-refused", [NEWS_WORKER] = "worker",
-	[NEWS_OVERFLOW] = "overflow",	      [NEWS_MARKED] = "guarded",
+	[NEWS_FIRST_SEEN] = "first-seen",  [NEWS_DENIED] = "denied",
+	[NEWS_WOULD_DENY] = "would-deny",  [NEWS_LIST] = "list",
+	[NEWS_LIST_BAD] = "list-refused",  [NEWS_MODE] = "mode",
+	[NEWS_FETCH_BAD] = "fetch-failed", [NEWS_GLASS] = "break-glass",
+	[NEWS_RECORDS] = "records",	   [NEWS_RECORD_BAD] = "record-refused",
+	[NEWS_WORKER] = "worker",	   [NEWS_OVERFLOW] = "overflow",
+	[NEWS_MARKED] = "guarded",
 };
 _Static_assert(sizeof(kind_name) / sizeof(kind_name[0]) == NEWS__COUNT, "each kind has a name");
 

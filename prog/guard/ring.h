@@ -21,6 +21,7 @@ enum news_kind {
 	NEWS_WOULD_DENY, /* the same while observing */
 	NEWS_LIST,	 /* another list is in force: serial, count */
 	NEWS_LIST_BAD,	 /* one was refused; the last good one stays: why */
+	NEWS_FETCH_BAD,	 /* a newer list could not be asked for: why */
 	NEWS_RECORDS,	 /* package records were loaded: how many contents */
 	NEWS_RECORD_BAD, /* one was refused: why */
 	NEWS_MODE,	 /* why: "enforce" or "observe" */

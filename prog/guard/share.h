@@ -23,7 +23,7 @@
 #define SLOTS_MAX 1000000u /* files whose content is held */
 #define SLOT_RECENT 6u
 #define RAW_BYTES 4096u
-#define OWN_MAX 6u
+#define OWN_MAX 7u
 
 enum guard_mode { GUARD_OBSERVE, GUARD_ENFORCE };
 

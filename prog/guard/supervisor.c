@@ -170,8 +170,10 @@ static void start_lookout(struct supervisor *s)
 	s->lookout_since = guard_now();
 }
 
-static rc start_loader(struct supervisor *s, bool kept, struct fault *f)
+static rc start_loader(struct supervisor *s, enum load_source source, struct fault *f)
 {
+	const struct load_from from = {
+		.source = source, .list = s->fetching.memory[0], .proof = s->fetching.memory[1]};
 	int ends[2];
 
 	for (size_t i = 0; i < 2; i++) {
@@ -186,7 +188,7 @@ static rc start_loader(struct supervisor *s, bool kept, struct fault *f)
 	s->loader = fork();
 	if (s->loader == 0) {
 		guard_own(s->g.share, OWN_LOADER);
-		load_run(s->g.conf, kept, s->approved.has_list ? &s->approved.list : NULL,
+		load_run(s->g.conf, &from, s->approved.has_list ? &s->approved.list : NULL,
 			 s->load_memory, ends[1]);
 	}
 	(void)close(ends[1]);
@@ -203,7 +205,8 @@ static void loading_release(struct supervisor *s)
 	fd_close(&s->load_pipe);
 }
 
-rc supervisor_load(struct supervisor *s, bool kept, uint32_t *ret_number, struct fault *f)
+rc supervisor_load(struct supervisor *s, enum load_source source, uint32_t *ret_number,
+		   struct fault *f)
 {
 	rc r;
 
@@ -212,8 +215,8 @@ rc supervisor_load(struct supervisor *s, bool kept, uint32_t *ret_number, struct
 		*ret_number = s->load_number + 1;
 		return OK;
 	}
-	s->load_kept = kept;
-	r = start_loader(s, kept, f);
+	s->load_source = source;
+	r = start_loader(s, source, f);
 	if (!rc_is_ok(r)) {
 		loading_release(s);
 		return r;
@@ -265,10 +268,14 @@ static void adopt(struct supervisor *s, const struct load_result *r)
 {
 	const struct share *m = s->g.share;
 	struct news bad = {.kind = NEWS_LIST_BAD};
+	/* Nobody has to bring a file where lists are fetched. */
+	bool expected = s->load_source == LOAD_FILE && s->g.conf->agent[0] == '\0';
 
-	if (r->code == RC_OK) {
+	if (r->code == RC_OK)
 		adopt_list(s, r);
-	} else if (!s->load_kept || r->code != RC_NOTFOUND) {
+	if (s->load_source == LOAD_FETCHED) {
+		fetching_loaded(s, r);
+	} else if (r->code != RC_OK && (expected || r->code != RC_NOTFOUND)) {
 		memcpy(bad.text, r->text, sizeof(bad.text));
 		supervisor_tell(s, &bad);
 	}
@@ -306,7 +313,7 @@ static void read_result(struct supervisor *s, struct load_result *ret)
 static void loader_ended(struct supervisor *s)
 {
 	struct load_result r;
-	bool kept = s->load_kept, again = s->load_again;
+	bool kept = s->load_source == LOAD_KEPT, again = s->load_again;
 	uint32_t number;
 
 	s->loader = 0;
@@ -323,7 +330,8 @@ static void loader_ended(struct supervisor *s)
 			log_err("there is no list to enforce: observing only");
 	}
 	if (kept || again)
-		rc_ignore(supervisor_load(s, false, &number, NULL), "it is tried again on reload");
+		rc_ignore(supervisor_load(s, LOAD_FILE, &number, NULL),
+			  "it is tried again on reload");
 }
 
 /* The mode is on the disk, or cannot be. */
@@ -354,6 +362,8 @@ static void reap(struct supervisor *s)
 			s->reporter = 0;
 		else if (pid == s->lookout)
 			s->lookout = 0;
+		else if (pid == s->fetching.child)
+			fetching_ended(s);
 		else if (pid == s->saver)
 			saver_ended(s, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
@@ -580,7 +590,8 @@ static bool take_signals(struct supervisor *s)
 		if (info.ssi_signo == (uint32_t)SIGTERM || info.ssi_signo == (uint32_t)SIGINT)
 			end = true;
 		if (info.ssi_signo == (uint32_t)SIGHUP)
-			rc_ignore(supervisor_load(s, false, &number, NULL), "root may ask again");
+			rc_ignore(supervisor_load(s, LOAD_FILE, &number, NULL),
+				  "root may ask again");
 	}
 	reap(s);
 	return end;
@@ -621,6 +632,7 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 	look_after(s, guard_now());
 	look_at_glass(s, guard_now());
 	settle_kernel(s);
+	fetching_tick(s, guard_now());
 	control_tick(s, guard_now());
 	return OK;
 }
@@ -709,7 +721,7 @@ static rc start(struct supervisor *s, struct fault *f)
 	}
 	TRY(confine_supervisor(f));
 	start_reporter(s);
-	TRY(supervisor_load(s, true, &number, f));
+	TRY(supervisor_load(s, LOAD_KEPT, &number, f));
 	return OK;
 }
 
@@ -725,6 +737,8 @@ static void end(struct supervisor *s)
 		(void)kill(s->loader, SIGKILL);
 	if (s->saver > 0)
 		(void)kill(s->saver, SIGKILL);
+	if (s->fetching.child > 0)
+		(void)kill(s->fetching.child, SIGKILL);
 	(void)unlink(s->g.conf->socket);
 	if (s->g.feed >= 0)
 		(void)unlink(s->g.conf->reports_socket);
@@ -745,11 +759,13 @@ rc supervisor_run(const struct conf *c, struct fault *f)
 				.mountinfo = -1};
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		s.client[i].fd = -1;
+	fetching_init(&s.fetching);
 	r = start(&s, f);
 	while (rc_is_ok(r) && !over) {
 		r = round_of(&s, &over, f);
 		/* The last good list has been looked at: questions can be answered. */
-		if (rc_is_ok(r) && !s.marked && s.worker > 0 && (s.loader == 0 || !s.load_kept)) {
+		if (rc_is_ok(r) && !s.marked && s.worker > 0 &&
+		    (s.loader == 0 || s.load_source != LOAD_KEPT)) {
 			r = make_marks(&s, f);
 			if (rc_is_ok(r))
 				notify_ready(notify);

@@ -9,6 +9,7 @@
 
 #include "lib/base/fault.h"
 #include "prog/guard/approved.h"
+#include "prog/guard/fetching.h"
 #include "prog/guard/guard.h"
 #include "prog/guard/load.h"
 
@@ -23,9 +24,10 @@ struct client {
 	bool saves; /* waits for the mode to be on the disk */
 	bool waits; /* for the worker to have applied: */
 	uint32_t wanted;
-	uint32_t loads; /* for the load of this number to end; 0: none */
-	bool records;	/* of it, for the package records */
-	bool glass;	/* of it, for the token */
+	uint32_t loads;	  /* for the load of this number to end; 0: none */
+	bool records;	  /* of it, for the package records */
+	bool glass;	  /* of it, for the token */
+	uint32_t fetches; /* for the fetch of this number; 0: none */
 	uint64_t since;
 };
 
@@ -38,7 +40,7 @@ struct supervisor {
 	uint64_t beat, beat_at;
 	/* A list and the package records that are being looked at. */
 	int load_memory[2], load_pipe;
-	bool load_kept;	 /* the last good list, at the start */
+	enum load_source load_source;
 	bool load_again; /* somebody came while this was under way */
 	uint32_t load_number;
 	/* The one in force. */
@@ -56,6 +58,7 @@ struct supervisor {
 	bool marked;
 	uint64_t marked_at;
 	size_t marks, marks_failed;
+	struct fetching fetching;
 	int signals, listener, mountinfo;
 	struct client client[CLIENTS_MAX];
 };
@@ -67,9 +70,10 @@ uint32_t supervisor_want(struct supervisor *s);
 /* Begins to: control_saved follows. RC_STATE: no list, an empty one, or one that `check` has not
  * looked at. RC_BUSY. */
 MUST rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, struct fault *f);
-/* Looks at list and records, after the look that is under way if there is one. *ret_number: whose
- * end to wait for. */
-MUST rc supervisor_load(struct supervisor *s, bool kept, uint32_t *ret_number, struct fault *f);
+/* Looks at list and records, after the look that is under way if there is one, which is then one at
+ * the files. *ret_number: whose end to wait for. */
+MUST rc supervisor_load(struct supervisor *s, enum load_source source, uint32_t *ret_number,
+			struct fault *f);
 void supervisor_tell(struct supervisor *s, const struct news *n);
 
 MUST rc control_listen(struct supervisor *s, struct fault *f);
@@ -81,6 +85,13 @@ void control_applied(struct supervisor *s);
 /* The mode was written down, or could not be. */
 void control_saved(struct supervisor *s, bool saved);
 void control_loaded(struct supervisor *s, const struct load_result *r);
+/* A fetch has ended with nothing to be loaded. */
+struct fetch_result;
+void control_fetched(struct supervisor *s, uint32_t number, const struct fetch_result *r);
+/* What it has brought is looked at: those who wait for it wait for this load. */
+void control_fetch_loads(struct supervisor *s, uint32_t number, uint32_t load);
+/* Fault texts are printable ASCII; quotes and backslashes are taken out. */
+void control_printable(char *out, size_t cap, const char *text);
 /* Who says nothing for this long is let go. */
 #define CLIENT_MS 10000u
 void control_tick(struct supervisor *s, uint64_t now);
