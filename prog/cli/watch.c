@@ -261,21 +261,29 @@ static rc open_ima(struct watch *w, int fd, int *ret)
 	return n == 0 ? OK : memory_file(w->c, view_of(value, n), ret);
 }
 
+/* What a name leads to, if it is a regular file of at most max bytes. A device is never opened:
+ * that alone does something to some of them. */
+static int open_regular(const char *path, off_t max)
+{
+	AUTO(fd) int at = open(path, O_PATH | O_CLOEXEC);
+	char self[32];
+	struct stat st;
+
+	if (at < 0 || fstat(at, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > max)
+		return -1;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	return open(self, O_RDONLY | O_CLOEXEC);
+}
+
 /* The next signature file beside it, from *at on; -1: no more. */
 static int open_beside(const char *path, size_t *at)
 {
 	char name[PATH_MAX + 8];
-	struct stat st;
+	int fd = -1;
 
-	while (seen_beside_name(path, at, name, sizeof(name))) {
-		int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-		    st.st_size <= SEEN_BESIDE_MAX)
-			return fd;
-		fd_close(&fd);
-	}
-	return -1;
+	while (fd < 0 && seen_beside_name(path, at, name, sizeof(name)))
+		fd = open_regular(name, SEEN_BESIDE_MAX);
+	return fd;
 }
 
 static rc watch_file(struct watch *w, const char *path)

@@ -142,6 +142,17 @@ ok "one that is known raises nothing any more"
 is "$(open_alarms)" 12
 as carol alarms list | grep -q "closed .* by dave: made by the old build server" || die "no comment"
 
+# What is no file is not opened, whatever a name beside one leads to: to open some devices is to use them.
+mkdir loot/beside
+echo app >loot/beside/app
+mkfifo device
+ln -s ../../device loot/beside/app.sig
+{ : >device; touch opened; } &
+pids+=($!)
+watched 0 0 loot/beside
+[[ ! -e opened ]] || die "what app.sig leads to was opened"
+ok "a name beside a file that leads to something else is left alone"
+
 contract_kept alice
 # ---- The server's index is a projection ----
 stop_server
