@@ -9,7 +9,7 @@
 #include "prog/cli/document.h"
 #include "prog/cli/host_roster.h"
 
-#define CHANGE_SECONDS (7 * 86400)
+#define CHANGE_SECONDS UNLOCK_LIFE
 
 static rc host_name(struct cli *c, const char *text, struct name *ret)
 {

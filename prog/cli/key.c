@@ -11,7 +11,7 @@
 #include "prog/cli/api.h"
 #include "prog/cli/document.h"
 
-#define CHANGE_SECONDS (7 * 86400)
+#define CHANGE_SECONDS UNLOCK_LIFE
 #define CHAIN_TEXT_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX * 2)
 
 static void print_key(const struct cli *c, const json_t *key)

@@ -293,6 +293,7 @@ static rc alarm_clone(struct keeper *k, struct enrol *in, struct refusal *why)
 
 	TRY(put_leaf(k, in, "host.lock", &leaf));
 	in->row.lock = HOST_CLONED;
+	in->row.locked = k->round.now;
 	TRY(journal_host_put(k->journal, &in->row, &k->round.fault));
 	log_warn("host %s: number %llu came twice: locked", in->e.host.s,
 		 (unsigned long long)in->e.counter);

@@ -104,7 +104,11 @@ static rc plan_lock(struct keeper *k, const struct host_change *c, struct journa
 	TRY(r);
 	if (c->action == HOST_UNLOCK && ret->lock == HOST_FREE)
 		return refuse(why, REASON_CHANGE_INVALID, "%s is not locked", c->host.s);
+	if (c->action == HOST_UNLOCK)
+		TRY(unlock_check(&c->host, c->expires, ret->locked, k->round.now, why));
 	ret->lock = c->action == HOST_LOCK ? HOST_HELD : HOST_FREE;
+	if (c->action == HOST_LOCK)
+		ret->locked = k->round.now;
 	return OK;
 }
 
@@ -133,11 +137,13 @@ rc hosts_plan(struct keeper *k, const struct host_change *c, struct journal_host
 	case HOST_LOCK:
 		if (ret->lock == HOST_FREE)
 			ret->lock = HOST_HELD;
+		ret->locked = k->round.now;
 		return OK;
 	case HOST_UNLOCK:
 		if (ret->lock == HOST_CLONED)
 			return refuse(why, REASON_CHANGE_INVALID,
 				      "%s has a copy: forget it and invite it anew", c->host.s);
+		TRY(unlock_check(&c->host, c->expires, ret->locked, k->round.now, why));
 		ret->lock = HOST_FREE;
 		return OK;
 	case HOST_FORGET:
@@ -197,7 +203,8 @@ static rc check_key_is_free(const struct roster *roster, const struct journal_ho
  * with it are no way around the quorum that unlocks. */
 static rc forget_key(struct keeper *k, const struct journal_host *row)
 {
-	const struct journal_host bare = {.name = row->name, .leaf = row->leaf, .lock = HOST_HELD};
+	const struct journal_host bare = {
+		.name = row->name, .leaf = row->leaf, .lock = HOST_HELD, .locked = row->locked};
 
 	if (row->lock == HOST_FREE)
 		return journal_host_delete(k->journal, &row->name, &k->round.fault);

@@ -303,6 +303,7 @@ struct journal_host {
 	unix_time renewed;	 /* when `last` was accepted */
 	unix_time until;	 /* the certificate's end */
 	enum host_lock lock;	 /* by a person, or by the keeper for a clone */
+	unix_time locked;	 /* when it was locked last; 0: never */
 	struct digest invite_ek; /* the endorsement key that the open invitation names, or zeros */
 	struct digest ek;	 /* of the TPM that keeps the key; zeros: none, or nobody knows */
 	struct digest previous;	 /* the statement before `last`, by the same key; or zeros */

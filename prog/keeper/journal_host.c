@@ -10,7 +10,7 @@ const char journal_schema_hosts[] =
 	" last BLOB NOT NULL, leaf INTEGER NOT NULL, enrolled INTEGER NOT NULL,"
 	" renewed INTEGER NOT NULL, until INTEGER NOT NULL, lock INTEGER NOT NULL, invite_ek BLOB "
 	"NOT NULL,"
-	" ek BLOB NOT NULL, previous BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+	" ek BLOB NOT NULL, previous BLOB NOT NULL, locked INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX host_key ON host(key) WHERE length(key)>0;"
 	/* every key that a host ever had, by the digest of its blob, and what bound it first */
 	"CREATE TABLE host_binding(host TEXT NOT NULL, key BLOB NOT NULL, leaf INTEGER NOT NULL,"
@@ -49,6 +49,7 @@ rc journal_host_put(struct journal *j, const struct journal_host *h, struct faul
 	bind_digest(s, 13, &h->invite_ek);
 	bind_digest(s, 14, &h->ek);
 	bind_digest(s, 15, &h->previous);
+	(void)sqlite3_bind_int64(s, 16, h->locked);
 	return journal_run(j, SQL_HOST_PUT, f);
 }
 
@@ -77,6 +78,7 @@ static rc host_columns(sqlite3_stmt *s, struct journal_host *h, struct fault *f)
 	h->lock = (enum host_lock)lock;
 	TRY(column_digest(s, 12, &h->invite_ek, f));
 	TRY(column_digest(s, 13, &h->ek, f));
+	h->locked = sqlite3_column_int64(s, 15);
 	return column_digest(s, 14, &h->previous, f);
 }
 

@@ -96,22 +96,22 @@
 	  "UPDATE preapproval SET withdrawn=1 WHERE leaf=? AND person=? AND withdrawn=0")          \
 	X(HOST_PUT,                                                                                \
 	  "INSERT INTO host(name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,"   \
-	  "until,lock,invite_ek,ek,previous) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"                \
+	  "until,lock,invite_ek,ek,previous,locked) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"       \
 	  " ON CONFLICT(name) DO UPDATE SET"                                                       \
 	  " key=excluded.key,token=excluded.token,invite_end=excluded.invite_end,"                 \
 	  "class=excluded.class,counter=excluded.counter,last=excluded.last,leaf=excluded.leaf,"   \
 	  "enrolled=excluded.enrolled,renewed=excluded.renewed,until=excluded.until,"              \
 	  "lock=excluded.lock,invite_ek=excluded.invite_ek,ek=excluded.ek,"                        \
-	  "previous=excluded.previous")                                                            \
+	  "previous=excluded.previous,locked=excluded.locked")                                     \
 	X(HOST_GET, "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,"   \
-		    "until,lock,invite_ek,ek,previous FROM host WHERE name=?")                     \
+		    "until,lock,invite_ek,ek,previous,locked FROM host WHERE name=?")              \
 	X(HOST_BY_KEY,                                                                             \
 	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock,"  \
-	  "invite_ek,ek,previous"                                                                  \
+	  "invite_ek,ek,previous,locked"                                                           \
 	  " FROM host WHERE key=? AND length(key)>0")                                              \
 	X(HOST_AFTER,                                                                              \
 	  "SELECT name,key,token,invite_end,class,counter,last,leaf,enrolled,renewed,until,lock,"  \
-	  "invite_ek,ek,previous"                                                                  \
+	  "invite_ek,ek,previous,locked"                                                           \
 	  " FROM host WHERE name>? ORDER BY name LIMIT 1")                                         \
 	X(HOST_DELETE, "DELETE FROM host WHERE name=?")                                            \
 	X(HOST_KEY_ADD,                                                                            \

@@ -87,6 +87,7 @@ static rc fill(struct key *k, const struct key_row *row, struct fault *f)
 	k->id = row->id;
 	k->state = row->state;
 	k->created = row->created;
+	k->locked = row->locked;
 	k->leaf = row->leaf;
 	return fill_certificates(k, row, f);
 }
@@ -135,6 +136,7 @@ rc key_to_row(const struct key *k, struct key_row *ret)
 	ret->fingerprint = *pkey_fingerprint(k->pub);
 	ret->state = k->state;
 	ret->created = k->created;
+	ret->locked = k->locked;
 	ret->leaf = k->leaf;
 	buf_clear(&ret->spki);
 	buf_clear(&ret->certificates);

@@ -11,6 +11,7 @@ struct key {
 	struct digest id;
 	enum key_state state;
 	unix_time created;
+	unix_time locked;
 	uint64_t leaf;
 	struct token *token;
 	struct pkey *pub;

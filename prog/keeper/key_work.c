@@ -19,6 +19,7 @@ void key_row_encode(const struct key_row *r, struct buf *out)
 	buf_put_view(out, digest_view(&r->fingerprint));
 	buf_put_string(out, view_str(key_state_name(r->state)));
 	buf_put_u64be(out, (uint64_t)r->created);
+	buf_put_u64be(out, (uint64_t)r->locked);
 	buf_put_u64be(out, r->leaf);
 	buf_put_string(out, buf_view(&r->spki));
 	buf_put_string(out, buf_view(&r->certificates));
@@ -28,6 +29,7 @@ rc key_row_parse(const struct name *name, struct view v, struct key_row *ret)
 {
 	struct view text;
 	uint64_t created;
+	uint64_t locked;
 
 	ret->name = *name;
 	TRY(view_string(&v, 64, &text));
@@ -40,6 +42,8 @@ rc key_row_parse(const struct name *name, struct view v, struct key_row *ret)
 	TRY(key_state_parse(text, &ret->state));
 	TRY(view_u64be(&v, &created));
 	ret->created = (unix_time)created;
+	TRY(view_u64be(&v, &locked));
+	ret->locked = (unix_time)locked;
 	TRY(view_u64be(&v, &ret->leaf));
 	TRY(view_string(&v, PKEY_SPKI_MAX, &text));
 	buf_put_view(&ret->spki, text);

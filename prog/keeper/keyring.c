@@ -199,6 +199,23 @@ static rc plan_import(const struct key *key, const struct key_order *o, struct k
 	return rc_is_ok(r) ? OK : certificate_refused(key, r, &f, why);
 }
 
+rc unlock_check(const struct name *name, unix_time expires, unix_time locked, unix_time now,
+		struct refusal *why)
+{
+	unix_time made = expires - UNLOCK_LIFE;
+	char text[TIME_TEXT] = "";
+
+	if (made > now + UNLOCK_AHEAD)
+		return refuse(why, REASON_CHANGE_INVALID,
+			      "an unlock expires 7 days after it was made, not later");
+	if (made >= locked)
+		return OK;
+	TRY(time_format(locked, text));
+	return refuse(why, REASON_CHANGE_INVALID,
+		      "%s was locked at %s, which is after this unlock was made: make another one",
+		      name->s, text);
+}
+
 rc keyring_plan(const struct keyring *k, const struct key_order *o, struct key_row *ret,
 		struct refusal *why)
 {
@@ -216,12 +233,19 @@ rc keyring_plan(const struct keyring *k, const struct key_order *o, struct key_r
 		return set_state(key, KEY_RETIRED, ret);
 	if (action == KEY_UNLOCK && key->state == KEY_ACTIVE)
 		return refuse(why, REASON_CHANGE_INVALID, "key %s is not locked", name->s);
-	if (action == KEY_UNLOCK)
+	if (action == KEY_UNLOCK) {
+		TRY(unlock_check(name, o->change->expires, key->locked, o->now, why));
 		return set_state(key, KEY_ACTIVE, ret);
+	}
+	/* One that is locked already is locked anew: an unlock made before that no longer counts.
+	 */
+	if (action == KEY_LOCK) {
+		TRY(set_state(key, KEY_LOCKED, ret));
+		ret->locked = o->now;
+		return OK;
+	}
 	if (key->state == KEY_LOCKED)
 		return refuse(why, REASON_KEY_LOCKED, "key %s is locked", name->s);
-	if (action == KEY_LOCK)
-		return set_state(key, KEY_LOCKED, ret);
 	return plan_import(key, o, ret, why);
 }
 

@@ -56,7 +56,8 @@ struct key_row {
 	struct digest fingerprint; /* of spki */
 	enum key_state state;
 	unix_time created;
-	uint64_t leaf; /* of the creation; the caller fills it in before it stores the row */
+	unix_time locked; /* when it was locked last; 0: never */
+	uint64_t leaf;	  /* of the creation; the caller fills it in before it stores the row */
 	struct buf spki;
 	struct buf certificates; /* DER, leaf first, one after the other; empty = none */
 };
@@ -127,6 +128,12 @@ bool key_action_is_slow(enum key_action a);
  *   change.invalid (unlock of an active key)
  * RC_NOMEM; RC_USAGE for a slow action. */
 MUST rc keyring_plan(const struct keyring *k, const struct key_order *o, struct key_row *ret,
+		     struct refusal *why);
+
+/* Whether an unlock with this `expires` opens what was locked then: it was made after that, as the
+ * signers' clocks tell (UNLOCK_LIFE), and not ahead of now. A server that holds one back cannot
+ * open a later lock with it. Refused with RC_DENIED change.invalid. */
+MUST rc unlock_check(const struct name *name, unix_time expires, unix_time locked, unix_time now,
 		     struct refusal *why);
 
 /* Work for a pool thread. */

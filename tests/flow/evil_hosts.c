@@ -57,7 +57,7 @@ static enum keeper_type say(enum host_action action, const char *host, const str
 {
 	struct host_change c = {.action = action,
 				.origin = "keeper.test",
-				.expires = fx_now(&fx) + 3600,
+				.expires = fx_now(&fx) + UNLOCK_LIFE,
 				.lifetime = INVITE_DEFAULT};
 	AUTO(buf) struct buf statement;
 
@@ -309,6 +309,35 @@ static void hosts_of_the_roster_are_locked_too(void **state)
 	refused(REASON_HOST_LOCKED, ask_static());
 	assert_int_equal(say(HOST_UNLOCK, "build1", NULL, admins), KEEPER_R_CHANGE);
 	assert_int_equal(ask_static(), KEEPER_R_RESULT);
+}
+
+/* An unlock that a server has held back is none for the next lock. */
+static void an_unlock_is_for_one_lock(const char *host)
+{
+	struct host_change c = {.action = HOST_UNLOCK, .origin = "keeper.test"};
+	AUTO(buf) struct buf held;
+
+	buf_init(&held, HOSTADMIN_BYTES_MAX);
+	(void)snprintf(c.host.s, sizeof(c.host.s), "%s", host);
+	(void)snprintf((char *)c.nonce, sizeof(c.nonce), "held %u", fx.nonce++);
+	assert_int_equal(say(HOST_LOCK, host, NULL, one_person), KEEPER_R_CHANGE);
+	c.expires = fx_now(&fx) + UNLOCK_LIFE;
+	fx_ok(host_change_encode(&c, &held, NULL));
+	assert_int_equal(say(HOST_UNLOCK, host, NULL, admins), KEEPER_R_CHANGE);
+	fx_clock(&fx, fx.clock + 5);
+	assert_int_equal(say(HOST_LOCK, host, NULL, one_person), KEEPER_R_CHANGE);
+	fx_kill(&fx);
+	fx_run(&fx);
+	refused(REASON_CHANGE_INVALID,
+		fx_change(&fx, STATEMENT_HOSTADMIN, buf_view(&held), admins));
+	assert_int_equal(say(HOST_UNLOCK, host, NULL, admins), KEEPER_R_CHANGE);
+}
+
+static void unlocks_are_for_one_lock(void **state)
+{
+	(void)state;
+	an_unlock_is_for_one_lock("build1"); /* of the roster's own key */
+	an_unlock_is_for_one_lock("pool4");  /* of one that enrols */
 }
 
 /* Two rosters, of which the first has not the host, are no way around the quorum that unlocks. */
@@ -736,6 +765,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lock_outlives_the_roster, machines, no_machines),
 		cmocka_unit_test_setup_teardown(hosts_of_the_roster_are_locked_too, machines,
 						no_machines),
+		cmocka_unit_test_setup_teardown(unlocks_are_for_one_lock, machines, no_machines),
 		cmocka_unit_test_setup_teardown(tokens, machines, no_machines),
 		cmocka_unit_test_setup_teardown(a_token_ends_on_the_second, machines, no_machines),
 		cmocka_unit_test_setup_teardown(two_machines_race, machines, no_machines),

@@ -423,7 +423,7 @@ static void seats_that_nobody_can_fill(void **state)
 
 static enum keeper_type unlock(const char *const *people)
 {
-	struct key_change c = {.action = KEY_UNLOCK, .expires = fx_now(&fx) + 600};
+	struct key_change c = {.action = KEY_UNLOCK, .expires = fx_now(&fx) + UNLOCK_LIFE};
 
 	fx_ok(name_parse(view_str("release"), &c.key));
 	return fx_key_change(&fx, &c, people);

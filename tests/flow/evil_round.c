@@ -102,7 +102,7 @@ static void put_document(enum statement_kind kind, const struct buf *doc)
 static void put_key_change(enum key_action action, const char *key, const char *const *people)
 {
 	struct key_change c = {
-		.action = action, .origin = "keeper.test", .expires = fx_now(&fx) + 3600};
+		.action = action, .origin = "keeper.test", .expires = fx_now(&fx) + UNLOCK_LIFE};
 	AUTO(buf) struct buf statement;
 
 	fx_ok(name_parse(view_str(key), &c.key));
@@ -115,7 +115,7 @@ static void put_key_change(enum key_action action, const char *key, const char *
 static void put_host_change(enum host_action action, const char *host, const char *const *people)
 {
 	struct host_change c = {
-		.action = action, .origin = "keeper.test", .expires = fx_now(&fx) + 3600};
+		.action = action, .origin = "keeper.test", .expires = fx_now(&fx) + UNLOCK_LIFE};
 	AUTO(buf) struct buf statement;
 
 	fx_ok(name_parse(view_str(host), &c.host));

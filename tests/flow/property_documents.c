@@ -601,9 +601,8 @@ void world_lock(struct world *w, int key, bool lock)
 	type = fx_key_change(&w->fx, &c, lock ? one : admins);
 	if (!may) {
 		fx_check(type == KEEPER_R_ERROR && fx_reason(&w->fx) == REASON_TIME_CLOCK);
-	} else if (w->ref.locked[key] == lock) {
-		fx_check(type == KEEPER_R_ERROR &&
-			 fx_reason(&w->fx) == (lock ? REASON_KEY_LOCKED : REASON_CHANGE_INVALID));
+	} else if (!lock && !w->ref.locked[key]) {
+		fx_check(type == KEEPER_R_ERROR && fx_reason(&w->fx) == REASON_CHANGE_INVALID);
 	} else {
 		fx_check(type == KEEPER_R_CHANGE);
 		w->ref.locked[key] = lock;

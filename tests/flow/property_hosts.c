@@ -70,7 +70,7 @@ enum keeper_type world_send_host(struct world *w, int host, enum host_action act
 	static const char *const one[] = {"bob", NULL};
 	struct host_change c = {.action = action,
 				.host = world_name(ref_hosts[host]),
-				.expires = w->ref.now + 3600,
+				.expires = w->ref.now + UNLOCK_LIFE,
 				.lifetime = INVITE_DEFAULT};
 	AUTO(buf) struct buf statement;
 	bool alone;

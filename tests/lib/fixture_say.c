@@ -305,7 +305,7 @@ enum keeper_type fx_key_change(struct fixture *fx, struct key_change *c, const c
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
 	(void)snprintf(c->origin, sizeof(c->origin), "keeper.test");
 	nonce(fx, c->nonce);
-	c->expires = fx_now(fx) + 3600;
+	c->expires = fx_now(fx) + UNLOCK_LIFE;
 	fx_ok(key_change_encode(c, &statement, NULL));
 	return fx_change(fx, STATEMENT_KEYADMIN, buf_view(&statement), people);
 }
