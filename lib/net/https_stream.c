@@ -108,16 +108,15 @@ static rc connect_anew(struct https_stream *s, struct fault *f)
 	return r;
 }
 
-/* What comes between two answers is the end of the connection, or TLS talking to itself. */
+/* What comes between two answers is the end of the connection, or TLS talking to itself. TLS is
+ * asked and not the socket: it may have taken in more than the answer was. */
 static bool is_alive(const struct https_client *c)
 {
-	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	uint8_t byte;
 	size_t n;
 
-	if (c->multi == NULL || monotonic_seconds() - c->since >= IDLE_SECONDS)
-		return false;
-	return poll(&p, 1, 0) == 0 || curl_easy_recv(c->line, &byte, 1, &n) == CURLE_AGAIN;
+	return c->multi != NULL && monotonic_seconds() - c->since < IDLE_SECONDS &&
+	       curl_easy_recv(c->line, &byte, 1, &n) == CURLE_AGAIN;
 }
 
 static rc take_connection(struct https_stream *s, bool anew, struct fault *f)
@@ -217,10 +216,11 @@ static rc read_head(struct https_stream *s, struct fault *f)
 
 	while ((n = http_reply_head_size(s->in)) == 0)
 		TRY(extend_head(s, f));
-	TRY(view_take(&s->in, n, &head));
+	head = view_of(s->in.ptr, n);
 	r = http_reply_parse(head, &s->reply, f);
 	if (!rc_is_ok(r))
-		return RC(RC_IO); /* with its words */
+		return RC(RC_IO); /* with its words; it stays, so that its body is taken for none */
+	TRY(view_skip(&s->in, n));
 	s->has_head = s->reply.status >= 200;
 	s->left = s->reply.size;
 	s->is_done = s->has_head && s->reply.framing == HTTP_SIZED && s->left == 0;
@@ -274,7 +274,7 @@ static rc go(struct https_stream *s, rc (*then)(struct https_stream *s, struct f
 {
 	rc r = OK;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2 && !s->has_head; i++) {
 		if (!s->is_on)
 			TRY(take_connection(s, i > 0, f));
 		r = send_all(s, &s->rest, f);
@@ -368,6 +368,7 @@ rc https_stream_wanted(struct https_stream *s, bool *ret, struct fault *f)
 rc https_stream_send(struct https_stream *s, struct view piece, struct fault *f)
 {
 	struct pollfd p = {.events = POLLIN};
+	rc r = RC(RC_BUSY);
 
 	if (s->has_head)
 		return RC(RC_EXISTS);
@@ -376,9 +377,11 @@ rc https_stream_send(struct https_stream *s, struct view piece, struct fault *f)
 	TRY(go(s, NULL, f));
 	p.fd = s->client->fd;
 	if (poll(&p, 1, 0) == 1)
-		rc_ignore(read_head(s, NULL), "an answer, or sending finds out");
+		r = read_head(s, f);
 	if (s->has_head)
 		return RC(RC_EXISTS);
+	if (r.code != RC_BUSY)
+		TRY(r);
 	s->sent += piece.len;
 	return send_all(s, &piece, f);
 }

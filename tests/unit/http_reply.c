@@ -542,6 +542,89 @@ static void answers_instead_of_a_word(void **state)
 	assert_int_equal(s.used, 2); /* the other end may wait for the body still */
 }
 
+/* Bytes behind an answer that TLS has taken in already, where the socket shows nothing. */
+static void bytes_that_are_left_are_no_answer(void **state)
+{
+	static const char evil[] = OK200 "Content-Length: 4\r\n\r\nevil";
+	const struct https_stream_spec spec = {.method = "GET", .target = "/x"};
+	struct script s = {
+		.lines = {{.says = NULL}, {OK200 "Content-Length: 4\r\n\r\ngood", false}},
+		.step = 16000};
+	const size_t body = 15000;
+	char *says = (char *)calloc(1, s.step + body + sizeof(evil));
+	struct https_stream *t = NULL;
+	struct https_head head;
+	uint8_t block[8192];
+	char out[256];
+	unsigned status;
+	size_t len;
+	size_t n = 1;
+
+	(void)state;
+	/* The head in one record; in the next the body and more. */
+	len = (size_t)sprintf(says, OK200 "Content-Length: %zu\r\nX: ", body);
+	memset(says + len, 'a', s.step - len - 4);
+	memcpy(says + s.step - 4, "\r\n\r\n", 4);
+	memset(says + s.step, 'x', body);
+	memcpy(says + s.step + body, evil, sizeof(evil));
+	s.lines[0].says = says;
+	script_start(&s);
+	assert_rc(RC_OK, https_stream_begin(s.client, &spec, &t, NULL));
+	assert_rc(RC_OK, https_stream_head(t, &head, NULL));
+	for (len = 0; n > 0; len += n)
+		assert_rc(RC_OK, https_stream_read(t, block, sizeof(block), &n, NULL));
+	assert_int_equal(len, body);
+	https_stream_end(t);
+	assert_rc(RC_OK, call(&s, out, &status));
+	assert_string_equal(out, "good");
+	script_end(&s);
+	assert_int_equal(s.used, 2);
+	free(says);
+}
+
+/* What follows a head that is refused, or the one that counts, is no other answer. */
+static void one_answer_to_a_call(void **state)
+{
+	static const char fine[] = OK200 "Content-Length: 0\r\n\r\n";
+	struct script early = {
+		.lines = {{OK200 "Content-Length: x\r\n\r\n" OK200 "Content-Length: 4\r\n\r\nevil",
+			   false}}};
+	struct script twice = {.lines = {{"HTTP/1.1 413 No\r\nContent-Length: 38\r\n\r\n" OK200
+					  "Content-Length: 0\r\n\r\n",
+					  false}}};
+	/* The script's server takes the question for the call. */
+	struct https_stream_spec spec = {.method = "PATCH",
+					 .target = "/x",
+					 .headers = {"Expect: nothing"},
+					 .body_size = (uint64_t)1 << 40};
+	struct https_stream *t = NULL;
+	struct https_head head;
+	bool wanted = true;
+	rc r = OK;
+
+	(void)state;
+	assert_int_equal(strlen(fine), 38);
+	script_start(&early);
+	assert_rc(RC_OK, https_stream_begin(early.client, &spec, &t, NULL));
+	while (rc_is_ok(r))
+		r = https_stream_send(t, view_str("x"), NULL);
+	assert_rc(RC_IO, r);
+	https_stream_end(t);
+	script_end(&early);
+	spec.headers[0] = NULL;
+	spec.ask_first = true;
+	script_start(&twice);
+	assert_rc(RC_OK, https_stream_begin(twice.client, &spec, &t, NULL));
+	for (int i = 0; i < 2; i++) {
+		assert_rc(RC_OK, https_stream_wanted(t, &wanted, NULL));
+		assert_false(wanted);
+		assert_rc(RC_OK, https_stream_head(t, &head, NULL));
+		assert_int_equal(head.status, 413);
+	}
+	https_stream_end(t);
+	script_end(&twice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -553,6 +636,8 @@ int main(void)
 		cmocka_unit_test(dead_connections_are_replaced),
 		cmocka_unit_test(heads_have_an_end),
 		cmocka_unit_test(answers_instead_of_a_word),
+		cmocka_unit_test(bytes_that_are_left_are_no_answer),
+		cmocka_unit_test(one_answer_to_a_call),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* the script's server writes to clients that are gone */
