@@ -209,7 +209,7 @@ static const char *const sql_text[] = {
 			       " FROM published WHERE kind = ?1 AND (?2 IS NULL OR name = ?2)"
 			       " ORDER BY name, serial DESC, leaf DESC, item DESC",
 	[SQL_PUBLISHED_FILE] =
-		"SELECT " PUBLISHED_COLUMNS " FROM published WHERE file = ?2 AND kind = ?1 LIMIT 1",
+		"SELECT " PUBLISHED_COLUMNS " FROM published WHERE file = ?2 AND kind = ?1",
 	[SQL_ALARM_INSERT] =
 		"INSERT INTO alarm(" ALARM_COLUMNS ") SELECT"
 		" NULL,?1,?2,?3,?4,?5,?6,?6,1,?7,?8,'open',?9,?10,'',0,''"

@@ -370,7 +370,7 @@ struct store_api {
 	 * these the highest leaf. */
 	rc (*published_list)(struct store *s, enum store_published_kind kind, const char *name,
 			     store_visit_published visit, void *ctx, struct fault *f);
-	/* One that has this file; RC_NOTFOUND. */
+	/* Each that has this file: several requests may have signed it. RC_NOTFOUND. */
 	rc (*published_file)(struct store *s, enum store_published_kind kind,
 			     const struct digest *file, store_visit_published visit, void *ctx,
 			     struct fault *f);

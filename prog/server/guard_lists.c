@@ -154,10 +154,23 @@ static rc read_wish(struct call_ctx *c, struct wish *w)
 	return read_groups(c, groups, w);
 }
 
+static rc put_proof(struct buf *out, const struct store_published *p)
+{
+	buf_put_view(out, p->proof);
+	return buf_done(out);
+}
+
+struct kept_proof {
+	const struct store_published *of;
+	struct buf *out;
+};
+
+/* The same file may have been signed by another request. */
 static rc take_proof(void *ctx, const struct store_published *p)
 {
-	buf_put_view(ctx, p->proof);
-	return buf_done(ctx);
+	const struct kept_proof *k = ctx;
+
+	return p->leaf == k->of->leaf && p->item == k->of->item ? put_proof(k->out, p) : OK;
 }
 
 /* As a JSON value; made anew if the index has none. */
@@ -186,6 +199,7 @@ static rc answer_list(struct call_ctx *c, const struct choice *choice)
 	const struct store_api *api = c->server->store->api;
 	const struct store_published *p = &choice->best;
 	AUTO(buf) struct buf kept = {0};
+	struct kept_proof want = {p, &kept};
 	json_t *proof = NULL;
 	json_t *o;
 
@@ -195,7 +209,7 @@ static rc answer_list(struct call_ctx *c, const struct choice *choice)
 		return call_json(c, 200, o);
 	}
 	buf_init(&kept, PUBLISHED_PROOF_MAX);
-	TRY(api->published_file(c->server->store, STORE_LIST, &p->file, take_proof, &kept, NULL));
+	TRY(api->published_file(c->server->store, STORE_LIST, &p->file, take_proof, &want, NULL));
 	TRY(proof_json(c, p, &kept, &proof));
 	o = list_json(p);
 	(void)json_object_set_new(o, "current", json_false());
@@ -223,9 +237,16 @@ rc get_guard_list(struct call_ctx *c)
 			   choice.withheld ? "given out: its key is locked" : "signed");
 }
 
+struct file_keys {
+	const json_t *keys;
+	bool good; /* one that is not locked has signed it */
+};
+
 static rc take_key(void *ctx, const struct store_published *p)
 {
-	*(struct digest *)ctx = p->key;
+	struct file_keys *f = ctx;
+
+	f->good = f->good || !is_locked(f->keys, &p->key);
 	return OK;
 }
 
@@ -233,13 +254,15 @@ rc get_guard_list_file(struct call_ctx *c)
 {
 	const struct store_api *api = c->server->store->api;
 	AUTO(json) json_t *keys = NULL;
-	struct digest file, key;
+	struct file_keys signers = {.good = false};
+	struct digest file;
 
 	TRY(call_digest(c, 3, &file));
 	TRY(look(c, &keys));
-	if (!rc_is_ok(api->published_file(c->server->store, STORE_LIST, &file, take_key, &key,
+	signers.keys = keys;
+	if (!rc_is_ok(api->published_file(c->server->store, STORE_LIST, &file, take_key, &signers,
 					  NULL)) ||
-	    is_locked(keys, &key))
+	    !signers.good)
 		return call_refuse(c, REASON_CALL_NOTFOUND, "no such list is given out");
 	return artifact_answer(c, &file);
 }
@@ -274,7 +297,7 @@ static rc take_record(void *ctx, const struct store_published *p)
 	r->row[r->count] = *p;
 	buf_init(&r->proof[r->count], PUBLISHED_PROOF_MAX);
 	r->count++;
-	return take_proof(&r->proof[r->count - 1], p);
+	return put_proof(&r->proof[r->count - 1], p);
 }
 
 static rc add_record(struct call_ctx *c, const struct store_published *p, struct buf *kept,

@@ -294,15 +294,23 @@ as dave key lock lists -m "who has it?" >/dev/null
 refused 1 "its key is locked" guard fetch
 serial_is 3 || die "another list is in force: $(status)"
 as dave key unlock lists -m "nobody" >/dev/null
+# Signed by two keys, it is given out with the proof by the one that is not locked.
+greatseal list build -o four.list --after three.list good third >/dev/null
+sign other four.list
+sign lists four.list
+as dave key lock other -m "who has it?" >/dev/null
+guard fetch | grep -q "a newer list is in force" || die "fetch"
+serial_is 4 || die "the status: $(status)"
+as dave key unlock other -m "nobody" >/dev/null
 stop_server
 rm server/greatseald.db*
 start_server
 asked() { curl -s --unix-socket "$socket" "http://localhost/v1/guard/$1"; }
-is_back() { [[ $(asked "list?groups=farm" | jq -r '.serial') == 3 ]]; }
+is_back() { [[ $(asked "list?groups=farm" | jq -r '.serial') == 4 ]]; }
 until_true is_back
 [[ $(asked "list?groups=other" | jq -r .error.code) == call.not-found ]] || die "for any group"
 [[ $(asked "list?name=other" | jq -r .error.code) == call.not-found ]] || die "of any name"
-[[ $(asked "list" | jq -r .serial) == 3 ]] || die "by the groups of the roster: $(asked list)"
+[[ $(asked "list" | jq -r .serial) == 4 ]] || die "by the groups of the roster: $(asked list)"
 has_records() { [[ $(asked "records?archives=$(sha alpha.deb),$(sha epsilon.deb),$(sha beta.deb)" | jq -c '[(.records | length), (.later | length)]') == '[3,0]' ]]; }
 until_true has_records
 guard fetch | grep -q "is the newest" || die "fetch"

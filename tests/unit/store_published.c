@@ -143,13 +143,20 @@ static void the_newest_come_first_and_stay(void **state)
 	assert_true(needed);
 	assert_rc(RC_OK, s->api->published_file(s, STORE_LIST, &file, see, &seen, NULL));
 	assert_rc(RC_NOTFOUND, s->api->published_file(s, STORE_RECORD, &file, see, &seen, NULL));
+	/* Two requests may have signed one file. */
+	p = list("other", 1, 101);
+	p.file = number(100);
+	assert_rc(RC_OK, s->api->published_set(s, &id, &p, 1, NULL));
+	seen.count = 0;
+	assert_rc(RC_OK, s->api->published_file(s, STORE_LIST, &p.file, see, &seen, NULL));
+	assert_int_equal(seen.count, 2);
 	file = number(10); /* serial 1 */
 	assert_rc(RC_NOTFOUND, s->api->published_file(s, STORE_LIST, &file, see, &seen, NULL));
 	assert_rc(RC_OK, s->api->upload_needed(s, &file, 1000, &needed, NULL));
 	assert_false(needed);
 	seen.count = 0;
 	assert_rc(RC_OK, s->api->published_list(s, STORE_LIST, NULL, see, &seen, NULL));
-	assert_int_equal(seen.count, STORE_PUBLISHED_KEEP + 1);
+	assert_int_equal(seen.count, STORE_PUBLISHED_KEEP + 2);
 	assert_int_equal(seen.leaf[seen.count - 1], 100);
 	seen.count = 0;
 	assert_rc(RC_OK, s->api->published_list(s, STORE_RECORD, NULL, see, &seen, NULL));
