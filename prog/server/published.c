@@ -176,9 +176,10 @@ static rc read_header(struct call_ctx *c, const struct request_item *item, struc
 	struct list_header list;
 	uint64_t size = 0;
 	size_t n;
+	rc r = artifact_open(c->server, &item->sha256, &fd, &size);
 
-	if (!rc_is_ok(artifact_open(c->server, &item->sha256, &fd, &size)))
-		return fault_set(f, RC_NOTFOUND, 0, "the file is not here");
+	if (!rc_is_ok(r))
+		return fault_set(f, r.code, 0, "the file cannot be opened");
 	n = size < sizeof(bytes) ? (size_t)size : sizeof(bytes);
 	TRY(fd_pread_full(fd, bytes, n, 0, f));
 	if (strcmp(item->format, LIST_FORMAT) == 0) {
@@ -195,18 +196,28 @@ static rc read_header(struct call_ctx *c, const struct request_item *item, struc
 _Static_assert(STORE_PUBLISHED_NAME >= DIGEST_HEX && STORE_PUBLISHED_NAME > NAME_MAX_LEN,
 	       "a name or a digest");
 
+/* It says nothing of the request: the same may go well the next time. */
+static bool is_passing(rc r)
+{
+	return r.code == RC_NOMEM || r.code == RC_NOSPACE || r.code == RC_IO;
+}
+
 static rc add_item(struct call_ctx *c, const struct signed_request *s, uint32_t n, struct rows *out)
 {
 	const struct request_item *item = &s->stored.request.items[n];
 	struct row *row = &out->row[out->count];
 	struct fault f = {0};
+	rc r;
 
 	row->p = (struct store_published){.leaf = s->result.issue_leaf,
 					  .item = n,
 					  .request = s->stored.id,
 					  .file = item->sha256,
 					  .key = s->result.key};
-	if (!rc_is_ok(read_header(c, item, row, &f))) {
+	r = read_header(c, item, row, &f);
+	if (is_passing(r))
+		return r;
+	if (!rc_is_ok(r)) {
 		log_warn("guards cannot fetch file %u of a signed request: %s", n, f.text);
 		return OK;
 	}
@@ -247,31 +258,37 @@ static rc take_id(void *ctx, const struct digest *id)
 	return OK;
 }
 
-/* One that cannot be published must not keep the others from it. */
-static rc publish_or_not(struct call_ctx *c, const struct digest *id)
+/* One that cannot be published must not keep the others from it; *ret_stays: not yet. */
+static rc publish_or_not(struct call_ctx *c, const struct digest *id, bool *ret_stays)
 {
 	const struct store_api *api = c->server->store->api;
 	rc r = publish(c, id);
 
+	*ret_stays = is_passing(r);
 	if (rc_is_ok(r) || c->status == 503 || r.code == RC_NOMEM)
 		return r;
-	log_warn("a signed list or record is not given to guards: %.*s", (int)c->out.len,
-		 (const char *)c->out.ptr);
+	log_warn("a signed list or record is not given to guards%s: %s %.*s",
+		 *ret_stays ? " yet" : "", rc_name(r), (int)c->out.len, (const char *)c->out.ptr);
 	buf_clear(&c->out);
 	c->status = 0;
-	return api->published_set(c->server->store, id, NULL, 0, NULL);
+	return *ret_stays ? OK : api->published_set(c->server->store, id, NULL, 0, NULL);
 }
 
 rc published_follow(struct call_ctx *c)
 {
 	const struct store_api *api = c->server->store->api;
 	struct batch b;
+	size_t stay;
 
 	do {
-		b.count = 0;
+		b.count = stay = 0;
 		TRY(api->publishing_list(c->server->store, AT_ONCE, take_id, &b, NULL));
-		for (size_t i = 0; i < b.count; i++)
-			TRY(publish_or_not(c, &b.id[i]));
-	} while (b.count == AT_ONCE);
+		for (size_t i = 0; i < b.count; i++) {
+			bool stays = false;
+
+			TRY(publish_or_not(c, &b.id[i], &stays));
+			stay += stays;
+		}
+	} while (b.count == AT_ONCE && stay < AT_ONCE);
 	return OK;
 }

@@ -44,7 +44,7 @@ rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_f
 	room_path(sha256, "", path);
 	fd = openat(s->data_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return RC(RC_NOTFOUND);
+		return RC(errno == ENOENT ? RC_NOTFOUND : RC_IO);
 	if (!rc_is_ok(fd_size(fd, ret_size, NULL))) {
 		fd_close(&fd);
 		return RC(RC_IO);

@@ -16,7 +16,7 @@ MUST rc upload_data(struct call_ctx *c, struct view piece);
 /* The upload of this call is over; what came stays for resuming. May be called again. */
 void upload_abandon(struct call_ctx *c);
 
-/* Opens a whole artifact for reading. RC_NOTFOUND. */
+/* Opens a whole artifact for reading. RC_NOTFOUND it is not here; RC_IO. */
 MUST rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_fd,
 		      uint64_t *ret_size);
 MUST rc uploads_setup(struct server *s, struct fault *f);

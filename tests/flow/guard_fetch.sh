@@ -302,15 +302,25 @@ as dave key lock other -m "who has it?" >/dev/null
 guard fetch | grep -q "a newer list is in force" || die "fetch"
 serial_is 4 || die "the status: $(status)"
 as dave key unlock other -m "nobody" >/dev/null
+# What cannot be read now is given out later.
+greatseal list build -o five.list --after four.list good third >/dev/null
+sign lists five.list
+mv "server/artifacts/$(sha five.list)" kept
+ln -s "$(sha five.list)" "server/artifacts/$(sha five.list)"
+guard fetch | grep -q "is the newest" || die "fetch"
+serial_is 4 || die "the status: $(status)"
+mv kept "server/artifacts/$(sha five.list)"
+guard fetch | grep -q "a newer list is in force" || die "what could not be read once is never given out"
+serial_is 5 || die "the status: $(status)"
 stop_server
 rm server/greatseald.db*
 start_server
 asked() { curl -s --unix-socket "$socket" "http://localhost/v1/guard/$1"; }
-is_back() { [[ $(asked "list?groups=farm" | jq -r '.serial') == 4 ]]; }
+is_back() { [[ $(asked "list?groups=farm" | jq -r '.serial') == 5 ]]; }
 until_true is_back
 [[ $(asked "list?groups=other" | jq -r .error.code) == call.not-found ]] || die "for any group"
 [[ $(asked "list?name=other" | jq -r .error.code) == call.not-found ]] || die "of any name"
-[[ $(asked "list" | jq -r .serial) == 4 ]] || die "by the groups of the roster: $(asked list)"
+[[ $(asked "list" | jq -r .serial) == 5 ]] || die "by the groups of the roster: $(asked list)"
 has_records() { [[ $(asked "records?archives=$(sha alpha.deb),$(sha epsilon.deb),$(sha beta.deb)" | jq -c '[(.records | length), (.later | length)]') == '[3,0]' ]]; }
 until_true has_records
 guard fetch | grep -q "is the newest" || die "fetch"
