@@ -193,7 +193,8 @@ static rc program_of(const struct rpm_header *h, size_t kind, size_t i, struct b
 	rc r = rpm_header_string(h, scripts[kind].program, i, &word);
 
 	buf_init(out, TEXT_MAX);
-	for (size_t k = 1; rc_is_ok(r); k++) {
+	/* Each word is searched for from the first: there are no more than fit. */
+	for (size_t k = 1; rc_is_ok(r) && rc_is_ok(buf_done(out)); k++) {
 		buf_put_view(out, word);
 		if (scripts[kind].several)
 			break;
@@ -217,11 +218,11 @@ static rc one_script(struct inspection *in, const struct rpm_header *h, size_t k
 	rc r = rpm_header_string(h, scripts[kind].body, i, &body);
 	rc p = program_of(h, kind, i, &program);
 
+	if (!rc_is_ok(p) && p.code != RC_NOTFOUND)
+		return p;
 	/* A program alone is run, too; a text alone by /bin/sh. */
 	if (!rc_is_ok(r) && (r.code != RC_NOTFOUND || !rc_is_ok(p)))
 		return r;
-	if (!rc_is_ok(p) && p.code != RC_NOTFOUND)
-		return p;
 	if (!rc_is_ok(p))
 		buf_put_str(&program, "/bin/sh");
 	rc_ignore(rpm_header_u32(h, scripts[kind].flags, i, &flags), "none then");

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ static struct view make(struct buf *b, const struct row *rows, size_t count, con
 {
 	uint32_t entries = (uint32_t)count + 1;
 
-	buf_init(b, 4096);
+	buf_init(b, 4096 + len);
 	buf_put(b, "\x8e\xad\xe8\x01\0\0\0\0", 8);
 	buf_put_u32be(b, entries);
 	buf_put_u32be(b, (uint32_t)len + 16);
@@ -321,6 +322,26 @@ static void what_is_wrong_is_found(void **state)
 	json_decref(r);
 }
 
+/* An inspection does not take the square of what a package brings. */
+static void a_program_of_many_words(void **state)
+{
+	static const struct row program = {1085, RPM_STRINGS, 0, 1000000};
+	AUTO(buf) struct buf sample = {0};
+	AUTO(buf) struct buf main = {0};
+	AUTO(buf) struct buf b = {0};
+	char *words = (char *)calloc(program.count, 1);
+	json_t *r;
+
+	(void)state;
+	buf_init(&b, 2 * (size_t)program.count);
+	buf_put(&b, vector_read(&sample, "rpm", "sample.rpm").ptr, HEADER_AT);
+	buf_put_view(&b, make(&main, &program, 1, words, program.count));
+	r = inspect(buf_view(&b));
+	assert_true(found(r, "rpm-malformed", "prein"));
+	json_decref(r);
+	free(words);
+}
+
 /* A change of any byte of the main header is another header, or none. */
 static void any_change_of_the_header_shows(void **state)
 {
@@ -377,6 +398,7 @@ int main(void)
 		cmocka_unit_test(leads_are_looked_at),
 		cmocka_unit_test(a_package_is_described),
 		cmocka_unit_test(what_is_wrong_is_found),
+		cmocka_unit_test(a_program_of_many_words),
 		cmocka_unit_test(any_change_of_the_header_shows),
 		cmocka_unit_test(another_interpreter_is_a_difference),
 	};
