@@ -274,13 +274,15 @@ static json_t *issued_verdict(const struct store_issued *i)
 	return o;
 }
 
-/* A person is refused; a guard has said all that it can. */
-static rc not_kept(struct call_ctx *c, const struct search *search, const struct fault *f)
+/* A person is refused. A guard has said all that it can where there are too many; else, as on a
+ * full disk, it says it again. */
+static rc not_kept(struct call_ctx *c, const struct search *search, rc r, const struct fault *f)
 {
-	if (!search->guard)
-		return call_refuse(c, REASON_CALL_LIMIT, "the alarm cannot be kept: %s", f->text);
-	log_warn("ALARM that cannot be kept: %s", f->text);
-	return OK;
+	if (search->guard)
+		log_warn("ALARM that cannot be kept: %s", f->text);
+	if (search->guard && r.code == RC_LIMIT)
+		return OK;
+	return call_refuse(c, REASON_CALL_LIMIT, "the alarm cannot be kept: %s", f->text);
 }
 
 static rc judge(struct call_ctx *c, struct search *search, struct sighting *s, json_t **ret)
@@ -309,7 +311,7 @@ static rc judge(struct call_ctx *c, struct search *search, struct sighting *s, j
 		return r;
 	r = raise_alarm(c, search, s, state, &f);
 	if (!rc_is_ok(r))
-		TRY(not_kept(c, search, &f));
+		TRY(not_kept(c, search, r, &f));
 	*ret = verdict_of(strcmp(state, "open") == 0 ? "alarm" : state, &s->id);
 	return OK;
 }

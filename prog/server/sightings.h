@@ -12,8 +12,9 @@
 #define SIGHTINGS_ON_WORD 100u
 
 /* The signatures among a batch's events, which is the host's (guard_verify). An event that is no
- * signature, or not whole, is passed over; an alarm that cannot be kept is said in the log. Refuses
- * like issued_follow and call_keeper: the batch comes again then. */
+ * signature, or not whole, is passed over; an alarm that is one too many is said in the log.
+ * Refuses with call.limit, where an alarm cannot be kept for another reason, and like issued_follow
+ * and call_keeper: the batch comes again then. */
 MUST rc sightings_of_guard(struct call_ctx *c, const struct guard_batch *b);
 
 #endif

@@ -170,6 +170,17 @@ start_server
 until_true raised "$work/watched/unheard" cms
 ok "what was met while the server was away raises its alarm when it is back"
 
+# ---- An alarm that cannot be written now ----
+sql() { python3 -c 'import sqlite3, sys; sqlite3.connect("server/greatseald.db", isolation_level=None, timeout=60).execute(sys.argv[1])' "$1"; }
+sql "CREATE TRIGGER broken BEFORE INSERT ON alarm BEGIN SELECT RAISE(ABORT, 'broken'); END"
+echo "malware unwritten" >unwritten && cms stolen.pem release.crt unwritten
+mv unwritten.p7s unwritten watched/
+is_refused() { grep -q "ALARM that cannot be kept: store: broken" server.log; }
+until_true is_refused
+sql "DROP TRIGGER broken"
+until_true raised "$work/watched/unwritten" cms
+ok "an alarm that the server could not write is told until it can"
+
 # ---- Others, and bad ones ----
 openssl req -x509 -newkey rsa:3072 -nodes -keyout their.pem -subj "/CN=Others" -days 1 -out their.crt 2>/dev/null
 echo theirs >theirs && cms their.pem their.crt theirs
@@ -181,7 +192,7 @@ found_bad() { (($(number signatures_bad) > bad)); }
 until_true found_bad
 walks=$(number walks)
 until_true walked
-is "$(alarms | jq '.alarms | length')" 7
+is "$(alarms | jq '.alarms | length')" 8
 grep -q '"event":"signature".*/watched/\(theirs\|tampered\)"' guard.log && die "told: $(cat guard.log)"
 ok "others' signatures and bad ones are not told"
 
@@ -209,7 +220,7 @@ echo "event {\"event\":\"signature\",\"time\":\"$(date -u +%FT%TZ)\",\"path\":\"
 for i in {1..110}; do lie "word-$i" "$(digest_of "word $i")" "$curve_spki" "$(by_curve "word $i")"; done
 lie proven "$(digest_of proven)" "$rsa_spki" "$(printf proven | openssl dgst -sha256 -sign stolen.pem | base64 -w0)"
 until_true raised /lies/proven ima
-is "$(alarms | jq '[.alarms[] | select(.reporter == "build-07" and (.name | startswith("/lies/word-")))] | length')" 93
+is "$(alarms | jq '[.alarms[] | select(.reporter == "build-07" and (.name | startswith("/lies/word-")))] | length')" 92
 is "$(alarms | jq '[.alarms[] | select(.name | test("/lies/(forged|nonsense|stranger|bare)"))] | length')" 0
 ok "a host that lies raises no alarm without the key, and of what rests on its word no more than 100"
 grep -q "ALARM that cannot be kept: 100 alarms that build-07 has told are open" server.log || die "not said: $(tail server.log)"
