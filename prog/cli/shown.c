@@ -90,8 +90,10 @@ void shown_text(char *text, size_t cap)
 	}
 	if (same)
 		return;
-	if (b.len >= cap)
-		b.len = cap - 1;
+	if (b.len >= cap) {
+		buf_clear(&b);
+		(void)clean_put(&b, view_str(text), CLEAN_SHOWN, cap - 1); /* between characters */
+	}
 	memcpy(text, b.ptr, b.len);
 	text[b.len] = '\0';
 }

@@ -15,7 +15,7 @@
 /* Rewrites every string of the value, and every member's name, that would not be shown as it is.
  * RC_NOMEM; RC_DUPLICATE if two names of one object become the same. */
 MUST rc shown_json(json_t *value);
-/* Rewrites text in place; cut to cap - 1 bytes. */
+/* Rewrites text in place; cut, with "\+" behind it, to at most cap - 1 bytes. */
 void shown_text(char *text, size_t cap);
 
 #endif

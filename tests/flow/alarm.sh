@@ -59,6 +59,16 @@ rm -rf again && cp -r signed again && : >again/curve.txt
 watched 0 0 again/curve.txt
 is "$(verdicts)" issued
 ok "a file that was changed afterwards: its signature is in the log still"
+# Longer than what is told of a name, so that one of the two is cut within a character if that is where the bytes end.
+accents=$(printf 'é%.0s' {1..120})
+for top in n nn; do
+	deep=$top/$(printf '\a%.0s' {1..60})/$accents/$accents/$accents/$accents
+	mkdir -p "$deep"
+	cp signed/curve.txt signed/curve.txt.p7s "$deep/"
+	watched 0 0 $top
+	is "$(verdicts)" issued
+done
+ok "names that do not fit keep nobody from looking on"
 
 # ---- The thief ----
 steal 2 stolen
