@@ -295,8 +295,12 @@ static rc read_evidence(struct reader *r)
 	digest_hex(&r->leaf.evidence, hex);
 	TRY(api_json(r->c, &get, &answer, "/v1/counted/%s", hex));
 	counted = json_object_get(answer, "counted");
-	if (!json_is_true(json_object_get(answer, "more")))
-		TRY(check_counted(r, counted));
+	/* The entry counts all of them together: nothing of a list that goes on can be checked. */
+	if (json_is_true(json_object_get(answer, "more"))) {
+		put_number(r->out, "evidence_more", json_array_size(counted));
+		return OK;
+	}
+	TRY(check_counted(r, counted));
 	space = (struct evidence *)malloc(sizeof(*space));
 	if (space == NULL)
 		return cli_problem(r->c, RC_NOMEM, "", "no memory");
@@ -443,8 +447,12 @@ static void print_counted(const json_t *a)
 			     json_text(row, "kind"), by[0] != '\0' ? " by " : "", by,
 			     json_text(row, "statement"));
 	}
-	if (json_number(a, "evidence_more") > 0)
+	if (json_number(a, "evidence_more") > 0 && i > 0)
 		(void)printf("  and %" JSON_INTEGER_FORMAT " more\n",
+			     json_number(a, "evidence_more"));
+	else if (json_number(a, "evidence_more") > 0)
+		(void)printf("  evidence that counted: %" JSON_INTEGER_FORMAT
+			     " statement or more, which the log alone does not name\n",
 			     json_number(a, "evidence_more"));
 	if (json_text(a, "grant")[0] != '\0')
 		(void)printf("  by grant of access %.16s\n", json_text(a, "grant"));

@@ -15,7 +15,8 @@
  * "evidence":[{"by"?,"kind","statement"}],"evidence_more":N?,"grant"?,"policy","policy_version"?,
  * "roster","roster_version"?,"rule"?,"rule_digest","time","today"?,"use"}, where "today" is
  * {"differs":BOOL,"outcome","policy_version","reason","roster_version","rule","text"}. Names and
- * versions are missing where the server no longer has the documents; "today" also where this
+ * versions are missing where the server no longer has the documents; evidence where there is so
+ * much that the server does not list all, so that the log cannot be asked; "today" also where this
  * machine, which cannot count rates and knows no evidence, does not come to what was decided then.
  * RC_MISMATCH if the log's entry is about something else. */
 MUST rc authorized_read(struct cli *c, const struct wish *w, json_t **ret);

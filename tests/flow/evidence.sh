@@ -2,6 +2,7 @@
 # Independent builders, a scanner and a build service vouch for files; one tampered build is seen, shown and
 # never signed.
 source "$SRCDIR/tests/lib/world.sh"
+source "$SRCDIR/tests/lib/between.sh"
 world_keys alice carol dave build-07 ba bb bc
 # The world's documents, and more: three builders, and rules that ask them.
 eval "plain_$(declare -f world_documents)"
@@ -98,6 +99,27 @@ as carol explain "$honest" --json | jq -e '.authorized.evidence | map(.kind) | s
 	as carol explain "$honest" --json | jq -e '[.authorized.evidence[].by // empty] | length == 3' >/dev/null || die "$(as carol explain "$honest")"
 as carol show "$honest" | grep -q '^  evidence that counted: rebuild by builder-a, statement' || die "$(as carol show "$honest")"
 ok "explain and show name the evidence that counted"
+cat >lies.py <<'END'
+import json
+from between import real, serve
+def lies(mode, method, path, headers, body):
+    if mode != "honest" and path.startswith("/v1/counted/"):
+        return 200, json.dumps({"counted": [None if mode == "none" else mode], "more": True}).encode()
+    return real(method, path, headers, body)
+serve(lies)
+END
+echo honest >mode
+between_start
+cp dave.json dave.saved
+between_for dave
+as dave explain "$honest" --json | jq -e '.authorized.evidence | length == 4' >/dev/null || die "$(as dave explain "$honest")"
+for mode in none "$(sha256sum rebuilt.json | cut -d" " -f1)"; do
+	echo "$mode" >mode
+	as dave explain "$honest" --json | jq -e '.authorized.evidence == [] and .authorized.evidence_more == 1' >/dev/null || die "$mode: $(as dave explain "$honest" 2>&1)"
+done
+as dave explain "$honest" | grep -q "evidence that counted: 1 statement or more, which the log alone does not name" || die "$(as dave explain "$honest")"
+mv dave.saved dave.json
+ok "of a list of evidence that is said to go on nothing is believed"
 
 # A verdict that comes after the approvals; then one that lifts it, and the request that waits is signed by itself.
 make_build good 'server=update.example and more'
