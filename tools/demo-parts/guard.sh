@@ -33,12 +33,12 @@ on_guard() {
 	now greatseal-guard "$@" --config "$state/guard.conf"
 }
 
-mkdir -p "$host"/{usr/bin,lib,tmp,var/lib/dpkg}
-for program in dash cat ls; do cp "$(readlink -f "$(command -v $program)")" "$host/usr/bin/$program"; done
+mkdir -p "$host"/{usr/bin,lib,srv/build,tmp,var/lib/dpkg}
+for program in dash cat ls ld; do cp "$(readlink -f "$(command -v $program)")" "$host/usr/bin/$program"; done
 as dave key create lists --token main --algorithm ecdsa-p256
 quietly dave key self-sign lists --subject "CN=Example approved lists"
 say "the list of what runs on the build farm is a file like any other: carol asks, two others approve what it changes"
-now env GREATSEAL_CONFIG="$state/carol.json" greatseal list build -o farm.list --name farm --group build-farm --root "$host" "$host" --origin log.example >built.log
+now env GREATSEAL_CONFIG="$state/carol.json" greatseal list build -o farm.list --name farm --group build-farm --root "$host" --producer /usr/bin/ld "$host" --origin log.example >built.log
 sed 's/^/  /' built.log
 as carol submit --key lists --product farm-list -m "what the farm runs" farm.list
 list=$(request_of carol)
@@ -56,6 +56,7 @@ log-key = $vkey
 list-key = $(GREATSEAL_CONFIG=$state/dave.json greatseal key list --json | jq -r '.keys[] | select(.name == "lists").fingerprint')
 group = build-farm
 mount = $host
+zone = uid:$(id -u) $host/srv/build 1h
 reports-socket = $state/guard-reports
 certificates = $state/certificates.pem
 watch = $state/downloads
@@ -81,7 +82,21 @@ chmod +x "$host/tmp/run-me"
 stopped "$host/tmp/run-me"
 grep -o '"event":"denied".*' guard.log | tail -n 1 | jq -R '"{" + . | fromjson | {event, path, uid, sha256}' -c | sed "s,$host,,"
 
-step "17. A package that nobody has approved: refused, asked for, approved, installed"
+step "17. A build: what the approved linker makes runs there, what is dropped there does not"
+say "the list has the linker as a producer, and the host's settings say: $(grep '^zone' guard.conf | sed "s,$host,,")"
+printf '#include <stdio.h>\nint main(void) { return puts("built and run a moment later") < 0; }\n' >"$host/srv/build/main.c"
+on_host gcc -B"$host/usr/bin/" -o "$host/srv/build/program" "$host/srv/build/main.c"
+shows 'built and run' on_host "$host/srv/build/program"
+say "somebody in the build brings a program along; it was linked elsewhere"
+sed 's/built and run a moment later/malware/' "$host/srv/build/main.c" >malware.c
+gcc -o malware malware.c
+on_host cp "$state/malware" "$host/srv/build/malware" | sed "s,$state/,,"
+stopped "$host/srv/build/malware"
+say "or puts it into the place of what was just built"
+cat malware >"$host/srv/build/program"
+stopped "$host/srv/build/program"
+
+step "18. A package that nobody has approved: refused, asked for, approved, installed"
 cp "$state/new/hello.deb" hello.deb
 refused 1 on_guard gate hello.deb
 on_host dpkg-deb -x hello.deb "$host"
@@ -95,7 +110,7 @@ on_guard take lists/package-hello_*.record
 on_guard gate hello.deb
 shows 'Hello, world' on_host "$host/usr/bin/hello"
 
-step "18. A stolen key: a signature that is not in the log"
+step "19. A stolen key: a signature that is not in the log"
 say "somebody has copied the token's file and its passphrase, and signs with openssl what nobody has approved"
 "$build/tests/thief" "$(find keeper -name 'main*' -type f | head -n 1)" "$state/passphrase" 2 >thief.p8
 openssl pkcs8 -inform DER -nocrypt -in thief.p8 -out thief.pem
