@@ -685,51 +685,6 @@ static void key_changes(void **state)
 	assert_false(is_pending());
 }
 
-static void write_unlock(unix_time expires, struct buf *out)
-{
-	struct key_change c = {.action = KEY_UNLOCK, .origin = "keeper.test", .expires = expires};
-
-	fx_ok(name_parse(view_str("release"), &c.key));
-	(void)snprintf((char *)c.nonce, sizeof(c.nonce), "u%u", fx.nonce++);
-	buf_clear(out);
-	fx_ok(key_change_encode(&c, out, NULL));
-}
-
-/* A server that has all signatures under an unlock keeps it for the next lock. */
-static void unlocks_are_for_one_lock(void **state)
-{
-	struct key_change c = {.action = KEY_LOCK};
-	AUTO(buf) struct buf held;
-
-	(void)state;
-	buf_init(&held, DOCUMENT_BYTES_MAX);
-	fx_ok(name_parse(view_str("release"), &c.key));
-	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
-	write_unlock(fx_now(&fx) + UNLOCK_LIFE, &held);
-	c.action = KEY_UNLOCK;
-	assert_int_equal(fx_key_change(&fx, &c, two), KEEPER_R_CHANGE);
-	fx_clock(&fx, fx.clock + 5);
-	c.action = KEY_LOCK;
-	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
-	refused(REASON_CHANGE_INVALID, fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two));
-	/* Another reason to lock it while it is locked: what was made for the first is no answer.
-	 */
-	write_unlock(fx_now(&fx) + UNLOCK_LIFE, &held);
-	fx_clock(&fx, fx.clock + 5);
-	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
-	fx_kill(&fx);
-	fx_run(&fx);
-	refused(REASON_CHANGE_INVALID, fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two));
-	/* Nor is one made for all locks to come. */
-	write_unlock(fx_now(&fx) + UNLOCK_LIFE + UNLOCK_AHEAD + 1, &held);
-	refused(REASON_CHANGE_INVALID, fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two));
-	waits(REASON_KEY_LOCKED, fx_submit(&fx, &q, true));
-	write_unlock(fx_now(&fx) + UNLOCK_LIFE, &held);
-	assert_int_equal(fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two), KEEPER_R_CHANGE);
-	assert_false(is_pending());
-	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
-}
-
 /* A change that gathered dust is not in force because somebody finds it. */
 static void changes_expire(void **state)
 {
@@ -794,7 +749,6 @@ int main(void)
 		CASE(requester_key_taken_away),
 		CASE(host_key_taken_away),
 		CASE(key_changes),
-		CASE(unlocks_are_for_one_lock),
 		CASE(changes_expire),
 		CASE(approval_expires),
 		CASE(not_before_its_time),

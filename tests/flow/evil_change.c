@@ -1,5 +1,6 @@
 /* How policy and roster are changed, against a real keeper: what waits for its time, objections,
- * recovery keys; and that nothing of it decides before its time, or is decided by what it replaced.
+ * recovery keys, unlocks that come late; and that nothing of it decides before its time, or is
+ * decided by what it replaced.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -417,6 +418,52 @@ static void recovery_keys_are_nobodys(void **state)
 	refused(REASON_CHANGE_INVALID, propose(STATEMENT_ROSTER, &roster, two));
 }
 
+/* ---- Locks ---------------------------------------------------------------------------------*/
+
+static void write_unlock(unix_time expires, struct buf *out)
+{
+	struct key_change c = {.action = KEY_UNLOCK, .origin = "keeper.test", .expires = expires};
+
+	fx_ok(name_parse(view_str("release"), &c.key));
+	(void)snprintf((char *)c.nonce, sizeof(c.nonce), "u%u", fx.nonce++);
+	buf_clear(out);
+	fx_ok(key_change_encode(&c, out, NULL));
+}
+
+/* A server that has all signatures under an unlock keeps it for the next lock. */
+static void unlocks_are_for_one_lock(void **state)
+{
+	struct key_change c = {.action = KEY_LOCK};
+	AUTO(buf) struct buf held;
+
+	(void)state;
+	buf_init(&held, DOCUMENT_BYTES_MAX);
+	fx_ok(name_parse(view_str("release"), &c.key));
+	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
+	write_unlock(fx_now(&fx) + UNLOCK_LIFE, &held);
+	c.action = KEY_UNLOCK;
+	assert_int_equal(fx_key_change(&fx, &c, two), KEEPER_R_CHANGE);
+	fx_clock(&fx, fx.clock + 5);
+	c.action = KEY_LOCK;
+	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
+	refused(REASON_CHANGE_INVALID, fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two));
+	/* Another reason to lock it while it is locked: what was made for the first is no answer.
+	 */
+	write_unlock(fx_now(&fx) + UNLOCK_LIFE, &held);
+	fx_clock(&fx, fx.clock + 5);
+	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
+	fx_kill(&fx);
+	fx_run(&fx);
+	refused(REASON_CHANGE_INVALID, fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two));
+	/* Nor is one made for all locks to come. */
+	write_unlock(fx_now(&fx) + UNLOCK_LIFE + UNLOCK_AHEAD + 1, &held);
+	refused(REASON_CHANGE_INVALID, fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two));
+	waits(REASON_KEY_LOCKED, fx_submit(&fx, &q, true));
+	write_unlock(fx_now(&fx) + UNLOCK_LIFE, &held);
+	assert_int_equal(fx_change(&fx, STATEMENT_KEYADMIN, buf_view(&held), two), KEEPER_R_CHANGE);
+	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
+}
+
 static int change_setup(void **state)
 {
 	(void)group_setup(state);
@@ -450,6 +497,7 @@ int main(void)
 		CASE(recovery_replaces_the_roster_alone),
 		CASE(recovery_waits_and_is_objected_to),
 		CASE(recovery_keys_are_nobodys),
+		CASE(unlocks_are_for_one_lock),
 	};
 
 	return cmocka_run_group_tests(tests, change_setup, change_teardown);
