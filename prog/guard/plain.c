@@ -9,6 +9,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/base/fd.h"
+
 #define FLAGS (O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)
 #define RESOLVE (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
@@ -25,6 +27,13 @@ static int only_regular(int fd, struct stat *st)
 		return fd;
 	(void)close(fd);
 	return -1;
+}
+
+bool plain_works(void)
+{
+	AUTO(fd) int fd = open_by(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE);
+
+	return fd >= 0;
 }
 
 int plain_open(const char *path, struct stat *st)

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+/* Whether openat2 is to be had: systemd refuses it where a unit says RestrictSUIDSGID. Without it
+ * nothing here opens anything, and no directory of data counts. */
+bool plain_works(void);
 /* A path without links. -1: not there, or no regular file. */
 int plain_open(const char *path, struct stat *st);
 /* In an open directory, and on its own mount. */

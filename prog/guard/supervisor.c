@@ -23,6 +23,7 @@
 #include "lib/base/sandbox.h"
 #include "prog/guard/feed.h"
 #include "prog/guard/mark.h"
+#include "prog/guard/plain.h"
 #include "prog/guard/told.h"
 
 #define DESCRIPTORS_SPARE 1024u /* beside the files that are held: questions, reports, our own */
@@ -702,6 +703,10 @@ static rc start(struct supervisor *s, struct fault *f)
 
 	TRY(make_share(s, f));
 	TRY(make_signals(s, f));
+	if (!plain_works())
+		log_err("openat2 is refused here (a unit's RestrictSUIDSGID does that): no "
+			"signatures "
+			"are found, and no directories of data count");
 	start_kernel(s);
 	TRY(make_group(s, f));
 	if (s->g.level >= LEVEL_STRICT)
