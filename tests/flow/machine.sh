@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A Debian machine of its own, booted by systemd, on which the README is followed: keeper, server and agent as units, a token
-# in an HSM's module, a list of the machine approved, the guard over all of its file systems; and the same machine after a restart.
+# in an HSM's module, a list of the machine approved, the guard over all of its file systems, lists, records and alarms by way of the
+# agent; and the same machine after a restart.
 # It is a tmpfs in a mount namespace, started by systemd-nspawn; before its guard starts it lets go of what it has of the host.
 # Skipped (77) without root, systemd-nspawn or mmdebstrap's packages.
 set -euo pipefail
@@ -15,7 +16,7 @@ here=$(dirname "$(readlink -f "$0")")
 work=$(mktemp -d "${TMPDIR:-/tmp}/greatseal-machine.XXXXXX")
 clean() {
 	local code=$?
-	((code == 0)) || tail -n 60 "$work"/*.log "$work"/tree/root/*.log 2>/dev/null || true
+	((code == 0)) || tail -n 100 "$work"/*.log "$work"/tree/root/*.log 2>/dev/null || true
 	umount -l "$work"
 	rmdir "$work"
 	exit "$code"
@@ -37,7 +38,7 @@ mkdir "$work/tree"
 tar -C "$work/tree" -xf "$base"
 DESTDIR=$work/tree meson install -C "$BUILD" --no-rebuild --quiet >"$work/install.log" 2>&1
 tree=$work/tree
-install -m 755 "$here/machine_inside.sh" "$tree/root/"
+install -m 755 "$here/machine_inside.sh" "$BUILD/tests/thief" "$tree/root/"
 host=$(mountpoint -d /)
 cat >"$tree/etc/systemd/system/apart.service" <<END
 # Nothing of the machine that runs the test is to be guarded.

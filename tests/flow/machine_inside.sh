@@ -16,12 +16,25 @@ as() {
 	GREATSEAL_CONFIG=/root/$who.json greatseal "$@"
 }
 guard() { greatseal-guard "$@" --config /etc/greatseal/guard.conf; }
+until_true() { # the test's own limit ends what hangs; what it waits for is in the log then
+	echo "waiting: $*"
+	until "$@"; do sleep 0.05; done
+}
+guard_says() { guard status 2>/dev/null | head -n 1 | jq -e "$1" >/dev/null; }
 start() { systemctl enable --now "$@" >/dev/null 2>&1 || die "$*"; }
 asks() { as carol sign "$@" --no-wait >asked.log 2>&1 || (($? == 3)) || die "$(cat asked.log)"; }
 request_of() { as carol search "$1" --json | jq -r '.requests[0].request'; }
 refused() {
 	if "$@" >refused.log 2>&1; then die "not refused: $*"; fi
 }
+proper() { # KEY FILE [ARGUMENT...]: asked for and approved; nobody fetches it
+	asks --key "$1" -m "machine" "${@:3}" "$2"
+	for who in alice dave; do as "$who" approve "$(request_of "$2")" --yes >/dev/null; done
+}
+stolen_signature() { # FILE: by the key "release", and not by Great Seal
+	openssl cms -sign -binary -signer release.pem -inkey stolen.pem -in "$1" -outform DER -out "$1.p7s"
+}
+raised() { as carol alarms list --state open --json --quiet | jq -e --arg p "$1" '[.alarms[] | select(.name == $p and .reporter == "build-08")] | length == 1' >/dev/null; }
 certified() { # KEY: by a CA of this test, as a company's would
 	as dave key csr "$1" --subject "CN=Example $1,O=Example Ltd,C=FI" >"$1.csr"
 	openssl x509 -req -in "$1.csr" -CA root.pem -CAkey ca.key -CAcreateserial -days 365 -extfile ext -out "$1.pem" 2>/dev/null
@@ -68,8 +81,8 @@ if ((boot == 1)); then
 		    from: [group:build-farm]
 		    approve: [1 of release-managers, 1 of security]
 		  - name: lists
-		    keys: [lists]
-		    formats: [allowlist]
+		    keys: [lists, packages]
+		    formats: [allowlist, package-record]
 		    request: [group:developers]
 		    from: [group:build-farm]
 		    approve: [1 of release-managers, 1 of security]
@@ -106,7 +119,10 @@ if ((boot == 1)); then
 	as dave key create release --token main --algorithm rsa-3072 >/dev/null
 	as dave key create from-hsm --token hsm --algorithm ecdsa-p256 >/dev/null
 	as dave key create lists --token main --algorithm ecdsa-p256 >/dev/null
-	for key in release from-hsm lists; do certified "$key"; done
+	as dave key create packages --token main --algorithm ecdsa-p256 >/dev/null
+	for key in release from-hsm lists packages; do certified "$key"; done
+	./thief /var/lib/greatseal-keeper/tokens/main.token /etc/greatseal/main.credential 2 | openssl pkcs8 -inform DER -nocrypt -out stolen.pem
+	cmp <(openssl pkey -in stolen.pem -pubout) <(openssl x509 -in release.pem -noout -pubkey) || die "another key was stolen"
 	for key in release from-hsm; do
 		echo "made with $key" >"$key.bin"
 		asks --key "$key" -m "release 1.0" "$key.bin"
@@ -128,32 +144,47 @@ if ((boot == 1)); then
 	as carol show "$(request_of two.bin)" --json | jq -e '.status.host == "build-08"' >/dev/null
 	ok "a host enrols, its agent runs as its unit and signs requests for it"
 
-	greatseal list build --name base --group build-farm --origin seal.example.org --dpkg /root/machine_inside.sh -o base-1.list >/dev/null 2>&1
+	cp /bin/ls withdrawn && echo withdrawn >>withdrawn
+	as carol list build --name base --group build-farm --dpkg /root/machine_inside.sh withdrawn -o base-1.list >/dev/null 2>&1
 	greatseal list lint base-1.list >/dev/null
-	asks --key lists --product base-list -m "the first list" base-1.list
-	for who in alice dave; do as "$who" approve "$(request_of base-1.list)" --yes >/dev/null; done
-	as carol fetch "$(request_of base-1.list)" >/dev/null 2>&1
+	proper lists base-1.list --product base-list
 	cat >>/etc/greatseal/guard.conf <<-END
 		log-key = $(jq -r .vkey carol.json)
 		list-key = $(as dave key list --json | jq -r '.keys[] | select(.name == "lists").fingerprint')
+		record-key = $(as dave key list --json | jq -r '.keys[] | select(.name == "packages").fingerprint')
 		group = build-farm
 		mount = all
+		agent = /run/greatseal/agent.sock
+		fetch-interval = 1s
+		watch = /srv/mirror
+		watch-every = 1s
 	END
-	mkdir -p -m 700 /var/lib/greatseal-approved/incoming
-	cp base-1.list /var/lib/greatseal-approved/incoming/allowlist
-	cp signed/base-1.list.greatseal /var/lib/greatseal-approved/incoming/allowlist.greatseal
+	echo "guard = /run/greatseal-guard/reports" >>/etc/greatseal/agent.conf
+	systemctl restart greatseal-agent
+	mkdir -p /srv/mirror
 	start greatseal-guard
+	until_true guard_says '.list.serial == 1 and .fetch.failures == 0'
+	as carol key certificates >/var/lib/greatseal-approved/incoming/certificates.pem
 	guard check >check.log || die "$(cat check.log)"
 	guard setup >/dev/null
 	cp /bin/ls unapproved && echo >>unapproved
 	./unapproved >/dev/null
 	guard enforce >/dev/null
-	ok "the guard has watched the whole machine, and enforces"
+	ok "the first list came through the agent; the guard has watched the whole machine, and enforces"
+	./withdrawn >/dev/null
+	as carol list build --after base-1.list --dpkg /root/machine_inside.sh -o base-2.list >/dev/null 2>&1
+	proper lists base-2.list --product base-list
+	until_true guard_says '.list.serial == 2'
+	refused ./withdrawn
+	ok "the next list arrives by itself, and takes a program back"
 else
-	guard status | head -n 1 | jq -e '.mode == "enforce" and .list.serial == 1' >/dev/null || die "$(guard status)"
+	guard status | head -n 1 | jq -e '.mode == "enforce" and .list.serial == 2' >/dev/null || die "$(guard status)"
 	for unit in greatseal-keeper greatseald greatseal-agent greatseal-guard; do systemctl is-active --quiet "$unit" || die "$unit"; done
 	[[ -z $(systemctl --failed --no-legend --no-pager) ]] || die "units have failed"
 	ok "everything starts under the guard, which enforces from the first moment"
+	refused ./withdrawn
+	guard fetch | grep -q 'the list in force is the newest' || die "$(guard fetch 2>&1)"
+	ok "what was taken back stays so, and the agent answers again"
 fi
 cp /bin/ls copied
 ./copied >/dev/null
@@ -169,6 +200,27 @@ refused dpkg -i stranger.deb
 grep -q 'not approved' refused.log || die "$(cat refused.log)"
 [[ ! -e /usr/bin/stranger ]]
 ok "dpkg takes no package that is not approved"
+mkdir -p "wanted/DEBIAN" wanted/usr/bin
+printf 'Package: wanted\nVersion: %s\nArchitecture: amd64\nMaintainer: nobody <nobody@example.org>\nDescription: test\n' "$boot" >wanted/DEBIAN/control
+{ cat /bin/ls && echo "wanted $boot"; } >wanted/usr/bin/wanted && chmod 755 wanted/usr/bin/wanted
+dpkg-deb --root-owner-group --build wanted "wanted-$boot.deb" >/dev/null
+refused apt-get -y install "./wanted-$boot.deb"
+grep -q 'greatseal request-package' refused.log || die "$(cat refused.log)"
+request=$(as carol request-package "wanted-$boot.deb" --json 2>asked.log | jq -r '.[0].request') || die "$(cat asked.log)"
+for who in alice dave; do as "$who" approve "$request" --yes >/dev/null; done
+apt-get -y install "./wanted-$boot.deb" >apt.log 2>&1 || die "$(cat apt.log)"
+wanted / >/dev/null
+ok "a package that is asked for and approved is installed: apt fetches its record"
+cp /bin/true "tool$boot"
+stolen_signature "tool$boot"
+"./tool$boot"
+until_true raised "/root/tool$boot"
+echo "release $boot" >"release-$boot.tar"
+stolen_signature "release-$boot.tar"
+mv "release-$boot.tar.p7s" "release-$boot.tar" /srv/mirror/
+until_true raised "/srv/mirror/release-$boot.tar"
+as carol guard hosts --json | jq -e '.hosts[] | select(.host == "build-08") | .mode == "enforce" and .list == "base" and .serial == 2' >/dev/null
+ok "signatures by a stolen key, of a program that runs and in a directory, are alarms at the server"
 echo "after $boot" >"after$boot.bin"
 asks --key release -m "release 1.$boot" "after$boot.bin"
 for who in alice dave; do as "$who" approve "$(request_of "after$boot.bin")" --yes >/dev/null; done
