@@ -212,6 +212,7 @@ compgen -G 'records/gamma_*.record' >/dev/null || die "no record is kept"
 guard gate dpkg -q beta.deb || die "dpkg's door is shut"
 [[ $(compgen -G 'records/beta_*.record' | wc -l) == 1 ]] || die "the one by another key was kept: $(ls records)"
 ok "apt's hook fetches the records of all packages at once, and takes none by another key"
+contract_kept alice "/v1/guard/records?archives=$(sha alpha.deb),$(sha stranger)"
 [[ $(find /proc/"$guard"/fd -lname '*greatseal-fetched*' | wc -l) == 0 ]] || die "descriptors are left"
 stop_agent
 record delta

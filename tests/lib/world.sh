@@ -46,9 +46,9 @@ refused() {
 }
 source "$SRCDIR/tests/lib/until.sh"
 
-# contract_kept WHO: all that the server tells this person is as docs/openapi.yaml describes it.
+# contract_kept WHO [TARGET...]: all that the server tells this person is as docs/openapi.yaml describes it.
 contract_kept() {
-	/usr/bin/python3 "$SRCDIR/tests/support/contract.py" "$work/$1.json" "$SRCDIR/docs/openapi.yaml" >contract.log || die "$(cat contract.log)"
+	/usr/bin/python3 "$SRCDIR/tests/support/contract.py" "$work/$1.json" "$SRCDIR/docs/openapi.yaml" "${@:2}" >contract.log || die "$(cat contract.log)"
 	ok "docs/openapi.yaml describes it: $(tail -n 1 contract.log)"
 }
 public() { cut -d' ' -f1,2 "$1.pub"; }

@@ -1,6 +1,6 @@
 """Reads everything a server tells and holds each answer against docs/openapi.yaml, as a client made from that file would.
 
-contract.py CONFIG OPENAPI: CONFIG is a person's client configuration. Members that the document does not name are faults,
+contract.py CONFIG OPENAPI [TARGET...]: CONFIG is a person's client configuration, a TARGET a path of the document with a query. Members that the document does not name are faults,
 too: a generated client drops them. A call is signed with ssh-keygen and sent with Python's own HTTP, by docs/api.md alone."""
 
 import base64
@@ -140,6 +140,10 @@ def walk(server):
         server.get("/v1/alarms/{alarm}", {"alarm": alarm["signature"]})
     for change in answers["/v1/changes"]["changes"]:
         server.get("/v1/changes/{change}", {"change": change["id"]})
+    newest = answers["/v1/guard/list"]
+    if newest:
+        server.get("/v1/guard/list", query="?have=" + newest["sha256"])
+        server.get("/v1/guard/list/{digest}", {"digest": newest["sha256"]})
     for event in answers["/v1/guard/events"]["events"]:
         if "sha256" in event:
             server.get("/v1/guard/digests/{digest}", {"digest": event["sha256"]})
@@ -162,7 +166,12 @@ def walk(server):
             server.get(path, {**absent, "key": "nobody", "host": "nobody", "item": 0})
 
 
-walk(Server(sys.argv[1], sys.argv[2]))
+server = Server(sys.argv[1], sys.argv[2])
+walk(server)
+for target in sys.argv[3:]:
+    path, query = target.split("?")
+    if server.get(path, query="?" + query) is None:
+        fault(target, "no answer")
 for line in faults:
     print(line)
 print(f"{sum(looked.values())} answers of {len(looked)} calls, {len(faults)} faults")
