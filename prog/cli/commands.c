@@ -427,9 +427,10 @@ const struct command command_table[] = {
 	{"request-package", "PACKAGE...", "Ask that hosts may install packages",
 	 "Each PACKAGE is a .deb or .rpm file, or NAME or NAME=VERSION for `apt-get download`. "
 	 "Makes\n"
-	 "their records, and asks for their signatures; 16 packages to a request. A host takes a "
-	 "signed\n"
-	 "record with `greatseal-guard take`; from then on it may be installed there.",
+	 "their records, and asks for their signatures; 16 packages to a request. A guard with an\n"
+	 "agent fetches the signed record of a .deb by itself when it is to be installed; "
+	 "elsewhere,\n"
+	 "and for .rpm, `greatseal-guard take` brings it.",
 	 request_package_options, 1, -1, cmd_request_package},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
 	{"search", "FILE | SHA256", "Requests in which a file occurs",

@@ -228,12 +228,13 @@ static void say_next(const struct cli *c, const struct packages *p, int first, i
 	const char *id = json_text(status, "request");
 	enum exit_code exit = answer_exit(status);
 
-	if (exit == EXIT_WAITING)
-		cli_say(c, "when it is approved: greatseal fetch %.16s --output %s", id, dir);
 	if (exit != EXIT_WAITING && exit != EXIT_DONE)
 		return;
-	cli_say(c, "%s: sudo greatseal-guard take \\",
-		exit == EXIT_DONE ? "on the host" : "and then");
+	cli_say(c, "%sa guard with an agent fetches the record of a .deb by itself; for others:",
+		exit == EXIT_WAITING ? "when it is approved, " : "");
+	if (exit == EXIT_WAITING)
+		cli_say(c, "  greatseal fetch %.16s --output %s", id, dir);
+	cli_say(c, "  sudo greatseal-guard take \\");
 	for (int i = first; i < first + count; i++)
 		cli_say(c, "    %s%s", p->record[i], i + 1 < first + count ? " \\" : "");
 }
