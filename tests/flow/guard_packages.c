@@ -34,12 +34,13 @@ static char tarball[300];
 /* ---- Packages -------------------------------------------------------------------------------*/
 
 /* TOP/debs/NAME_VERSION_all.deb, with a program /usr/bin/NAME and, if wanted, scripts that leave
- * /var/NAME.SCRIPT behind. The same beside the tree's root. */
+ * /var/NAME.SCRIPT behind. The same beside the tree's root. The program is like no other's: what
+ * runs somewhere on the machine is not withdrawn, in a tree beside this one, too. */
 static void make_deb(const char *name, const char *version, bool scripts)
 {
 	fx_check(here("set -e; umask 022; cd %s; rm -rf pkg; mkdir -p pkg/DEBIAN pkg/usr/bin debs\n"
 		      "LC_ALL=C sed 's/GREATSEAL-LETTER:A/GREATSEAL-LETTER:B/' %s >pkg/usr/bin/%s\n"
-		      "printf %s >>pkg/usr/bin/%s; chmod 755 pkg/usr/bin/%s\n"
+		      "printf '%%s' '%s %s' >>pkg/usr/bin/%s; chmod 755 pkg/usr/bin/%s\n"
 		      "printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: A "
 		      "<a@example>\\nDescription: x\\n' >pkg/DEBIAN/control\n"
 		      "if [ %d = 1 ]; then for s in preinst postinst prerm postrm; do\n"
@@ -47,8 +48,8 @@ static void make_deb(const char *name, const char *version, bool scripts)
 		      ">pkg/DEBIAN/$s; chmod 755 pkg/DEBIAN/$s; done; fi\n"
 		      "dpkg-deb --root-owner-group --build pkg debs/%s_%s_all.deb >/dev/null\n"
 		      "cp debs/%s_%s_all.deb %s/debs/",
-		      w.top, w.prog_path, name, version, name, name, name, version, scripts ? 1 : 0,
-		      version, name, name, version, name, version, w.mount) == 0);
+		      w.top, w.prog_path, name, version, w.top, name, name, name, version,
+		      scripts ? 1 : 0, version, name, name, version, name, version, w.mount) == 0);
 }
 
 /* ---- The tree -------------------------------------------------------------------------------*/
