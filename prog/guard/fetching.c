@@ -182,6 +182,8 @@ void fetching_loaded(struct supervisor *s, const struct load_result *r)
 		was_good(s);
 	else
 		was_bad(s, NEWS_LIST_BAD, r->text);
+	/* Those who asked while the loader was at it hear what the others hear. */
+	control_fetch_loads(s, t->number, s->load_number);
 }
 
 /* ---- Status ---------------------------------------------------------------------------------*/

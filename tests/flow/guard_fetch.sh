@@ -254,6 +254,21 @@ lies chunked "unknown length"
 lies endless "a head of more than"
 lies silent-end "cut off"
 grep -q '"event":"list-refused"' guard.log && grep -q '"event":"fetch-failed"' guard.log || die "nothing was told"
+# Who asks while the loader looks at what came for another hears the same. Records that are none keep it busy.
+printf '[0%s]' "$(printf ',%s' {1..20000})" >none
+for ((i = 0; i < 500; i++)); do
+	name=$(printf 'records/none_%064d.record' $i)
+	ln none "$name"
+	ln none "$name.greatseal"
+done
+echo flipped >mode
+guard fetch >first.log 2>&1 &
+first=$!
+looks() { ! is_ready || is_gone $first; }
+until_true looks
+refused 1 "another file" guard fetch
+wait $first && die "it was taken"
+rm records/none_*
 echo records >mode
 refused 1 "not approved: delta.deb" guard gate delta.deb
 echo garbage >mode
