@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -11,7 +12,6 @@
 
 #include "lib/base/fd.h"
 
-#define FLAGS (O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)
 #define RESOLVE (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 static int open_by(int dir, const char *path, uint64_t flags, uint64_t resolve)
@@ -21,12 +21,21 @@ static int open_by(int dir, const char *path, uint64_t flags, uint64_t resolve)
 	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
 
-static int only_regular(int fd, struct stat *st)
+/* What the name leads to is looked at before it is opened: that alone does something to some
+ * devices and FIFOs. */
+static int open_regular(int dir, const char *name, uint64_t resolve, struct stat *st)
 {
-	if (fd < 0 || (fstat(fd, st) == 0 && S_ISREG(st->st_mode)))
-		return fd;
-	(void)close(fd);
-	return -1;
+	int at = open_by(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, resolve);
+	char self[32];
+	int fd = -1;
+
+	if (at < 0)
+		return -1;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	if (fstat(at, st) == 0 && S_ISREG(st->st_mode))
+		fd = open(self, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	(void)close(at);
+	return fd;
 }
 
 bool plain_works(void)
@@ -38,13 +47,12 @@ bool plain_works(void)
 
 int plain_open(const char *path, struct stat *st)
 {
-	return only_regular(open_by(AT_FDCWD, path, FLAGS, RESOLVE), st);
+	return open_regular(AT_FDCWD, path, RESOLVE, st);
 }
 
 int plain_open_at(int dir, const char *name, struct stat *st)
 {
-	return only_regular(open_by(dir, name, FLAGS, RESOLVE | RESOLVE_BENEATH | RESOLVE_NO_XDEV),
-			    st);
+	return open_regular(dir, name, RESOLVE | RESOLVE_BENEATH | RESOLVE_NO_XDEV, st);
 }
 
 static bool look(int dir, const char *name, struct statx *x)
