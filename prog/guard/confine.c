@@ -178,7 +178,6 @@ static const char *const lookout_calls[] = {
 	"fgetxattr",
 	"fstat",
 	"fstatfs",
-	"ftruncate",
 	"futex",
 	"getdents64",
 	"getpid",

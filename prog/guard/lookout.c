@@ -228,14 +228,15 @@ static void look_into(struct lookout *l, int fd, int dir, const char *path)
 	}
 }
 
-/* A file that may be a signature is one of another. */
+/* A file that may be a signature is one of another, which may come, or change, after it. */
 static void look_beside(struct lookout *l, const struct walk_file *w)
 {
 	char name[NAME_MAX + 1], of[PATH_MAX];
 	struct stat st;
 
 	if (!seen_is_beside(w->name, name, sizeof(name)) ||
-	    !seen_is_beside(w->path, of, sizeof(of)))
+	    !seen_is_beside(w->path, of, sizeof(of)) || !plain_stat(w->dir, name, &st) ||
+	    !S_ISREG(st.st_mode) || told_looked_both(&l->told, &st, &w->st))
 		return;
 	AUTO(fd) int fd = plain_open_at(w->dir, name, &st);
 	AUTO(fd) int beside = fd < 0 ? -1 : plain_open_at(w->dir, w->name, &st);
@@ -250,9 +251,11 @@ static void visit(void *ctx, const struct walk_file *w)
 	struct lookout *l = (struct lookout *)ctx;
 	struct stat st;
 
-	if (w->st.st_size == 0 || told_looked(&l->told, &w->st))
+	if (w->st.st_size == 0)
 		return;
 	look_beside(l, w);
+	if (told_looked(&l->told, &w->st))
+		return;
 	AUTO(fd) int fd = plain_open_at(w->dir, w->name, &st);
 	if (fd >= 0)
 		look_into(l, fd, -1, w->path);

@@ -672,6 +672,11 @@ static void open_lookout(struct supervisor *s)
 	}
 	if (rc_is_ok(dir_open(g->conf->state, &dir, &f)))
 		g->told = openat(dir, TOLD_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (g->told >= 0 && !told_reserve(g->told)) {
+		log_warn("signatures that were told are forgotten at the next start: %s: %s",
+			 TOLD_FILE, strerror(errno));
+		fd_close(&g->told);
+	}
 }
 
 /* The guard goes on without: its other levels need nothing of it. What is in the kernel already

@@ -1,5 +1,6 @@
 #include "prog/guard/told.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,13 +11,21 @@
 #define WAYS 8u /* places that one number may have */
 #define DAY 86400
 
+/* A write into a hole would end the process when the disk is full. */
+bool told_reserve(int fd)
+{
+	const off_t bytes = (off_t)(TOLD_ROWS * sizeof(struct told_row));
+
+	return ftruncate(fd, bytes) == 0 && fallocate(fd, 0, 0, bytes) == 0;
+}
+
 bool told_init(struct told *t, int fd)
 {
 	const size_t bytes = TOLD_ROWS * sizeof(*t->rows);
 	void *map = MAP_FAILED;
 
 	memset(t, 0, sizeof(*t));
-	if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0)
+	if (fd >= 0)
 		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -76,11 +85,9 @@ void told_add(struct told *t, struct view value, unix_time now)
 	*to = (struct told_row){.id = id, .day = now / DAY};
 }
 
-bool told_looked(struct told *t, const struct stat *st)
+/* Whether it stands there; from here on it does. */
+static bool take(struct told *t, uint64_t id)
 {
-	const uint64_t parts[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
-				  (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
-	uint64_t id = number_of(view_of(parts, sizeof(parts)));
 	uint64_t *row = &t->files[id % (FILES_ROWS / WAYS) * WAYS];
 
 	for (size_t i = 0; i < WAYS; i++)
@@ -90,4 +97,24 @@ bool told_looked(struct told *t, const struct stat *st)
 	memmove(row + 1, row, (WAYS - 1) * sizeof(*row));
 	row[0] = id;
 	return false;
+}
+
+static uint64_t number_of_file(const struct stat *st)
+{
+	const uint64_t parts[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
+				  (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
+
+	return number_of(view_of(parts, sizeof(parts)));
+}
+
+bool told_looked(struct told *t, const struct stat *st)
+{
+	return take(t, number_of_file(st));
+}
+
+bool told_looked_both(struct told *t, const struct stat *file, const struct stat *beside)
+{
+	const uint64_t parts[] = {number_of_file(file), number_of_file(beside)};
+
+	return take(t, number_of(view_of(parts, sizeof(parts))));
 }

@@ -29,14 +29,19 @@ struct told {
 	uint64_t *files;       /* FILES_ROWS */
 };
 
-/* fd: of the file of signatures, or -1: they are in memory then. False: no memory. */
+/* Gives the file of signatures its whole room on the disk. False: there is not as much. */
+bool told_reserve(int fd);
+/* fd: of the file of signatures, after told_reserve; or -1: they are in memory then. False: no
+ * memory. */
 bool told_init(struct told *t, int fd);
 void told_release(struct told *t);
-/* Whether this signature (its value and key) was told of late. */
+/* Whether this signature (its value) was told of late. */
 bool told_has(const struct told *t, struct view value, unix_time now);
 void told_add(struct told *t, struct view value, unix_time now);
 /* Whether this file was looked into as it is; from here on it was. A file that was written since
  * has another time of change. */
 bool told_looked(struct told *t, const struct stat *st);
+/* The same of a file together with one that lies beside it: whichever of them came last. */
+bool told_looked_both(struct told *t, const struct stat *file, const struct stat *beside);
 
 #endif

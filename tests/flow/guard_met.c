@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -192,6 +194,100 @@ static void in_watched_directories(void **state)
 	} else {
 		(void)printf("1 case skipped: security.ima: %s\n", strerror(errno));
 	}
+	gw_free(&w);
+}
+
+/* As on a mirror that gets the signature first. */
+static void what_comes_after_its_signature(void **state)
+{
+	AUTO(buf) struct buf object = {0};
+	char path[200];
+
+	(void)state;
+	world(true);
+	signed_cms(&ours, view_str("late"), &object);
+	put_file(watched, "late.p7s", buf_view(&object), path);
+	after_a_walk();
+	assert_int_equal(gw_number(&w, "signatures"), 0);
+	put_file(watched, "late", view_str("late"), path);
+	after_a_walk();
+	assert_int_equal(gw_number(&w, "signatures"), 1);
+	assert_int_equal(told("cms", "late", 1), 1);
+	gw_free(&w);
+}
+
+/* Whoever opens a FIFO to write waits until somebody opens it to read, if only for a moment. */
+static pid_t start_writer(const char *name)
+{
+	char path[200];
+	pid_t pid;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", watched, name);
+	fx_check(mkfifo(path, 0644) == 0);
+	pid = fork();
+	fx_check(pid >= 0);
+	if (pid > 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	_exit(open(path, O_WRONLY | O_CLOEXEC) < 0);
+}
+
+/* What lies beside a file may be a device: none is opened, for that does something to some. */
+static void no_device_is_opened(void **state)
+{
+	const char *words[] = {"gate", NULL, NULL};
+	char path[200], out[4096];
+	pid_t writer[2];
+
+	(void)state;
+	world(true);
+	writer[0] = start_writer("one.p7s");
+	writer[1] = start_writer("two");
+	put_file(watched, "one", view_str("one"), path);
+	put_file(watched, "two.p7s", view_str("two"), path);
+	/* Once with the directory at hand, and once from where the file is. */
+	(void)snprintf(path, sizeof(path), "%s/one", watched);
+	words[1] = path;
+	(void)gw_words(&w, words, out, sizeof(out));
+	after_a_walk();
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(0, waitpid(writer[i], NULL, WNOHANG));
+		fx_check(kill(writer[i], SIGKILL) == 0 && waitpid(writer[i], NULL, 0) > 0);
+	}
+	gw_free(&w);
+}
+
+/* What was told cannot be noted: it is told, and the lookout goes on. */
+static void a_full_disk_does_not_end_it(void **state)
+{
+	char path[200];
+	int lookout;
+
+	(void)state;
+	world(true);
+	gw_stop(&w);
+	(void)snprintf(path, sizeof(path), "%s/signatures", w.state);
+	fx_check(unlink(path) == 0);
+	mount_small(w.state, 10240);
+	for (int round = 0; round < 2; round++) {
+		char name[20];
+
+		start();
+		after_a_walk();
+		lookout = (int)gw_number(&w, "lookout");
+		disk_fill(w.state);
+		(void)snprintf(name, sizeof(name), "full%d", round);
+		put_signed(watched, name, name, &ours);
+		while (gw_reports(&w, "\"event\":\"signature\"", name, 0) == 0)
+			assert_int_equal(gw_number(&w, "lookout"), lookout);
+		after_a_walk();
+		assert_int_equal(gw_number(&w, "lookout"), lookout);
+		gw_stop(&w);
+		/* And now without room from the beginning. */
+		fx_check(unlink(path) == 0);
+		disk_fill(w.state);
+	}
+	mount_end(w.state);
 	gw_free(&w);
 }
 
@@ -460,6 +556,9 @@ int main(void)
 		cmocka_unit_test(beside_a_program),
 		cmocka_unit_test(at_level_strict),
 		cmocka_unit_test(in_watched_directories),
+		cmocka_unit_test(what_comes_after_its_signature),
+		cmocka_unit_test(no_device_is_opened),
+		cmocka_unit_test(a_full_disk_does_not_end_it),
 		cmocka_unit_test(at_the_gate),
 		cmocka_unit_test(by_the_key_of_lists),
 		cmocka_unit_test(others_and_bad_ones_are_not_told),

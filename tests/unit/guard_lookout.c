@@ -258,6 +258,7 @@ static void told_once_in_thirty_days(void **state)
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s/signatures", dir);
 	AUTO(fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(told_reserve(fd));
 	assert_true(told_init(&t, fd));
 	assert_false(told_has(&t, view_str("a"), now));
 	told_add(&t, view_str("a"), now);
