@@ -18,8 +18,7 @@
 #define ANSWER_SECONDS 120 /* a keeper that is silent for so long is as good as gone */
 #define SEND_SECONDS 30	   /* of a keeper that does not read */
 #define EXPIRE_MS 5000	   /* how often the reader looks for posts that are too old */
-#define RETRY_SECONDS 10   /* how long calls wait for a keeper that went ... */
-#define RETRIES 5	   /* ... and how often each of them */
+#define RETRIES 5	   /* how often a call waits for a keeper that went */
 
 /* What has come and is not read: a burst of answers takes one call of the kernel. The reader's. */
 struct inbox {
@@ -45,8 +44,9 @@ struct keeper_client {
 	struct waiter *waiting;
 	struct keeper_post *posts;
 	uint64_t next_id;
-	int fd;			  /* -1: away */
-	struct timespec patience; /* while it is away: until when calls wait for it */
+	int fd;		       /* -1: away */
+	unsigned patience;     /* how long calls wait for it when it went, in seconds ... */
+	struct timespec until; /* ... and while it is away, until when */
 	int stop;
 	bool stopping;
 	bool hurried; /* nobody waits for it while it is away */
@@ -80,7 +80,7 @@ static struct timespec after(time_t seconds)
 static void set_away(struct keeper_client *k)
 {
 	if (k->fd >= 0)
-		k->patience = after(RETRY_SECONDS);
+		k->until = after(k->patience);
 	k->fd = -1;
 }
 
@@ -284,14 +284,16 @@ static void *reader_main(void *ctx)
 	return NULL;
 }
 
-rc keeper_client_start(const char *path, struct keeper_client **ret, struct fault *f)
+rc keeper_client_start(const char *path, unsigned patience, struct keeper_client **ret,
+		       struct fault *f)
 {
 	struct keeper_client *k = calloc(1, sizeof(*k));
 
 	if (k == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory");
 	k->fd = -1;
-	k->patience = after(RETRY_SECONDS);
+	k->patience = patience;
+	k->until = after(patience);
 	k->next_id = 1;
 	k->address.sun_family = AF_UNIX;
 	k->stop = eventfd(0, EFD_CLOEXEC);
@@ -474,7 +476,7 @@ static bool wait_until_up(struct keeper_client *k)
 
 	(void)pthread_mutex_lock(&k->lock);
 	do
-		until = k->patience;
+		until = k->until;
 	while (k->fd < 0 && !k->stopping && !k->hurried &&
 	       pthread_cond_timedwait(&k->up, &k->lock, &until) != ETIMEDOUT);
 	up = k->fd >= 0;

@@ -3,8 +3,8 @@
  *
  * Owns: the socket, correlation ids, a reader thread. Must not own: what messages mean.
  * Threads: every function from any thread. A call that the connection's end cuts off is repeated a
- * few times if its message may be (docs/protocol/keeper.md) and the keeper is back within ten
- * seconds of its going; else it fails with RC_PEER. */
+ * few times if its message may be (docs/protocol/keeper.md) and the keeper is back within the
+ * seconds of patience from its going; else it fails with RC_PEER. */
 #ifndef GS_SERVER_KEEPER_CLIENT_H
 #define GS_SERVER_KEEPER_CLIENT_H
 
@@ -14,8 +14,11 @@
 
 struct keeper_client;
 
+#define KEEPER_PATIENCE 10 /* seconds: a keeper that is started again is back by then */
+
 /* Starts the reader; does not wait for a connection. path is copied. RC_NOMEM. */
-MUST rc keeper_client_start(const char *path, struct keeper_client **ret, struct fault *f);
+MUST rc keeper_client_start(const char *path, unsigned patience, struct keeper_client **ret,
+			    struct fault *f);
 /* From now on no call waits for a keeper that is away: the program is about to end. Those that do
  * fail at once. */
 void keeper_client_hurry(struct keeper_client *k);

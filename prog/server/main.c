@@ -251,7 +251,7 @@ static rc serve(struct server *s, const sigset_t *ends, struct fault *f)
 		TRY(client_hosts_new(&s->hosts, f));
 	TRY(room_open(s, f));
 	TRY(nonces_open(s->data_fd, clock_now(&clock_system), &nonces, f));
-	r = keeper_client_start(s->conf.keeper_socket, &s->keeper, f);
+	r = keeper_client_start(s->conf.keeper_socket, KEEPER_PATIENCE, &s->keeper, f);
 	if (rc_is_ok(r))
 		r = tasks_start(s, nonces, f);
 	if (rc_is_ok(r))

@@ -93,7 +93,8 @@ static void start_keeper(void)
 	     "socket");
 	must(pthread_create(&thread, NULL, refuse_all, NULL) == 0, "thread");
 	(void)pthread_detach(thread);
-	must(rc_is_ok(keeper_client_start(at.sun_path, &server.keeper, NULL)), "client");
+	must(rc_is_ok(keeper_client_start(at.sun_path, KEEPER_PATIENCE, &server.keeper, NULL)),
+	     "client");
 	while (!keeper_client_is_up(server.keeper))
 		(void)nanosleep(&pause, NULL); /* polls a condition */
 }

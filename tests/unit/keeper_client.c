@@ -143,7 +143,7 @@ static void questions_outlive_connections(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&keeper, NULL, short_lived, NULL), 0);
-	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	assert_true(rc_is_ok(keeper_client_start(path, KEEPER_PATIENCE, &k, NULL)));
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		rc r = ask(k, i % 2 == 0 ? show : roster);
 
@@ -163,7 +163,7 @@ static void health_checks_do_not_wait(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&keeper, NULL, mortal, NULL), 0);
-	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	assert_true(rc_is_ok(keeper_client_start(path, KEEPER_PATIENCE, &k, NULL)));
 	while (!keeper_client_is_up(k))
 		(void)poll(NULL, 0, 1); /* polls a condition */
 	assert_int_equal(ask(k, hello).code, RC_PEER);
@@ -232,7 +232,7 @@ static void posts_are_told_once(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&keeper, NULL, short_lived, NULL), 0);
-	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	assert_true(rc_is_ok(keeper_client_start(path, KEEPER_PATIENCE, &k, NULL)));
 	for (unsigned round = 0; round < 300 || answered == 0 || broken == 0; round++) {
 		for (size_t i = 0; i < 8; i++)
 			post(k, &seen[i]);
@@ -275,7 +275,7 @@ static void the_end_tells_posts(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&keeper, NULL, silent, NULL), 0);
-	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	assert_true(rc_is_ok(keeper_client_start(path, KEEPER_PATIENCE, &k, NULL)));
 	while (!keeper_client_is_up(k))
 		(void)poll(NULL, 0, 1); /* polls a condition */
 	post(k, &seen);
@@ -285,26 +285,22 @@ static void the_end_tells_posts(void **state)
 	assert_int_equal(pthread_join(keeper, NULL), 0);
 }
 
-/* What waits for a keeper that went ends with the server, and not when its patience does. */
+/* What waits for a keeper that went ends with the server, and not when its patience does,
+ * which is a day here. */
 static void who_ends_waits_for_nobody(void **state)
 {
 	struct keeper_client *k;
-	struct timespec from;
-	struct timespec to;
 	pthread_t keeper;
 	pthread_t caller;
 
 	(void)state;
 	assert_int_equal(pthread_create(&keeper, NULL, mortal, NULL), 0);
-	(void)clock_gettime(CLOCK_MONOTONIC, &from);
-	assert_true(rc_is_ok(keeper_client_start(path, &k, NULL)));
+	assert_true(rc_is_ok(keeper_client_start(path, 86400, &k, NULL)));
 	assert_int_equal(pthread_create(&caller, NULL, ask_roster, k), 0);
 	(void)pthread_join(keeper, NULL); /* it went with the question */
 	keeper_client_hurry(k);
 	(void)pthread_join(caller, NULL);
 	assert_int_equal(ask(k, roster).code, RC_PEER);
-	(void)clock_gettime(CLOCK_MONOTONIC, &to);
-	assert_true(to.tv_sec - from.tv_sec < 10);
 	keeper_client_stop(k);
 }
 
