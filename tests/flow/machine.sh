@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Debian machine of its own, booted by systemd, on which the README is followed: keeper, server and agent as units, a token
 # in an HSM's module, a list of the machine approved, the guard over all of its file systems, lists, records and alarms by way of the
-# agent; and the same machine after a restart.
+# agent; and the same machine after a restart, at level strict.
 # It is a tmpfs in a mount namespace, started by systemd-nspawn; before its guard starts it lets go of what it has of the host.
 # Skipped (77) without root, systemd-nspawn or mmdebstrap's packages.
 set -euo pipefail
