@@ -239,8 +239,10 @@ as dave policy sign "$change" --yes >/dev/null
 refused 0 "is in force already" as dave policy sign "$change" --yes
 as alice policy show --json | jq -e '.version == 2' >/dev/null || die "the change is stuck"
 ok "a change signed twice by one person goes through"
+refused 4 change.invalid as dave key unlock nightly
 as alice key lock nightly >/dev/null
-refused 4 key.locked as alice key lock nightly
+as alice key lock nightly >/dev/null # anew
+refused 4 key.locked as dave key self-sign nightly --subject "CN=Nightly"
 as alice policy pending --json | jq -e '.changes == []' >/dev/null || die "a refused change is pending: $(as alice policy pending)"
 ok "a refused change leaves nothing behind"
 
