@@ -27,7 +27,7 @@
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 3      /* 2 had no evidence, preapprovals, hosts, channels, delays */
+#define JOURNAL_VERSION 4      /* 3 did not have when keys and hosts were locked */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
