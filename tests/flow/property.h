@@ -14,6 +14,10 @@ unsigned below(unsigned n);
 bool chance(unsigned percent);
 /* A line of the script; slot -1: it concerns all. */
 void note(int slot, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Ends the test with the script of the request (-1: with its end). */
+void give_up(int slot, const char *what) __attribute__((noreturn));
+
+/* ---- property_say.c: messages ---------------------------------------------------------------*/
 /* Sends it, perhaps kills the keeper under it and sends it again, and compares the answer with the
  * reference's. */
 void say(const struct message *m);
@@ -27,8 +31,18 @@ void say_together(void);
 uint64_t hello(void);
 /* Kills the keeper and starts it again. */
 void restart(void);
-/* Ends the test with the script of the request (-1: with its end). */
-void give_up(int slot, const char *what) __attribute__((noreturn));
+
+/* ---- property_compare.c: the answers --------------------------------------------------------*/
+/* What the reference has answered last. */
+extern struct ref_answer want;
+void ask_reference(const struct message *m);
+/* The keeper's answer, which the fixture has; died: the keeper was killed under the message, and
+ * the first of two may have done it already. */
+void compare(const struct message *m, bool died);
+/* The entry of a use that was committed just now. */
+void same_authorize(const struct slot *s, uint64_t index);
+void tell_difference(void);
+void compare_summary(void);
 
 /* ---- property_acts.c: what people and machines do -------------------------------------------*/
 int any_slot(void);

@@ -67,7 +67,7 @@ static void new_enrolment(bool renewal)
 static void send_host(int host, enum host_action action)
 {
 	struct ref_invitation in = {.chip = REF_NO_CHIP};
-	struct ref_answer want;
+	struct ref_answer should;
 	enum keeper_type type;
 
 	if (chance(35))
@@ -77,11 +77,11 @@ static void send_host(int host, enum host_action action)
 	type = world_send_host(&w, host, action, in.chip);
 	in.token = w.tokens;
 	if (host == REF_POOL)
-		ref_pool_change(&w.ref, action, &in, &want);
+		ref_pool_change(&w.ref, action, &in, &should);
 	else
-		ref_host_lock(&w.ref, host, action, &want);
-	if (type != want.type || (type == KEEPER_R_ERROR && fx_reason(&w.fx) != want.reason))
-		give_up(-1, reason_id(want.type == KEEPER_R_ERROR ? want.reason : REASON_NONE));
+		ref_host_lock(&w.ref, host, action, &should);
+	if (type != should.type || (type == KEEPER_R_ERROR && fx_reason(&w.fx) != should.reason))
+		give_up(-1, reason_id(should.type == KEEPER_R_ERROR ? should.reason : REASON_NONE));
 }
 
 void enrol_anew(int key)
