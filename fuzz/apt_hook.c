@@ -6,6 +6,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Whatever it is: one word, without a byte that a terminal would take for a command. */
+static void put_wish(const struct apt_package *p)
+{
+	AUTO(buf) struct buf out = {0};
+
+	buf_init(&out, APT_HOOK_BYTES);
+	apt_hook_put_wish(p, &out);
+	if (rc_is_ok(buf_done(&out)))
+		for (size_t i = 0; i < out.len; i++)
+			if (out.ptr[i] < 0x20 || out.ptr[i] > 0x7e)
+				abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct view v = view_of(data, size);
@@ -17,5 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (v.len >= before || p.name.len == 0 || p.version.len == 0 ||
 		    p.path.ptr[0] != '/' || memchr(p.path.ptr, 0, p.path.len) != NULL)
 			abort();
+		else
+			put_wish(&p);
 	return 0;
 }

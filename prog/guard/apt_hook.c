@@ -72,3 +72,55 @@ rc apt_hook_next(struct view *text, struct apt_package *ret, struct fault *f)
 	}
 	return RC(RC_NOTFOUND);
 }
+
+/* As apt names what it fetches: DIRECTORY/archives/NAME_... */
+static bool is_fetched(const struct apt_package *p)
+{
+	static const char dir[] = "/archives/";
+	const uint8_t *slash = memrchr(p->path.ptr, '/', p->path.len);
+	size_t until = (size_t)(slash - p->path.ptr) + 1;
+	size_t n = sizeof(dir) - 1;
+
+	return until >= n && memcmp(slash + 1 - n, dir, n) == 0 &&
+	       p->path.len - until > p->name.len &&
+	       memcmp(slash + 1, p->name.ptr, p->name.len) == 0 && slash[1 + p->name.len] == '_';
+}
+
+/* In single quotes, if need be. What a terminal does not show as it is, is not said. */
+static void put_word(struct view v, struct buf *out)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < v.len; i++) {
+		uint8_t c = v.ptr[i];
+		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+
+		if (c < 0x20 || c > 0x7e) {
+			buf_put_str(out, "FILE");
+			return;
+		}
+		plain = plain && (letter || (c >= '0' && c <= '9') || strchr("/._+~:=@%-", c));
+	}
+	if (plain) {
+		buf_put_view(out, v);
+		return;
+	}
+	buf_put_u8(out, '\'');
+	for (size_t i = 0; i < v.len; i++)
+		if (v.ptr[i] == '\'')
+			buf_put_str(out, "'\\''");
+		else
+			buf_put_u8(out, v.ptr[i]);
+	buf_put_u8(out, '\'');
+}
+
+void apt_hook_put_wish(const struct apt_package *p, struct buf *out)
+{
+	if (!is_fetched(p)) {
+		put_word(p->path, out);
+		return;
+	}
+	put_word(p->name, out);
+	buf_put_u8(out, '=');
+	put_word(p->version, out);
+}

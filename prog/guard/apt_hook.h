@@ -11,6 +11,7 @@
 #ifndef GS_GUARD_APT_HOOK_H
 #define GS_GUARD_APT_HOOK_H
 
+#include "lib/base/buf.h"
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
 #include "lib/base/view.h"
@@ -31,5 +32,8 @@ MUST rc apt_hook_begin(struct view *text, struct fault *f);
 /* The next package with an archive. RC_NOTFOUND: there is none; RC_SYNTAX another shape: the whole
  * is then not to be trusted. */
 MUST rc apt_hook_next(struct view *text, struct apt_package *ret, struct fault *f);
+/* How one asks for it, a word of a shell: NAME=VERSION of what apt has fetched into its
+ * "archives/", for then a source has it; else the file, which apt may know nowhere else. */
+void apt_hook_put_wish(const struct apt_package *p, struct buf *out);
 
 #endif

@@ -2,40 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "prog/guard/guard.h"
 #include "prog/guard/records.h"
-
-#define GRACE_MS 2000 /* beyond the child's own end */
-
-/* The child's result, or its end. */
-static rc await(pid_t child, int from, struct fetch_result *ret, struct fault *f)
-{
-	struct pollfd p = {.fd = from, .events = POLLIN};
-	int n, status;
-	rc r = RC(RC_IO);
-
-	do
-		n = poll(&p, 1, (int)FETCH_RECORDS_MS + GRACE_MS);
-	while (n < 0 && errno == EINTR);
-	if (n > 0)
-		r = fd_read_full(from, ret, sizeof(*ret), NULL);
-	(void)kill(child, SIGKILL);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!rc_is_ok(r))
-		return fault_set(f, RC_IO, 0, "what fetches records died");
-	ret->text[sizeof(ret->text) - 1] = '\0';
-	return OK;
-}
 
 static rc fetch(const struct conf *c, const struct digest *archives, size_t count, int memory,
 		struct fetch_result *ret, struct fault *f)
@@ -54,9 +29,9 @@ static rc fetch(const struct conf *c, const struct digest *archives, size_t coun
 	(void)close(ends[1]);
 	if (child < 0)
 		return fault_errno(f, errno, "records: fork");
-	TRY(await(child, from, ret, f));
+	fetch_await(child, from, guard_now() + FETCH_RECORDS_MS + FETCH_GRACE_MS, ret);
 	if (ret->code != RC_OK)
-		return fault_set(f, ret->code, 0, "%s", ret->text);
+		return fault_set(f, (enum rc_code)ret->code, 0, "%s", ret->text);
 	if (ret->count == 0 && ret->text[0] != '\0')
 		return fault_set(f, RC_DENIED, 0, "%s", ret->text);
 	return OK;

@@ -32,6 +32,8 @@ void control_printable(char *out, size_t cap, const char *text)
 	for (char *p = out; *p != '\0'; p++)
 		if (*p == '"' || *p == '\\')
 			*p = '\'';
+		else if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
 }
 
 static uint64_t sum(const uint64_t of[KERNEL__COUNT])
@@ -354,7 +356,8 @@ void control_fetched(struct supervisor *s, uint32_t number, const struct fetch_r
 		if (r->code == RC_OK)
 			reply(c, "{\"ok\":true,\"current\":true}\n");
 		else
-			reply_refused(c, fault_set(&f, r->code, 0, "%s", r->text), &f);
+			reply_refused(c, fault_set(&f, (enum rc_code)r->code, 0, "%s", r->text),
+				      &f);
 	}
 }
 

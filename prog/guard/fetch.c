@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -24,6 +25,7 @@
 
 #define TARGET_MAX 2047u /* as the server reads it */
 #define ERROR_MAX 65536u /* of an answer that is none */
+#define MEMORY_MAX ((uint64_t)1 << 30)
 
 static void json_autorelease(json_t **j)
 {
@@ -353,7 +355,7 @@ static rc fetch_list(struct talk *t, const struct conf *c, const struct fetch_ha
 	TRY(get(t, buf_cstr(&target), &body, f));
 	buf_init(&offer.proof, PROOF_BYTES_MAX);
 	r = fetch_offer_parse(buf_view(&body), &offer, f);
-	ret->current = offer.current;
+	ret->current = offer.current ? 1 : 0;
 	ret->serial = offer.serial;
 	if (rc_is_ok(r) && !offer.current)
 		r = judge(c, have, &offer, f);
@@ -471,10 +473,22 @@ static rc fetch_records(struct talk *t, struct records *r, struct digest *archiv
 
 /* ---- The process ----------------------------------------------------------------------------*/
 
-/* Connected, and locked in: from here on the child has its connection and what it may write to. */
+/* What it may write at most: the list, its proof, all records. */
+static uint64_t file_max(const struct conf *c)
+{
+	uint64_t most = FETCH_RECORDS_BYTES;
+
+	most = c->fetch_max > most ? c->fetch_max : most;
+	return PROOF_BYTES_MAX > most ? PROOF_BYTES_MAX : most;
+}
+
+/* Connected, and locked in: from here on the child has its connection and what it may write to,
+ * and an end to what it may take. */
 static rc begin(const struct conf *c, const int *keep, size_t keep_count, struct talk *t,
 		struct fault *f)
 {
+	const struct sandbox_limits limits = {.address_space = MEMORY_MAX,
+					      .file_size = file_max(c)};
 	int fds[4] = {-1, -1, -1, -1};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -483,12 +497,13 @@ static rc begin(const struct conf *c, const int *keep, size_t keep_count, struct
 		fds[i] = keep[i];
 	fds[3] = t->fd;
 	TRY(sandbox_close_others(fds, 4, f));
+	TRY(sandbox_limit(&limits, f));
 	return confine_fetcher(f);
 }
 
 static _Noreturn void end(struct fetch_result *result, rc r, const struct fault *f, int out)
 {
-	result->code = r.code;
+	result->code = (uint32_t)r.code;
 	if (!rc_is_ok(r))
 		(void)snprintf(result->text, sizeof(result->text), "%s",
 			       f->text[0] != '\0' ? f->text : rc_name(r));
@@ -533,4 +548,32 @@ _Noreturn void fetch_records_run(const struct conf *c, const struct digest *arch
 	result.count = records.count;
 	(void)snprintf(result.text, sizeof(result.text), "%s", records.told);
 	end(&result, r, &f, out);
+}
+
+/* ---- Its parent -----------------------------------------------------------------------------*/
+
+void fetch_result_take(int from, struct fetch_result *ret)
+{
+	if (!rc_is_ok(fd_read_full(from, ret, sizeof(*ret), NULL)) || ret->code >= RC__COUNT ||
+	    ret->current > 1)
+		*ret = (struct fetch_result){.code = RC_IO, .text = "what fetches died"};
+	ret->text[sizeof(ret->text) - 1] = '\0';
+	for (char *p = ret->text; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+}
+
+void fetch_await(pid_t child, int from, uint64_t until, struct fetch_result *ret)
+{
+	/* No events but the end: who has written a part can write no less than all of it. */
+	struct pollfd p = {.fd = from};
+	uint64_t now;
+	int status;
+
+	while ((now = guard_now()) < until && p.revents == 0)
+		(void)poll(&p, 1, (int)(until - now));
+	(void)kill(child, SIGKILL);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	fetch_result_take(from, ret);
 }

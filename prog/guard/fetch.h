@@ -10,6 +10,8 @@
 #ifndef GS_GUARD_FETCH_H
 #define GS_GUARD_FETCH_H
 
+#include <sys/types.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/fault.h"
 #include "lib/base/result.h"
@@ -20,6 +22,7 @@
 #define FETCH_LIST_MS 600000u	/* for a list */
 #define FETCH_STALL_MS 30000u	/* without a byte */
 #define FETCH_RECORDS_MS 30000u /* for all records: a package manager waits */
+#define FETCH_GRACE_MS 2000u	/* more than that, and whoever waits ends the child */
 #define FETCH_ARCHIVES 24u	/* of one call */
 #define FETCH_ANSWER_MAX ((size_t)96 << 20)
 #define FETCH_RECORDS_BYTES ((uint64_t)256 << 20) /* of all records together */
@@ -31,11 +34,12 @@ struct fetch_have {
 	struct digest digest;
 };
 
+/* Written by a child that reads what others send: fetch_result_take looks at it. */
 struct fetch_result {
-	enum rc_code code;
-	bool current;	 /* the list in force is the newest */
-	uint64_t serial; /* of the list that came */
-	uint64_t count;	 /* of records that came */
+	uint32_t code;	  /* enum rc_code */
+	uint32_t current; /* 1: the list in force is the newest */
+	uint64_t serial;  /* of the list that came */
+	uint64_t count;	  /* of records that came */
 	char text[FAULT_TEXT];
 };
 
@@ -49,6 +53,13 @@ _Noreturn void fetch_list_run(const struct conf *c, const struct fetch_have *hav
  * strings (buf_put_string), record and proof, into the memory file. */
 _Noreturn void fetch_records_run(const struct conf *c, const struct digest *archives, size_t count,
 				 int memory, int out);
+
+/* What a child that is gone has said: its code is one, its text ends and is printable. One that has
+ * not said all, or whose code is none, has RC_IO. */
+void fetch_result_take(int from, struct fetch_result *ret);
+/* Waits for the child, at the latest until then (guard_now), ends it whatever it does, and takes
+ * what it had said. from: the reading end; nobody but the child has the other. */
+void fetch_await(pid_t child, int from, uint64_t until, struct fetch_result *ret);
 
 /* ---- The answers, for the fuzz target too ---------------------------------------------------*/
 

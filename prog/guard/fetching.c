@@ -106,6 +106,7 @@ static rc start_child(struct supervisor *s, struct fault *f)
 		fetch_list_run(s->g.conf, &have, t->memory, ends[1]);
 	}
 	(void)close(ends[1]);
+	t->child_until = guard_now() + FETCH_LIST_MS + FETCH_GRACE_MS;
 	if (t->child > 0)
 		return OK;
 	t->child = 0;
@@ -144,6 +145,9 @@ void fetching_tick(struct supervisor *s, uint64_t now)
 		t->next_at = now + fetching_wait(s->g.conf->fetch_interval * 1000, 1, chance()) / 2;
 		return;
 	}
+	/* It ends itself before, unless it is in other hands. */
+	if (t->child > 0 && now >= t->child_until)
+		(void)kill(t->child, SIGKILL);
 	if (t->came && s->loader == 0 && rc_is_ok(supervisor_load(s, LOAD_FETCHED, &number, &f)))
 		control_fetch_loads(s, t->number, number);
 	else if (t->child == 0 && !t->came && now >= t->next_at)
@@ -156,11 +160,9 @@ void fetching_ended(struct supervisor *s)
 	struct fetch_result r;
 
 	t->child = 0;
-	if (!rc_is_ok(fd_read_full(t->pipe, &r, sizeof(r), NULL)))
-		r = (struct fetch_result){.code = RC_IO, .text = "what fetches died"};
-	r.text[sizeof(r.text) - 1] = '\0';
+	fetch_result_take(t->pipe, &r);
 	fd_close(&t->pipe);
-	if (r.code == RC_OK && !r.current) {
+	if (r.code == RC_OK && r.current == 0) {
 		t->came = true; /* the next tick hands it on */
 		return;
 	}

@@ -20,8 +20,9 @@ struct load_result;
 #define FETCHING_STATUS 512u
 
 struct fetching {
-	pid_t child;   /* 0: none */
-	int memory[2]; /* list and proof */
+	pid_t child;	      /* 0: none */
+	uint64_t child_until; /* and it is ended then */
+	int memory[2];	      /* list and proof */
 	int pipe;
 	bool came;	 /* a list waits for the loader, or is with it */
 	uint32_t number; /* of the newest fetch; 0: none yet */

@@ -307,13 +307,11 @@ static rc read_hook(struct buf *out, struct fault *f)
 	return fd_read_all((int)fd, out, f);
 }
 
-/* "name=version", as apt and request-package take it. */
+/* As request-package takes it. */
 static void add_wish(struct buf *wishes, const struct apt_package *p)
 {
 	buf_put_u8(wishes, ' ');
-	buf_put_view(wishes, p->name);
-	buf_put_u8(wishes, '=');
-	buf_put_view(wishes, p->version);
+	apt_hook_put_wish(p, wishes);
 }
 
 static rc add_package(struct gate *g, const struct apt_package *p, struct fault *f)

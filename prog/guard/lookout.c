@@ -116,6 +116,7 @@ static bool read_scan(struct lookout *l, int from, const char *path, struct met_
 {
 	const uint64_t until = guard_now() + SCAN_MS;
 	static struct met m;
+	uint32_t told = 0;
 	size_t have = 0;
 
 	for (;;) {
@@ -134,7 +135,7 @@ static bool read_scan(struct lookout *l, int from, const char *path, struct met_
 		if (have < sizeof(m))
 			continue;
 		have = 0;
-		if (!met_check(&m))
+		if (!met_check_next(&m, &told))
 			return false;
 		if (take_met(l, &m, path, ret))
 			return true;

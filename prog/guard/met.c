@@ -32,6 +32,11 @@ bool met_check(const struct met *m)
 	       m->value_len <= sizeof(m->value);
 }
 
+bool met_check_next(const struct met *m, uint32_t *told)
+{
+	return met_check(m) && (m->what == MET_END || ++*told <= MET_FILE_MAX);
+}
+
 static void put_base64(struct buf *out, const char *name, const uint8_t *bytes, size_t n)
 {
 	buf_printf(out, ",\"%s\":\"", name);

@@ -56,6 +56,9 @@ struct met_report {
 
 /* Whether it has the shape: numbers in their ranges, texts that end. */
 bool met_check(const struct met *m);
+/* The same for the next of one scan, and that there are no more than MET_FILE_MAX before the end:
+ * who reads a hostile file may not keep to that. *told begins at 0. */
+bool met_check_next(const struct met *m, uint32_t *told);
 /* Its line, with LF: {"event":"signature",..}; when: as time_format writes it. */
 void met_put(struct buf *out, const struct met_report *r, const char *when);
 

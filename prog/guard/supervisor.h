@@ -90,7 +90,8 @@ struct fetch_result;
 void control_fetched(struct supervisor *s, uint32_t number, const struct fetch_result *r);
 /* What it has brought is looked at: those who wait for it wait for this load. */
 void control_fetch_loads(struct supervisor *s, uint32_t number, uint32_t load);
-/* Fault texts are printable ASCII; quotes and backslashes are taken out. */
+/* For a string of JSON: quotes and backslashes are taken out, and what is not printable ASCII, for
+ * some texts come from a child that reads what others send. */
 void control_printable(char *out, size_t cap, const char *text);
 /* Who says nothing for this long is let go. */
 #define CLIENT_MS 10000u

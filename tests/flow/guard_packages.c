@@ -130,7 +130,8 @@ static void packages_come_and_go(void **state)
 	/* Refused by apt, before anything happens, with the way to ask. */
 	assert_int_not_equal(0, in_tree("apt-get install -y /debs/hello_1.0_all.deb"));
 	assert_true(says("not approved: hello 1.0 all (sha256 "));
-	assert_true(says("To ask for them: greatseal request-package hello=1.0\n"));
+	assert_true(says("To ask for them: greatseal request-package "
+			 "/debs/hello_1.0_all.deb\n"));
 	assert_false(there("/usr/bin/hello") || there("/var/hello.preinst"));
 	/* Approved meanwhile: apt's hook has the guard load it, dpkg goes on. */
 	approve_package("debs", "hello_1.0_all.deb");

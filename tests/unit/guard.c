@@ -166,6 +166,36 @@ static void the_hook_of_apt_is_read(void **state)
 	assert_rc(RC_NOTFOUND, apt_hook_next(&v, &p, NULL));
 }
 
+/* What apt has fetched is asked for by name, and a file that somebody has named by its path. */
+static void what_apt_refused_can_be_asked_for(void **state)
+{
+	static const char *const paths[][2] = {
+		{"/var/cache/apt/archives/hello_1%3a2.10-3_amd64.deb", "hello=1:2.10-3"},
+		{"/debs/hello_1%3a2.10-3_amd64.deb", "/debs/hello_1%3a2.10-3_amd64.deb"},
+		{"/var/cache/apt/archives/other_1_amd64.deb",
+		 "/var/cache/apt/archives/other_1_amd64.deb"},
+		{"/archives/hello", "/archives/hello"},
+		{"/archives/hello_", "hello=1:2.10-3"},
+		{"/notarchives/hello_1.deb", "/notarchives/hello_1.deb"},
+		{"/hello_1.deb", "/hello_1.deb"},
+		{"/a b/it's;x.deb", "'/a b/it'\\''s;x.deb'"},
+		{"/a\033[2J.deb", "FILE"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct apt_package p = {.name = view_str("hello"),
+					.version = view_str("1:2.10-3"),
+					.path = view_str(paths[i][0])};
+		AUTO(buf) struct buf out = {0};
+
+		buf_init(&out, 1000);
+		apt_hook_put_wish(&p, &out);
+		assert_rc(RC_OK, buf_done(&out));
+		assert_string_equal(buf_cstr(&out), paths[i][1]);
+	}
+}
+
 /* Whatever is not understood refuses the whole. */
 static void the_hook_of_apt_is_read_strictly(void **state)
 {
@@ -344,6 +374,7 @@ int main(void)
 		cmocka_unit_test(the_hook_of_rpm_is_read),
 		cmocka_unit_test(the_database_of_rpm_is_read),
 		cmocka_unit_test(the_hook_of_apt_is_read_strictly),
+		cmocka_unit_test(what_apt_refused_can_be_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,12 +5,19 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/fd.h"
 
 #include "prog/guard/fetch.h"
 #include "prog/guard/fetching.h"
 #include "prog/guard/http_head.h"
+#include "prog/guard/supervisor.h"
 
 #define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
 #define HEX "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -193,6 +200,134 @@ static void hosts_do_not_ask_together(void **state)
 	assert_int_equal(fetching_wait(1000, 1, 512), 1000);
 }
 
+/* ---- A child in other hands ----------------------------------------------------------------*/
+
+/* It says so many bytes of a result, and then neither ends nor says more; *ret_from is read. */
+static pid_t child_that_stays(const struct fetch_result *said, size_t bytes, int *ret_from)
+{
+	int ends[2], ready[2];
+	uint8_t go = 0;
+	pid_t child;
+
+	assert_int_equal(0, pipe2(ends, O_CLOEXEC));
+	assert_int_equal(0, pipe2(ready, O_CLOEXEC));
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)!write(ends[1], said, bytes);
+		(void)!write(ready[1], &go, 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ends[1]);
+	(void)close(ready[1]);
+	assert_rc(RC_OK, fd_read_full(ready[0], &go, 1, NULL));
+	(void)close(ready[0]);
+	*ret_from = ends[0];
+	return child;
+}
+
+/* The gate in front of a package manager waits until its time is over and no longer, whatever the
+ * child has written: nothing, a byte, all. (If it waited, this test would have no end.) */
+static void a_child_holds_nobody(void **state)
+{
+	const struct fetch_result good = {.code = RC_OK, .count = 3};
+	const struct {
+		size_t bytes;
+		enum rc_code code;
+	} table[] = {{0, RC_IO}, {1, RC_IO}, {sizeof(good) - 1, RC_IO}, {sizeof(good), RC_OK}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct fetch_result r;
+		AUTO(fd) int from = -1;
+		pid_t child = child_that_stays(&good, table[i].bytes, &from);
+
+		fetch_await(child, from, guard_now() + 50, &r);
+		assert_int_equal(r.code, table[i].code);
+		assert_int_equal(r.count, table[i].code == RC_OK ? 3 : 0);
+		/* It is gone, and was waited for. */
+		assert_int_equal(-1, waitpid(child, NULL, 0));
+	}
+}
+
+/* One that says all and ends is not waited for until the time is over. */
+static void a_child_that_ends_is_heard_at_once(void **state)
+{
+	const struct fetch_result good = {.code = RC_LIMIT, .text = "too large"};
+	struct fetch_result r;
+	int ends[2];
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(0, pipe2(ends, O_CLOEXEC));
+	child = fork();
+	if (child == 0) {
+		(void)!write(ends[1], &good, sizeof(good));
+		_exit(0);
+	}
+	(void)close(ends[1]);
+	fetch_await(child, ends[0], UINT64_MAX >> 1, &r);
+	(void)close(ends[0]);
+	assert_int_equal(r.code, RC_LIMIT);
+	assert_string_equal(r.text, "too large");
+}
+
+static void taken(const struct fetch_result *said, struct fetch_result *ret)
+{
+	int ends[2];
+
+	assert_int_equal(0, pipe2(ends, O_CLOEXEC));
+	assert_rc(RC_OK, fd_write_full(ends[1], said, sizeof(*said), NULL));
+	(void)close(ends[1]);
+	fetch_result_take(ends[0], ret);
+	(void)close(ends[0]);
+}
+
+static void what_it_says_is_looked_at(void **state)
+{
+	struct fetch_result said = {.code = RC__COUNT}, r;
+	char json[FAULT_TEXT];
+
+	(void)state;
+	taken(&said, &r);
+	assert_int_equal(r.code, RC_IO);
+	said = (struct fetch_result){.code = RC_OK, .current = 2};
+	taken(&said, &r);
+	assert_int_equal(r.code, RC_IO);
+	said = (struct fetch_result){.code = RC_PEER};
+	memset(said.text, 'x', sizeof(said.text));
+	said.text[0] = '\n';
+	said.text[1] = '\033';
+	taken(&said, &r);
+	assert_int_equal(r.code, RC_PEER);
+	assert_int_equal(strlen(r.text), FAULT_TEXT - 1);
+	assert_memory_equal(r.text, "??x", 3);
+	/* And what goes into an answer of the guard is one line of JSON, whoever said it. */
+	control_printable(json, sizeof(json), "a\nb\tc\"d\\e\x7f\xff");
+	assert_string_equal(json, "a?b?c'd'e??");
+}
+
+/* The supervisor sets an end to it, too. */
+static void a_fetch_has_an_end(void **state)
+{
+	static struct conf conf = {.agent = "/nowhere"};
+	static struct supervisor s = {.g = {.conf = &conf}, .marked = true};
+	const struct fetch_result nothing = {.code = RC_OK};
+	int status = 0, from = -1;
+
+	(void)state;
+	s.fetching = (struct fetching){.child = child_that_stays(&nothing, 0, &from),
+				       .child_until = 1000,
+				       .next_at = UINT64_MAX};
+	fetching_tick(&s, 999);
+	assert_int_equal(0, waitpid(s.fetching.child, &status, WNOHANG));
+	fetching_tick(&s, 1000);
+	assert_int_equal(s.fetching.child, waitpid(s.fetching.child, &status, 0));
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	(void)close(from);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +335,10 @@ int main(void)
 		cmocka_unit_test(offers_are_lists),
 		cmocka_unit_test(records_come_one_by_one),
 		cmocka_unit_test(hosts_do_not_ask_together),
+		cmocka_unit_test(a_child_holds_nobody),
+		cmocka_unit_test(a_child_that_ends_is_heard_at_once),
+		cmocka_unit_test(what_it_says_is_looked_at),
+		cmocka_unit_test(a_fetch_has_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,6 +222,26 @@ static void a_shape_that_is_none_is_refused(void **state)
 	assert_false(met_check(&m));
 }
 
+/* Whoever reads a hostile file may be that file's: of one scan no more is taken than it may tell.
+ */
+static void one_scan_tells_no_more_than_it_may(void **state)
+{
+	const struct met good = {.what = MET_GOOD, .hash = HASH_SHA256, .form = "cms"};
+	const struct met unjudged = {.what = MET_UNJUDGED, .form = "pe"};
+	const struct met end = {.what = MET_END};
+	const struct met none = {.what = 0};
+	uint32_t told = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < MET_FILE_MAX; i++)
+		assert_true(met_check_next(i % 2 == 0 ? &good : &unjudged, &told));
+	assert_true(met_check_next(&end, &told));
+	assert_false(met_check_next(&good, &told));
+	assert_false(met_check_next(&unjudged, &told));
+	told = 0;
+	assert_false(met_check_next(&none, &told));
+}
+
 /* The largest there can be: it fits into a line of the backlog, and into an event. */
 static void the_largest_line_fits(void **state)
 {
@@ -445,6 +465,7 @@ int main(void)
 		cmocka_unit_test(one_file_tells_so_many),
 		cmocka_unit_test(certificates_that_are_none),
 		cmocka_unit_test(a_shape_that_is_none_is_refused),
+		cmocka_unit_test(one_scan_tells_no_more_than_it_may),
 		cmocka_unit_test(the_largest_line_fits),
 		cmocka_unit_test(told_once_in_thirty_days),
 		cmocka_unit_test(files_are_looked_into_once),
