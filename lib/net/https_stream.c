@@ -19,6 +19,8 @@
 #define ASK_SECONDS 20	/* then a server that does not know Expect is sent the body all the same */
 #define IDLE_SECONDS 60 /* below what greatseald keeps a connection for: 75 */
 #define OUT_MAX ((size_t)1 << 20) /* of head and a whole body */
+#define INTERIM_MAX                                                                                \
+	16u /* heads of 1xx before the answer; a server that asks for a body sends one */
 
 struct https_stream {
 	struct https_client *client;
@@ -26,12 +28,14 @@ struct https_stream {
 	struct view rest; /* of it what is not sent */
 	uint64_t size;	  /* of a body in pieces */
 	uint64_t sent;
-	bool asks;   /* and waits for the server's word before the first piece */
-	bool is_on;  /* the connection is this call's */
-	bool reused; /* and was another's before */
-	bool heard;  /* a byte has come */
-	bool lost;   /* the connection is broken: by now, or before we had it */
+	bool asks;	 /* and waits for the server's word before the first piece */
+	bool is_on;	 /* the connection is this call's */
+	bool reused;	 /* and was another's before */
+	bool heard;	 /* a byte has come */
+	bool lost;	 /* the connection is broken: by now, or before we had it */
+	bool idempotent; /* RFC 9110 9.2.2 */
 	bool has_head;
+	unsigned interim; /* heads before it */
 	struct http_reply reply;
 	uint64_t left; /* of an answer that says its size */
 	struct http_chunks chunks;
@@ -222,6 +226,8 @@ static rc read_head(struct https_stream *s, struct fault *f)
 		return RC(RC_IO); /* with its words; it stays, so that its body is taken for none */
 	TRY(view_skip(&s->in, n));
 	s->has_head = s->reply.status >= 200;
+	if (!s->has_head && ++s->interim > INTERIM_MAX)
+		return fault_set(f, RC_IO, 0, "https: over %u answers that are none", INTERIM_MAX);
 	s->left = s->reply.size;
 	s->is_done = s->has_head && s->reply.framing == HTTP_SIZED && s->left == 0;
 	return OK;
@@ -267,8 +273,16 @@ static rc send_all(struct https_stream *s, struct view *v, struct fault *f)
 	return OK;
 }
 
-/* Sends what begin was given. A kept connection that turns out to be dead is replaced, once, as
- * long as nobody can have seen anything of the answer. */
+/* Whether it may go out a second time, when a kept connection has ended without an answer: a server
+ * may have acted on a whole call and died before it said so. One that does the same twice as once
+ * may, and one of which a part was never sent (RFC 9110 9.2.2, RFC 9112 9.3.1). */
+static bool may_repeat(const struct https_stream *s)
+{
+	return s->reused && !s->heard && s->sent == 0 &&
+	       (s->idempotent || s->rest.len > 0 || s->size > 0);
+}
+
+/* Sends what begin was given; on a kept connection that turns out to be dead once more. */
 static rc go(struct https_stream *s, rc (*then)(struct https_stream *s, struct fault *f),
 	     struct fault *f)
 {
@@ -282,7 +296,7 @@ static rc go(struct https_stream *s, rc (*then)(struct https_stream *s, struct f
 			return OK;
 		if (rc_is_ok(r) && then != NULL)
 			r = then(s, f);
-		if (rc_is_ok(r) || !s->lost || !s->reused || s->heard || s->sent > 0)
+		if (rc_is_ok(r) || !s->lost || !may_repeat(s))
 			return r;
 		s->is_on = false;
 	}
@@ -290,6 +304,16 @@ static rc go(struct https_stream *s, rc (*then)(struct https_stream *s, struct f
 }
 
 /* ---- The call ------------------------------------------------------------------------------*/
+
+static bool is_idempotent(const char *method)
+{
+	static const char *const those[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+
+	for (size_t i = 0; i < sizeof(those) / sizeof(those[0]); i++)
+		if (strcmp(method, those[i]) == 0)
+			return true;
+	return false;
+}
 
 static rc put_head(struct https_stream *s, const struct https_stream_spec *spec, struct fault *f)
 {
@@ -328,6 +352,7 @@ rc https_stream_begin(struct https_client *c, const struct https_stream_spec *sp
 	s->client = c;
 	s->size = spec->body_size;
 	s->asks = spec->ask_first;
+	s->idempotent = is_idempotent(spec->method);
 	s->patience = spec->patience != 0 ? spec->patience : c->stall_seconds;
 	s->gone = spec->gone;
 	s->ctx = spec->ctx;
@@ -485,10 +510,10 @@ void https_stream_end(struct https_stream *s)
 	/* Between two calls nothing may be left, neither of ours nor of theirs. */
 	good = s->is_done && !s->lost && !s->reply.closes && s->rest.len == 0 &&
 	       s->sent == s->size && s->in.len == 0;
-	if (s->is_on && !good)
-		https_hang_up(s->client);
-	else
+	if (s->is_on && good)
 		s->client->since = monotonic_seconds();
+	else if (s->is_on)
+		https_hang_up(s->client);
 	secret_buf_release(&s->out); /* a token may be in it */
 	free(s);
 }

@@ -14,8 +14,10 @@ struct https_stream_spec {
 	const char *headers[HTTPS_HEADERS_MAX]; /* "Name: value"; NULL ends the list */
 	const char *type;			/* "Content-Type: ..", or NULL */
 	uint64_t body_size;			/* bytes that https_stream_send will bring */
-	/* Or the whole body, copied: it goes with the headers, and a kept connection that turns out
-	 * to be dead is replaced. */
+	/* Or the whole body, copied: it goes with the headers. A kept connection that turns out to
+	 * be dead is replaced, once, and the call sent again, if that changes nothing: GET, HEAD,
+	 * OPTIONS, PUT, DELETE; and any call of which not all had been sent. Another (a POST) fails
+	 * with RC_IO: whether the server has acted on it is not known. */
 	struct view body;
 	/* Ask the server before the body is sent (RFC 9110 10.1.1): https_stream_wanted. */
 	bool ask_first;

@@ -18,6 +18,7 @@
 
 #include "lib/net/http_reply.h"
 #include "lib/net/https_client.h"
+#include "lib/net/https_internal.h"
 #include "lib/net/https_stream.h"
 #include "lib/net/tls.h"
 
@@ -352,10 +353,10 @@ static void script_end(struct script *s)
 }
 
 /* One call with a small body; what came of the answer's in out. */
-static rc call(struct script *s, char out[256], unsigned *ret_status)
+static rc call_by(struct script *s, const char *method, char out[256], unsigned *ret_status)
 {
 	const struct https_stream_spec spec = {
-		.method = "POST", .target = "/x", .body = view_str("{}")};
+		.method = method, .target = "/x", .body = view_str("{}")};
 	struct https_stream *t = NULL;
 	struct https_head head = {0};
 	uint8_t block[7];
@@ -378,6 +379,11 @@ static rc call(struct script *s, char out[256], unsigned *ret_status)
 	*ret_status = head.status;
 	https_stream_end(t);
 	return r;
+}
+
+static rc call(struct script *s, char out[256], unsigned *ret_status)
+{
+	return call_by(s, "POST", out, ret_status);
 }
 
 static void answers_of_every_form(void **state)
@@ -471,7 +477,7 @@ static void dead_connections_are_replaced(void **state)
 	for (size_t i = 0; i < COUNT(all); i++) {
 		script_start(all[i]);
 		assert_rc(RC_OK, call(all[i], out, &status));
-		assert_rc(all[i] == &gone ? RC_IO : RC_OK, call(all[i], out, &status));
+		assert_rc(all[i] == &gone ? RC_IO : RC_OK, call_by(all[i], "PUT", out, &status));
 		script_end(all[i]);
 	}
 	assert_int_equal(quiet.used, 2);
@@ -483,14 +489,123 @@ static void dead_connections_are_replaced(void **state)
 	rude = (struct script){.lines = {{good, false}, {"HTTP/1.1 2", true}, {good, false}}};
 	script_start(&rude);
 	assert_rc(RC_OK, call(&rude, out, &status));
-	assert_rc(RC_IO, call(&rude, out, &status));
+	assert_rc(RC_IO, call_by(&rude, "PUT", out, &status));
 	script_end(&rude);
 	assert_int_equal(rude.calls, 2);
 	rude = (struct script){.lines = {{NULL, true}, {good, false}}};
 	script_start(&rude);
-	assert_rc(RC_IO, call(&rude, out, &status));
+	assert_rc(RC_IO, call_by(&rude, "PUT", out, &status));
 	script_end(&rude);
 	assert_int_equal(rude.calls, 1);
+}
+
+/* What a server may have acted on before it died is not said to it twice, unless that changes
+ * nothing; the call after it goes on. */
+static void no_call_counts_twice(void **state)
+{
+	static const char good[] = OK200 "Content-Length: 4\r\n\r\ngood";
+	static const struct {
+		const char *method;
+		unsigned calls; /* that the server has heard in the end */
+		enum rc_code code;
+	} cases[] = {
+		{"POST", 3, RC_IO}, {"PATCH", 3, RC_IO},  {"GET", 4, RC_OK},
+		{"PUT", 4, RC_OK},  {"DELETE", 4, RC_OK},
+	};
+	char out[256];
+	unsigned status;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct script s = {
+			.lines = {{good, false}, {NULL, true}, {good, false}, {good, false}}};
+
+		script_start(&s);
+		assert_rc(RC_OK, call(&s, out, &status));
+		assert_rc(cases[i].code, call_by(&s, cases[i].method, out, &status));
+		assert_rc(RC_OK, call(&s, out, &status));
+		assert_string_equal(out, "good");
+		script_end(&s);
+		assert_int_equal(s.calls, cases[i].calls);
+	}
+}
+
+/* A body that comes piece by piece, and of which nothing had gone: the server asked for none. */
+static void a_call_without_its_body_is_none(void **state)
+{
+	static const char good[] = OK200 "Content-Length: 4\r\n\r\ngood";
+	const struct https_stream_spec spec = {
+		.method = "PATCH", .target = "/x", .body_size = 2, .ask_first = true};
+	struct script s = {
+		.lines = {{good, false},
+			  {NULL, true},
+			  {"HTTP/1.1 100 Continue\r\n\r\n" OK200 "Content-Length: 4\r\n\r\ngood",
+			   false}}};
+	struct https_stream *t = NULL;
+	bool wanted = false;
+	char out[256];
+	unsigned status;
+
+	(void)state;
+	script_start(&s);
+	assert_rc(RC_OK, call(&s, out, &status));
+	assert_rc(RC_OK, https_stream_begin(s.client, &spec, &t, NULL));
+	assert_rc(RC_OK, https_stream_wanted(t, &wanted, NULL));
+	assert_true(wanted);
+	https_stream_end(t);
+	script_end(&s);
+	assert_int_equal(s.calls, 3);
+}
+
+/* Heads that only say "go on" have an end, too. */
+static void not_yet_for_ever(void **state)
+{
+	static const char not_yet[] = "HTTP/1.1 103 Early Hints\r\n\r\n";
+	static const char good[] = OK200 "Content-Length: 4\r\n\r\ngood";
+	char out[256];
+	unsigned status;
+
+	(void)state;
+	for (size_t n = 16; n <= 17; n++) {
+		AUTO(buf) struct buf says = {0};
+		struct script s = {.step = 100};
+
+		buf_init(&says, 4096);
+		for (size_t i = 0; i < n; i++)
+			buf_put_str(&says, not_yet);
+		buf_put_str(&says, good);
+		s.lines[0] = (struct line){buf_cstr(&says), true};
+		script_start(&s);
+		assert_rc(n == 16 ? RC_OK : RC_IO, call(&s, out, &status));
+		script_end(&s);
+	}
+}
+
+/* A stream that was never connected is no use of the connection before: that one is as old as it
+ * was, and the next call takes it. */
+static void what_never_connected_keeps_nothing(void **state)
+{
+	static const char good[] = OK200 "Content-Length: 4\r\n\r\ngood";
+	const struct https_stream_spec spec = {.method = "GET", .target = "/x"};
+	struct script s = {.lines = {{good, false}, {good, false}}};
+	struct https_stream *t = NULL;
+	char out[256];
+	unsigned status;
+	int64_t since;
+
+	(void)state;
+	script_start(&s);
+	assert_rc(RC_OK, call(&s, out, &status));
+	since = s.client->since;
+	assert_true(since > 0);
+	s.client->since = since - 1;
+	assert_rc(RC_OK, https_stream_begin(s.client, &spec, &t, NULL));
+	https_stream_end(t);
+	assert_int_equal(s.client->since, since - 1);
+	assert_rc(RC_OK, call(&s, out, &status));
+	assert_true(s.client->since >= since);
+	script_end(&s);
+	assert_int_equal(s.used, 1);
 }
 
 static void heads_have_an_end(void **state)
@@ -634,6 +749,10 @@ int main(void)
 		cmocka_unit_test(answers_of_every_form),
 		cmocka_unit_test(connections_are_not_trusted_twice),
 		cmocka_unit_test(dead_connections_are_replaced),
+		cmocka_unit_test(no_call_counts_twice),
+		cmocka_unit_test(a_call_without_its_body_is_none),
+		cmocka_unit_test(not_yet_for_ever),
+		cmocka_unit_test(what_never_connected_keeps_nothing),
 		cmocka_unit_test(heads_have_an_end),
 		cmocka_unit_test(answers_instead_of_a_word),
 		cmocka_unit_test(bytes_that_are_left_are_no_answer),
