@@ -108,6 +108,7 @@ static const char schema_added[] =
 #define ALARM_COLUMNS                                                                              \
 	"seq, signature, key, file, key_name, reporter, first, last, count, log_size, kind,"       \
 	" state, name, evidence, closer, closed, comment"
+#define PUBLISHED_LIKE "kind = ?1 AND name = ?2 AND groups = ?3 AND key = ?4"
 #define PUBLISHED_COLUMNS                                                                          \
 	"kind, name, serial, leaf, item, not_before, not_after, request, file, size, key, groups," \
 	" proof"
@@ -201,10 +202,21 @@ static const char *const sql_text[] = {
 	[SQL_PUBLISHING_DROP] = "DELETE FROM publishing WHERE request = ?1",
 	[SQL_PUBLISHED_PUT] = "INSERT OR REPLACE INTO published(" PUBLISHED_COLUMNS
 			      ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
-	[SQL_PUBLISHED_CUT] =
-		"DELETE FROM published WHERE kind = ?1 AND name = ?2 AND (serial, leaf, item) <="
-		" (SELECT serial, leaf, item FROM published WHERE kind = ?1 AND name = ?2"
-		" ORDER BY serial DESC, leaf DESC, item DESC LIMIT 1 OFFSET ?3)",
+	[SQL_PUBLISHING_SWEEP] =
+		"DELETE FROM publishing WHERE request IN (SELECT p.request FROM publishing p"
+		" JOIN request r ON r.id = p.request WHERE r.uses_done = 0"
+		" AND (r.state = 'closed' OR (r.state = 'open' AND r.deadline < ?1)))",
+	/* ?5 now */
+	[SQL_PUBLISHED_CUT] = "DELETE FROM published WHERE " PUBLISHED_LIKE
+			      " AND not_before <= ?5 AND (serial, leaf, item) <="
+			      " (SELECT serial, leaf, item FROM published WHERE " PUBLISHED_LIKE
+			      " AND not_before <= ?5"
+			      " ORDER BY serial DESC, leaf DESC, item DESC LIMIT 1 OFFSET ?6)",
+	[SQL_PUBLISHED_CUT_AHEAD] =
+		"DELETE FROM published WHERE " PUBLISHED_LIKE
+		" AND not_before > ?5 AND (not_before, serial, leaf, item) >="
+		" (SELECT not_before, serial, leaf, item FROM published WHERE " PUBLISHED_LIKE
+		" AND not_before > ?5 ORDER BY not_before, serial, leaf, item LIMIT 1 OFFSET ?6)",
 	[SQL_PUBLISHED_LIST] = "SELECT " PUBLISHED_COLUMNS
 			       " FROM published WHERE kind = ?1 AND (?2 IS NULL OR name = ?2)"
 			       " ORDER BY name, serial DESC, leaf DESC, item DESC",

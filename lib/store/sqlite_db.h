@@ -55,8 +55,10 @@ enum sql_id {
 	SQL_PUBLISHING_PUT,
 	SQL_PUBLISHING_LIST,
 	SQL_PUBLISHING_DROP,
+	SQL_PUBLISHING_SWEEP,
 	SQL_PUBLISHED_PUT,
 	SQL_PUBLISHED_CUT,
+	SQL_PUBLISHED_CUT_AHEAD,
 	SQL_PUBLISHED_LIST,
 	SQL_PUBLISHED_FILE,
 	SQL_ALARM_INSERT,
@@ -226,9 +228,9 @@ MUST rc guard_store_sweep(struct store *s, unix_time before, struct fault *f);
 /* store_sqlite_published.c: what guards fetch; as store.h says. */
 MUST rc guard_store_publishing_list(struct store *s, uint32_t limit, store_visit_digest visit,
 				    void *ctx, struct fault *f);
-MUST rc guard_store_published_set(struct store *s, const struct digest *request,
-				  const struct store_published *rows, size_t count,
+MUST rc guard_store_published_set(struct store *s, const struct store_publishing *p,
 				  struct fault *f);
+MUST rc guard_store_publishing_sweep(struct store *s, unix_time before, struct fault *f);
 MUST rc guard_store_published_list(struct store *s, enum store_published_kind kind,
 				   const char *name, store_visit_published visit, void *ctx,
 				   struct fault *f);

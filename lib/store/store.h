@@ -235,7 +235,18 @@ struct store_published {
 	struct view groups; /* of the list: names, each with a line feed before and behind it */
 	struct view proof;  /* FILE.greatseal as guards read it; empty: made when it is asked for */
 };
-#define STORE_PUBLISHED_KEEP 16u /* of one kind and name: the highest serials, then leaves */
+/* Of one kind, name, key and set of groups, so that nothing that was signed for others, by another
+ * key, or for later, puts away what is given out now: */
+#define STORE_PUBLISHED_KEEP 16u  /* the highest serials, then leaves, of those that have begun */
+#define STORE_PUBLISHED_AHEAD 64u /* those that begin soonest, of those that have not */
+
+/* What of a request is published, which may be nothing. */
+struct store_publishing {
+	struct digest request;
+	const struct store_published *rows;
+	size_t count;
+	unix_time now;
+};
 
 typedef rc (*store_visit_published)(void *ctx, const struct store_published *row);
 typedef rc (*store_visit_request)(void *ctx, const struct store_request *row);
@@ -362,10 +373,11 @@ struct store_api {
 	 * at most limit. */
 	rc (*publishing_list)(struct store *s, uint32_t limit, store_visit_digest visit, void *ctx,
 			      struct fault *f);
-	/* What of a request is published, which may be nothing. Of each kind and name the newest
-	 * STORE_PUBLISHED_KEEP stay. */
-	rc (*published_set)(struct store *s, const struct digest *request,
-			    const struct store_published *rows, size_t count, struct fault *f);
+	/* Of each kind STORE_PUBLISHED_KEEP and STORE_PUBLISHED_AHEAD stay. */
+	rc (*published_set)(struct store *s, const struct store_publishing *p, struct fault *f);
+	/* Forgets requests that publish and will never be signed: closed ones, and open ones whose
+	 * deadline is before that time. */
+	rc (*publishing_sweep)(struct store *s, unix_time before, struct fault *f);
 	/* Of a kind; name NULL: all names. By name, in each the highest serial first, in each of
 	 * these the highest leaf. */
 	rc (*published_list)(struct store *s, enum store_published_kind kind, const char *name,

@@ -548,6 +548,7 @@ static const struct store_api sqlite_api = {
 	.alarm_close = alarms_close,
 	.publishing_list = guard_store_publishing_list,
 	.published_set = guard_store_published_set,
+	.publishing_sweep = guard_store_publishing_sweep,
 	.published_list = guard_store_published_list,
 	.published_file = guard_store_published_file,
 	.guard_put = guard_store_put,

@@ -32,7 +32,22 @@ rc guard_store_publishing_list(struct store *s, uint32_t limit, store_visit_dige
 	return r;
 }
 
-static rc put(struct sqlite_db *db, const struct store_published *p, struct fault *f)
+static rc cut(struct sqlite_db *db, enum sql_id which, const struct store_published *p,
+	      unix_time now, struct fault *f)
+{
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db, which, &st, f));
+	bind_u64(st, 1, p->kind);
+	bind_text(st, 2, p->name);
+	bind_text_view(st, 3, p->groups);
+	bind_digest(st, 4, &p->key);
+	bind_u64(st, 5, (uint64_t)now);
+	bind_u64(st, 6, which == SQL_PUBLISHED_CUT ? STORE_PUBLISHED_KEEP : STORE_PUBLISHED_AHEAD);
+	return db_run(db, st, f);
+}
+
+static rc put(struct sqlite_db *db, const struct store_published *p, unix_time now, struct fault *f)
 {
 	sqlite3_stmt *st;
 
@@ -51,32 +66,37 @@ static rc put(struct sqlite_db *db, const struct store_published *p, struct faul
 	bind_text_view(st, 12, p->groups);
 	bind_blob(st, 13, p->proof);
 	TRY(db_run(db, st, f));
-	TRY(db_begin(db, SQL_PUBLISHED_CUT, &st, f));
-	bind_u64(st, 1, p->kind);
-	bind_text(st, 2, p->name);
-	bind_u64(st, 3, STORE_PUBLISHED_KEEP);
-	return db_run(db, st, f);
+	TRY(cut(db, SQL_PUBLISHED_CUT, p, now, f));
+	return cut(db, SQL_PUBLISHED_CUT_AHEAD, p, now, f);
 }
 
-static rc set_inside(struct sqlite_db *db, const struct digest *request,
-		     const struct store_published *rows, size_t count, struct fault *f)
+static rc set_inside(struct sqlite_db *db, const struct store_publishing *p, struct fault *f)
 {
 	sqlite3_stmt *st;
 
-	for (size_t i = 0; i < count; i++)
-		TRY(put(db, &rows[i], f));
+	for (size_t i = 0; i < p->count; i++)
+		TRY(put(db, &p->rows[i], p->now, f));
 	TRY(db_begin(db, SQL_PUBLISHING_DROP, &st, f));
-	bind_digest(st, 1, request);
+	bind_digest(st, 1, &p->request);
 	return db_run(db, st, f);
 }
 
-rc guard_store_published_set(struct store *s, const struct digest *request,
-			     const struct store_published *rows, size_t count, struct fault *f)
+rc guard_store_published_set(struct store *s, const struct store_publishing *p, struct fault *f)
 {
 	struct sqlite_db *db = db_of(s);
 
 	TRY(db_transaction(db, f));
-	return db_transaction_end(db, set_inside(db, request, rows, count, f), f);
+	return db_transaction_end(db, set_inside(db, p, f), f);
+}
+
+rc guard_store_publishing_sweep(struct store *s, unix_time before, struct fault *f)
+{
+	struct sqlite_db *db = db_of(s);
+	sqlite3_stmt *st;
+
+	TRY(db_begin(db, SQL_PUBLISHING_SWEEP, &st, f));
+	bind_u64(st, 1, (uint64_t)before);
+	return db_run(db, st, f);
 }
 
 static rc read_row(sqlite3_stmt *st, struct store_published *ret)

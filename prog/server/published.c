@@ -240,7 +240,12 @@ static rc publish(struct call_ctx *c, const struct digest *id)
 	for (uint32_t i = 0; i < s.stored.request.count; i++)
 		if (published_is_kind(s.stored.request.items[i].format))
 			TRY(add_item(c, &s, i, &rows));
-	return api->published_set(c->server->store, id, rows.all, rows.count, NULL);
+	return api->published_set(c->server->store,
+				  &(struct store_publishing){.request = *id,
+							     .rows = rows.all,
+							     .count = rows.count,
+							     .now = clock_now(&clock_system)},
+				  NULL);
 }
 
 /* ---- All that are signed --------------------------------------------------------------------*/
@@ -271,7 +276,9 @@ static rc publish_or_not(struct call_ctx *c, const struct digest *id, bool *ret_
 		 *ret_stays ? " yet" : "", rc_name(r), (int)c->out.len, (const char *)c->out.ptr);
 	buf_clear(&c->out);
 	c->status = 0;
-	return *ret_stays ? OK : api->published_set(c->server->store, id, NULL, 0, NULL);
+	return *ret_stays ? OK
+			  : api->published_set(c->server->store,
+					       &(struct store_publishing){.request = *id}, NULL);
 }
 
 rc published_follow(struct call_ctx *c)

@@ -5,123 +5,42 @@
  * verified here. Only where those would be a whole file does a digest stand in for them; with an
  * ECDSA key the alarm then says that it rests on its reporter's word (anybody can make a pair of
  * digest and value that fit such a key).
- * Owns: reading and verifying what was told, the verdict. Must not own: the index (issued.c),
- * what becomes of an alarm (alarms.c), parsing files (the worker of who tells). */
+ * Owns: verifying what was told, the verdict. Must not own: reading it (sighting.c), the index
+ * (issued.c), what becomes of an alarm (alarms.c), parsing files (the worker of who tells). */
 #include "prog/server/sightings.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "lib/codec/base64.h"
 #include "lib/codec/hex.h"
 #include "lib/crypt/pkey.h"
 #include "prog/server/issued.h"
 #include "prog/server/routes.h"
+#include "prog/server/sighting.h"
 
-#define SEEN_MAX 64u	  /* signatures of one call */
-#define SIGNED_MAX 16384u /* bytes that were signed */
-#define FILE_NAME_MAX GUARD_PATH_MAX
+#define SEEN_MAX 64u	    /* signatures of one call */
 #define MARK_BAD "seen.bad" /* how many did not verify */
 
-/* One row of the call. */
-struct sighting {
-	struct digest file;
-	struct digest id; /* pkey_signature_id */
-	struct buf spki;
-	struct buf message; /* what was signed; or empty */
-	struct buf value;
-	struct pkey *key;
-	enum hash_alg hash;
-	struct hash digest;
-	const char *kind;
-	const char *name;
-	bool fits;   /* what was signed is the file */
-	bool proven; /* who tells cannot have made it up */
-};
-
-static void sighting_release(struct sighting *s)
-{
-	buf_release(&s->spki);
-	buf_release(&s->message);
-	buf_release(&s->value);
-	pkey_destroy(s->key);
-}
-
-/* The rows of a call. */
-struct sightings {
-	struct sighting *rows;
-	size_t count;
-};
-
-static void sightings_release(struct sightings *all)
-{
-	for (size_t i = 0; i < all->count; i++)
-		sighting_release(&all->rows[i]);
-	free(all->rows);
-}
-AUTO_DEFINE(sightings, struct sightings, sightings_release)
-
-static bool read_hash(const json_t *row, struct sighting *s)
-{
-	const char *alg = json_string_value(json_object_get(row, "hash"));
-	const char *hex = json_string_value(json_object_get(row, "digest"));
-
-	if (alg == NULL || hex == NULL || !rc_is_ok(hash_alg_parse(view_str(alg), &s->hash)))
-		return false;
-	s->digest = (struct hash){.alg = s->hash, .size = (uint8_t)hash_size(s->hash)};
-	return rc_is_ok(hex_parse(view_str(hex), s->digest.b, s->digest.size));
-}
-
-static bool is_kind(const char *kind)
-{
-	static const char *const kinds[] = {"pe", "appended", "ima", "cms", "sshsig"};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kind != NULL && strcmp(kinds[i], kind) == 0)
-			return true;
-	return false;
-}
-
-static bool read_bytes(const json_t *row, const char *name, struct buf *out)
-{
-	const char *text = json_string_value(json_object_get(row, name));
-
-	return text != NULL && rc_is_ok(base64_parse(BASE64_STD, view_str(text), out, NULL));
-}
-
-static bool read_row(const json_t *row, struct sighting *s)
-{
-	const char *file = json_string_value(json_object_get(row, "file"));
-
-	buf_init(&s->spki, PKEY_SPKI_MAX);
-	buf_init(&s->message, SIGNED_MAX);
-	buf_init(&s->value, PKEY_SIGNATURE_MAX);
-	s->kind = json_string_value(json_object_get(row, "kind"));
-	s->name = json_string_value(json_object_get(row, "name"));
-	s->fits = json_is_true(json_object_get(row, "fits"));
-	return file != NULL && rc_is_ok(digest_parse(view_str(file), &s->file)) &&
-	       is_kind(s->kind) && s->name != NULL && strlen(s->name) <= FILE_NAME_MAX &&
-	       read_hash(row, s) && read_bytes(row, "spki", &s->spki) &&
-	       read_bytes(row, "signature", &s->value) &&
-	       (json_object_get(row, "signed") == NULL || read_bytes(row, "signed", &s->message));
-}
-
-/* Whether the key has made it. Fills id and proven. */
-static bool verifies(struct sighting *s)
+/* Whether the key has made it. Fills id and proven. RC_NOMEM: it is not known. */
+static rc verify(struct sighting *s, bool *ret_good)
 {
 	struct sign_input in = {.hash = s->hash};
 	bool has_message = s->message.len > 0;
+	rc r = OK;
 
 	in.scheme = key_alg_scheme(pkey_alg(s->key));
 	if (has_message)
 		s->digest = hash_of(s->hash, buf_view(&s->message));
 	in.input = in.scheme == SIGN_ED25519 ? buf_view(&s->message) : hash_view(&s->digest);
 	s->proven = has_message || in.scheme == SIGN_RSA_PKCS1;
-	return (has_message || in.scheme != SIGN_ED25519) &&
-	       rc_is_ok(pkey_verify(s->key, &in, buf_view(&s->value), NULL)) &&
-	       rc_is_ok(pkey_signature_id(pkey_alg(s->key), buf_view(&s->value), &s->id, NULL));
+	*ret_good = has_message || in.scheme != SIGN_ED25519;
+	if (*ret_good)
+		r = pkey_verify(s->key, &in, buf_view(&s->value), NULL);
+	if (*ret_good && rc_is_ok(r))
+		r = pkey_signature_id(pkey_alg(s->key), buf_view(&s->value), &s->id, NULL);
+	*ret_good = *ret_good && rc_is_ok(r);
+	return r.code == RC_NOMEM ? r : OK;
 }
 
 /* ---- The log's word -------------------------------------------------------------------------*/
@@ -290,14 +209,17 @@ static rc judge(struct call_ctx *c, struct search *search, struct sighting *s, j
 	struct store_issued issued;
 	struct fault f = {0};
 	char state[16] = "open";
-	rc r;
+	bool good = false;
+	rc r = pkey_from_spki(buf_view(&s->spki), &s->key, NULL);
 
-	if (!rc_is_ok(pkey_from_spki(buf_view(&s->spki), &s->key, NULL)) ||
-	    issued_key(search->keys, pkey_fingerprint(s->key)) == NULL) {
+	if (r.code == RC_NOMEM)
+		return r;
+	if (!rc_is_ok(r) || issued_key(search->keys, pkey_fingerprint(s->key)) == NULL) {
 		*ret = verdict_of("stranger", NULL);
 		return OK;
 	}
-	if (!verifies(s)) {
+	TRY(verify(s, &good));
+	if (!good) {
 		count_bad(c);
 		*ret = verdict_of("bad", NULL);
 		return OK;
@@ -357,13 +279,14 @@ static rc read_all(struct call_ctx *c, const json_t *body, struct sightings *all
 	if (!json_is_array(rows) || json_array_size(rows) > SEEN_MAX)
 		return call_refuse(c, REASON_CALL_FORM, "seen must be a list of at most %u rows",
 				   SEEN_MAX);
-	all->rows = calloc(SEEN_MAX, sizeof(*all->rows));
-	if (all->rows == NULL)
-		return RC(RC_NOMEM);
+	TRY(sightings_new(SEEN_MAX, all));
 	json_array_foreach(rows, i, row)
 	{
-		all->count++;
-		if (!read_row(row, &all->rows[i]))
+		rc r = sightings_add(all, row);
+
+		if (r.code == RC_NOMEM)
+			return r;
+		if (!rc_is_ok(r))
 			return call_refuse(
 				c, REASON_CALL_FORM,
 				"a row has file, kind, name, hash, digest, spki and signature "
@@ -387,69 +310,16 @@ rc post_signatures_seen(struct call_ctx *c)
 
 /* ---- Told by a guard ------------------------------------------------------------------------*/
 
-struct guard_rows {
-	json_t *list;
-	struct sightings all;
-};
-
-static void guard_rows_release(struct guard_rows *g)
-{
-	sightings_release(&g->all);
-	json_decref(g->list);
-}
-AUTO_DEFINE(guard_rows, struct guard_rows, guard_rows_release)
-
-/* The event as a row of the call; NULL: there is no signature in it. */
-static json_t *row_of(const struct guard_event *e)
-{
-	const unsigned need = GUARD_SHA256 | GUARD_REASON | GUARD_HASH | GUARD_DIGEST | GUARD_SPKI |
-			      GUARD_SIGNATURE;
-	char file[DIGEST_HEX];
-	json_t *row;
-
-	if (guard_kind_of(e->kind) != GUARD_KIND_SIGNATURE || (e->has & need) != need)
-		return NULL;
-	digest_hex(&e->sha256, file);
-	row = json_pack("{s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s}", "file", file, "kind", e->reason,
-			"name", e->path, "fits", e->fits == 1, "hash", e->hash, "digest", e->digest,
-			"spki", e->spki, "signature", e->signature);
-	if (row != NULL && (e->has & GUARD_SIGNED) != 0)
-		(void)json_object_set_new(row, "signed", json_string(e->signed_));
-	return row;
-}
-
-/* Kinds and names are borrowed from the row. */
-static rc take_event(void *ctx, const struct guard_event *e, struct view bytes)
-{
-	struct guard_rows *g = ctx;
-	json_t *row = row_of(e);
-	struct sighting *s;
-
-	(void)bytes;
-	if (row == NULL)
-		return OK;
-	if (json_array_append_new(g->list, row) != 0)
-		return RC(RC_NOMEM);
-	s = &g->all.rows[g->all.count];
-	if (read_row(row, s)) {
-		g->all.count++;
-		return OK;
-	}
-	sighting_release(s);
-	*s = (struct sighting){.key = NULL};
-	return OK;
-}
-
 rc sightings_of_guard(struct call_ctx *c, const struct guard_batch *b)
 {
 	AUTO(search) struct search search = {.reporter = &b->host, .guard = true};
-	AUTO(guard_rows)
-	struct guard_rows g = {.list = json_array(),
-			       .all = {.rows = calloc(GUARD_EVENTS_MAX, sizeof(struct sighting))}};
+	AUTO(json) json_t *rows = json_array();
+	AUTO(sightings) struct sightings all = {.count = 0};
 	AUTO(json) json_t *verdicts = NULL;
 
-	if (g.list == NULL || g.all.rows == NULL)
+	if (rows == NULL)
 		return RC(RC_NOMEM);
-	TRY(guard_batch_each(b, take_event, &g));
-	return g.all.count == 0 ? OK : judge_told(c, &search, &g.all, &verdicts);
+	TRY(sightings_new(GUARD_EVENTS_MAX, &all));
+	TRY(sightings_read_batch(b, rows, &all));
+	return all.count == 0 ? OK : judge_told(c, &search, &all, &verdicts);
 }

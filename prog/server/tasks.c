@@ -247,8 +247,11 @@ static void run_call(struct call_ctx *c, struct nonces *nonces)
 				      rc_name(r)),
 			  "it is the answer");
 	if (c->status >= 400)
-		log_info("%s %.*s by %s: %u", c->method, (int)c->target.path.len,
-			 (const char *)c->target.path.ptr, c->person.s[0] ? c->person.s : "-",
+		log_info("%s %.*s by %s%s: %u", c->method, (int)c->target.path.len,
+			 (const char *)c->target.path.ptr, c->host.s[0] ? "host " : "",
+			 c->host.s[0]	  ? c->host.s
+			 : c->person.s[0] ? c->person.s
+					  : "-",
 			 c->status);
 }
 

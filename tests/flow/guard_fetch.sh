@@ -152,6 +152,7 @@ for target in 'list?groups=A' 'list?have=1' 'list?name=A' 'records' 'records?arc
 	[[ $(code_of --unix-socket "$socket" "http://localhost/v1/guard/$target") == 400 ]] || die "$target: $(cat answer.json)"
 done
 [[ $(code_of --unix-socket "$socket" "http://localhost/v1/guard/list/$(sha stranger)") == 404 ]] || die "any file is a list"
+grep -q 'GET /v1/guard/records by host build-07: 400$' server.log || die "the log does not say whose call it was: $(grep 'GET /v1/guard' server.log)"
 ok "lists are given to hosts and people, and to nobody else"
 
 # ---- The server is away ----
@@ -204,6 +205,7 @@ cp pkg-alpha/usr/bin/alpha m/
 runs alpha
 ok "a record is fetched when the package is about to be installed, before its files exist"
 refused 1 "not approved: beta 1 all" hook beta gamma
+grep -qF "To ask for them: greatseal request-package $work/beta.deb $work/gamma.deb" refused.log || die "no word of how to ask: $(cat refused.log)"
 key=other record beta
 refused 1 "a record is refused" hook beta gamma
 record beta gamma

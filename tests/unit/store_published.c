@@ -96,7 +96,8 @@ static void signed_requests_wait_until_told(void **state)
 	put_request(s, 2, "open", 0, true);
 	put_request(s, 3, "done", 1, false);
 	assert_int_equal(waiting(s), 1);
-	assert_rc(RC_OK, s->api->published_set(s, &first, NULL, 0, NULL));
+	assert_rc(RC_OK,
+		  s->api->published_set(s, &(struct store_publishing){.request = first}, NULL));
 	assert_int_equal(waiting(s), 0);
 	s->api->close(s);
 }
@@ -115,10 +116,96 @@ static struct store_published list(const char *name, uint64_t serial, uint64_t l
 	return p;
 }
 
+static rc set(struct store *s, const struct store_published *p, unix_time now)
+{
+	return s->api->published_set(
+		s,
+		&(struct store_publishing){
+			.request = p->request, .rows = p, .count = 1, .now = now},
+		NULL);
+}
+
+/* A request that is never signed is not looked at for ever. */
+static void requests_that_come_to_nothing_are_forgotten(void **state)
+{
+	struct store *s = open_store();
+	struct store_status signed_now = {.state = "done",
+					  .reason = "ok",
+					  .uses_done = 1,
+					  .missing = view_str("[]"),
+					  .approvers = view_str("[]"),
+					  .status = view_str("{}")};
+	struct store_version v;
+	struct digest id;
+
+	(void)state;
+	put_request(s, 1, "closed", 0, true);	 /* goes */
+	put_request(s, 2, "open", 0, true);	 /* goes when its deadline (10) is over */
+	put_request(s, 3, "committed", 0, true); /* is being signed */
+	put_request(s, 4, "closed", 1, true);	 /* was signed, and is waited for */
+	assert_rc(RC_OK, s->api->publishing_sweep(s, 10, NULL));
+	assert_int_equal(waiting(s), 1);
+	for (uint8_t i = 1; i <= 3; i++) {
+		id = number(i);
+		assert_rc(RC_OK, s->api->request_status(s, &id, &signed_now, &v, NULL));
+	}
+	assert_int_equal(waiting(s), 3); /* the first was forgotten */
+	put_request(s, 5, "open", 0, true);
+	assert_rc(RC_OK, s->api->publishing_sweep(s, 11, NULL));
+	id = number(5);
+	assert_rc(RC_OK, s->api->request_status(s, &id, &signed_now, &v, NULL));
+	assert_int_equal(waiting(s), 3);
+	s->api->close(s);
+}
+
+static bool is_there(struct store *s, uint64_t leaf)
+{
+	struct seen seen = {.count = 0};
+	struct digest file = number((uint8_t)leaf);
+
+	return rc_is_ok(s->api->published_file(s, STORE_LIST, &file, see, &seen, NULL));
+}
+
+/* Lists for later, for others, or by another key put away nothing that is given out now. */
+static void the_one_in_force_is_not_put_away(void **state)
+{
+	struct store *s = open_store();
+	struct store_published p = list("base", 5, 1);
+
+	(void)state;
+	assert_rc(RC_OK, set(s, &p, 1000));
+	for (uint64_t i = 0; i < STORE_PUBLISHED_AHEAD + 3; i++) {
+		p = list("base", 10 + i, 2 + i);
+		p.not_before = 2000 + (unix_time)i;
+		assert_rc(RC_OK, set(s, &p, 1000));
+	}
+	assert_true(is_there(s, 1));
+	/* Of those the soonest stay, for they are needed first. */
+	assert_true(is_there(s, 2) && is_there(s, 1 + STORE_PUBLISHED_AHEAD));
+	assert_false(is_there(s, 2 + STORE_PUBLISHED_AHEAD));
+	for (uint64_t i = 0; i < STORE_PUBLISHED_KEEP + 1; i++) {
+		p = list("base", 100 + i, 100 + i);
+		p.groups = view_str("\ndesktops\n");
+		assert_rc(RC_OK, set(s, &p, 1000));
+		p = list("base", 200 + i, 150 + i);
+		p.key = number(7);
+		assert_rc(RC_OK, set(s, &p, 1000));
+	}
+	assert_true(is_there(s, 1));
+	assert_false(is_there(s, 100) || is_there(s, 150));
+	/* When their time has come they count like any other. */
+	for (uint64_t i = 0; i < STORE_PUBLISHED_KEEP; i++) {
+		p = list("base", 300 + i, 200 + i);
+		assert_rc(RC_OK, set(s, &p, 3000));
+	}
+	assert_false(is_there(s, 1) || is_there(s, 2));
+	assert_true(is_there(s, 200));
+	s->api->close(s);
+}
+
 static void the_newest_come_first_and_stay(void **state)
 {
 	struct store *s = open_store();
-	const struct digest id = number(1);
 	struct seen seen = {.count = 0};
 	struct store_published p;
 	struct digest file;
@@ -127,10 +214,10 @@ static void the_newest_come_first_and_stay(void **state)
 	(void)state;
 	for (uint64_t i = 1; i <= STORE_PUBLISHED_KEEP + 4; i++) {
 		p = list("base", i * 7 % 23, i);
-		assert_rc(RC_OK, s->api->published_set(s, &id, &p, 1, NULL));
+		assert_rc(RC_OK, set(s, &p, 1000));
 	}
 	p = list("other", 1, 100);
-	assert_rc(RC_OK, s->api->published_set(s, &id, &p, 1, NULL));
+	assert_rc(RC_OK, set(s, &p, 1000));
 	assert_rc(RC_OK, s->api->published_list(s, STORE_LIST, "base", see, &seen, NULL));
 	assert_int_equal(seen.count, STORE_PUBLISHED_KEEP);
 	for (size_t i = 1; i < seen.count; i++)
@@ -146,7 +233,7 @@ static void the_newest_come_first_and_stay(void **state)
 	/* Two requests may have signed one file. */
 	p = list("other", 1, 101);
 	p.file = number(100);
-	assert_rc(RC_OK, s->api->published_set(s, &id, &p, 1, NULL));
+	assert_rc(RC_OK, set(s, &p, 1000));
 	seen.count = 0;
 	assert_rc(RC_OK, s->api->published_file(s, STORE_LIST, &p.file, see, &seen, NULL));
 	assert_int_equal(seen.count, 2);
@@ -168,7 +255,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signed_requests_wait_until_told),
+		cmocka_unit_test(requests_that_come_to_nothing_are_forgotten),
 		cmocka_unit_test(the_newest_come_first_and_stay),
+		cmocka_unit_test(the_one_in_force_is_not_put_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
