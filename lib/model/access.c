@@ -69,6 +69,7 @@ static rc grant_read(struct jcan *j, struct access_change *c)
 	bool has_host;
 	size_t at;
 
+	TRY(field_checkpoint(j, &c->seen_root, &c->seen_size));
 	TRY(jcan_key_optional(j, "host", &has_host));
 	if (has_host)
 		TRY(field_name_value(j, &c->host));
@@ -133,6 +134,7 @@ static rc params_write(const struct access_change *c, struct buf *out)
 	jcan_out_init(&w, out);
 	jcan_out_object(&w);
 	if (c->action == ACCESS_GRANT) {
+		field_out_checkpoint(&w, &c->seen_root, c->seen_size);
 		if (c->host.s[0] != '\0')
 			field_out_string(&w, "host", c->host.s);
 		field_out_string(&w, "person", c->person.s);

@@ -2,9 +2,12 @@
  *
  * predicate {"action":A,"expires":T,"key":NAME,"nonce":HEX32,"origin":TEXT,"params":{...}},
  * subject name "params" with the SHA-256 of the params object's bytes
- *   grant   {"host":NAME?,"person":NAME,"reason":TEXT,"role":"requester","until":TIME}
+ *   grant   {"checkpoint":{"root":HEX,"size":N},"host":NAME?,"person":NAME,"reason":TEXT,
+ *            "role":"requester","until":TIME}
  *           signed by the person, who asks with it, and by the key's owners (keys[].owners of the
- *           policy), of whom the person is never one; host: from there alone; until: the end
+ *           policy), of whom the person is never one; checkpoint: the log as the person had
+ *           verified it, so that a "no" in a later entry ends this, too; host: from there alone;
+ *           until: the end
  *   revoke  {"comment":TEXT,"grant":HEX,"person":NAME}
  *           signed by any one owner of the key, or by the person; grant: SHA-256 of the statement
  *           that granted, or that nobody has granted yet: then nobody ever will
@@ -41,14 +44,16 @@ struct access_change {
 	/* grant */
 	struct name host; /* "": any that the rules take */
 	enum access_role role;
+	uint64_t seen_size; /* the checkpoint; 0 and zeros: nothing of the log */
+	struct digest seen_root;
 	unix_time until;
 	/* revoke */
 	struct digest grant;
 };
 
 /* Form as jcan.h and field.h; RC_MISMATCH another kind, or a subject that is not the digest of the
- * params; RC_UNKNOWN action or role; RC_SYNTAX a grant without reason. encode appends, and refuses
- * what parse refuses. */
+ * params; RC_UNKNOWN action or role; RC_SYNTAX a grant without reason; RC_RANGE a checkpoint of
+ * size 0 with a root. encode appends, and refuses what parse refuses. */
 MUST rc access_change_parse(struct view bytes, struct access_change *ret, struct fault *f);
 MUST rc access_change_encode(const struct access_change *c, struct buf *out, struct fault *f);
 /* "grant"; "?" for none. */

@@ -19,28 +19,6 @@ static const char *decision_of(enum statement_kind kind)
 	}
 }
 
-static bool digest_is_zero(const struct digest *d)
-{
-	static const struct digest zero;
-
-	return digest_is_equal(d, &zero);
-}
-
-static rc checkpoint_read(struct jcan *j, struct act *a)
-{
-	size_t at;
-
-	TRY(jcan_key(j, "checkpoint"));
-	at = j->at;
-	TRY(jcan_object(j));
-	TRY(field_digest(j, "root", &a->seen_root));
-	TRY(field_u64(j, "size", 0, JCAN_NUMBER_MAX, &a->seen_size));
-	TRY(jcan_object_end(j));
-	if (a->seen_size == 0 && !digest_is_zero(&a->seen_root))
-		return fault_set(j->fault, RC_RANGE, at, "checkpoint of size 0 has a root");
-	return OK;
-}
-
 static rc evidence_read(struct jcan *j, struct act *a)
 {
 	bool more;
@@ -72,7 +50,7 @@ static rc act_read(struct jcan *j, struct act *a)
 		TRY(field_digest(j, "approval", &a->approval));
 	if (approval) {
 		TRY(field_name(j, "approver", &a->person));
-		TRY(checkpoint_read(j, a));
+		TRY(field_checkpoint(j, &a->seen_root, &a->seen_size));
 	}
 	TRY(field_prose(j, "comment", true, a->comment, sizeof(a->comment)));
 	TRY(field_literal(j, "decision", decision_of(a->kind)));
@@ -117,11 +95,7 @@ static void act_write(struct jcan_out *w, const struct act *a, struct buf *out)
 		field_out_digest(w, "approval", &a->approval);
 	if (approval) {
 		field_out_string(w, "approver", a->person.s);
-		jcan_out_key(w, "checkpoint");
-		jcan_out_object(w);
-		field_out_digest(w, "root", &a->seen_root);
-		field_out_u64(w, "size", a->seen_size);
-		jcan_out_object_end(w);
+		field_out_checkpoint(w, &a->seen_root, a->seen_size);
 	}
 	field_out_string(w, "comment", a->comment);
 	field_out_string(w, "decision", decision_of(a->kind));

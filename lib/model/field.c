@@ -82,6 +82,22 @@ rc field_u64(struct jcan *j, const char *key, uint64_t min, uint64_t max, uint64
 	return OK;
 }
 
+rc field_checkpoint(struct jcan *j, struct digest *ret_root, uint64_t *ret_size)
+{
+	static const struct digest none;
+	size_t at;
+
+	TRY(jcan_key(j, "checkpoint"));
+	at = j->at;
+	TRY(jcan_object(j));
+	TRY(field_digest(j, "root", ret_root));
+	TRY(field_u64(j, "size", 0, JCAN_NUMBER_MAX, ret_size));
+	TRY(jcan_object_end(j));
+	if (*ret_size == 0 && !digest_is_equal(ret_root, &none))
+		return fault_set(j->fault, RC_RANGE, at, "checkpoint of size 0 has a root");
+	return OK;
+}
+
 rc field_literal(struct jcan *j, const char *key, const char *expected)
 {
 	TRY(jcan_key(j, key));
@@ -273,6 +289,15 @@ void field_out_u64(struct jcan_out *w, const char *key, uint64_t n)
 {
 	jcan_out_key(w, key);
 	jcan_out_u64(w, n);
+}
+
+void field_out_checkpoint(struct jcan_out *w, const struct digest *root, uint64_t size)
+{
+	jcan_out_key(w, "checkpoint");
+	jcan_out_object(w);
+	field_out_digest(w, "root", root);
+	field_out_u64(w, "size", size);
+	jcan_out_object_end(w);
 }
 
 void envelope_out_begin(struct jcan_out *w, struct buf *out)

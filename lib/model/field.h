@@ -23,6 +23,9 @@ MUST rc field_hex(struct jcan *j, const char *key, uint8_t *out, size_t n);
 MUST rc field_time_value(struct jcan *j, const char *key, unix_time *ret);
 MUST rc field_time(struct jcan *j, const char *key, unix_time *ret);
 MUST rc field_u64(struct jcan *j, const char *key, uint64_t min, uint64_t max, uint64_t *ret);
+/* "checkpoint":{"root":HEX,"size":N}, a head of the log that somebody has verified; size 0 and a
+ * root of zeros: none. RC_RANGE size 0 with a root. */
+MUST rc field_checkpoint(struct jcan *j, struct digest *ret_root, uint64_t *ret_size);
 MUST rc field_literal(struct jcan *j, const char *key, const char *expected);
 /* RC_SYNTAX unless it is [a-z0-9][a-z0-9.-]*: formats, algorithms, actions, origins. */
 MUST rc token_check(struct view text);
@@ -58,6 +61,7 @@ void field_out_hex(struct jcan_out *w, const char *key, const uint8_t *bytes, si
 void field_out_string(struct jcan_out *w, const char *key, const char *s);
 void field_out_time(struct jcan_out *w, const char *key, unix_time t);
 void field_out_u64(struct jcan_out *w, const char *key, uint64_t n);
+void field_out_checkpoint(struct jcan_out *w, const struct digest *root, uint64_t size);
 void envelope_out_begin(struct jcan_out *w, struct buf *out);
 void envelope_out_middle(struct jcan_out *w, enum statement_kind kind);
 void envelope_out_end(struct jcan_out *w, enum statement_kind kind, const char *name,

@@ -177,7 +177,7 @@
 	  "ask the people whom keys[].owners of the policy names")                                 \
 	X(ACCESS_LIFE, "access.life", "the access would last too long, or has ended",              \
 	  "greatseal access request, for a time that the policy permits")                          \
-	X(ACCESS_REVOKED, "access.revoked", "the access was denied or revoked",                    \
+	X(ACCESS_REVOKED, "access.revoked", "the access was ended, or asked for before it was",    \
 	  "greatseal access request, anew")                                                        \
 	/* the artifact (server and worker) */                                                     \
 	X(ARTIFACT_MISSING, "artifact.missing", "a file of the request is not uploaded",           \

@@ -41,6 +41,7 @@ rc cmd_access_request(struct cli *c, const struct args *a)
 	struct access_change change = {.action = ACCESS_GRANT};
 	AUTO(buf) struct buf statement = {0};
 	const char *role = args_value(a, "role");
+	struct checkpoint seen;
 	uint64_t seconds = 0;
 	struct fault f = {0};
 
@@ -57,6 +58,9 @@ rc cmd_access_request(struct cli *c, const struct args *a)
 		return cli_problem(c, RC_USAGE, "-m 'why'",
 				   "the owners want to read why: --message is missing");
 	TRY(wait_time(c, "for", args_value(a, "for"), &seconds));
+	TRY(logview_follow(c, &seen, NULL));
+	change.seen_size = seen.head.size;
+	change.seen_root = seen.head.root;
 	change.person = c->config.person;
 	change.until = clock_now(&clock_system) + (unix_time)seconds;
 	CLI_TRY(c, &f, access_change_encode(&change, &statement, &f));

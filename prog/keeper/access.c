@@ -2,7 +2,12 @@
  *
  * Owns: the rows of grants. Must not own: who may grant (lib/policy/grant.h), what a grant lets
  * pass (evaluate()). Nothing about a grant is remembered but the statement, its signatures and
- * whether it was ended: whether it holds is asked anew each time. */
+ * whether it was ended: whether it holds is asked anew each time.
+ *
+ * Whoever carries statements can keep one back that has all its signatures, and play it when people
+ * believe that all access has ended. So each "no" is a bar to what was asked for before it: a grant
+ * names the log as its person had seen it, and is refused if an entry after that ended access of
+ * the person to the key, locked the key, or took one of its signers out of the roster. */
 #include "prog/keeper/changes.h"
 
 #include <string.h>
@@ -113,6 +118,36 @@ static rc check_ended(struct keeper *k, const struct access_change *a, const str
 	return refuse(why, REASON_ACCESS_REVOKED, "an owner or %s has said no", a->person.s);
 }
 
+/* The newest entry that ends what this person signed, or was to get, of the key: not after what was
+ * seen. */
+static rc check_bar(struct keeper *k, const struct access_change *a, const struct name *key,
+		    const struct name *person, struct refusal *why)
+{
+	uint64_t leaf;
+	rc r = journal_bar_get(k->journal, key, person, &leaf, &k->round.fault);
+
+	if (r.code == RC_NOTFOUND || (rc_is_ok(r) && leaf < a->seen_size))
+		return OK;
+	TRY(r);
+	return refuse(why, REASON_ACCESS_REVOKED,
+		      "entry %llu of the log, which came after it was asked for, ends what %s had "
+		      "of key %s, locks the key, or has the roster without %s: ask anew",
+		      (unsigned long long)leaf, person->s, a->key.s, person->s);
+}
+
+static rc check_bars(struct keeper *k, const struct change *ch, const struct access_change *a,
+		     struct refusal *why)
+{
+	static const struct name no_key = {""};
+
+	TRY(check_seen(k, &a->person, a->seen_size, &a->seen_root, why));
+	TRY(check_bar(k, a, &a->key, &a->person, why));
+	/* An owner who has left and come back, with the same key. */
+	for (size_t i = 0; i < ch->people_count; i++)
+		TRY(check_bar(k, a, &no_key, &ch->people[i].name, why));
+	return OK;
+}
+
 static rc grant_store(struct call *c, struct change *ch, const struct access_change *a)
 {
 	struct keeper *k = c->k;
@@ -142,6 +177,7 @@ static rc change_grant(struct call *c, struct change *ch, const struct access_ch
 
 	TRY(check_grant(k, a, &c->why));
 	TRY(check_ended(k, a, &ch->id, &c->why));
+	TRY(check_bars(k, ch, a, &c->why));
 	TRY(grant_quorum(k->policy, k->roster, a, ch->people, ch->people_count, &q));
 	return q.filled ? grant_store(c, ch, a) : change_missing(c, ch, &q);
 }
@@ -199,7 +235,32 @@ static rc change_end(struct call *c, struct change *ch, const struct access_chan
 	row.ended = k->round.now;
 	row.ended_by = ch->id;
 	TRY(journal_grant_put(k->journal, &row, &k->round.fault));
+	TRY(journal_bar_put(k->journal, &a->key, &a->person, answer.leaf, &k->round.fault));
 	return change_reply(c, &answer);
+}
+
+rc access_bar_key(struct keeper *k, const struct name *key, uint64_t leaf)
+{
+	static const struct name any = {""};
+
+	return journal_bar_put(k->journal, key, &any, leaf, &k->round.fault);
+}
+
+rc access_prune(struct keeper *k, const struct roster *next, const struct digest *statement,
+		uint64_t leaf)
+{
+	static const struct name any = {""};
+	struct fault *f = &k->round.fault;
+
+	for (size_t i = 0; i < k->roster->people_count; i++) {
+		const struct name *who = &k->roster->people[i].name;
+
+		if (roster_person(next, who) != NULL)
+			continue;
+		TRY(journal_grant_leave(k->journal, who, k->round.now, statement, f));
+		TRY(journal_bar_put(k->journal, &any, who, leaf, f));
+	}
+	return OK;
 }
 
 rc change_access(struct call *c, struct change *ch)

@@ -41,22 +41,6 @@ static const struct rule *rule_of(const struct keeper *k, const struct digest *d
 	return NULL;
 }
 
-/* An approver who has seen a longer or another log than ours: the journal was set back (P5). */
-static rc check_seen(struct keeper *k, const struct act *a, struct refusal *why)
-{
-	struct digest root;
-
-	if (a->seen_size == 0)
-		return OK;
-	if (a->seen_size > k->ledger.committed.tree.size)
-		return refuse(why, REASON_KEEPER_RESTORED, "%s has seen a log of %llu entries",
-			      a->person.s, (unsigned long long)a->seen_size);
-	TRY(ledger_root_at(&k->ledger, a->seen_size, &root, &k->round.fault));
-	if (!digest_is_equal(&root, &a->seen_root))
-		return refuse(why, REASON_KEEPER_RESTORED, "%s has seen another log", a->person.s);
-	return OK;
-}
-
 static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *why)
 {
 	const struct dossier *d = &k->dossier;
@@ -93,7 +77,7 @@ static rc check_approval(struct keeper *k, struct incoming *in, struct refusal *
 			return refuse(why, REASON_APPROVE_DUPLICATE, "%s has approved already",
 				      a->person.s);
 	}
-	return check_seen(k, a, why);
+	return check_seen(k, &a->person, a->seen_size, &a->seen_root, why);
 }
 
 /* Any rule for the key: who may approve may also say no. */

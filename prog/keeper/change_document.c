@@ -154,6 +154,8 @@ static rc put_in_force(struct call *c, struct change *ch, const struct plan *p)
 		k->journal,
 		&(struct journal_document){p->document, p->version, a.leaf, p->doc->digest},
 		&k->round.fault));
+	if (p->document == STATEMENT_ROSTER)
+		TRY(access_prune(k, k->round.roster, &ch->id, a.leaf));
 	k->round.full = true;
 	return change_reply(c, &a);
 }

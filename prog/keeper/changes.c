@@ -128,6 +128,8 @@ static rc change_fast(struct call *c, struct change *ch, const struct key_order 
 	leaf.object = k->round.row.fingerprint;
 	TRY(change_store(k, ch, &leaf, &a.leaf));
 	TRY(key_row_store(k, &k->round.row, &k->round.fault));
+	if (o->change->action == KEY_LOCK)
+		TRY(access_bar_key(k, &o->change->key, a.leaf));
 	a.object = &k->round.row.fingerprint;
 	k->round.has_row = true;
 	k->round.full = true;

@@ -27,7 +27,7 @@
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 4      /* 3 did not have when keys and hosts were locked */
+#define JOURNAL_VERSION 5      /* 4 did not have which entries end what was signed before them */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
@@ -385,6 +385,17 @@ MUST rc journal_grant_live(struct journal *j, const struct journal_grant *of, un
 MUST rc journal_grant_each(struct journal *j, const struct journal_grant *of, uint32_t cap,
 			   rc (*each)(void *ctx, const struct journal_grant *g), void *ctx,
 			   struct fault *f);
+
+/* All of the person's that are granted and not ended end now. */
+MUST rc journal_grant_leave(struct journal *j, const struct name *person, unix_time now,
+			    const struct digest *by, struct fault *f);
+/* The entry `leaf` voids what was signed before it about this key and person and comes later; "":
+ * any key, any person. The newest is kept. */
+MUST rc journal_bar_put(struct journal *j, const struct name *key, const struct name *person,
+			uint64_t leaf, struct fault *f);
+/* The newest for this key and person, or for any. RC_NOTFOUND. */
+MUST rc journal_bar_get(struct journal *j, const struct name *key, const struct name *person,
+			uint64_t *ret_leaf, struct fault *f);
 
 /* ---- Reviews of uses that broke the glass (journal_review.c)
  * ---------------------------------------------------------------------------*/

@@ -14,7 +14,10 @@ const char journal_schema_access[] =
 	" ended INTEGER NOT NULL, ended_by BLOB NOT NULL,"
 	" PRIMARY KEY(statement,key,person)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX access_person ON access(key,person,until) WHERE granted=1 AND ended=0;"
-	"CREATE UNIQUE INDEX access_leaf ON access(leaf);";
+	"CREATE UNIQUE INDEX access_leaf ON access(leaf);"
+	/* the newest entry that ended something of this key and person; "" is any */
+	"CREATE TABLE access_bar(key TEXT NOT NULL, person TEXT NOT NULL, leaf INTEGER NOT NULL,"
+	" PRIMARY KEY(key,person)) STRICT, WITHOUT ROWID;";
 
 static void bind_name(sqlite3_stmt *s, int at, const struct name *n)
 {
@@ -123,4 +126,39 @@ rc journal_grant_each(struct journal *j, const struct journal_grant *of, uint32_
 	bind_name(s, 3, &of->person);
 	bind_u64(s, 4, cap);
 	return grant_rows(j, SQL_GRANT_LIST, each, ctx, f);
+}
+
+rc journal_grant_leave(struct journal *j, const struct name *person, unix_time now,
+		       const struct digest *by, struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_GRANT_LEAVE);
+
+	(void)sqlite3_bind_int64(s, 1, now);
+	bind_digest(s, 2, by);
+	bind_name(s, 3, person);
+	return journal_run(j, SQL_GRANT_LEAVE, f);
+}
+
+rc journal_bar_put(struct journal *j, const struct name *key, const struct name *person,
+		   uint64_t leaf, struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_BAR_PUT);
+
+	bind_name(s, 1, key);
+	bind_name(s, 2, person);
+	bind_u64(s, 3, leaf);
+	return journal_run(j, SQL_BAR_PUT, f);
+}
+
+rc journal_bar_get(struct journal *j, const struct name *key, const struct name *person,
+		   uint64_t *ret_leaf, struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_BAR_GET);
+
+	bind_name(s, 1, key);
+	bind_name(s, 2, person);
+	TRY(journal_row(j, SQL_BAR_GET, f));
+	*ret_leaf = column_u64(s, 0);
+	journal_done(j, SQL_BAR_GET);
+	return OK;
 }

@@ -132,6 +132,11 @@
 	  "SELECT statement,key,person,host,role,granted,given,until,leaf,ended,ended_by"          \
 	  " FROM access WHERE leaf>=?1 AND (?2='' OR key=?2) AND (?3='' OR person=?3)"             \
 	  " ORDER BY leaf LIMIT ?4")                                                               \
+	X(GRANT_LEAVE, "UPDATE access SET ended=?,ended_by=? WHERE person=? AND granted=1"         \
+		       " AND ended=0")                                                             \
+	X(BAR_PUT, "INSERT OR REPLACE INTO access_bar(key,person,leaf) VALUES(?,?,?)")             \
+	X(BAR_GET, "SELECT leaf FROM access_bar WHERE key IN (?1,'') AND person IN (?2,'')"        \
+		   " ORDER BY leaf DESC LIMIT 1")                                                  \
 	X(OWED_ADD, "INSERT INTO review_owed(authorize,request,use,key,due,spec,never,done)"       \
 		    " VALUES(?,?,?,?,?,?,?,0)")                                                    \
 	X(OWED_GET, "SELECT authorize,request,use,key,due,spec,never,done FROM review_owed"        \

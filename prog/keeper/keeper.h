@@ -214,6 +214,14 @@ MUST rc dossier_evidence_count(struct keeper *k, struct digest *ret);
 /* ---- access.c ------------------------------------------------------------------------------*/
 /* Loads the grants that let the requester ask for the key, weighed against policy and roster. */
 MUST rc dossier_grants(struct keeper *k);
+/* A key has been locked by the entry `leaf`: no grant that was asked for before is taken from now
+ * on. Storage errors. */
+MUST rc access_bar_key(struct keeper *k, const struct name *key, uint64_t leaf);
+/* The roster `next` comes into force by `leaf`, which `statement` brought: of the people who leave,
+ * grants end, and no statement about access counts that they signed or that was for them. Storage
+ * errors. */
+MUST rc access_prune(struct keeper *k, const struct roster *next, const struct digest *statement,
+		     uint64_t leaf);
 
 /* ---- reviews.c ------------------------------------------------------------------------------*/
 /* The review that is owed first of the dossier's key, as a fact. */
@@ -259,6 +267,10 @@ MUST rc verify_key_sig(const struct keeper *k, const struct signed_by *by, enum 
 rc refuse_form(struct refusal *why, rc r, const struct fault *f);
 /* RC_DENIED form.origin. */
 MUST rc check_origin(const struct keeper *k, const char *origin, struct refusal *why);
+/* RC_DENIED keeper.restored: who signed has seen a longer log than ours, or another (P5). size 0:
+ * none. Storage errors. */
+MUST rc check_seen(struct keeper *k, const struct name *who, uint64_t size,
+		   const struct digest *root, struct refusal *why);
 /* Everything about a new request that policy does not say: origin, times, key, formats, both
  * signatures. */
 MUST rc verify_submission(struct keeper *k, const struct keeper_submit *m, bool signatures,

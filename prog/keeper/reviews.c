@@ -230,6 +230,7 @@ static rc lock_key(struct keeper *k, const struct incoming *in)
 	leaf.object = k->round.row.fingerprint;
 	TRY(ledger_append(&k->ledger, &leaf, &index, &k->round.fault));
 	TRY(key_row_store(k, &k->round.row, &k->round.fault));
+	TRY(access_bar_key(k, &in->owed.key, index));
 	k->round.has_row = true;
 	k->round.full = true;
 	return OK;

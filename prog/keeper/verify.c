@@ -24,6 +24,22 @@ rc refuse_form(struct refusal *why, rc r, const struct fault *f)
 	return refuse(why, reason, "%s", f->code != RC_OK ? f->text : rc_name(r));
 }
 
+rc check_seen(struct keeper *k, const struct name *who, uint64_t size, const struct digest *seen,
+	      struct refusal *why)
+{
+	struct digest root;
+
+	if (size == 0)
+		return OK;
+	if (size > k->ledger.committed.tree.size)
+		return refuse(why, REASON_KEEPER_RESTORED, "%s has seen a log of %llu entries",
+			      who->s, (unsigned long long)size);
+	TRY(ledger_root_at(&k->ledger, size, &root, &k->round.fault));
+	if (!digest_is_equal(&root, seen))
+		return refuse(why, REASON_KEEPER_RESTORED, "%s has seen another log", who->s);
+	return OK;
+}
+
 rc check_origin(const struct keeper *k, const char *origin, struct refusal *why)
 {
 	if (strcmp(origin, k->ledger.id.origin) != 0)

@@ -88,19 +88,18 @@ bool waiting_is_due(const struct keeper *k)
 }
 
 static rc note(struct keeper *k, const struct journal_waiting *w, const char *action,
-	       struct fault *f)
+	       uint64_t *ret_index, struct fault *f)
 {
 	struct leaf leaf = {.kind = LEAF_ADMIN,
 			    .time = k->round.now,
 			    .statement = w->statement,
 			    .object = w->digest};
-	uint64_t index;
 
 	(void)snprintf(leaf.action, sizeof(leaf.action), "%s%s",
 		       w->kind == STATEMENT_RECOVERY ? "roster.recovery"
 						     : statement_info(w->document)->name,
 		       action);
-	TRY(ledger_append(&k->ledger, &leaf, &index, f));
+	TRY(ledger_append(&k->ledger, &leaf, ret_index, f));
 	return journal_waiting_delete(k->journal, w->document, f);
 }
 
@@ -127,6 +126,7 @@ static bool is_misfit(rc e)
 static rc put_in_force(struct keeper *k, const struct journal_waiting *w, struct fault *f)
 {
 	struct round *r = &k->round;
+	uint64_t index;
 	rc e;
 
 	r->full = true;
@@ -138,10 +138,12 @@ static rc put_in_force(struct keeper *k, const struct journal_waiting *w, struct
 			statement_info(w->document)->name, (unsigned long long)w->version, f->text);
 		round_forget_documents(r);
 		*f = (struct fault){.code = RC_OK};
-		return note(k, w, ".void", f);
+		return note(k, w, ".void", &index, f);
 	}
 	TRY(e);
-	TRY(note(k, w, "", f));
+	TRY(note(k, w, "", &index, f));
+	if (r->roster != NULL)
+		TRY(access_prune(k, r->roster, &w->statement, index));
 	log_info("%s version %llu is in force", statement_info(w->document)->name,
 		 (unsigned long long)w->version);
 	return journal_document_add(

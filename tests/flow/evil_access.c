@@ -21,6 +21,7 @@ static bool answer_has(const char *text)
 /* ---- What people say ------------------------------------------------------------------------*/
 
 static struct buf statement; /* the last one */
+static struct buf held;	     /* one that a server keeps back, with all its signatures */
 
 static struct access_change a_grant(void)
 {
@@ -31,7 +32,11 @@ static struct access_change a_grant(void)
 				  .expires = fx_now(&fx) + 3600,
 				  .until = fx_now(&fx) + 30 * DAY,
 				  .comment = "alice is away"};
+	struct tree_head seen;
 
+	fx_check(fx_seen(&fx, &seen));
+	c.seen_size = seen.size;
+	c.seen_root = seen.root;
 	(void)snprintf((char *)c.nonce, sizeof(c.nonce), "n%u", fx.nonce++);
 	return c;
 }
@@ -129,11 +134,13 @@ static int access_setup(void **state)
 {
 	(void)group_setup(state);
 	buf_init(&statement, ACCESS_BYTES_MAX);
+	buf_init(&held, ACCESS_BYTES_MAX);
 	return 0;
 }
 
 static int access_teardown(void **state)
 {
+	buf_release(&held);
 	buf_release(&statement);
 	return group_teardown(state);
 }
@@ -443,6 +450,162 @@ static void old_ones_crowd_nobody_out(void **state)
 	assert_int_equal(ask("erin", "laptop"), KEEPER_R_STATUS);
 }
 
+/* ---- Held back ------------------------------------------------------------------------------*/
+
+static void hold(const struct access_change *c)
+{
+	buf_clear(&held);
+	fx_ok(access_change_encode(c, &held, NULL));
+}
+
+static enum keeper_type play(void)
+{
+	return fx_change(&fx, STATEMENT_ACCESS, buf_view(&held), owners);
+}
+
+/* Nothing of it is left, and one that is asked for now is granted; *ret is that. */
+static void too_late(struct digest *ret)
+{
+	struct access_change c;
+
+	refused(REASON_ACCESS_REVOKED, play());
+	fx_kill(&fx);
+	fx_run(&fx);
+	refused(REASON_ACCESS_REVOKED, play());
+	refused(REASON_RULE_REQUESTER, ask("erin", "build1"));
+	c = a_grant();
+	granted(&c, ret);
+	assert_int_equal(ask("erin", "build1"), KEEPER_R_STATUS);
+}
+
+static void held_over_a_no(void **state)
+{
+	struct access_change c = a_grant();
+	struct access_change other = a_grant();
+	struct digest id;
+
+	(void)state;
+	/* another is revoked; one that is for another host, too, and also if the person says so */
+	hold(&c);
+	(void)snprintf(other.host.s, sizeof(other.host.s), "laptop");
+	granted(&other, &id);
+	assert_int_equal(end(&id, "erin", asker), KEEPER_R_CHANGE);
+	too_late(&id);
+	/* another is denied that nobody has granted yet */
+	assert_int_equal(end(&id, "erin", bob), KEEPER_R_CHANGE);
+	c = a_grant();
+	hold(&c);
+	other = a_grant();
+	missing(say(&other, asker), "2 of security");
+	id = digest_of(buf_view(&statement));
+	assert_int_equal(end(&id, "erin", bob), KEEPER_R_CHANGE);
+	too_late(&id);
+	assert_int_equal(end(&id, "erin", bob), KEEPER_R_CHANGE);
+	/* what is said of another person does nothing to it */
+	c = a_grant();
+	hold(&c);
+	id.b[0] ^= 1;
+	assert_int_equal(end(&id, "frank", bob), KEEPER_R_CHANGE);
+	assert_int_equal(play(), KEEPER_R_CHANGE);
+	assert_true(answer_has("\"state\":\"done\""));
+	id = digest_of(buf_view(&held));
+	assert_int_equal(end(&id, "erin", bob), KEEPER_R_CHANGE);
+}
+
+static void held_over_a_lock(void **state)
+{
+	struct key_change change = {.action = KEY_LOCK, .key = {"release"}};
+	struct access_change c = a_grant();
+	struct digest id;
+
+	(void)state;
+	hold(&c);
+	assert_int_equal(fx_key_change(&fx, &change, bob), KEEPER_R_CHANGE);
+	refused(REASON_ACCESS_REVOKED, play());
+	change.action = KEY_UNLOCK;
+	assert_int_equal(fx_key_change(&fx, &change, admins), KEEPER_R_CHANGE);
+	assert_true(answer_has("\"state\":\"done\""));
+	too_late(&id);
+	assert_int_equal(end(&id, "erin", bob), KEEPER_R_CHANGE);
+	/* of another key it is no matter */
+	c = a_grant();
+	hold(&c);
+	change = (struct key_change){.action = KEY_LOCK, .key = {"nightly"}};
+	assert_int_equal(fx_key_change(&fx, &change, bob), KEEPER_R_CHANGE);
+	assert_int_equal(play(), KEEPER_R_CHANGE);
+	assert_true(answer_has("\"state\":\"done\""));
+	id = digest_of(buf_view(&held));
+	assert_int_equal(end(&id, "erin", bob), KEEPER_R_CHANGE);
+	change.action = KEY_UNLOCK;
+	assert_int_equal(fx_key_change(&fx, &change, admins), KEEPER_R_CHANGE);
+}
+
+static void away_and_back(const char *person)
+{
+	fx_person(&fx, person)->gone = true;
+	set_roster();
+	fx_person(&fx, person)->gone = false;
+	set_roster();
+}
+
+static void held_over_an_absence(void **state)
+{
+	struct access_change c = a_grant();
+	struct access_change other = a_grant();
+	struct digest id;
+
+	(void)state;
+	/* of an owner who signed: what had been granted goes on, what was not is void */
+	hold(&c);
+	granted(&other, &id);
+	away_and_back("bob");
+	assert_int_equal(ask("erin", "build1"), KEEPER_R_STATUS);
+	refused(REASON_ACCESS_REVOKED, play());
+	/* of somebody who has nothing to do with it */
+	c = a_grant();
+	hold(&c);
+	away_and_back("dave");
+	assert_int_equal(play(), KEEPER_R_CHANGE);
+	assert_true(answer_has("\"state\":\"done\""));
+	/* of who asked: all is over; admins are two, so frank and erin are not both away */
+	c = a_grant();
+	(void)snprintf(c.person.s, sizeof(c.person.s), "dave");
+	buf_clear(&statement);
+	fx_ok(access_change_encode(&c, &statement, NULL));
+	assert_int_equal(say_again((const char *const[]){"bob", "carol", "dave", NULL}),
+			 KEEPER_R_CHANGE);
+	id = digest_of(buf_view(&statement));
+	waits(REASON_APPROVE_QUORUM, ask("dave", "build1"));
+	c.nonce[0] ^= 0x55;
+	hold(&c);
+	away_and_back("dave");
+	refused(REASON_RULE_REQUESTER, ask("dave", "build1"));
+	refused(REASON_ACCESS_REVOKED,
+		fx_change(&fx, STATEMENT_ACCESS, buf_view(&held),
+			  (const char *const[]){"bob", "carol", "dave", NULL}));
+	assert_int_equal(list("", "dave"), KEEPER_R_JSON);
+	assert_true(answer_has("\"state\":\"revoked\""));
+	refused(REASON_ACCESS_REVOKED, end(&id, "dave", bob));
+}
+
+/* What somebody says that they have seen must be so: nobody can have seen what is to come. */
+static void held_with_a_lie(void **state)
+{
+	struct access_change c = a_grant();
+
+	(void)state;
+	c.seen_size += 1000;
+	refused(REASON_KEEPER_RESTORED, say(&c, owners));
+	c = a_grant();
+	c.seen_root.b[31] ^= 1;
+	refused(REASON_KEEPER_RESTORED, say(&c, owners));
+	/* who has seen nothing asks for nothing, where there ever was a no */
+	c = a_grant();
+	c.seen_size = 0;
+	c.seen_root = (struct digest){0};
+	refused(REASON_ACCESS_REVOKED, say(&c, owners));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,7 +618,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_waiting_request_loses_its_grant, owned, done),
 		cmocka_unit_test_setup_teardown(a_grant_ends, owned, done),
 		cmocka_unit_test_setup_teardown(owners_change, owned, done),
+		cmocka_unit_test_setup_teardown(held_over_a_no, owned, done),
+		cmocka_unit_test_setup_teardown(held_over_a_lock, owned, done),
+		cmocka_unit_test_setup_teardown(held_with_a_lie, owned, done),
 		cmocka_unit_test_setup_teardown(old_ones_crowd_nobody_out, owned, done),
+		cmocka_unit_test_setup_teardown(held_over_an_absence, owned, done),
 	};
 
 	return cmocka_run_group_tests(tests, access_setup, access_teardown);

@@ -447,7 +447,7 @@ static void new_grant(void)
 		g->signers[4] = 1;
 	g->end.person = chance(70) ? (int)below(REF_PEOPLE) : g->person;
 	g->end.key = choose_key(g->end.person);
-	give(5);
+	give(30);
 }
 
 void give_access(void)

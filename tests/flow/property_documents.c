@@ -606,6 +606,8 @@ void world_lock(struct world *w, int key, bool lock)
 	} else {
 		fx_check(type == KEEPER_R_CHANGE);
 		w->ref.locked[key] = lock;
+		if (lock)
+			ref_bar_key(&w->ref, key);
 		ref_changed(&w->ref);
 	}
 }

@@ -281,7 +281,12 @@ void world_make_grant(struct world *w, int n)
 				  .expires = w->ref.now + 90 * 86400ll,
 				  .until = g->until,
 				  .comment = "stands in"};
+	struct tree_head seen;
 
+	fx_check(fx_seen(&w->fx, &seen));
+	c.seen_size = seen.size;
+	c.seen_root = seen.root;
+	w->ref.grants[n].seen = w->ref.bars;
 	world_origin(c.origin);
 	world_nonce(w, c.nonce);
 	if (g->host >= 0)

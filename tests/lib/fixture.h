@@ -24,6 +24,7 @@
 #include "lib/model/leaf.h"
 #include "lib/model/request.h"
 #include "lib/proto/keeper.h"
+#include "lib/tlog/tree.h"
 
 #define FX_PEOPLE 8
 #define FX_HOSTS 2
@@ -131,6 +132,8 @@ size_t fx_logged(struct fixture *fx, enum reason reason);
 void fx_zone(struct fixture *fx, bool there);
 /* An entry of the log; its digest. False if the keeper closed instead. */
 bool fx_entry(struct fixture *fx, uint64_t index, struct leaf *ret, struct digest *ret_digest);
+/* The log as it is now. False if the keeper closed instead. */
+bool fx_seen(struct fixture *fx, struct tree_head *ret);
 /* A policy that 2 of admins sign is in force from now on; the answer's type. */
 enum keeper_type fx_policy(struct fixture *fx, const struct buf *doc);
 

@@ -9,6 +9,7 @@
 #include "lib/codec/base64.h"
 #include "lib/crypt/x509.h"
 #include "lib/format/tbs.h"
+#include "lib/tlog/note.h"
 #include "lib/tlog/proof_file.h"
 
 void fx_send(struct fixture *fx, const struct buf *frames)
@@ -400,6 +401,27 @@ bool fx_entry(struct fixture *fx, uint64_t index, struct leaf *ret, struct diges
 	fx_ok(base64_parse(BASE64_STD, proof.extra, &bytes, NULL));
 	fx_ok(leaf_parse(buf_view(&bytes), ret, NULL));
 	*ret_digest = digest_of(buf_view(&bytes));
+	return true;
+}
+
+bool fx_seen(struct fixture *fx, struct tree_head *ret)
+{
+	AUTO(buf) struct buf frame;
+	struct proof_file proof;
+	struct checkpoint c;
+	struct note note;
+	enum keeper_type type;
+
+	buf_init(&frame, 4096);
+	keeper_put_proof_request(&frame, ++fx->correlation, 0, 0);
+	type = fx_exchange(fx, &frame);
+	if (type == 0)
+		return false;
+	fx_check(type == KEEPER_R_PROOF);
+	fx_ok(proof_file_parse(buf_view(&fx->body), &proof, NULL));
+	fx_ok(note_parse(proof.note, &note, NULL));
+	fx_ok(checkpoint_parse(note.text, &c, NULL));
+	*ret = c.head;
 	return true;
 }
 

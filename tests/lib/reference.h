@@ -261,7 +261,9 @@ struct ref_grant {
 	int host; /* -1: any that the rules take */
 	unix_time until;
 	unsigned signers[REF_PEOPLE]; /* with which of their keys */
+	unsigned seen;		      /* how many bars there were when it was asked for */
 	bool known;
+	bool left; /* its person has left the roster since it was given */
 	unix_time given;
 	struct {
 		int person;
@@ -366,6 +368,11 @@ struct ref {
 	int newest[REF_WORD_KINDS][REF_MAKERS][REF_FILES]; /* words + 1; 0: none */
 	struct ref_grant grants[REF_MEMORY];
 	size_t grant_count;
+	/* what bars grants that were asked for before: counted, and the number of the last one */
+	unsigned bars;
+	unsigned bar_key[REF_KEYS]; /* locked */
+	unsigned bar_end[REF_KEYS][REF_PEOPLE];
+	unsigned bar_left[REF_PEOPLE];
 	struct ref_pool pool;
 	bool host_locked[REF_POOL];
 	unsigned bound; /* keys that it has enrolled with at any time */
@@ -459,6 +466,9 @@ void ref_say_word(struct ref *w, int n, struct ref_answer *a);
 /* ---- reference_grants.c ---------------------------------------------------------------------*/
 /* Whether a live grant lets the requester ask for the key; host: one that names the host. */
 bool ref_is_granted(const struct ref *w, const struct ref_request *q, bool host);
+/* A key has been locked; the next roster is in force, w->roster is still the last one. */
+void ref_bar_key(struct ref *w, int key);
+void ref_bar_people(struct ref *w, const struct ref_roster *next);
 bool ref_grant_lets(const struct ref *w, const struct ref_request *q, int grant, bool host);
 void ref_give(struct ref *w, int n, struct ref_answer *a);
 void ref_end_grant(struct ref *w, int n, struct ref_answer *a);

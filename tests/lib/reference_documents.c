@@ -18,6 +18,7 @@ static void put_in_force(struct ref *w, int n)
 		w->policy = d->p;
 		return;
 	}
+	ref_bar_people(w, &d->r);
 	w->roster = d->r;
 	/* What is known of a host goes with it, but for a lock. */
 	if (d->r.host_gone[REF_POOL])

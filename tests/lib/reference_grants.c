@@ -23,9 +23,9 @@ bool ref_grant_lets(const struct ref *w, const struct ref_request *q, int grant,
 {
 	const struct ref_grant *g = &w->grants[grant];
 
-	return g->known && !g->end.known && g->person == q->requester && g->key == q->key &&
-	       (g->host >= 0 ? g->host == q->host : !host) && !w->roster.gone[g->person] &&
-	       w->now >= g->given && w->now < g->until &&
+	return g->known && !g->end.known && !g->left && g->person == q->requester &&
+	       g->key == q->key && (g->host >= 0 ? g->host == q->host : !host) &&
+	       !w->roster.gone[g->person] && w->now >= g->given && w->now < g->until &&
 	       w->now - g->given < (unix_time)w->policy.keys[g->key].access_life && stands(w, g);
 }
 
@@ -48,6 +48,34 @@ static bool are_listed(const struct ref *w, const struct ref_grant *g)
 	return true;
 }
 
+void ref_bar_key(struct ref *w, int key)
+{
+	w->bar_key[key] = ++w->bars;
+}
+
+void ref_bar_people(struct ref *w, const struct ref_roster *next)
+{
+	for (int p = 0; p < REF_PEOPLE; p++) {
+		if (w->roster.gone[p] || !next->gone[p])
+			continue;
+		w->bar_left[p] = ++w->bars;
+		for (size_t i = 0; i < w->grant_count; i++)
+			w->grants[i].left |= w->grants[i].known && w->grants[i].person == p;
+	}
+}
+
+/* Since it was asked for, somebody said no, or the key was locked, or one who signed was away. */
+static bool is_barred(const struct ref *w, const struct ref_grant *g)
+{
+	if (w->bar_key[g->key] > g->seen || w->bar_end[g->key][g->person] > g->seen ||
+	    w->bar_left[g->person] > g->seen)
+		return true;
+	for (int p = 0; p < REF_PEOPLE; p++)
+		if (g->signers[p] != 0 && w->bar_left[p] > g->seen)
+			return true;
+	return false;
+}
+
 void ref_give(struct ref *w, int n, struct ref_answer *a)
 {
 	struct ref_grant *g = &w->grants[n];
@@ -65,7 +93,7 @@ void ref_give(struct ref *w, int n, struct ref_answer *a)
 	    ref_refuse(a, g->host >= 0 && w->roster.host_gone[g->host], REASON_WHO_HOST) ||
 	    ref_refuse(a, g->until <= w->now || g->until - w->now > (unix_time)key->access_life,
 		       REASON_ACCESS_LIFE) ||
-	    ref_refuse(a, g->end.known, REASON_ACCESS_REVOKED))
+	    ref_refuse(a, g->end.known || is_barred(w, g), REASON_ACCESS_REVOKED))
 		return;
 	if (!stands(w, g)) {
 		a->result = REF_MISSING;
@@ -88,8 +116,10 @@ void ref_end_grant(struct ref *w, int n, struct ref_answer *a)
 		return;
 	*a = (struct ref_answer){.type = KEEPER_R_CHANGE, .result = REF_DONE};
 	if (g->end.known || ref_refuse(a, !ref_listed(w, who, g->end.key), REASON_SIG_ADMIN) ||
-	    ref_refuse(a, !may, REASON_ACCESS_OWNER))
+	    ref_refuse(a, !may, REASON_ACCESS_OWNER) ||
+	    ref_refuse(a, g->left, REASON_ACCESS_REVOKED))
 		return;
 	g->end.known = true;
+	w->bar_end[g->key][g->person] = ++w->bars;
 	ref_changed(w);
 }

@@ -79,8 +79,10 @@ static void take(struct ref *w, struct ref_review *v)
 	v->known = true;
 	find_voters(w, v->owed, voters);
 	o->done = ref_seats_filled(&w->roster, seats, voters) == ref_seats(seats);
-	if (v->incident)
+	if (v->incident) {
 		w->locked[o->key] = true;
+		ref_bar_key(w, o->key);
+	}
 	ref_changed(w);
 }
 

@@ -19,6 +19,8 @@ static struct access_change a_grant(void)
 				  .host = {"build-07"},
 				  .origin = "sign.example",
 				  .expires = 1700000000,
+				  .seen_size = 41,
+				  .seen_root = {.b = {7}},
 				  .until = 1700086400,
 				  .comment = "carol is on leave"};
 
@@ -47,6 +49,8 @@ static void test_round_trip(void **state)
 		assert_string_equal("carol is on leave", back.comment);
 		assert_string_equal(i == 0 ? "build-07" : "", back.host.s);
 		assert_int_equal(i == 2 ? 0 : 1700086400, back.until);
+		assert_int_equal(i == 2 ? 0 : 41, back.seen_size);
+		assert_int_equal(i == 2 ? 0 : 7, back.seen_root.b[0]);
 		assert_int_equal(i == 2 ? 4 : 0, back.grant.b[3]);
 	}
 	buf_release(&b);
@@ -97,6 +101,10 @@ static void test_refusals(void **state)
 	c = a_grant();
 	c.comment[0] = '\0';
 	assert_rc(RC_SYNTAX, access_change_encode(&c, &b, NULL));
+	buf_clear(&b);
+	c = a_grant();
+	c.seen_size = 0;
+	assert_rc(RC_RANGE, access_change_encode(&c, &b, NULL));
 	buf_clear(&b);
 	c = a_grant();
 	c.until = TIME_MAX + 1;
