@@ -58,10 +58,19 @@ static struct host_fact host_of(const struct replaying *r)
 				  .klass = host->enrol ? host->least : HOST_SOFTWARE};
 }
 
-/* Whether it could let the request in, and another of its sort does not already. */
-static bool is_wanted(const struct request *q, const struct replay_grant *g, unix_time at,
-		      const struct grant_fact facts[2], size_t count)
+/* In the second in which it ended the order of the entries tells. */
+static bool is_over(const struct replay_request *q, const struct replay_grant *g, unix_time at)
 {
+	if (g->ended == 0 || at < g->ended)
+		return false;
+	return at > g->ended || q->authorize == 0 || q->authorize > g->ended_leaf;
+}
+
+/* Whether it could let the request in, and another of its sort does not already. */
+static bool is_wanted(const struct replay_request *asked, const struct replay_grant *g,
+		      unix_time at, const struct grant_fact facts[2], size_t count)
+{
+	const struct request *q = asked->request;
 	const struct access_change *c = &g->change;
 	bool named = c->host.s[0] != '\0';
 
@@ -69,7 +78,7 @@ static bool is_wanted(const struct request *q, const struct replay_grant *g, uni
 		if ((facts[i].host.s[0] != '\0') == named)
 			return false;
 	return name_is_equal(&c->key, &q->key) && name_is_equal(&c->person, &q->requester) &&
-	       (!named || name_is_equal(&c->host, &q->host)) && (g->ended == 0 || at < g->ended);
+	       (!named || name_is_equal(&c->host, &q->host)) && !is_over(asked, g, at);
 }
 
 /* Of the requester for the key, one that holds at that time for any host, and one for this. */
@@ -86,7 +95,7 @@ static rc weigh_grants(const struct replaying *r, unix_time at, struct grant_fac
 		struct grant_fact fact;
 		enum reason why;
 
-		if (!is_wanted(r->q->request, g, at, facts, *ret_count))
+		if (!is_wanted(r->q, g, at, facts, *ret_count))
 			continue;
 		TRY(grant_weigh(r->w->policy, r->w->roster, &grant, at, &why, &fact));
 		if (why == REASON_NONE)

@@ -25,6 +25,7 @@ struct replay_request {
 	const struct request *request;
 	unix_time arrived;
 	bool key_locked;
+	uint64_t authorize; /* entry of its newest use; 0: it has none */
 	struct replay_approval approvals[QUORUM_PEOPLE_MAX];
 	size_t approval_count;
 };
@@ -34,6 +35,7 @@ struct replay_grant {
 	struct digest statement;
 	unix_time given;
 	unix_time ended;      /* when somebody took it back; 0: nobody did */
+	uint64_t ended_leaf;  /* by this entry: whether a use in that second was before it */
 	struct voter *voters; /* who signed it, by the world's roster: grant_voters() */
 	size_t voter_count;
 };

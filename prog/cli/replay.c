@@ -68,6 +68,8 @@ static rc read_row(const json_t *row, struct logged *ret)
 	TRY(request_parse(buf_view(&ret->statement), &ret->request, &f));
 	ret->id = digest_of(buf_view(&ret->statement));
 	ret->q = (struct replay_request){.request = &ret->request};
+	if (json_number(status, "authorize") > 0)
+		ret->q.authorize = (uint64_t)json_number(status, "authorize");
 	ret->outcome = outcome_logged(status);
 	json_array_foreach(json_object_get(status, "approvals"), i, approval)
 	{

@@ -23,9 +23,31 @@ static bool names_owners(const struct policy *p)
 	return false;
 }
 
-/* Who signed it, by this roster. The keeper verified the signatures when it took the grant. */
-static rc read_voters(struct cli *c, const json_t *answer, const struct roster *roster,
-		      struct replay_grant *g)
+/* How strong a key must be the keeper judged when it took the grant. */
+static const struct sshsig_rules any_form = {
+	.allow_unverified = true, .allow_synced = true, .rp_origins = true};
+
+/* A key that nobody has in this roster counts for nobody. */
+static rc check_signature(struct cli *c, const struct roster *roster, struct view statement,
+			  struct view sig)
+{
+	const struct principal *p;
+	struct sshsig parts;
+	struct fault f = {0};
+
+	CLI_TRY(c, &f, sshsig_parse(sig, &parts, &f));
+	p = roster_person_by_key(roster, parts.key_blob);
+	if (p == NULL || rc_is_ok(sshsig_verify(principal_key(p, parts.key_blob),
+						statement_info(STATEMENT_ACCESS)->ns, statement,
+						sig, &any_form, NULL, &f)))
+		return OK;
+	return cli_problem(c, RC_PEER, "", "the server's access list: a signature of %s: %s",
+			   p->name.s, f.text);
+}
+
+/* Who signed it, by this roster. */
+static rc read_voters(struct cli *c, const json_t *answer, struct view statement,
+		      const struct roster *roster, struct replay_grant *g)
 {
 	const json_t *list = json_object_get(answer, "signatures");
 	struct buf bytes[CHANGE_SIGNATURES_MAX] = {0};
@@ -45,12 +67,29 @@ static rc read_voters(struct cli *c, const json_t *answer, const struct roster *
 		if (rc_is_ok(r))
 			r = json_base64(c, json_array_get(list, i), &bytes[i]);
 		sigs[i] = buf_view(&bytes[i]);
+		if (rc_is_ok(r))
+			r = check_signature(c, roster, statement, sigs[i]);
 	}
 	g->voters = voters;
 	g->voter_count = rc_is_ok(r) ? grant_voters(roster, sigs, count, voters) : 0;
 	for (size_t i = 0; i < count; i++)
 		buf_release(&bytes[i]);
 	return r;
+}
+
+/* By which entry it ended, of the statement that the row names. */
+static rc read_end(struct cli *c, const json_t *row, struct replay_grant *g)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	AUTO(json) json_t *answer = NULL;
+	struct digest by;
+
+	if (g->ended == 0)
+		return OK;
+	TRY(json_get_digest(c, row, "ended_by", &by));
+	TRY(api_json(c, &get, &answer, "/v1/statements/%s", json_text(row, "ended_by")));
+	g->ended_leaf = (uint64_t)json_number(answer, "leaf");
+	return OK;
 }
 
 /* The statement says what is granted; the row, when. */
@@ -73,7 +112,8 @@ static rc read_grant(struct cli *c, const json_t *row, const struct roster *rost
 		return cli_problem(c, RC_PEER, "",
 				   "the server's access list: a row that is no "
 				   "grant");
-	return read_voters(c, answer, roster, g);
+	TRY(read_voters(c, answer, buf_view(&statement), roster, g));
+	return read_end(c, row, g);
 }
 
 /* When it was given and ended; false: it was never given, or was over by then. */
@@ -87,7 +127,7 @@ static bool read_times(const json_t *row, unix_time since, struct replay_grant *
 		return false;
 	return !json_is_string(json_object_get(row, "ended")) ||
 	       (rc_is_ok(time_parse(view_str(json_text(row, "ended")), &g->ended)) &&
-		g->ended > since);
+		g->ended >= since);
 }
 
 rc replay_grants_load(struct cli *c, const char *key, const char *person, unix_time since,

@@ -173,6 +173,13 @@ static void grants_hold_while_their_owners_do(void **state)
 	assert_int_equal(s.d.refusal.reason, REASON_APPROVE_QUORUM);
 	grants[1].ended = NOW + 300;
 	MOMENT(OUTCOME_DENY, NOW + 300);
+	/* within the same second the log's order tells */
+	grants[1].ended_leaf = 7;
+	s.q.authorize = 6;
+	MOMENT(OUTCOME_WAIT, NOW + 300);
+	s.q.authorize = 8;
+	MOMENT(OUTCOME_DENY, NOW + 300);
+	s.q.authorize = 0;
 	grants[1].ended = NOW + 301;
 	MOMENT(OUTCOME_WAIT, NOW + 300);
 	grants[1].given = NOW + 301;
