@@ -2,13 +2,12 @@
 
 #include <string.h>
 
+#include "lib/model/change_life.h"
 #include "prog/cli/api.h"
 #include "prog/cli/document.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/logview.h"
 #include "prog/cli/wait.h"
-
-#define CHANGE_SECONDS (14 * 86400)
 
 static rc take_name(struct cli *c, const char *option, const char *text, struct name *ret)
 {
@@ -27,7 +26,7 @@ static rc begin(struct cli *c, const struct args *a, struct access_change *ret)
 
 	TRY(cli_config(c));
 	memcpy(ret->origin, c->config.origin, sizeof(ret->origin));
-	ret->expires = clock_now(&clock_system) + CHANGE_SECONDS;
+	ret->expires = clock_now(&clock_system) + ACCESS_REQUEST_LIFE;
 	if (comment != NULL && strlen(comment) >= sizeof(ret->comment))
 		return cli_problem(c, RC_USAGE, "", "the message is too long");
 	(void)snprintf(ret->comment, sizeof(ret->comment), "%s", comment == NULL ? "" : comment);

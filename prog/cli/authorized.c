@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/crypt/sshsig.h"
+#include "lib/model/act.h"
 #include "lib/model/evidence.h"
 #include "lib/model/preapproval.h"
 #include "lib/policy/replay.h"
@@ -12,8 +13,10 @@
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/bundle_approval.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/evidence.h"
+#include "prog/cli/fetch.h"
 #include "prog/cli/logview.h"
 #include "prog/cli/policy_file.h"
 #include "prog/cli/replay_grants.h"
@@ -35,6 +38,7 @@ AUTO_DEFINE(documents, struct documents, documents_release)
 struct reader {
 	struct cli *c;
 	const struct wish *w;
+	uint64_t index; /* of the entry */
 	struct leaf leaf;
 	struct documents then; /* policy and roster are NULL if the server has them no more */
 	json_t *out;
@@ -78,6 +82,7 @@ static rc read_entry(struct reader *r, uint64_t index)
 				   "entry %" PRIu64 " of the log authorises no use of this request",
 				   index);
 	rc_ignore(time_format(r->leaf.time, when), "what was parsed can be formatted");
+	r->index = index;
 	put_number(r->out, "entry", index);
 	put_number(r->out, "use", r->leaf.use);
 	put_text(r->out, "time", when);
@@ -138,60 +143,92 @@ static void find_rule(struct reader *r)
 
 /* ---- Approvals ------------------------------------------------------------------------------*/
 
-static const json_t *status_approval(const struct reader *r, const char *statement)
+/* The roster of then is not there any more: the statement is the one that the log names, and says
+ * who that is; nobody can say whether the signature was theirs. */
+static rc read_unproven(struct reader *r, const struct signed_bytes *said,
+			struct approval_fact *ret)
 {
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(json_object_get(wish_status(r->w), "approvals"), i, row)
-	{
-		if (strcmp(json_text(row, "statement"), statement) == 0)
-			return row;
-	}
-	return NULL;
-}
-
-static bool read_row(const json_t *row, struct replay_approval *ret)
-{
-	*ret = (struct replay_approval){.channel = SSHKEY_CLI};
-	if (strcmp(json_text(row, "channel"), "browser") == 0)
-		ret->channel = SSHKEY_BROWSER;
-	return rc_is_ok(name_parse(view_str(json_text(row, "person")), &ret->person)) &&
-	       rc_is_ok(time_parse(view_str(json_text(row, "given")), &ret->given)) &&
-	       rc_is_ok(time_parse(view_str(json_text(row, "expires")), &ret->expires));
-}
-
-/* One that was there before the request, which the status does not list. */
-static rc read_early(struct reader *r, const char *statement, struct replay_approval *ret)
-{
-	const struct api_call get = {.method = "GET", .exact = true};
 	struct preapproval *p = (struct preapproval *)malloc(sizeof(*p));
-	AUTO(buf) struct buf bytes = {0};
-	AUTO(json) json_t *answer = NULL;
-	rc e = p == NULL ? RC(RC_NOMEM) : OK;
+	struct view bytes = buf_view(&said->bytes);
+	struct act act;
+	rc e = OK;
 
-	buf_init(&bytes, PREAPPROVAL_BYTES_MAX);
-	if (rc_is_ok(e))
-		e = api_json(r->c, &get, &answer, "/v1/statements/%s", statement);
-	if (rc_is_ok(e))
-		e = json_get_base64(r->c, answer, "statement", &bytes);
-	if (rc_is_ok(e)) {
-		struct digest is = digest_of(buf_view(&bytes));
-		char hex[DIGEST_HEX];
-
-		digest_hex(&is, hex);
-		if (strcmp(hex, statement) != 0 ||
-		    !rc_is_ok(preapproval_parse(buf_view(&bytes), p, NULL)))
-			e = cli_problem(r->c, RC_PEER, "",
-					"an approval that counted is not what the log names");
+	if (p == NULL)
+		return cli_problem(r->c, RC_NOMEM, "", "no memory");
+	*ret = (struct approval_fact){.statement = digest_of(bytes), .given = r->leaf.time};
+	if (rc_is_ok(act_parse(STATEMENT_APPROVAL, bytes, &act, NULL))) {
+		ret->person = act.person;
+		ret->expires = act.expires;
+	} else if (rc_is_ok(preapproval_parse(bytes, p, NULL))) {
+		ret->person = p->person;
+		ret->expires = p->expires;
+		ret->early = true;
+	} else {
+		e = cli_problem(r->c, RC_PEER, "", "an approval that counted cannot be read");
 	}
-	if (rc_is_ok(e))
-		*ret = (struct replay_approval){.person = p->person,
-						.channel = SSHKEY_CLI,
-						.given = r->leaf.time,
-						.expires = p->expires};
 	free(p);
 	return e;
+}
+
+/* Nothing of it is the server's word: the statement is the one that the log counts, the signature
+ * is by a key that the roster of then gives the person, and the time is that of its entry. */
+static rc prove_approval(struct reader *r, const struct signed_bytes *said,
+			 struct approval_fact *ret, bool *ret_proven)
+{
+	const struct roster *roster = r->then.roster.roster;
+	struct bundle_approval a = {.said = said,
+				    .authorize = &r->leaf,
+				    .authorize_index = r->index,
+				    .roster = roster,
+				    .request = &r->w->request,
+				    .request_id = r->w->digest};
+	struct fault f = {0};
+	struct vkey log;
+	bool dated;
+
+	*ret_proven = roster != NULL;
+	if (roster == NULL)
+		return read_unproven(r, said, ret);
+	TRY(logview_vkey(r->c, &log));
+	a.log = &log;
+	if (rc_is_ok(bundle_approval_prove(&a, ret, &dated, &f)))
+		return OK;
+	return cli_problem(r->c, f.code, "call the security team",
+			   "an approval that the log counts is not proven: %s", f.text);
+}
+
+static rc read_approval(struct reader *r, const struct digest *statement, json_t *out)
+{
+	AUTO(signed_bytes) struct signed_bytes said = {0};
+	struct approval_fact a = {.early = false};
+	char when[TIME_TEXT] = "";
+	struct digest is;
+	bool proven;
+
+	signed_bytes_init(&said, PREAPPROVAL_BYTES_MAX);
+	TRY(fetch_approval(r->c, statement, &said));
+	is = digest_of(buf_view(&said.bytes));
+	if (!digest_is_equal(&is, statement))
+		return cli_problem(r->c, RC_PEER, "",
+				   "an approval that counted is not what the log names");
+	TRY(prove_approval(r, &said, &a, &proven));
+	rc_ignore(time_format(a.given, when), "what was parsed can be formatted");
+	put_hex(out, "statement", statement);
+	put_text(out, "person", a.person.s);
+	(void)json_object_set_new(out, "proven", json_boolean(proven));
+	if (proven)
+		put_text(out, "given", when);
+	if (a.early)
+		(void)json_object_set_new(out, "early", json_true());
+	if (r->q.approval_count < QUORUM_PEOPLE_MAX)
+		r->q.approvals[r->q.approval_count++] =
+			(struct replay_approval){.person = a.person,
+						 .channel = a.channel,
+						 .given = a.early ? r->leaf.time : a.given,
+						 .expires = a.expires};
+	else
+		r->whole = false;
+	return OK;
 }
 
 static rc read_approvals(struct reader *r)
@@ -202,25 +239,9 @@ static rc read_approvals(struct reader *r)
 	r->whole = true;
 	for (size_t i = 0; i < r->leaf.approval_count; i++) {
 		json_t *one = json_object();
-		struct replay_approval a;
-		char hex[DIGEST_HEX];
-		const json_t *row;
 
 		(void)json_array_append_new(list, one);
-		digest_hex(&r->leaf.approvals[i], hex);
-		put_text(one, "statement", hex);
-		row = status_approval(r, hex);
-		if (row == NULL) {
-			TRY(read_early(r, hex, &a));
-			(void)json_object_set_new(one, "early", json_true());
-		} else if (!read_row(row, &a)) {
-			return cli_problem(r->c, RC_PEER, "", "an approval without person or time");
-		}
-		put_text(one, "person", a.person.s);
-		if (r->q.approval_count < QUORUM_PEOPLE_MAX)
-			r->q.approvals[r->q.approval_count++] = a;
-		else
-			r->whole = false;
+		TRY(read_approval(r, &r->leaf.approvals[i], one));
 	}
 	return OK;
 }
@@ -321,11 +342,7 @@ static rc decide(struct reader *r, const struct documents *d, struct decision *r
 		.policy = d->policy.policy, .roster = d->roster.roster, .zones = &zones_system};
 	const struct request *q = &r->w->request;
 
-	TRY(replay_grants_load(r->c, q->key.s, q->requester.s, r->leaf.time - 1, &world, &granted));
-	/* The one that the entry names held, though it ended within the same second. */
-	for (size_t i = 0; i < granted.count; i++)
-		if (digest_is_equal(&granted.list[i].statement, &r->leaf.grant))
-			granted.list[i].ended = 0;
+	TRY(replay_grants_load(r->c, q->key.s, q->requester.s, r->leaf.time, &world, &granted));
 	if (!rc_is_ok(replay_decide(&world, &r->q, r->leaf.time, ret)))
 		return cli_problem(r->c, RC_LIMIT, "", "more people than a decision can weigh");
 	return OK;
@@ -358,6 +375,7 @@ static rc compare(struct reader *r)
 		return OK;
 	r->q.request = &r->w->request;
 	r->q.arrived = r->leaf.time;
+	r->q.authorize = r->index;
 	TRY(decide(r, &r->then, &d));
 	if (d.outcome != OUTCOME_ALLOW || !digest_is_equal(&d.rule_digest, &r->leaf.rule))
 		return OK;
@@ -434,9 +452,12 @@ static void print_counted(const json_t *a)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(a, "approvals"), i, row)(void) printf(
-		"%s%s%s", i == 0 ? "  approvals that counted: " : ", ", json_text(row, "person"),
-		json_is_true(json_object_get(row, "early")) ? " (beforehand)" : "");
+	json_array_foreach(json_object_get(a, "approvals"), i, row)(void)
+		printf("%s%s%s%s%s", i == 0 ? "  approvals that counted: " : ", ",
+		       json_text(row, "person"),
+		       json_is_true(json_object_get(row, "early")) ? " (beforehand)" : "",
+		       json_is_true(json_object_get(row, "proven")) ? " at " : " (not proven)",
+		       json_text(row, "given"));
 	if (i > 0)
 		(void)putchar('\n');
 	json_array_foreach(json_object_get(a, "evidence"), i, row)

@@ -52,29 +52,39 @@ static struct buf *field_at(struct bundle *b, size_t i)
 	return (struct buf *)(void *)((char *)b + fields[i].offset);
 }
 
+void signed_bytes_init(struct signed_bytes *s, size_t max)
+{
+	buf_init(&s->bytes, max);
+	buf_init(&s->sig, SSHSIG_BLOB_MAX);
+	buf_init(&s->entry, LEAF_BYTES_MAX);
+	buf_init(&s->proof, PROOF_FILE_MAX);
+}
+
 void bundle_init(struct bundle *b)
 {
 	*b = (struct bundle){0};
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		buf_init(field_at(b, i), fields[i].max);
-	for (size_t i = 0; i < BUNDLE_APPROVALS_MAX; i++) {
-		buf_init(&b->approvals[i].bytes, PREAPPROVAL_BYTES_MAX);
-		buf_init(&b->approvals[i].sig, SSHSIG_BLOB_MAX);
-	}
+	for (size_t i = 0; i < BUNDLE_APPROVALS_MAX; i++)
+		signed_bytes_init(&b->approvals[i], PREAPPROVAL_BYTES_MAX);
+}
+
+void signed_bytes_release(struct signed_bytes *s)
+{
+	buf_release(&s->bytes);
+	buf_release(&s->sig);
+	buf_release(&s->entry);
+	buf_release(&s->proof);
 }
 
 void bundle_release(struct bundle *b)
 {
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		buf_release(field_at(b, i));
-	for (size_t i = 0; i < BUNDLE_APPROVALS_MAX; i++) {
-		buf_release(&b->approvals[i].bytes);
-		buf_release(&b->approvals[i].sig);
-	}
-	for (size_t i = 0; i < b->evidence_count; i++) {
-		buf_release(&b->evidence[i].bytes);
-		buf_release(&b->evidence[i].sig);
-	}
+	for (size_t i = 0; i < BUNDLE_APPROVALS_MAX; i++)
+		signed_bytes_release(&b->approvals[i]);
+	for (size_t i = 0; i < b->evidence_count; i++)
+		signed_bytes_release(&b->evidence[i]);
 	free(b->evidence);
 	x509_chain_release(&b->certs);
 }
@@ -114,6 +124,12 @@ static json_t *signed_json(const struct signed_bytes *list, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		json_t *row = json_object();
 
+		if (list[i].entry.len > 0) {
+			(void)json_object_set_new(row, "entry",
+						  base64_json(buf_view(&list[i].entry)));
+			(void)json_object_set_new(row, "proof",
+						  base64_json(buf_view(&list[i].proof)));
+		}
 		if (list[i].sig.len > 0)
 			(void)json_object_set_new(row, "signature",
 						  base64_json(buf_view(&list[i].sig)));
@@ -246,9 +262,18 @@ static rc take_approvals(const json_t *list, struct bundle *b, struct fault *f)
 				 BUNDLE_APPROVALS_MAX);
 	json_array_foreach(list, i, row)
 	{
-		if (json_object_size(row) != 2)
+		const json_t *entry = json_object_get(row, "entry");
+
+		if (json_object_size(row) != (entry == NULL ? 2 : 4))
 			return fault_set(f, RC_SYNTAX, 0,
-					 "bundle: approval %zu: two members expected", i);
+					 "bundle: approval %zu: statement and signature expected, "
+					 "and entry with proof or neither",
+					 i);
+		if (entry != NULL) {
+			TRY(take_base64(entry, "entry", &b->approvals[i].entry, f));
+			TRY(take_base64(json_object_get(row, "proof"), "proof",
+					&b->approvals[i].proof, f));
+		}
 		TRY(take_base64(json_object_get(row, "statement"), "statement",
 				&b->approvals[i].bytes, f));
 		TRY(take_base64(json_object_get(row, "signature"), "signature",

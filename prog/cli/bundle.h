@@ -25,7 +25,15 @@
 struct signed_bytes {
 	struct buf bytes;
 	struct buf sig;
+	/* of an approval: the log's entry of it, and its proof; both empty: not there */
+	struct buf entry;
+	struct buf proof;
 };
+
+/* Room for a statement of so many bytes and what goes with it. release: may be called twice. */
+void signed_bytes_init(struct signed_bytes *s, size_t max);
+void signed_bytes_release(struct signed_bytes *s);
+AUTO_DEFINE(signed_bytes, struct signed_bytes, signed_bytes_release)
 
 struct bundle {
 	struct signed_bytes request;
@@ -107,6 +115,15 @@ struct bundle_report {
 	size_t count;
 	struct request request; /* borrows from the bundle */
 	const struct request_item *item;
+	/* the approvals that counted, if they are proven: who, and when if that is, too */
+	struct bundle_approver {
+		struct name person;
+		bool early; /* before the request */
+		bool dated;
+		unix_time given;
+		struct digest statement;
+	} approvers[BUNDLE_APPROVALS_MAX];
+	size_t approver_count;
 };
 void bundle_report_release(struct bundle_report *r);
 AUTO_DEFINE(bundle_report, struct bundle_report, bundle_report_release)

@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "lib/crypt/sshsig.h"
-#include "lib/model/act.h"
 #include "lib/model/enrolment.h"
 #include "lib/model/field.h"
-#include "lib/model/preapproval.h"
 #include "lib/model/roster.h"
 #include "lib/model/statement.h"
 #include "lib/model/svid.h"
@@ -16,11 +14,13 @@
 #include "lib/tlog/items.h"
 #include "lib/tlog/proof_file.h"
 #include "prog/cli/bundle.h"
+#include "prog/cli/bundle_approval.h"
 #include "prog/cli/bundle_evidence.h"
 #include "prog/cli/bundle_grant.h"
 #include "prog/cli/zones.h"
 
-/* Approvers' keys may be of any channel and form here: the keeper judged that when it counted. */
+/* Keys may be of any channel and form here: the keeper judged that when it took what they signed.
+ */
 static const struct sshsig_rules any_form = {
 	.allow_unverified = true, .allow_synced = true, .rp_origins = true};
 
@@ -38,7 +38,8 @@ struct checker {
 	bool has_grant;
 	struct host_fact host;	 /* set by check_requester */
 	const struct rule *rule; /* of policy; set by check_decision */
-	bool held;		 /* the rule has a hold; set by check_decision */
+	bool held;		 /* the rule has a hold that is not proven; set by check_decision */
+	bool undated; /* when some approval was given, or began to count, is not proven */
 	struct bundle_evidence evidence;
 	struct token_record token; /* of a service that showed one */
 };
@@ -135,21 +136,6 @@ static rc check_key(struct checker *k, struct fault *f)
 	return OK;
 }
 
-static rc verify_by(const struct principal *who, const char *ns, struct view message,
-		    struct view sig, struct sshsig_info *ret, struct fault *f)
-{
-	struct sshsig parts;
-	const struct sshkey *key;
-
-	TRY(sshsig_parse(sig, &parts, f));
-	key = principal_key(who, parts.key_blob);
-	if (key == NULL)
-		return fault_set(f, RC_BADSIG, 0,
-				 "signed with a key that the roster does not list for %s",
-				 who->name.s);
-	return sshsig_verify(key, ns, message, sig, &any_form, ret, f);
-}
-
 static rc check_documents(struct checker *k, struct fault *f)
 {
 	struct digest policy = digest_of(buf_view(&k->b->policy));
@@ -228,7 +214,7 @@ static rc check_host(struct checker *k, const struct principal *host, struct fau
 	if (host->spiffe != NULL)
 		return check_svid(k, host, f);
 	if (!host->enrol)
-		return verify_by(host, ns, bytes, sig, NULL, f);
+		return bundle_verify_by(host, ns, bytes, sig, NULL, f);
 	TRY(sshsig_parse(sig, &parts, f));
 	TRY(sshkey_parse_blob(parts.key_blob, &key, f));
 	TRY(check_enrolment(k, key, f));
@@ -269,8 +255,8 @@ static rc check_requester(struct checker *k, struct fault *f)
 	if (has_token(k))
 		TRY(check_token(k, requester, f));
 	else
-		TRY(verify_by(requester, statement_info(STATEMENT_REQUEST)->ns, bytes,
-			      buf_view(&k->b->request.sig), NULL, f));
+		TRY(bundle_verify_by(requester, statement_info(STATEMENT_REQUEST)->ns, bytes,
+				     buf_view(&k->b->request.sig), NULL, f));
 	if (host != NULL)
 		return check_host(k, host, f);
 	/* Only a token that was for this request stands for a host. */
@@ -279,78 +265,27 @@ static rc check_requester(struct checker *k, struct fault *f)
 	return OK;
 }
 
-static bool is_counted(const struct checker *k, const struct digest *statement)
-{
-	for (size_t i = 0; i < k->authorize.approval_count; i++)
-		if (digest_is_equal(&k->authorize.approvals[i], statement))
-			return true;
-	return false;
-}
-
-/* One that came before the request: over the same files, for the same key. */
-static rc read_preapproval(struct checker *k, struct view bytes, struct approval_fact *ret,
-			   struct fault *f)
-{
-	struct preapproval *p = (struct preapproval *)malloc(sizeof(*p));
-	struct digest set;
-	rc r;
-
-	if (p == NULL)
-		return fault_set(f, RC_NOMEM, 0, "no memory");
-	r = preapproval_parse(bytes, p, f);
-	if (rc_is_ok(r) && (!rc_is_ok(preapproval_set_of(&k->report->request, &set)) ||
-			    !digest_is_equal(&set, &p->set) ||
-			    !digest_is_equal(&p->key_fingerprint, &k->issue.key) ||
-			    strcmp(p->origin, k->report->request.origin) != 0))
-		r = fault_set(f, RC_MISMATCH, 0,
-			      "a preapproval is for other files, another key or another log");
-	if (rc_is_ok(r))
-		*ret = (struct approval_fact){
-			.person = p->person, .rule = p->rule, .expires = p->expires, .early = true};
-	free(p);
-	return r;
-}
-
-static rc read_approval(struct checker *k, struct view bytes, struct approval_fact *ret,
-			struct fault *f)
-{
-	struct act act;
-
-	TRY(act_parse(STATEMENT_APPROVAL, bytes, &act, f));
-	if (!digest_is_equal(&act.request, &k->request_id))
-		return fault_set(f, RC_MISMATCH, 0, "an approval is for another request");
-	*ret = (struct approval_fact){
-		.person = act.person, .rule = act.rule, .expires = act.expires};
-	return OK;
-}
-
-/* Verifies approval i; fills what the decision needs of it. */
+/* Verifies approval i; fills what the decision needs of it, and what is told of it. */
 static rc check_approval(struct checker *k, size_t i, struct approval_fact *ret, struct fault *f)
 {
-	struct view bytes = buf_view(&k->b->approvals[i].bytes);
-	enum statement_kind kind = STATEMENT_APPROVAL;
-	const struct principal *person;
-	struct sshsig_info info = {0};
+	struct bundle_report *report = k->report;
+	const struct bundle_approval a = {.said = &k->b->approvals[i],
+					  .log = k->log,
+					  .authorize = &k->authorize,
+					  .authorize_index = k->authorize_index,
+					  .roster = k->roster,
+					  .request = &report->request,
+					  .request_id = k->request_id};
+	bool dated = false;
 
-	if (rc_is_ok(envelope_check_kind(bytes, STATEMENT_APPROVAL, NULL))) {
-		TRY(read_approval(k, bytes, ret, f));
-	} else {
-		kind = STATEMENT_PREAPPROVAL;
-		TRY(read_preapproval(k, bytes, ret, f));
-	}
-	ret->statement = digest_of(bytes);
-	if (!is_counted(k, &ret->statement))
-		return fault_set(f, RC_MISMATCH, 0,
-				 "an approval is not one of those that were counted");
-	person = roster_person(k->roster, &ret->person);
-	if (person == NULL)
-		return fault_set(f, RC_NOTFOUND, 0, "the roster has no %s", ret->person.s);
-	/* When it was given only the keeper's journal knows. */
-	ret->given = k->authorize.time;
-	TRY(verify_by(person, statement_info(kind)->ns, bytes, buf_view(&k->b->approvals[i].sig),
-		      &info, f));
-	ret->channel = info.channel;
-	ret->synced = info.synced;
+	TRY(bundle_approval_prove(&a, ret, &dated, f));
+	k->undated |= !dated || ret->early;
+	report->approvers[report->approver_count++] =
+		(struct bundle_approver){.person = ret->person,
+					 .early = ret->early,
+					 .dated = dated,
+					 .given = ret->given,
+					 .statement = ret->statement};
 	return OK;
 }
 
@@ -407,7 +342,6 @@ static rc check_decision(struct checker *k, struct fault *f)
 		.zones = &zones_system,
 		.without_rates = true, /* only the keeper's journal can count */
 		.without_evidence = k->b->evidence_count == 0,
-		.without_hold = true, /* when approvals were given is in the journal */
 		.actor = k->token.actor,
 	};
 	struct decision decision;
@@ -419,7 +353,15 @@ static rc check_decision(struct checker *k, struct fault *f)
 	facts.grant_count = k->has_grant ? 1 : 0;
 	for (size_t i = 0; i < k->b->approval_count; i++)
 		TRY(check_approval(k, i, &approvals[i], f));
+	facts.without_hold = k->undated;
 	TRY(evaluate(k->policy, k->roster, &facts, &decision));
+	k->held = facts.without_hold;
+	/* The entry names as many as fill the seats. The keeper may know others, given before. */
+	if (decision.outcome == OUTCOME_WAIT && decision.refusal.reason == REASON_TIME_HOLD) {
+		facts.without_hold = true;
+		k->held = true;
+		TRY(evaluate(k->policy, k->roster, &facts, &decision));
+	}
 	if (decision.outcome != OUTCOME_ALLOW)
 		return fault_set(f, RC_MISMATCH, 0, "%s: %s", reason_id(decision.refusal.reason),
 				 decision.refusal.text);
@@ -432,7 +374,7 @@ static rc check_decision(struct checker *k, struct fault *f)
 					 : "the log says that the glass was broken, and nothing "
 					   "was closed");
 	k->rule = decision.rule;
-	k->held = decision.rule != NULL && decision.rule->hold > 0;
+	k->held &= decision.rule != NULL && decision.rule->hold > 0;
 	return OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "lib/crypt/sshsig.h"
 #include "lib/model/change.h"
+#include "lib/model/change_life.h"
 #include "lib/model/hostadmin.h"
 #include "lib/model/objection.h"
 #include "lib/model/roster.h"
@@ -19,7 +20,6 @@
 #include "prog/cli/receipts.h"
 #include "prog/cli/shown.h"
 
-#define CHANGE_SECONDS (7 * 86400)
 #define PRETTY_MAX ((size_t)32 << 20) /* a document with its white space */
 
 static const char *name_of(enum statement_kind kind)
@@ -154,7 +154,7 @@ static rc propose(struct cli *c, const struct args *a, enum statement_kind kind)
 	change.document = buf_view(&file.canonical);
 	change.tests = buf_view(&tests);
 	change.digest = digest_of(change.document);
-	change.expires = clock_now(&clock_system) + CHANGE_SECONDS;
+	change.expires = clock_now(&clock_system) + CHANGE_LIFE;
 	CLI_TRY(c, &f, document_change_encode(&change, &statement, &f));
 	return change_send(c, kind, buf_view(&statement));
 }
@@ -296,7 +296,7 @@ rc cmd_change_list(struct cli *c, const struct args *a)
 rc cmd_change_object(struct cli *c, const struct args *a)
 {
 	const char *comment = args_value(a, "message");
-	struct objection o = {.expires = clock_now(&clock_system) + CHANGE_SECONDS};
+	struct objection o = {.expires = clock_now(&clock_system) + CHANGE_LIFE};
 	enum statement_kind kind = STATEMENT_KEYADMIN;
 	AUTO(buf) struct buf changed = {0};
 	AUTO(buf) struct buf statement = {0};
@@ -401,6 +401,20 @@ rc change_fetch(struct cli *c, const char *typed, enum statement_kind *ret_kind,
 	return OK;
 }
 
+/* Who carries it could use it for as long as it says. */
+static rc check_life(struct cli *c, enum statement_kind kind, struct view statement)
+{
+	unix_time life = change_life(kind);
+	unix_time expires = change_expires(kind, statement);
+
+	if (expires <= clock_now(&clock_system) + life + UNLOCK_AHEAD)
+		return OK;
+	return cli_problem(c, RC_DENIED, "ask whoever proposed it for another",
+			   "this change is good for longer than %d days, so that it could be kept "
+			   "for another time: nothing was signed",
+			   (int)(life / 86400));
+}
+
 rc cmd_change_sign(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *answer = NULL;
@@ -418,6 +432,7 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 	buf_init(&statement, DOCUMENT_BYTES_MAX);
 	TRY(change_fetch(c, a->words[0], &kind, &statement, hex));
 	TRY(change_print(c, kind, buf_view(&statement), NULL));
+	TRY(check_life(c, kind, buf_view(&statement)));
 	if (!args_has(a, "yes"))
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
 	TRY(sign_bytes(c, kind, buf_view(&statement), &sig));

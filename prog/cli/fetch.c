@@ -98,19 +98,25 @@ static rc take_document(struct cli *c, enum source_kind kind, const struct diges
 	return r.code == RC_NOTFOUND ? OK : r;
 }
 
+rc fetch_approval(struct cli *c, const struct digest *statement, struct signed_bytes *ret)
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	AUTO(json) json_t *answer = NULL;
+	char hex[DIGEST_HEX];
+
+	digest_hex(statement, hex);
+	TRY(api_json(c, &get, &answer, "/v1/statements/%s", hex));
+	TRY(json_get_base64(c, answer, "statement", &ret->bytes));
+	TRY(json_base64(c, json_array_get(json_object_get(answer, "signatures"), 0), &ret->sig));
+	if (!json_is_integer(json_object_get(answer, "leaf")) || json_number(answer, "leaf") < 0)
+		return cli_problem(c, RC_PEER, "", "the server names no entry of an approval");
+	return logview_entry(c, (uint64_t)json_number(answer, "leaf"), &ret->entry, &ret->proof);
+}
+
 static rc take_approvals(struct cli *c, const struct leaf *authorize, struct bundle *b)
 {
-	const struct api_call get = {.method = "GET"};
-
 	for (size_t i = 0; i < authorize->approval_count; i++) {
-		AUTO(json) json_t *answer = NULL;
-		char hex[DIGEST_HEX];
-
-		digest_hex(&authorize->approvals[i], hex);
-		TRY(api_json(c, &get, &answer, "/v1/statements/%s", hex));
-		TRY(json_get_base64(c, answer, "statement", &b->approvals[i].bytes));
-		TRY(json_base64(c, json_array_get(json_object_get(answer, "signatures"), 0),
-				&b->approvals[i].sig));
+		TRY(fetch_approval(c, &authorize->approvals[i], &b->approvals[i]));
 		b->approval_count++;
 	}
 	return OK;

@@ -8,6 +8,12 @@
 
 rc cmd_fetch(struct cli *c, const struct args *a);
 
+struct signed_bytes;
+/* An approval or preapproval by its digest: statement, signature, and the log's entry with its
+ * proof, none of which is checked here. Appended to the four. RC_PEER, and as api_json and
+ * logview_entry. */
+MUST rc fetch_approval(struct cli *c, const struct digest *statement, struct signed_bytes *ret);
+
 struct fetch_order {
 	const char *request;
 	uint32_t use;

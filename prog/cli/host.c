@@ -3,13 +3,12 @@
 #include <string.h>
 
 #include "lib/base/num.h"
+#include "lib/model/change_life.h"
 #include "lib/model/host_token.h"
 #include "lib/model/hostadmin.h"
 #include "prog/cli/api.h"
 #include "prog/cli/document.h"
 #include "prog/cli/host_roster.h"
-
-#define CHANGE_SECONDS UNLOCK_LIFE
 
 static rc host_name(struct cli *c, const char *text, struct name *ret)
 {
@@ -158,7 +157,7 @@ static rc begin(struct cli *c, const struct args *a, enum host_action action,
 	TRY(cli_config(c));
 	TRY(host_name(c, a->words[0], &ret->host));
 	memcpy(ret->origin, c->config.origin, sizeof(ret->origin));
-	ret->expires = clock_now(&clock_system) + CHANGE_SECONDS;
+	ret->expires = clock_now(&clock_system) + CHANGE_LIFE;
 	if (comment != NULL && strlen(comment) >= sizeof(ret->comment))
 		return cli_problem(c, RC_USAGE, "", "the message is too long");
 	(void)snprintf(ret->comment, sizeof(ret->comment), "%s", comment == NULL ? "" : comment);

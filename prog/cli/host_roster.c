@@ -4,13 +4,12 @@
 #include <string.h>
 
 #include "lib/model/change.h"
+#include "lib/model/change_life.h"
 #include "lib/model/roster.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
 #include "prog/cli/document.h"
 #include "prog/cli/encode.h"
-
-#define CHANGE_SECONDS (7 * 86400)
 
 /* {"class"?,"enrol":true,"groups":[..],"name"} */
 static rc host_entry(struct cli *c, const struct args *a, const struct name *host, json_t **ret)
@@ -85,7 +84,7 @@ rc host_propose(struct cli *c, const struct args *a, const struct name *host, js
 	change.previous = digest_of(old.document);
 	change.document = buf_view(&document);
 	change.digest = digest_of(change.document);
-	change.expires = clock_now(&clock_system) + CHANGE_SECONDS;
+	change.expires = clock_now(&clock_system) + CHANGE_LIFE;
 	CLI_TRY(c, &f, document_change_encode(&change, &statement, &f));
 	return change_offer(c, STATEMENT_ROSTER, buf_view(&statement), ret);
 }

@@ -8,10 +8,10 @@
 #include "lib/codec/pem.h"
 #include "lib/crypt/x509.h"
 #include "lib/model/change.h"
+#include "lib/model/change_life.h"
 #include "prog/cli/api.h"
 #include "prog/cli/document.h"
 
-#define CHANGE_SECONDS UNLOCK_LIFE
 #define CHAIN_TEXT_MAX ((size_t)X509_CHAIN_MAX * X509_DER_MAX * 2)
 
 static void print_key(const struct cli *c, const json_t *key)
@@ -132,7 +132,7 @@ static rc begin(struct cli *c, const struct args *a, enum key_action action, str
 	TRY(cli_config(c));
 	TRY(key_name(c, a->words[0], &ret->key));
 	memcpy(ret->origin, c->config.origin, sizeof(ret->origin));
-	ret->expires = clock_now(&clock_system) + CHANGE_SECONDS;
+	ret->expires = clock_now(&clock_system) + CHANGE_LIFE;
 	if (comment != NULL && strlen(comment) >= sizeof(ret->comment))
 		return cli_problem(c, RC_USAGE, "", "the message is too long");
 	(void)snprintf(ret->comment, sizeof(ret->comment), "%s", comment == NULL ? "" : comment);

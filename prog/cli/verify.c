@@ -213,6 +213,44 @@ static void print_checks(const struct cli *c, const json_t *list)
 	}
 }
 
+/* Who approved, and when by the log. */
+static json_t *approvers_json(const struct bundle_report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->approver_count; i++) {
+		const struct bundle_approver *a = &report->approvers[i];
+		char when[TIME_TEXT] = "";
+		char hex[DIGEST_HEX];
+		json_t *row;
+
+		digest_hex(&a->statement, hex);
+		row = json_pack("{s:s,s:s}", "person", a->person.s, "statement", hex);
+		if (a->early)
+			(void)json_object_set_new(row, "early", json_true());
+		rc_ignore(time_format(a->given, when), "what was parsed can be formatted");
+		if (a->dated)
+			(void)json_object_set_new(row, "given", json_string(when));
+		(void)json_array_append_new(list, row);
+	}
+	return list;
+}
+
+static void print_approvers(const json_t *list)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+	{
+		const char *given = json_text(row, "given");
+
+		(void)printf("  approved by %s%s%s%s\n", json_text(row, "person"),
+			     json_is_true(json_object_get(row, "early")) ? ", beforehand," : "",
+			     given[0] != '\0' ? " at " : "; when is the keeper's word", given);
+	}
+}
+
 /* Of an allowlist: it names the log that its signature is in, and is newer than the one that the
  * host has. Whether it is valid yet, or still, is told; a host judges that by its own clock. */
 static rc check_list(struct inputs *in, char *text, size_t cap, struct fault *f)
@@ -236,8 +274,9 @@ static rc check_list(struct inputs *in, char *text, size_t cap, struct fault *f)
 	return OK;
 }
 
-/* All checks; list gets a row for each. */
-static rc verify_all(struct cli *c, struct inputs *in, json_t *list, struct fault *f)
+/* All checks; list gets a row for each, *ret_approvers those who approved if that is proven. */
+static rc verify_all(struct cli *c, struct inputs *in, json_t *list, json_t **ret_approvers,
+		     struct fault *f)
 {
 	AUTO(bundle_report) struct bundle_report report = {0};
 	struct verify_report file = {0};
@@ -248,6 +287,7 @@ static rc verify_all(struct cli *c, struct inputs *in, json_t *list, struct faul
 	for (size_t i = 0; i < report.count; i++)
 		add_check(list, report.checks[i].name, report.checks[i].ok, report.checks[i].text);
 	TRY(bundle);
+	*ret_approvers = approvers_json(&report);
 	r = check_file(c, in, report.item, &file, f);
 	(void)snprintf(text, sizeof(text), "signed by %s%s", file.subject,
 		       file.trusted ? ", certificate path verified"
@@ -266,6 +306,7 @@ rc cmd_verify(struct cli *c, const struct args *a)
 	AUTO(inputs) struct inputs in = {.fd = -1};
 	AUTO(json) json_t *list = json_array();
 	AUTO(json) json_t *answer = NULL;
+	AUTO(json) json_t *approvers = NULL;
 	struct fault f = {0};
 	rc r;
 
@@ -274,13 +315,16 @@ rc cmd_verify(struct cli *c, const struct args *a)
 	    !rc_is_ok(num_parse_u64(after, strlen(after), JCAN_NUMBER_MAX, &in.after)))
 		return cli_problem(c, RC_USAGE, "", "--after %s: a serial number", after);
 	TRY(read_inputs(c, a->words[0], &in));
-	r = verify_all(c, &in, list, &f);
+	r = verify_all(c, &in, list, &approvers, &f);
 	answer = json_pack("{s:s,s:b,s:O}", "file", a->words[0], "verified", (int)rc_is_ok(r),
 			   "checks", list);
+	if (approvers != NULL)
+		(void)json_object_set(answer, "approvals", approvers);
 	if (!cli_print_json(c, answer)) {
 		(void)printf("%s: %s%s%s\n", a->words[0], rc_is_ok(r) ? cli_green(c) : cli_red(c),
 			     rc_is_ok(r) ? "verified" : "NOT VERIFIED", cli_plain(c));
 		print_checks(c, list);
+		print_approvers(approvers);
 	}
 	/* Every failed check means the same to a script; the words are in the list. */
 	c->exit = rc_is_ok(r) ? EXIT_DONE : EXIT_UNVERIFIED;

@@ -5,8 +5,7 @@
 #include "lib/crypt/sshsig.h"
 #include "lib/model/access.h"
 #include "lib/model/change.h"
-#include "lib/model/hostadmin.h"
-#include "lib/model/objection.h"
+#include "lib/model/change_life.h"
 #include "prog/server/auth.h"
 #include "prog/server/change_tests.h"
 #include "prog/server/client_hosts.h"
@@ -173,29 +172,6 @@ static rc keep(struct call_ctx *c, struct store_change *row, const struct gather
 	return call_refuse(c, REASON_CALL_LIMIT, "the store: %s", f.text);
 }
 
-/* When the statement ends; one that does not parse is for the keeper to refuse. */
-static unix_time expiry(enum statement_kind kind, struct view statement)
-{
-	struct document_change document = {0};
-	struct access_change access = {0};
-	struct host_change host = {0};
-	struct objection objection = {0};
-	struct key_change key = {0};
-
-	if (kind == STATEMENT_OBJECTION)
-		return rc_is_ok(objection_parse(statement, &objection, NULL)) ? objection.expires
-									      : 0;
-	if (kind == STATEMENT_ACCESS)
-		return rc_is_ok(access_change_parse(statement, &access, NULL)) ? access.expires : 0;
-
-	if (kind == STATEMENT_HOSTADMIN)
-		return rc_is_ok(host_change_parse(statement, &host, NULL)) ? host.expires : 0;
-	if (kind == STATEMENT_KEYADMIN)
-		return rc_is_ok(key_change_parse(statement, &key, NULL)) ? key.expires : 0;
-	return rc_is_ok(document_change_parse(kind, statement, &document, NULL)) ? document.expires
-										 : 0;
-}
-
 static void gathered_init(struct gathered *g, const struct gathered *from)
 {
 	*g = *from;
@@ -281,7 +257,7 @@ static rc offer_body(struct call_ctx *c, enum statement_kind kind, struct view s
 				   .state = "pending",
 				   .proposer = c->person,
 				   .created = clock_now(&clock_system),
-				   .expires = expiry(kind, statement),
+				   .expires = change_expires(kind, statement),
 				   .statement = statement};
 	struct roster_ref *roster;
 	rc r;

@@ -96,7 +96,11 @@ approve_by alice dave
 grep -q 'time.hold' dave.out || die "$(<dave.out)"
 clock 10920
 ended 0
-as carol verify one.bin --bundle kept/one.bin.greatseal --signature kept/one.bin.p7s >/dev/null || die "does not verify"
+as carol verify one.bin --bundle kept/one.bin.greatseal --signature kept/one.bin.p7s >kept.txt || die "does not verify"
+! grep -q "held since" kept.txt || die "the log's times of both approvals prove the hold: $(<kept.txt)"
+jq -c 'del(.approvals[].entry, .approvals[].proof)' kept/one.bin.greatseal >undated.greatseal
+as carol verify one.bin --bundle undated.greatseal --signature kept/one.bin.p7s >kept.txt || die "does not verify"
+grep -q "that it was held since is the keeper's word" kept.txt || die "$(<kept.txt)"
 given=$(as carol show "$id" --json | jq -r '[.status.approvals[].given] | max')
 signed=$(jq -r .signed_at kept/one.bin.greatseal)
 (($(date -u -d "$signed" +%s) - $(date -u -d "$given" +%s) >= 3600)) || die "approved at $given, signed at $signed"
