@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/codec/jcan.h"
 #include "lib/policy/artifact.h"
@@ -596,6 +597,47 @@ static void unused(struct linter *l)
 			    "host %s: no rule accepts it", r->hosts[i].name.s);
 }
 
+/* ---- Tokens of jobs -------------------------------------------------------------------------*/
+
+/* What `greatseal --oidc github` asks, asks for tokens that name the request. */
+#define GITHUB_ISSUER "https://token.actions.githubusercontent.com"
+
+/* The rule takes the service's tokens, and nobody's host. */
+static bool takes_jobs_alone(const struct rule *rule, const struct principal *service)
+{
+	bool named = false;
+
+	for (size_t i = 0; i < rule->from_count; i++) {
+		if (!rule->from[i].is_issuer)
+			return false;
+		named |= name_is_equal(&rule->from[i].name, &service->oidc->name);
+	}
+	return named && matches(rule->request, rule->request_count, service);
+}
+
+static void unbound(struct linter *l)
+{
+	for (size_t i = 0; i < l->roster->service_count; i++) {
+		const struct principal *s = &l->roster->services[i];
+		const struct spot at = {LINT_SERVICE, s->name.s};
+
+		if (s->oidc == NULL || s->oidc->bind_audience)
+			continue;
+		if (strcmp(s->oidc->issuer, GITHUB_ISSUER) == 0)
+			add(l, at, "service.unbound",
+			    "service %s: greatseal --oidc github asks for tokens that name the "
+			    "request: bind: audience, in place of audience",
+			    s->name.s);
+		for (size_t n = 0; n < l->policy->rule_count; n++)
+			if (takes_jobs_alone(&l->policy->rules[n], s))
+				add(l, at, "service.unbound",
+				    "service %s: rule %s takes tokens that name the request, and "
+				    "no "
+				    "host: bind: audience, in place of audience",
+				    s->name.s, l->policy->rules[n].name.s);
+	}
+}
+
 rc lint(const struct policy *p, const struct roster *r, const struct zone_source *zones,
 	struct findings *ret)
 {
@@ -613,6 +655,7 @@ rc lint(const struct policy *p, const struct roster *r, const struct zone_source
 	shadowed(&l);
 	unreachable(&l);
 	unused(&l);
+	unbound(&l);
 	free(l.people);
 	return l.failed;
 }

@@ -16,6 +16,7 @@ enum lint_where {
 	LINT_FREEZE,
 	LINT_PERSON,
 	LINT_HOST,
+	LINT_SERVICE,
 };
 
 struct finding {
@@ -34,7 +35,8 @@ struct finding {
  * rule.builders   all builders have to agree: one that is away stops everything
  * group.unused     no quorum and no rule names this group
  * person.idle      in no group, and named nowhere
- * host.unused      no rule accepts this host */
+ * host.unused      no rule accepts this host
+ * service.unbound  its tokens do not name a request, and something that it may use demands that */
 struct findings {
 	struct finding *list;
 	size_t count;

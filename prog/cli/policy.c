@@ -53,6 +53,9 @@ static void place_of(const struct finding *f, const struct policy_file *policy,
 	case LINT_HOST:
 		policy_file_place(roster, "hosts", f->name.s, out);
 		return;
+	case LINT_SERVICE:
+		policy_file_place(roster, "services", f->name.s, out);
+		return;
 	}
 }
 

@@ -67,8 +67,17 @@ static rc audience_check(const struct keeper *k, const struct oidc *o, const str
 		return refuse(why, REASON_TOKEN_AUDIENCE,
 			      "the roster's audience is one of those that bind: audience is for");
 	}
-	return jwt_is_for(t, want) ? OK
-				   : refuse(why, REASON_TOKEN_AUDIENCE, "it is not for %s", want);
+	if (jwt_is_for(t, want))
+		return OK;
+	if (!o->bind_audience && request != NULL) {
+		token_audience(origin, request, bound);
+		if (jwt_is_for(t, bound))
+			return refuse(why, REASON_TOKEN_AUDIENCE,
+				      "it is for this request alone, and the roster has audience: "
+				      "%s for the service where bind: audience is needed",
+				      want);
+	}
+	return refuse(why, REASON_TOKEN_AUDIENCE, "it is not for %s", want);
 }
 
 static rc claims_check(const struct oidc *o, const struct jwt *t, struct refusal *why)

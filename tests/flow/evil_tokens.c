@@ -509,6 +509,7 @@ static void hosts_are_left_out_by_bound_jobs_alone(void **state)
 	refused(REASON_WHO_HOST, send(&good));
 	good.audience = NULL;
 	refused(REASON_TOKEN_AUDIENCE, send(&good));
+	assert_non_null(memmem(fx.body.ptr, fx.body.len, "where bind: audience is needed", 30));
 	ask("ci", "build1");
 	AUTO(buf) struct buf token;
 

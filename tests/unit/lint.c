@@ -405,6 +405,37 @@ static void jobs_that_nobody_may_ask_for(void **state)
 	       "the roster has no such service with this issuer and bind: audience");
 }
 
+#define SERVICE(name, bound, issuer)                                                               \
+	"{\"name\":\"" name "\",\"oidc\":{" bound "\"issuer\":\"" issuer                           \
+	"\",\"match\":[\"id=1\"],\"name\":\"github\"}}"
+#define GITHUB "https://token.actions.githubusercontent.com"
+#define AUDIENCE "\"audience\":\"https://seal.example\","
+#define BIND "\"bind\":\"audience\","
+
+static void tokens_that_name_no_request(void **state)
+{
+	AUTO(findings) struct findings bound = {0};
+	AUTO(findings) struct findings open = {0};
+	AUTO(findings) struct findings two = {0};
+
+	(void)state;
+	look("", "",
+	     "\"version\":", "\"services\":[" SERVICE("ci", BIND, GITHUB) "],\"version\":", &bound);
+	assert_false(has_code(&bound, "service.unbound"));
+	look("", "", "\"version\":",
+	     "\"services\":[" SERVICE("ci", AUDIENCE, GITHUB) "],\"version\":", &open);
+	expect(&open, "service.unbound", LINT_SERVICE, "ci", "service ci: greatseal --oidc github");
+	/* Of two of one issuer, one asks by tokens that the rule does not take. */
+	look(JOB_RULE_OLD, JOB_RULE("\"issuer:github\"", "\"service:*\""), "\"version\":",
+	     "\"services\":[" SERVICE("a", BIND, "https://ci.example") "," SERVICE(
+		     "b", AUDIENCE, "https://ci.example") "],\"version\":",
+	     &two);
+	assert_int_equal(two.errors, 0);
+	assert_null(find(&two, "service.unbound", LINT_SERVICE, "a"));
+	expect(&two, "service.unbound", LINT_SERVICE, "b",
+	       "service b: rule release takes tokens that name the request, and no host");
+}
+
 /* A field that lint does not know may restrict a rule: it is never said to cover another. */
 static void rules_with_unknown_fields_shadow_nothing(void **state)
 {
@@ -443,6 +474,7 @@ int main(void)
 		cmocka_unit_test(a_rule_that_asks_for_more_shadows_nothing),
 		cmocka_unit_test(rules_that_nothing_gets_through),
 		cmocka_unit_test(jobs_that_nobody_may_ask_for),
+		cmocka_unit_test(tokens_that_name_no_request),
 		cmocka_unit_test(rules_with_unknown_fields_shadow_nothing),
 	};
 
