@@ -359,24 +359,21 @@ rc handle_change(struct call *c)
 }
 
 /* It is the one message that writes an entry and that nobody has signed: whoever holds the socket
- * must not fill the log with it. The count is not kept over a start: each start is an entry itself,
- * so whoever can make the keeper start has that way already. */
+ * must not fill the log with it. */
 #define CSR_MAX 20u
 #define CSR_SECONDS 3600
 
 static rc count_csr(struct keeper *k, struct refusal *why)
 {
+	unix_time now = k->round.now;
 	char text[TIME_TEXT] = "?";
+	unix_time first;
+	unsigned count;
 
-	if (k->csr_count == 0 || k->round.now >= k->csr_since + CSR_SECONDS) {
-		k->csr_since = k->round.now;
-		k->csr_count = 0;
-	}
-	if (k->csr_count < CSR_MAX) {
-		k->csr_count++;
+	TRY(journal_csr_count(k->journal, now - CSR_SECONDS, &count, &first, &k->round.fault));
+	if (count < CSR_MAX)
 		return OK;
-	}
-	rc_ignore(time_format(k->csr_since + CSR_SECONDS, text), "then the text has a ?");
+	rc_ignore(time_format(first + CSR_SECONDS, text), "then the text has a ?");
 	return refuse(why, REASON_KEEPER_BUSY, "%u certificate requests in an hour; more at %s",
 		      CSR_MAX, text);
 }
@@ -400,5 +397,7 @@ rc handle_csr(struct call *c)
 	TRY(key_job_csr(k->keyring, &name, in[1], &job, &c->why));
 	TRY(start_work(c, job, KEY_WORK_CSR, &w));
 	note = digest_of(c->body);
-	return keeper_log_leaf(k, "csr", &note, &k->round.fault);
+	TRY(keeper_log_leaf(k, "csr", &note, &k->round.fault));
+	return journal_csr_add(k->journal, k->round.now, k->round.now - CSR_SECONDS,
+			       &k->round.fault);
 }

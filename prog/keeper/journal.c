@@ -109,10 +109,10 @@ rc journal_create(const char *path, const struct journal_identity *id, struct fa
 	TRY(exec(j, journal_schema_tokens, "schema of tokens", f));
 	TRY(first_rows(j, id, f));
 	/* Last, so that a file with a version is a whole one. */
-	TRY(exec(j, "PRAGMA user_version=5", "version", f));
+	TRY(exec(j, "PRAGMA user_version=6", "version", f));
 	return exec(j, "PRAGMA wal_checkpoint(TRUNCATE)", "checkpoint", f);
 }
-_Static_assert(JOURNAL_VERSION == 5, "user_version above");
+_Static_assert(JOURNAL_VERSION == 6, "user_version above");
 
 static rc check_version(struct journal *j, struct fault *f)
 {

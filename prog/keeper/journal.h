@@ -27,7 +27,7 @@
 #include "lib/tlog/tile_dir.h"
 #include "lib/tlog/tree.h"
 
-#define JOURNAL_VERSION 5      /* 4 did not have which entries end what was signed before them */
+#define JOURNAL_VERSION 6      /* 5 did not have when certificate requests were made */
 #define JOURNAL_NOTE_MAX 1024u /* our own checkpoint: origin, size, root, one signature */
 #define JOURNAL_VKEY_MAX 512u
 #define JOURNAL_SIGS_MAX (1u << 20)   /* signatures under one statement: 64 blobs */
@@ -396,6 +396,14 @@ MUST rc journal_bar_put(struct journal *j, const struct name *key, const struct 
 /* The newest for this key and person, or for any. RC_NOTFOUND. */
 MUST rc journal_bar_get(struct journal *j, const struct name *key, const struct name *person,
 			uint64_t *ret_leaf, struct fault *f);
+
+/* ---- Certificate requests (journal_rows.c) -------------------------------------------------*/
+/* One is made at `now`; those up to `before` are forgotten. */
+MUST rc journal_csr_add(struct journal *j, unix_time now, unix_time before, struct fault *f);
+/* How many were made after that, also in a time to come that a clock left which was set back, and
+ * when the first of them was. */
+MUST rc journal_csr_count(struct journal *j, unix_time after, unsigned *ret, unix_time *ret_first,
+			  struct fault *f);
 
 /* ---- Reviews of uses that broke the glass (journal_review.c)
  * ---------------------------------------------------------------------------*/

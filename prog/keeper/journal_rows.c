@@ -405,3 +405,29 @@ rc journal_key_each(struct journal *j,
 	journal_done(j, SQL_KEY_EACH);
 	return r;
 }
+
+/* ---- Certificate requests ------------------------------------------------------------------- */
+
+rc journal_csr_add(struct journal *j, unix_time now, unix_time before, struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_CSR_PURGE);
+
+	(void)sqlite3_bind_int64(s, 1, before);
+	TRY(journal_run(j, SQL_CSR_PURGE, f));
+	s = journal_use_stmt(j, SQL_CSR_ADD);
+	(void)sqlite3_bind_int64(s, 1, now);
+	return journal_run(j, SQL_CSR_ADD, f);
+}
+
+rc journal_csr_count(struct journal *j, unix_time after, unsigned *ret, unix_time *ret_first,
+		     struct fault *f)
+{
+	sqlite3_stmt *s = journal_use_stmt(j, SQL_CSR_COUNT);
+
+	(void)sqlite3_bind_int64(s, 1, after);
+	TRY(journal_row(j, SQL_CSR_COUNT, f));
+	*ret = (unsigned)column_u64(s, 0);
+	*ret_first = sqlite3_column_int64(s, 1);
+	journal_done(j, SQL_CSR_COUNT);
+	return OK;
+}

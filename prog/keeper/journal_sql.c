@@ -44,6 +44,8 @@ const char journal_schema[] =
 	" leaf INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY(kind,version)) STRICT,"
 	" WITHOUT ROWID;"
 	"CREATE TABLE key(name TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+	/* when certificate requests were made, of the last hour */
+	"CREATE TABLE csr(time INTEGER NOT NULL) STRICT;"
 #define APPEND_ONLY(table)                                                                         \
 	"CREATE TRIGGER " table "_no_update BEFORE UPDATE ON " table                               \
 	" BEGIN SELECT RAISE(ABORT,'" table " is append-only'); END;"                              \

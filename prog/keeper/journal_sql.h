@@ -137,6 +137,9 @@
 	X(BAR_PUT, "INSERT OR REPLACE INTO access_bar(key,person,leaf) VALUES(?,?,?)")             \
 	X(BAR_GET, "SELECT leaf FROM access_bar WHERE key IN (?1,'') AND person IN (?2,'')"        \
 		   " ORDER BY leaf DESC LIMIT 1")                                                  \
+	X(CSR_ADD, "INSERT INTO csr(time) VALUES(?)")                                              \
+	X(CSR_PURGE, "DELETE FROM csr WHERE time<=?")                                              \
+	X(CSR_COUNT, "SELECT COUNT(*),COALESCE(MIN(time),0) FROM csr WHERE time>?")                \
 	X(OWED_ADD, "INSERT INTO review_owed(authorize,request,use,key,due,spec,never,done)"       \
 		    " VALUES(?,?,?,?,?,?,?,0)")                                                    \
 	X(OWED_GET, "SELECT authorize,request,use,key,due,spec,never,done FROM review_owed"        \

@@ -168,8 +168,6 @@ struct keeper {
 	struct work *finished; /* from the pool, not yet in the journal */
 	uint64_t pending_from; /* uses that an earlier process left: next one to load, */
 	uint64_t pending_end;  /* and where they end */
-	unix_time csr_since;   /* certificate requests are counted from then on (changes.c) */
-	unsigned csr_count;
 	struct waiter waiters[WAITERS_MAX];
 	size_t waiter_count;
 	uint64_t refused[REASON__COUNT];

@@ -469,7 +469,7 @@ static void one_process_alone(void **state)
 	assert_int_equal(sqlite3_exec(j->db, "PRAGMA user_version=1", NULL, NULL, NULL), 0);
 	journal_close(j);
 	assert_rc(RC_UNSUPPORTED, journal_open(path, false, &j, &f));
-	assert_non_null(strstr(f.text, "schema version 1, this program reads and writes 5 alone"));
+	assert_non_null(strstr(f.text, "schema version 1, this program reads and writes 6 alone"));
 	j = NULL;
 }
 
