@@ -103,7 +103,8 @@ is call.certificate nobody
 cp forged.key swapped.key
 cp first.pem swapped.pem
 [[ $(curl -sk --cert swapped.pem --key swapped.key "https://$address/v1/hosts" -w '%{http_code}') == 000 ]] || die "the certificate alone"
-ok "an enrolled host's certificate opens the connection; another authority's, none, or one without its key do not"
+[[ $(curl -s --unix-socket "$socket" "http://a/v1/guard/records?archives=$(printf %064d 0)" | jq -c .) == '{"later":[],"records":[]}' ]] || die "its guard cannot fetch"
+ok "an enrolled host's certificate opens the connection, also for what its guard fetches; another authority's, none, or one without its key do not"
 
 # ---- Locked: at the next call, on open connections too ----
 cat >kept.py <<'EOP'

@@ -132,7 +132,8 @@ ask_here() { as local submit --key release -m "$1" app --new --json --quiet | jq
 ask_here "through the agent"
 ends() { date -u -d "$(openssl x509 -in "$1/svid.pem" -noout -enddate | cut -d= -f2)" +%Y-%m-%dT%H:%M:%SZ; }
 [[ $(info '.certificate_end') == "$(ends pod)" ]] || die "the end: $(info .)"
-ok "an agent with an SVID signs requests and opens the connection"
+[[ $(curl -s --unix-socket "$socket" "http://a/v1/guard/records?archives=$(printf %064d 0)" | jq -c .) == '{"later":[],"records":[]}' ]] || die "its guard cannot fetch"
+ok "an agent with an SVID signs requests, opens the connection, and fetches for its guard"
 # rotate DIR: the files of that directory, one after the other, as an SVID's keeper does it.
 rotate() {
 	cp "$1/svid_key.pem" new_key

@@ -94,7 +94,8 @@ as dave approve "$first" --yes >/dev/null
 as carol fetch "$first" -o signed
 cp app-1.0 signed/
 greatseal verify signed/app-1.0 --vkey "$(jq -r .vkey carol.json)" --json | jq -e .verified >/dev/null
-ok "the key in the TPM vouches, and shows the certificate to the server; signed and verified"
+[[ $(curl -s --unix-socket "$socket" "http://a/v1/guard/records?archives=$(printf %064d 0)" | jq -c .) == '{"later":[],"records":[]}' ]] || die "its guard cannot fetch"
+ok "the key in the TPM vouches, shows the certificate to the server, and fetches for its guard; signed and verified"
 agent renew chip state >/dev/null
 [[ $(host build-09 '.class + " " + (.counter|tostring)') == "attested 1" ]] || die "renewed: $(host build-09 .)"
 ok "renewed with the same key, and of the same class"
