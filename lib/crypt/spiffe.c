@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/codec/der.h"
+#include "lib/crypt/spki.h"
 #include "lib/crypt/x509.h"
 
 static const char magic[] = "GSSVID1\n";
@@ -149,77 +150,6 @@ rc svid_id(struct view der, struct view *ret, struct fault *f)
 			    : fault_set(f, RC_DENIED, 0, "certificate 0: no URI (X.509-SVID 2)");
 }
 
-/* ---- Keys -----------------------------------------------------------------------------------*/
-
-static const uint8_t p256_head[] = {
-	0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-	0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00}; /* RFC 5480 2 */
-static const uint8_t ed25519_head[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
-				       0x2b, 0x65, 0x70, 0x03, 0x21, 0x00}; /* RFC 8410 4 */
-static const uint8_t rsa_algorithm[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
-					0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00}; /* RFC 3279 2.3.1
-										    */
-
-static bool follows(struct view spki, const uint8_t *head, size_t len, size_t rest,
-		    struct view *ret)
-{
-	if (spki.len != len + rest || memcmp(spki.ptr, head, len) != 0)
-		return false;
-	*ret = view_of(spki.ptr + len, rest);
-	return true;
-}
-
-/* An mpint has the bytes of a DER INTEGER (RFC 4251 5). */
-static rc rsa_blob(struct view spki, struct buf *blob)
-{
-	struct view algorithm;
-	struct view body;
-	struct view bits;
-	struct view key;
-	struct view n;
-	struct view e;
-
-	TRY(der_body(&spki, DER_SEQUENCE, &body));
-	TRY(view_end(&spki));
-	TRY(der_full(&body, DER_SEQUENCE, &algorithm));
-	if (!view_is_equal(algorithm, view_of(rsa_algorithm, sizeof(rsa_algorithm))))
-		return RC(RC_UNSUPPORTED);
-	TRY(der_bits(&body, &bits));
-	TRY(view_end(&body));
-	TRY(der_body(&bits, DER_SEQUENCE, &key));
-	TRY(view_end(&bits));
-	TRY(der_integer(&key, &n));
-	TRY(der_integer(&key, &e));
-	TRY(view_end(&key));
-	buf_put_string(blob, view_str("ssh-rsa"));
-	buf_put_string(blob, e);
-	buf_put_string(blob, n);
-	return OK;
-}
-
-rc svid_ssh_key(struct view spki, struct sshkey **ret, struct fault *f)
-{
-	uint8_t bytes[SSHKEY_BLOB_MAX + 64];
-	struct buf blob;
-	struct view rest;
-
-	buf_init_fixed(&blob, bytes, sizeof(bytes));
-	if (follows(spki, p256_head, sizeof(p256_head), 65, &rest)) {
-		buf_put_string(&blob, view_str("ecdsa-sha2-nistp256"));
-		buf_put_string(&blob, view_str("nistp256"));
-		buf_put_string(&blob, rest);
-	} else if (follows(spki, ed25519_head, sizeof(ed25519_head), 32, &rest)) {
-		buf_put_string(&blob, view_str("ssh-ed25519"));
-		buf_put_string(&blob, rest);
-	} else if (!rc_is_ok(rsa_blob(spki, &blob))) {
-		return fault_set(f, RC_UNSUPPORTED, 0,
-				 "the SVID's key is not of P-256, RSA or Ed25519");
-	}
-	if (!rc_is_ok(buf_done(&blob)))
-		return fault_set(f, RC_UNSUPPORTED, 0, "the SVID's key is too large");
-	return sshkey_parse_blob(buf_view(&blob), ret, f);
-}
-
 /* ---- Judgement ------------------------------------------------------------------------------*/
 
 static rc check_leaf(const struct x509 *c, const struct svid_trust *t, struct fault *f)
@@ -282,5 +212,5 @@ rc svid_verify(const struct view *chain, size_t count, const struct svid_trust *
 	path.others = chain + 1;
 	path.other_count = count - 1;
 	TRY(x509_path_verify(&path, f));
-	return svid_ssh_key(leaf.spki, ret, f);
+	return spki_to_ssh(leaf.spki, ret, f);
 }

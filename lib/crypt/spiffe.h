@@ -56,7 +56,5 @@ MUST rc svid_verify(const struct view *chain, size_t count, const struct svid_tr
 		    struct sshkey **ret, struct fault *f);
 /* The ID in a certificate, as it stands there. RC_DENIED: not exactly one URI. */
 MUST rc svid_id(struct view der, struct view *ret, struct fault *f);
-/* The key of a SubjectPublicKeyInfo as SSH has it. RC_UNSUPPORTED and as sshkey_parse_blob. */
-MUST rc svid_ssh_key(struct view spki, struct sshkey **ret, struct fault *f);
 
 #endif

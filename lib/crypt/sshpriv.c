@@ -240,51 +240,59 @@ const struct sshkey *sshpriv_key(const struct sshpriv *p)
 	return p->key;
 }
 
-/* The raw signature over the bytes: 64 bytes or DER. */
-static rc sign_bytes(const struct sshpriv *p, struct view bytes, struct buf *raw, struct fault *f)
+static rc sign_ed25519(const struct sshpriv *p, struct view bytes, uint8_t *out, size_t *len)
 {
-	const EVP_MD *md = p->key->type == SSHKEY_ED25519 ? NULL : EVP_sha256();
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t len = raw->cap;
-	bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, md, NULL, p->pkey) == 1 &&
-		  EVP_DigestSign(ctx, raw->ptr, &len, bytes.ptr, bytes.len) == 1;
+	bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, NULL, NULL, p->pkey) == 1 &&
+		  EVP_DigestSign(ctx, out, len, bytes.ptr, bytes.len) == 1;
 
 	EVP_MD_CTX_free(ctx);
-	if (!ok)
+	return RC(ok ? RC_OK : RC_CRYPTO);
+}
+
+static rc sign_ecdsa(const struct sshpriv *p, struct view digest, uint8_t *out, size_t *len)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(p->pkey, NULL);
+	bool ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
+		  EVP_PKEY_sign(ctx, out, len, digest.ptr, digest.len) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	return RC(ok ? RC_OK : RC_CRYPTO);
+}
+
+/* In the shape of a signer; ctx: the key, which is only read. */
+static rc sign_value(void *ctx, enum sign_scheme scheme, enum hash_alg alg, struct view input,
+		     struct buf *out, struct fault *f)
+{
+	const struct sshpriv *p = (const struct sshpriv *)ctx;
+	uint8_t mem[128];
+	size_t len = sizeof(mem);
+	rc r = scheme == SIGN_ED25519 ? sign_ed25519(p, input, mem, &len)
+				      : sign_ecdsa(p, input, mem, &len);
+
+	(void)alg; /* the key's type says it */
+	if (!rc_is_ok(r))
 		return sshkey_crypto(f, "ssh key: sign");
-	raw->len = len;
-	return OK;
+	buf_put(out, mem, len);
+	return buf_done(out);
+}
+
+static struct signer signer_of(const struct sshpriv *p)
+{
+	return (struct signer){.sign = sign_value, .ctx = (void *)(uintptr_t)p};
 }
 
 rc sshpriv_sign(const struct sshpriv *p, const char *ns, struct view message, struct buf *out,
 		struct fault *f)
 {
-	uint8_t tbs_mem[SSHSIG_TBS_MAX];
-	uint8_t raw_mem[128];
-	uint8_t sig_mem[256];
-	struct buf tbs;
-	struct buf raw;
-	struct buf sig;
+	const struct signer s = signer_of(p);
 
-	buf_init_fixed(&tbs, tbs_mem, sizeof(tbs_mem));
-	buf_init_fixed(&raw, raw_mem, sizeof(raw_mem));
-	buf_init_fixed(&sig, sig_mem, sizeof(sig_mem));
-	sshsig_put_tbs(ns, SSHSIG_HASH, message, &tbs);
-	if (!rc_is_ok(buf_done(&tbs)))
-		return fault_set(f, buf_done(&tbs).code, 0, "sshsig: namespace is not accepted");
-	TRY(sign_bytes(p, buf_view(&tbs), &raw, f));
-	TRY(sshsig_put_signature(p->key, buf_view(&raw), &sig, f));
-	sshsig_wrap(p->key, ns, SSHSIG_HASH, buf_view(&sig), out);
-	return buf_done(out);
+	return sshsig_sign(p->key, &s, ns, message, out, f);
 }
 
 rc sshpriv_sign_raw(const struct sshpriv *p, struct view bytes, struct buf *out, struct fault *f)
 {
-	uint8_t raw_mem[128];
-	struct buf raw;
+	const struct signer s = signer_of(p);
 
-	buf_init_fixed(&raw, raw_mem, sizeof(raw_mem));
-	TRY(sign_bytes(p, bytes, &raw, f));
-	TRY(sshsig_put_signature(p->key, buf_view(&raw), out, f));
-	return buf_done(out);
+	return sshsig_sign_bytes(p->key, &s, bytes, out, f);
 }

@@ -198,6 +198,57 @@ rc sshsig_put_signature(const struct sshkey *key, struct view raw, struct buf *o
 	return fault_set(f, RC_UNSUPPORTED, 0, "sshsig: a security key makes its signature itself");
 }
 
+static rc sign_value(const struct sshkey *key, const struct signer *s, struct view bytes,
+		     struct buf *raw, struct fault *f)
+{
+	struct hash h;
+
+	switch (key->type) {
+	case SSHKEY_ED25519:
+		return s->sign(s->ctx, SIGN_ED25519, HASH_SHA512, bytes, raw, f);
+	case SSHKEY_RSA:
+		h = hash_of(HASH_SHA512, bytes);
+		return s->sign(s->ctx, SIGN_RSA_PKCS1, h.alg, hash_view(&h), raw, f);
+	case SSHKEY_ECDSA_P256:
+		h = hash_of(HASH_SHA256, bytes);
+		return s->sign(s->ctx, SIGN_ECDSA, h.alg, hash_view(&h), raw, f);
+	case SSHKEY_SK_ED25519:
+	case SSHKEY_SK_ECDSA_P256:
+		break;
+	}
+	return fault_set(f, RC_UNSUPPORTED, 0, "sshsig: a security key makes its signature itself");
+}
+
+rc sshsig_sign_bytes(const struct sshkey *key, const struct signer *s, struct view bytes,
+		     struct buf *out, struct fault *f)
+{
+	uint8_t raw_mem[PKEY_SIGNATURE_MAX];
+	struct buf raw;
+
+	buf_init_fixed(&raw, raw_mem, sizeof(raw_mem));
+	TRY(sign_value(key, s, bytes, &raw, f));
+	TRY(sshsig_put_signature(key, buf_view(&raw), out, f));
+	return buf_done(out);
+}
+
+rc sshsig_sign(const struct sshkey *key, const struct signer *s, const char *ns,
+	       struct view message, struct buf *out, struct fault *f)
+{
+	uint8_t tbs_mem[SSHSIG_TBS_MAX];
+	uint8_t sig_mem[PKEY_SIGNATURE_MAX + 64];
+	struct buf tbs;
+	struct buf sig;
+
+	buf_init_fixed(&tbs, tbs_mem, sizeof(tbs_mem));
+	buf_init_fixed(&sig, sig_mem, sizeof(sig_mem));
+	sshsig_put_tbs(ns, SSHSIG_HASH, message, &tbs);
+	if (!rc_is_ok(buf_done(&tbs)))
+		return fault_set(f, buf_done(&tbs).code, 0, "sshsig: namespace is not accepted");
+	TRY(sshsig_sign_bytes(key, s, buf_view(&tbs), &sig, f));
+	sshsig_wrap(key, ns, SSHSIG_HASH, buf_view(&sig), out);
+	return buf_done(out);
+}
+
 rc sshsig_put_assertion(const struct sshkey *key, const struct sshsig_assertion *a, struct buf *out,
 			struct fault *f)
 {

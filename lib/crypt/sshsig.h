@@ -17,6 +17,7 @@
 #include "lib/base/result.h"
 #include "lib/base/view.h"
 #include "lib/crypt/digest.h"
+#include "lib/crypt/pkey.h"
 #include "lib/crypt/sshkey.h"
 
 #define SSHSIG_BLOB_MAX 6144	 /* raw signature: RSA-8192 needs 2,200, WebAuthn up to 5,500 */
@@ -107,6 +108,15 @@ MUST rc sshsig_put_signature(const struct sshkey *key, struct view raw, struct b
  * Fails through out as sshsig_put_tbs does. */
 void sshsig_wrap(const struct sshkey *key, const char *ns, enum hash_alg alg, struct view signature,
 		 struct buf *out);
+
+/* Appends an SSH signature over bytes, made by s, once, with key's private half: Ed25519 over the
+ * bytes, ECDSA over their SHA-256, RSA (PKCS#1) over their SHA-512. RC_UNSUPPORTED: sk types; what
+ * s says, as sshsig_put_signature, and out's. */
+MUST rc sshsig_sign_bytes(const struct sshkey *key, const struct signer *s, struct view bytes,
+			  struct buf *out, struct fault *f);
+/* Appends a whole blob, made in that way. RC_RANGE: namespace; as sshsig_sign_bytes. */
+MUST rc sshsig_sign(const struct sshkey *key, const struct signer *s, const char *ns,
+		    struct view message, struct buf *out, struct fault *f);
 
 /* A passkey's answer (navigator.credentials.get with the tbs as challenge) as an SSH signature: der
  * is its DER signature, auth_data its authenticatorData, client_data its clientDataJSON. Structure

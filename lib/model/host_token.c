@@ -4,10 +4,9 @@
 
 #include "lib/codec/base64.h"
 #include "lib/crypt/pkey_soft.h"
+#include "lib/crypt/spki.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/model/statement.h"
-
-#define ED25519_RAW 32
 
 /* RFC 8410 7: PrivateKeyInfo of an Ed25519 key, up to its 32 bytes. */
 static const uint8_t pkcs8_head[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
@@ -80,29 +79,13 @@ static rc open_seed(const struct secret *seed, struct pkey_soft **ret, struct fa
 	return pkey_soft_import(secret_view(&der), ret, f);
 }
 
-/* The SSH form of its public half. */
-static rc public_key(const struct pkey_soft *k, struct sshkey **ret, struct fault *f)
-{
-	struct view spki = pkey_spki(pkey_soft_public(k));
-	uint8_t mem[64];
-	struct buf blob;
-
-	if (spki.len < ED25519_RAW)
-		return fault_set(f, RC_CRYPTO, 0, "token: public key");
-	buf_init_fixed(&blob, mem, sizeof(mem));
-	buf_put_string(&blob, view_str(sshkey_type_name(SSHKEY_ED25519)));
-	buf_put_string(&blob, view_of(spki.ptr + spki.len - ED25519_RAW, ED25519_RAW));
-	TRY(buf_done(&blob));
-	return sshkey_parse_blob(buf_view(&blob), ret, f);
-}
-
 rc host_token_digest(const struct secret *seed, struct digest *ret, struct fault *f)
 {
 	AUTO(pkey_soft) struct pkey_soft *k = NULL;
 	AUTO(sshkey) struct sshkey *pub = NULL;
 
 	TRY(open_seed(seed, &k, f));
-	TRY(public_key(k, &pub, f));
+	TRY(spki_to_ssh(pkey_spki(pkey_soft_public(k)), &pub, f));
 	*ret = *sshkey_fingerprint(pub);
 	return OK;
 }
@@ -113,25 +96,13 @@ rc host_token_sign(const struct secret *seed, struct view statement, struct buf 
 	AUTO(pkey_soft) struct pkey_soft *k = NULL;
 	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *ctx = NULL;
 	AUTO(sshkey) struct sshkey *pub = NULL;
-	AUTO(buf) struct buf tbs = {0};
-	AUTO(buf) struct buf raw = {0};
-	AUTO(buf) struct buf sig = {0};
-	const char *ns = statement_info(STATEMENT_ENROLMENT)->ns;
-	struct sign_input in = {.scheme = SIGN_ED25519, .hash = HASH_SHA512};
+	struct signer s;
 
-	buf_init(&tbs, SSHSIG_TBS_MAX);
-	buf_init(&raw, PKEY_SIGNATURE_MAX);
-	buf_init(&sig, SSHSIG_BLOB_MAX);
 	TRY(open_seed(seed, &k, f));
-	TRY(public_key(k, &pub, f));
+	TRY(spki_to_ssh(pkey_spki(pkey_soft_public(k)), &pub, f));
 	TRY(pkey_soft_ctx_new(k, &ctx, f));
-	sshsig_put_tbs(ns, HASH_SHA512, statement, &tbs);
-	TRY(buf_done(&tbs));
-	in.input = buf_view(&tbs);
-	TRY(pkey_soft_sign(ctx, &in, &raw, f));
-	TRY(sshsig_put_signature(pub, buf_view(&raw), &sig, f));
-	sshsig_wrap(pub, ns, HASH_SHA512, buf_view(&sig), out);
-	return buf_done(out);
+	s = pkey_soft_signer(ctx);
+	return sshsig_sign(pub, &s, statement_info(STATEMENT_ENROLMENT)->ns, statement, out, f);
 }
 
 rc host_token_verify(const struct digest *token, struct view statement, struct view sig,

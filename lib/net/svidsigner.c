@@ -10,6 +10,7 @@
 #include "lib/codec/pem.h"
 #include "lib/crypt/pkey_soft.h"
 #include "lib/crypt/spiffe.h"
+#include "lib/crypt/spki.h"
 #include "lib/crypt/x509.h"
 
 #define CERT_FILE "svid.pem"
@@ -93,7 +94,7 @@ static rc load(const char *dir, struct svid *s, struct fault *f)
 	if (!view_is_equal(leaf.spki, pkey_spki(pkey_soft_public(s->key))))
 		return fault_set(f, RC_MISMATCH, 0, "%s: %s is not the key of %s", dir, KEY_FILE,
 				 CERT_FILE);
-	return svid_ssh_key(leaf.spki, &s->ssh, f);
+	return spki_to_ssh(leaf.spki, &s->ssh, f);
 }
 
 /* Both files, as they belong together. */
@@ -148,44 +149,19 @@ rc svid_read(const char *dir, unix_time now, struct buf *chain_pem, struct secre
 	return OK;
 }
 
-static rc sshsig_by(const struct svid *s, const char *ns, struct view message, struct buf *out,
-		    struct fault *f)
-{
-	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *ctx = NULL;
-	enum key_alg alg = pkey_alg(pkey_soft_public(s->key));
-	uint8_t tbs_bytes[SSHSIG_TBS_MAX];
-	uint8_t raw_bytes[PKEY_SIGNATURE_MAX];
-	uint8_t sig_bytes[PKEY_SIGNATURE_MAX + 64];
-	struct sign_input in = {.scheme = key_alg_scheme(alg),
-				.hash = alg == KEY_P256 ? HASH_SHA256 : HASH_SHA512};
-	struct hash d;
-	struct buf tbs;
-	struct buf raw;
-	struct buf sig;
-
-	buf_init_fixed(&tbs, tbs_bytes, sizeof(tbs_bytes));
-	buf_init_fixed(&raw, raw_bytes, sizeof(raw_bytes));
-	buf_init_fixed(&sig, sig_bytes, sizeof(sig_bytes));
-	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
-	TRY(buf_done(&tbs));
-	d = hash_of(in.hash, buf_view(&tbs));
-	in.input = in.scheme == SIGN_ED25519 ? buf_view(&tbs) : hash_view(&d);
-	TRY(pkey_soft_ctx_new(s->key, &ctx, f));
-	TRY(pkey_soft_sign(ctx, &in, &raw, f));
-	TRY(sshsig_put_signature(s->ssh, buf_view(&raw), &sig, f));
-	sshsig_wrap(s->ssh, ns, HASH_SHA512, buf_view(&sig), out);
-	return buf_done(out);
-}
-
 rc svid_sign(const char *dir, const char *ns, struct view message, struct buf *out, struct fault *f)
 {
 	AUTO(svid) struct svid s = {0};
+	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *ctx = NULL;
 	AUTO(buf) struct buf sig = {0};
 	struct svid_proof p = {0};
+	struct signer signer;
 
 	TRY(load_pair(dir, &s, f));
 	buf_init(&sig, SSHSIG_BLOB_MAX);
-	TRY(sshsig_by(&s, ns, message, &sig, f));
+	TRY(pkey_soft_ctx_new(s.key, &ctx, f));
+	signer = pkey_soft_signer(ctx);
+	TRY(sshsig_sign(s.ssh, &signer, ns, message, &sig, f));
 	p.sig = buf_view(&sig);
 	p.count = s.chain.count;
 	for (size_t i = 0; i < p.count && i < SVID_CHAIN_MAX; i++)

@@ -12,7 +12,7 @@
 #include "lib/crypt/digest.h"
 #include "lib/crypt/dsse.h"
 #include "lib/crypt/pkey_soft.h"
-#include "lib/crypt/spiffe.h"
+#include "lib/crypt/spki.h"
 #include "lib/crypt/sshpriv.h"
 #include "lib/crypt/sshsig.h"
 #include "lib/net/svidsigner.h"
@@ -100,27 +100,31 @@ static rc tpm_raw(const struct host_key *k, const struct digest *d, struct buf *
 	return chip_sign(k->chip, d, der, f);
 }
 
+/* In the shape of a signer; ctx: the host key. */
+static rc p256_signer(void *ctx, enum sign_scheme scheme, enum hash_alg alg, struct view input,
+		      struct buf *out, struct fault *f)
+{
+	const struct host_key *k = (const struct host_key *)ctx;
+	struct digest d;
+
+	if (scheme != SIGN_ECDSA || alg != HASH_SHA256 || input.len != sizeof(d.b))
+		return fault_set(f, RC_UNSUPPORTED, 0, "the host's key signs with SHA-256 alone");
+	memcpy(d.b, input.ptr, sizeof(d.b));
+	return k->kind->raw(k, &d, out, f);
+}
+
+static struct signer signer_of(const struct host_key *k)
+{
+	/* The context is only read. */
+	return (struct signer){.sign = p256_signer, .ctx = (void *)(uintptr_t)k};
+}
+
 static rc p256_sshsig(const struct host_key *k, const char *ns, struct view message,
 		      struct buf *out, struct fault *f)
 {
-	uint8_t tbs_bytes[SSHSIG_TBS_MAX];
-	uint8_t der_bytes[PKEY_SIGNATURE_MAX];
-	uint8_t sig_bytes[PKEY_SIGNATURE_MAX];
-	struct digest d;
-	struct buf tbs;
-	struct buf der;
-	struct buf sig;
+	const struct signer s = signer_of(k);
 
-	buf_init_fixed(&tbs, tbs_bytes, sizeof(tbs_bytes));
-	buf_init_fixed(&der, der_bytes, sizeof(der_bytes));
-	buf_init_fixed(&sig, sig_bytes, sizeof(sig_bytes));
-	sshsig_put_tbs(ns, SSHSIG_HASH, message, &tbs);
-	TRY(buf_done(&tbs));
-	d = digest_of(buf_view(&tbs));
-	TRY(k->kind->raw(k, &d, &der, f));
-	TRY(sshsig_put_signature(k->ssh, buf_view(&der), &sig, f));
-	sshsig_wrap(k->ssh, ns, SSHSIG_HASH, buf_view(&sig), out);
-	return buf_done(out);
+	return sshsig_sign(k->ssh, &s, ns, message, out, f);
 }
 
 static rc p256_dsse(const struct host_key *k, struct view pae, struct buf *out, struct fault *f)
@@ -139,21 +143,10 @@ static rc soft_identity(const struct host_key *k, struct view chain_pem, struct 
 	return tls_identity_new(chain_pem, secret_view(&der), ret, f);
 }
 
-static rc tpm_signer(void *ctx, enum sign_scheme scheme, enum hash_alg alg, struct view input,
-		     struct buf *out, struct fault *f)
-{
-	struct digest d;
-
-	if (scheme != SIGN_ECDSA || alg != HASH_SHA256 || input.len != sizeof(d.b))
-		return fault_set(f, RC_UNSUPPORTED, 0, "the TPM's key signs with SHA-256 alone");
-	memcpy(d.b, input.ptr, sizeof(d.b));
-	return chip_sign((struct chip *)ctx, &d, out, f);
-}
-
 static rc tpm_identity(const struct host_key *k, struct view chain_pem, struct tls_identity **ret,
 		       struct fault *f)
 {
-	const struct signer s = {.sign = tpm_signer, .ctx = k->chip};
+	const struct signer s = signer_of(k);
 
 	return tls_identity_new_external(chain_pem, k->chip_public, &s, ret, f);
 }
@@ -177,7 +170,7 @@ static rc public_to_ssh(const struct pkey *pub, struct sshkey **ret, struct faul
 {
 	if (pkey_alg(pub) != KEY_P256)
 		return fault_set(f, RC_UNSUPPORTED, 0, "the host key is not of P-256");
-	return svid_ssh_key(pkey_spki(pub), ret, f);
+	return spki_to_ssh(pkey_spki(pub), ret, f);
 }
 
 static rc from_soft(struct pkey_soft *soft, struct host_key **ret, struct fault *f)

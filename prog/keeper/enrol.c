@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/codec/jcan.h"
 #include "lib/codec/pem.h"
+#include "lib/crypt/spki.h"
 #include "lib/model/enrolment.h"
 #include "lib/model/field.h"
 #include "lib/model/host_token.h"
@@ -36,22 +37,15 @@ static void enrol_release(struct enrol *in)
 }
 AUTO_DEFINE(enrol, struct enrol, enrol_release)
 
-/* RFC 5480 2: what precedes the point in the SubjectPublicKeyInfo of a P-256 key. */
-static const uint8_t p256_head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
-				    0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-				    0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
-#define P256_POINT 65u
-
-/* The same key as certificates have it. blob: of a parsed key, so it ends in the point. */
-static rc p256_public(struct view blob, struct pkey **ret, struct fault *f)
+/* The same key as certificates have it. */
+static rc public_of(const struct sshkey *k, struct pkey **ret, struct fault *f)
 {
-	uint8_t der[sizeof(p256_head) + P256_POINT];
+	uint8_t mem[PKEY_SPKI_MAX];
+	struct buf spki;
 
-	if (blob.len < P256_POINT)
-		return fault_set(f, RC_SYNTAX, 0, "key");
-	memcpy(der, p256_head, sizeof(p256_head));
-	memcpy(der + sizeof(p256_head), blob.ptr + blob.len - P256_POINT, P256_POINT);
-	return pkey_from_spki(view_of(der, sizeof(der)), ret, f);
+	buf_init_fixed(&spki, mem, sizeof(mem));
+	TRY(spki_from_ssh(k, &spki));
+	return pkey_from_spki(buf_view(&spki), ret, f);
 }
 
 /* The key that signed is the key that the statement names, and it is of the one kind there is. */
@@ -67,7 +61,7 @@ static rc read_key(struct keeper *k, struct enrol *in, struct refusal *why)
 	if (rc_is_ok(r) && sshkey_type(in->key) != SSHKEY_ECDSA_P256)
 		r = fault_set(&f, RC_UNSUPPORTED, 0, "a host's key is ecdsa-sha2-nistp256");
 	if (rc_is_ok(r))
-		r = p256_public(parts.key_blob, &in->pub, &f);
+		r = public_of(in->key, &in->pub, &f);
 	if (r.code == RC_NOMEM)
 		return r;
 	if (!rc_is_ok(r))
@@ -345,6 +339,7 @@ rc handle_renew(struct call *c)
 static rc issue(struct keeper *k, const struct journal_host *row, struct view ca, struct buf *out,
 		struct fault *f)
 {
+	AUTO(sshkey) struct sshkey *ssh = NULL;
 	AUTO(pkey) struct pkey *pub = NULL;
 	const struct host_cert cert = {.host = &row->name,
 				       .given = row->renewed,
@@ -352,7 +347,8 @@ static rc issue(struct keeper *k, const struct journal_host *row, struct view ca
 				       .statement = row->last};
 	struct host_cert c = cert;
 
-	TRY(p256_public(view_of(row->key, row->key_len), &pub, f));
+	TRY(sshkey_parse_blob(view_of(row->key, row->key_len), &ssh, f));
+	TRY(public_of(ssh, &pub, f));
 	c.key = pub;
 	return host_ca_issue(k->host_ca, ca, &c, out, f);
 }

@@ -61,33 +61,29 @@ void fx_key_new(struct fx_key *k, bool p256)
 	fx_ok(sshkey_parse_blob(buf_view(&blob), &k->ssh, NULL));
 }
 
-void fx_sign(const struct fx_key *k, const char *ns, struct view message, struct buf *out)
+/* In the shape of a signer; ctx: the key. */
+static rc sign_value(void *ctx, enum sign_scheme scheme, enum hash_alg alg, struct view input,
+		     struct buf *out, struct fault *f)
 {
-	AUTO(buf) struct buf tbs;
-	AUTO(buf) struct buf raw;
-	AUTO(buf) struct buf sig;
+	const struct fx_key *k = (const struct fx_key *)ctx;
+	const struct sign_input in = {.scheme = scheme, .hash = alg, .input = input};
+	AUTO(pkey_soft_ctx) struct pkey_soft_ctx *soft = NULL;
 	uint8_t value[ED25519_SIGNATURE];
 
-	buf_init(&tbs, SSHSIG_TBS_MAX);
-	buf_init(&raw, PKEY_SIGNATURE_MAX);
-	buf_init(&sig, 2048);
-	sshsig_put_tbs(ns, HASH_SHA512, message, &tbs);
-	if (k->ed != NULL) {
-		fx_ok(ed25519_sign(k->ed, buf_view(&tbs), value, NULL));
-		buf_put(&raw, value, sizeof(value));
-	} else {
-		struct hash h = hash_of(HASH_SHA256, buf_view(&tbs));
-		const struct sign_input in = {
-			.scheme = SIGN_ECDSA, .hash = HASH_SHA256, .input = hash_view(&h)};
-		struct pkey_soft_ctx *ctx;
-
-		fx_ok(pkey_soft_ctx_new(k->soft, &ctx, NULL));
-		fx_ok(pkey_soft_sign(ctx, &in, &raw, NULL));
-		pkey_soft_ctx_free(ctx);
+	if (k->ed == NULL) {
+		TRY(pkey_soft_ctx_new(k->soft, &soft, f));
+		return pkey_soft_sign(soft, &in, out, f);
 	}
-	fx_ok(sshsig_put_signature(k->ssh, buf_view(&raw), &sig, NULL));
-	sshsig_wrap(k->ssh, ns, HASH_SHA512, buf_view(&sig), out);
-	fx_ok(buf_done(out));
+	TRY(ed25519_sign(k->ed, input, value, f));
+	buf_put(out, value, sizeof(value));
+	return OK;
+}
+
+void fx_sign(const struct fx_key *k, const char *ns, struct view message, struct buf *out)
+{
+	const struct signer s = {.sign = sign_value, .ctx = (void *)(uintptr_t)k};
+
+	fx_ok(sshsig_sign(k->ssh, &s, ns, message, out, NULL));
 }
 
 static struct fx_who *find(struct fx_who *list, const char *name)
