@@ -3,21 +3,7 @@
 # tools. What Great Seal signed raises nothing, whatever form it has; what the thief signed does.
 source "$SRCDIR/tests/lib/world.sh"
 source "$SRCDIR/tests/lib/thief.sh"
-need() { command -v "$1" >/dev/null || { echo "SKIPPED: $1 is not here"; exit 77; }; }
-need openssl
-need jq
-need osslsigncode
-world_keys alice carol dave build-07
-eval "plain_$(declare -f world_documents)"
-world_documents() {
-	plain_world_documents
-	jq -cS '.rules[0].keys = ["release", "curve"]' policy.json | tr -d '\n' >policy.new
-	mv policy.new policy.json
-}
-world_start
-world_key rsa-3072
-as dave key create curve --token main --algorithm ecdsa-p256 >/dev/null
-as dave key self-sign curve --subject "CN=Curve" >/dev/null
+thief_world
 
 # watched EXIT ALARMS PATH...: what `watch` says of these files.
 watched() {
@@ -31,13 +17,6 @@ verdicts() { jq -r '[.signatures[].verdict] | join(" ")' watch.json; }
 is() { [[ $1 == "$2" ]] || die "'$1' is not '$2'"; }
 open_alarms() { as carol alarms list --state open --json --quiet | jq '.alarms | length'; }
 alarm_of() { jq -r 'first(.signatures[] | select(.verdict == "alarm")).signature' watch.json; }
-sign_properly() { # KEY FILE
-	local id
-	id=$(as carol submit --key "$1" -m proper "$2" --json --quiet | jq -r .request)
-	as alice approve "$id" --yes >/dev/null 2>&1 || die "alice cannot approve"
-	as dave approve "$id" --yes >/dev/null 2>&1 || die "dave cannot approve"
-	as carol fetch "$id" -o signed >/dev/null 2>&1 || die "no signature"
-}
 make_pe good.exe good
 make_pe evil.exe evil
 echo "a good file" >good.txt

@@ -11,30 +11,9 @@ if [[ -z ${GUARD_ALARM_INSIDE:-} ]]; then
 fi
 source "${SRCDIR:?}/tests/lib/world.sh"
 source "$SRCDIR/tests/lib/thief.sh"
-need() { command -v "$1" >/dev/null || { echo "SKIPPED: $1 is not here"; exit 77; }; }
-need openssl
-need jq
-need osslsigncode
 PATH=$BUILD/prog/agent:$BUILD/prog/guard:$BUILD/tests/flow:$PATH
 unset SSH_AUTH_SOCK
-world_keys alice carol dave build-07
-eval "plain_$(declare -f world_documents)"
-world_documents() {
-	plain_world_documents
-	jq -cS '.rules[0].keys = ["curve", "release"]' policy.json | tr -d '\n' >policy.new
-	mv policy.new policy.json
-}
-world_start
-world_key rsa-3072
-as dave key create curve --token main --algorithm ecdsa-p256 >/dev/null
-as dave key self-sign curve --subject "CN=Curve" >/dev/null
-sign_properly() { # KEY FILE
-	local id
-	id=$(as carol submit --key "$1" -m proper "$2" --json --quiet | jq -r .request)
-	as alice approve "$id" --yes >/dev/null 2>&1 || die "alice cannot approve"
-	as dave approve "$id" --yes >/dev/null 2>&1 || die "dave cannot approve"
-	as carol fetch "$id" -o signed >/dev/null 2>&1 || die "no signature"
-}
+thief_world
 echo "a good file" >good.txt
 make_pe good.exe good
 make_pe evil.exe evil

@@ -1,6 +1,35 @@
 # A thief's tools, for scripts that begin with world.sh: keys out of a token's file, and signatures by them that Great Seal
 # has not made; and the smallest PE image. Needs openssl, ssh-keygen and python3.
 
+# thief_world: keeper and server with two keys of different kinds, release (RSA) and curve (P-256); skips where a tool is missing.
+thief_world() {
+	local tool
+	for tool in openssl jq osslsigncode; do
+		command -v "$tool" >/dev/null || {
+			echo "SKIPPED: $tool is not here"
+			exit 77
+		}
+	done
+	world_keys alice carol dave build-07
+	eval "plain_$(declare -f world_documents)"
+	world_documents() {
+		plain_world_documents
+		jq -cS '.rules[0].keys = ["curve", "release"]' policy.json | tr -d '\n' >policy.new
+		mv policy.new policy.json
+	}
+	world_start
+	world_key rsa-3072
+	as dave key create curve --token main --algorithm ecdsa-p256 >/dev/null
+	as dave key self-sign curve --subject "CN=Curve" >/dev/null
+}
+# sign_properly KEY FILE: as the policy wants it; into signed/.
+sign_properly() {
+	local id
+	id=$(as carol submit --key "$1" -m proper "$2" --json --quiet | jq -r .request)
+	as alice approve "$id" --yes >/dev/null 2>&1 || die "alice cannot approve"
+	as dave approve "$id" --yes >/dev/null 2>&1 || die "dave cannot approve"
+	as carol fetch "$id" -o signed >/dev/null 2>&1 || die "no signature"
+}
 # steal N NAME: the token's N-th key; the first is the log's. Makes NAME.pem and NAME.pem.pub.
 steal() {
 	"$BUILD/tests/thief" "$(find keeper -name "main*" -type f | head -n 1)" "$work/passphrase" "$1" >"$2.p8" || die "no key $1"

@@ -5,42 +5,9 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "lib/base/fd.h"
 #include "lib/store/store.h"
-
-#define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
-
-struct box {
-	char dir[200];
-	char path[220];
-	struct store *s;
-};
-
-static int setup(void **state)
-{
-	struct box *b = (struct box *)calloc(1, sizeof(*b));
-
-	assert_non_null(b);
-	assert_rc(RC_OK, dir_temp("/tmp/greatseal-unit.", b->dir, sizeof(b->dir), NULL));
-	(void)snprintf(b->path, sizeof(b->path), "%s/store.db", b->dir);
-	assert_rc(RC_OK, store_sqlite_open(b->path, &b->s, NULL));
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct box *b = (struct box *)*state;
-
-	b->s->api->close(b->s);
-	assert_int_equal(unlink(b->path), 0);
-	assert_int_equal(rmdir(b->dir), 0);
-	free(b);
-	return 0;
-}
+#include "tests/unit/store_box.h"
 
 static struct digest id_of(uint8_t n)
 {
