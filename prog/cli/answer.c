@@ -43,28 +43,29 @@ void answer_print_checks(const struct cli *c, const json_t *status)
 }
 
 /* Why an approval does not count, in a word where there is a plain one. */
-static const char *not_counted(const json_t *approval)
+static const char *not_counted(const char *reason)
 {
-	const char *reason = json_text(approval, "reason");
-
 	return strcmp(reason, "state.no-approval") == 0 ? "it was withdrawn" : reason;
 }
 
-static void print_approvals(const struct cli *c, const json_t *status)
+static void print_approvals(const struct cli *c, const json_t *status, bool open)
 {
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(json_object_get(status, "approvals"), i, row)
 	{
-		bool live = json_is_true(json_object_get(row, "live"));
+		const char *reason = json_text(row, "reason");
+		/* Of what is signed or closed, the entry of its use says what counted. */
+		bool counts = json_is_true(json_object_get(row, "live")) ||
+			      (!open && strcmp(reason, "state.no-approval") != 0);
 
 		(void)printf(
 			"  approved by %s%s%s%s at %s, log entry %" JSON_INTEGER_FORMAT "%s%s\n",
 			cli_bold(c), json_text(row, "person"), cli_plain(c),
 			strcmp(json_text(row, "channel"), "browser") == 0 ? " in a browser" : "",
 			json_text(row, "given"), json_number(row, "leaf"),
-			live ? "" : " - does not count: ", live ? "" : not_counted(row));
+			counts ? "" : " - does not count: ", counts ? "" : not_counted(reason));
 	}
 }
 
@@ -121,7 +122,7 @@ void answer_print_status(const struct cli *c, const json_t *status)
 			     cli_plain(c), json_text(status, "text"), json_text(status, "reason"));
 	else
 		(void)printf("  %s%s%s\n", cli_green(c), state, cli_plain(c));
-	print_approvals(c, status);
+	print_approvals(c, status, open);
 	print_review(c, status);
 	if (!open && !answer_is_held(status))
 		return; /* nobody is missed any more */

@@ -443,9 +443,9 @@ const struct command command_table[] = {
 	 "decided,\n"
 	 "by its entry in the log, and whether today's policy would decide otherwise. With --at a\n"
 	 "request that there is is decided for that time, with who has approved now. With --who\n"
-	 "nobody has to ask: it is decided here, by the policy in force or by files; what "
-	 "machines\n"
-	 "say of the file is what the options say, and nothing else.",
+	 "nobody has to ask: it is decided here, by the policy in force and the key as it is, or "
+	 "by\n"
+	 "files; what machines say of the file is what the options say, and nothing else.",
 	 explain_options, 0, 1, cmd_explain},
 	{"inspect", "REQUEST | --local FILE", "What is in the files",
 	 "The server's inspection report, or a fresh one made here.", inspect_options, 1, 1,
@@ -508,7 +508,7 @@ const struct command command_table[] = {
 	 "server.\n"
 	 "One by a key of the keeper that the log does not have is an alarm: somebody else has the "
 	 "key,\n"
-	 "or had it before the log began. Exit 6 if there is one.",
+	 "or had it before the log began. Exit 6 if there is one, 1 if a PATH cannot be read.",
 	 watch_options, 1, -1, cmd_watch},
 	{"alarms list", "", "Signatures by your keys that are not in the log", "",
 	 alarm_list_options, 0, 0, cmd_alarms_list},

@@ -145,7 +145,6 @@ void help_man(FILE *out)
 		".SH EXIT STATUS\n.TP\n0\ndone\n.TP\n1\nerror\n.TP\n2\nwrong usage\n.TP\n3\n"
 		"waiting for people, time or a token\n.TP\n4\ndenied\n.TP\n5\nnot verified\n"
 		".TP\n6\na signature by one of your keys that the log does not have\n"
-		".TP\n6\na signature by one of your keys that the log does not have\n"
 		".SH FILES\n.TP\n~/.config/greatseal/client.json\nthe configuration that "
 		"\\fBgreatseal init\\-client\\fR writes\n.TP\n"
 		"~/.config/greatseal/client.json.checkpoint\nthe newest verified checkpoint of the "

@@ -28,7 +28,7 @@ static void print_key(const struct cli *c, const json_t *key)
 		(void)printf("  certificate %s\n  valid       %s to %s\n",
 			     json_text(cert, "subject"), json_text(cert, "not_before"),
 			     json_text(cert, "not_after"));
-	else
+	else if (strcmp(state, "retired") != 0)
 		(void)printf("  no certificate yet: greatseal key csr %s\n",
 			     json_text(key, "name"));
 }

@@ -35,6 +35,7 @@ struct watch {
 	size_t bad;
 	size_t unjudged;
 	size_t unreadable;
+	bool missing; /* a path that the command names */
 };
 
 static void watch_release(struct watch *w)
@@ -330,9 +331,12 @@ static rc walk(struct watch *w, char *path)
 		if (e->fts_info == FTS_F) {
 			r = watch_file(w, e->fts_path);
 		} else if (e->fts_info == FTS_NS || e->fts_info == FTS_DNR ||
-			   e->fts_info == FTS_ERR) {
+			   e->fts_info == FTS_ERR ||
+			   (e->fts_info == FTS_SLNONE && e->fts_level == FTS_ROOTLEVEL)) {
 			w->unreadable++;
-			cli_say(w->c, "%s: %s", e->fts_path, strerror(e->fts_errno));
+			w->missing |= e->fts_level == FTS_ROOTLEVEL;
+			cli_say(w->c, "%s: %s", e->fts_path,
+				strerror(e->fts_errno != 0 ? e->fts_errno : ENOENT));
 		}
 	}
 	(void)fts_close(tree);
@@ -341,7 +345,11 @@ static rc walk(struct watch *w, char *path)
 
 static enum exit_code exit_of(const struct watch *w)
 {
-	return w->alarms > 0 ? EXIT_ALARM : w->unjudged > 0 ? EXIT_UNVERIFIED : EXIT_DONE;
+	if (w->alarms > 0)
+		return EXIT_ALARM;
+	if (w->unjudged > 0)
+		return EXIT_UNVERIFIED;
+	return w->missing ? EXIT_ERROR : EXIT_DONE;
 }
 
 rc cmd_watch(struct cli *c, const struct args *a)

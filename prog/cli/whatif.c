@@ -137,10 +137,31 @@ static rc put_deadline(struct cli *c, json_t *request, const struct args *a)
 	return OK;
 }
 
+/* A lock is a matter of the moment, as the policy in force is: files know of none, and a key that
+ * is not made yet would be active. */
+static rc put_key_state(struct cli *c, const struct world *w, const char *key, json_t *request)
+{
+	const struct api_call get = {.method = "GET"};
+	AUTO(json) json_t *answer = NULL;
+	const json_t *row;
+	size_t i;
+
+	if (w->digest[0] == '\0')
+		return OK;
+	TRY(api_json(c, &get, &answer, "/v1/keys"));
+	json_array_foreach(json_object_get(answer, "keys"), i, row)
+	{
+		if (strcmp(json_text(row, "name"), key) == 0)
+			(void)put(request, "key_state", json_text(row, "state"));
+	}
+	return OK;
+}
+
 /* What a test calls as the option. */
 static const char *const same_names[] = {"actor", "class", "file", "from", "key", "product"};
 
-static rc question_request(struct cli *c, const struct args *a, json_t *request)
+static rc question_request(struct cli *c, const struct args *a, const struct world *w,
+			   json_t *request)
 {
 	const char *format = args_value(a, "format");
 	bool good = put(request, "by", args_value(a, "who")) &&
@@ -153,6 +174,7 @@ static rc question_request(struct cli *c, const struct args *a, json_t *request)
 		return cli_problem(c, RC_USAGE, "", "the question is not plain text (UTF-8)");
 	if (args_has(a, "no-upload"))
 		(void)json_object_set_new(request, "no_upload", json_true());
+	TRY(put_key_state(c, w, args_value(a, "key"), request));
 	TRY(put_deadline(c, request, a));
 	TRY(put_number(c, request, a, "size"));
 	return put_number(c, request, a, "uses");
@@ -247,12 +269,13 @@ static rc put_more_files(struct cli *c, const struct args *a, json_t *test)
 }
 
 /* As a test without expectation: what a test may say, a question may ask. */
-static rc question(struct cli *c, const struct args *a, const char *at, json_t *test)
+static rc question(struct cli *c, const struct args *a, const struct world *w, const char *at,
+		   json_t *test)
 {
 	json_t *request = json_object();
 
 	(void)json_object_set_new(test, "request", request);
-	TRY(question_request(c, a, request));
+	TRY(question_request(c, a, w, request));
 	(void)json_object_set_new(test, "approvals", names_list(args_value(a, "approved-by")));
 	if (args_value(a, "rebuilt-by") != NULL)
 		(void)json_object_set_new(test, "rebuilds",
@@ -266,7 +289,8 @@ static rc question(struct cli *c, const struct args *a, const char *at, json_t *
 	return OK;
 }
 
-static rc ask(struct cli *c, const struct args *a, struct cases *ret, char at[TIME_TEXT])
+static rc ask(struct cli *c, const struct args *a, const struct world *w, struct cases *ret,
+	      char at[TIME_TEXT])
 {
 	AUTO(json) json_t *test = json_object();
 	AUTO(json) json_t *doc = NULL;
@@ -275,7 +299,7 @@ static rc ask(struct cli *c, const struct args *a, struct cases *ret, char at[TI
 	rc r;
 
 	TRY(read_at(c, a, at));
-	TRY(question(c, a, at, test));
+	TRY(question(c, a, w, at, test));
 	doc = json_pack("{s:s,s:s,s:[O]}", "policy", "-", "roster", "-", "tests", test);
 	text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	if (text == NULL)
@@ -432,8 +456,8 @@ rc whatif(struct cli *c, const struct args *a)
 
 	if (args_value(a, "key") == NULL || args_value(a, "from") == NULL)
 		return cli_problem(c, RC_USAGE, "", "explain --who needs --key and --from");
-	TRY(ask(c, a, &cases, at));
 	TRY(load(c, a, &w));
+	TRY(ask(c, a, &w, &cases, at));
 	decide.policy = w.policy.policy;
 	decide.roster = w.roster.roster;
 	if (!rc_is_ok(case_run(&cases.list[0], &decide, &result)))

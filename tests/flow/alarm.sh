@@ -26,6 +26,10 @@ echo "a second good file" >curve.txt
 watched 0 0 good.txt good.exe
 is "$(jq '.signatures | length' watch.json)" 0
 ok "files without a signature raise nothing"
+watched 1 0 good.txt no-such-directory
+ln -s no-such-directory dangling
+watched 1 0 dangling
+ok "a path that is not there is no all-clear"
 sign_properly release good.exe
 sign_properly release good.txt
 sign_properly curve curve.txt

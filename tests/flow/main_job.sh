@@ -251,6 +251,12 @@ as dave roster sign "$change" --yes >/dev/null
 as alice roster show --json | jq -e '.version == 2' >/dev/null || die "roster 2 in force"
 as dave key lock release -m test >/dev/null
 as carol submit --key release -m locked one/app.exe --json | jq -e '.reason == "key.locked"' >/dev/null || die "a locked key"
+code=0
+as carol explain --who carol --key release --from build-07 --approved-by alice,dave >whatif.log || code=$?
+((code == 3)) && grep -q "wait  key.locked " whatif.log || die "what if, with a locked key: exit $code, $(cat whatif.log)"
+# The policy has changed since: of what is signed that says nothing.
+grep -q "approved by alice" <(as carol show "$first") || die "who approved is not shown"
+! grep -qE "by (alice|dave) .*does not count" <(as carol show "$first") || die "what counted is said not to count: $(as carol show "$first")"
 ok "a locked key signs nothing"
 as carol log fsck >/dev/null
 "$SRCDIR/tests/interop/tlogcheck/run" "$work/keeper/public" "$vkey" >/dev/null
