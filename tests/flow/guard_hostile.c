@@ -27,20 +27,17 @@
 
 #include "lib/base/fd.h"
 #include "tests/lib/fixture.h"
-#include "tests/lib/guard_world.h"
+#include "tests/lib/guard_cases.h"
 #include "tests/lib/mounts.h"
 
 #define CASES 28 /* of the comparison in the literature: the first rows of the table */
 #define BASE_LEAST 7
 #define STRICT_LEAST 18
 #define KERNEL_LEAST 24
-#define SKIP 254 /* this machine does not have what the case needs */
+#define SKIP CASE_SKIP
 
-static struct guard_world w;
-static bool strict;   /* else base */
-static bool kernel;   /* in a virtual machine (guard_kernel.sh): strict, and level kernel */
-static char dir[100]; /* where the hostile files are, for those who try */
-static char ran[200]; /* the trace */
+static struct guard_try t;
+static const char *const dir = t.dir; /* where the hostile files are, for those who try */
 static char bad[200], dynamic[200], lib[200];
 
 /* ---- Cases in C: 0 is "went through" where no trace can be left -----------------------------*/
@@ -146,27 +143,9 @@ static int anonymous(void)
 		    0) == MAP_FAILED;
 }
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	(void)close(fd);
-	return done;
-}
-
-/* Root in namespaces of their own, as any user may be. */
-static bool become_root(void)
-{
-	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
-	       write_text("/proc/self/setgroups", "deny") &&
-	       write_text("/proc/self/uid_map", "0 65534 1") &&
-	       write_text("/proc/self/gid_map", "0 65534 1");
-}
-
 static int own_namespace(void)
 {
-	if (!become_root())
+	if (!case_become_root())
 		return SKIP;
 	(void)execl(bad, bad, (char *)NULL);
 	return 1;
@@ -178,7 +157,7 @@ static int own_tmpfs(void)
 	int fd;
 
 	buf_init(&bytes, (size_t)64 << 20);
-	if (!rc_is_ok(file_read(bad, &bytes, NULL)) || !become_root() ||
+	if (!rc_is_ok(file_read(bad, &bytes, NULL)) || !case_become_root() ||
 	    mount("tmpfs", dir, "tmpfs", 0, NULL) != 0)
 		return SKIP;
 	fd = open(bad, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
@@ -206,7 +185,7 @@ static int execve_check(void)
 
 static int bind_mount(void)
 {
-	if (!become_root() || mount(dir, "/mnt", NULL, MS_BIND, NULL) != 0)
+	if (!case_become_root() || mount(dir, "/mnt", NULL, MS_BIND, NULL) != 0)
 		return SKIP;
 	(void)execl("/mnt/bad", "bad", (char *)NULL);
 	return 1;
@@ -237,7 +216,7 @@ static int by_proc_fd(void)
 
 static int in_chroot(void)
 {
-	if (!become_root() || chroot(dir) != 0)
+	if (!case_become_root() || chroot(dir) != 0)
 		return SKIP;
 	/* Where the trace goes is out of reach in there. */
 	return gw_run("/bad") == GW_UNAPPROVED ? 0 : 1;
@@ -246,7 +225,7 @@ static int in_chroot(void)
 /* From a directory that is hidden under another mount, in another namespace. */
 static int from_below(void)
 {
-	if (chdir(dir) != 0 || !become_root() || mount("tmpfs", dir, "tmpfs", 0, NULL) != 0)
+	if (chdir(dir) != 0 || !case_become_root() || mount("tmpfs", dir, "tmpfs", 0, NULL) != 0)
 		return SKIP;
 	(void)execl("./bad", "bad", (char *)NULL);
 	return 1;
@@ -258,7 +237,7 @@ static int own_overlay(void)
 	char options[300];
 
 	(void)snprintf(options, sizeof(options), "lowerdir=%s:/etc", dir);
-	if (!become_root() || mount("overlay", "/mnt", "overlay", 0, options) != 0)
+	if (!case_become_root() || mount("overlay", "/mnt", "overlay", 0, options) != 0)
 		return SKIP;
 	(void)execl("/mnt/bad", "bad", (char *)NULL);
 	return 1;
@@ -270,7 +249,7 @@ static int preload_file(void)
 	char path[200];
 
 	(void)snprintf(path, sizeof(path), "%s/preload", dir);
-	if (access("/etc/ld.so.preload", F_OK) != 0 || !become_root() ||
+	if (access("/etc/ld.so.preload", F_OK) != 0 || !case_become_root() ||
 	    mount(path, "/etc/ld.so.preload", NULL, MS_BIND, NULL) != 0)
 		return SKIP;
 	(void)execl("/bin/sh", "sh", "-c", "exit 1", (char *)NULL);
@@ -285,9 +264,9 @@ static int own_format(const char *flags)
 
 	(void)snprintf(path, sizeof(path), "%s/file.evil", dir);
 	(void)snprintf(text, sizeof(text), ":evil:E::evil::%s:%s", bad, flags);
-	if (!become_root() || mount("binfmt_misc", "/mnt", "binfmt_misc", 0, NULL) != 0)
+	if (!case_become_root() || mount("binfmt_misc", "/mnt", "binfmt_misc", 0, NULL) != 0)
 		return SKIP;
-	(void)write_text("/mnt/register", text);
+	(void)case_write_text("/mnt/register", text);
 	(void)execl(path, path, (char *)NULL);
 	return 1;
 }
@@ -369,178 +348,117 @@ static int ring_opens(void)
 /* 127: there is nothing to try. */
 #define HAVE(file) "[ -e $M/" file " ] || exit 127; "
 
-static const struct {
-	const char *name;
-	/* The lowest level that catches it; VARIES: kernels before 6.13 or so do not ask for what
-	 * an overlay opens below itself. */
-	enum { BASE, STRICT, KERNEL, NEVER, VARIES } from;
-	const char *shell; /* $M is where the files are, $GUARD_RAN the trace; NULL: fn */
-	int (*fn)(void);   /* 0: went through, 1: not, SKIP; or it leaves the trace */
-} cases[] = {
-	{"exec", BASE, "$M/dynamic", NULL},
-	{"exec of a static program", BASE, "$M/bad", NULL},
-	{"O_PATH and execveat", BASE, NULL, by_path_fd},
-	{"descriptor and execveat", BASE, NULL, by_fd},
-	{"shell script, executed", BASE, "$M/script.sh", NULL},
-	{"Python script, executed", BASE, "$M/script.py", NULL},
-	{"user and mount namespace, exec", BASE, NULL, own_namespace},
-	{"memory file, dynamic program", KERNEL, NULL, memfd_dynamic},
-	{"memory file, static program", KERNEL, NULL, memfd_static},
-	{"memory file, dlopen", KERNEL, NULL, memfd_dlopen},
-	{"dlopen", STRICT, NULL, by_dlopen},
-	{"LD_PRELOAD", STRICT, "LD_PRELOAD=$M/lib.so /bin/true", NULL},
-	{"LD_AUDIT", STRICT, "LD_AUDIT=$M/lib.so /bin/true", NULL},
-	{"ld.so as launcher", STRICT, "/lib64/ld-linux-x86-64.so.2 $M/dynamic", NULL},
-	{"mmap, executable", KERNEL, NULL, map_exec},
-	{"mmap, then mprotect", KERNEL, NULL, map_then_protect},
-	{"anonymous memory", NEVER, NULL, anonymous},
-	{"sh FILE", STRICT, "sh $M/script.sh", NULL},
-	{"sh < FILE", STRICT, "sh < $M/script.sh", NULL},
-	{". FILE", STRICT, ". $M/script.sh", NULL},
-	{"cat FILE | sh", NEVER, "cat $M/script.sh | sh", NULL},
-	{"python3 FILE", STRICT, "python3 $M/script.py", NULL},
-	{"python3 FILE without #!", STRICT, "python3 $M/plain.py", NULL},
-	{"python3 import", STRICT, "PYTHONPATH=$M python3 -c 'import plain'", NULL},
-	{"perl FILE", STRICT, "perl $M/script.pl", NULL},
-	{"sh -c", NEVER, "sh -c ': > $GUARD_RAN'", NULL},
-	{"python3 -c", NEVER, "python3 -c 'import os; open(os.environ[\"GUARD_RAN\"], \"w\")'",
-	 NULL},
-	{"user namespace, tmpfs of one's own", KERNEL, NULL, own_tmpfs},
-	{"AT_EXECVE_CHECK", BASE, NULL, execve_check},
-	{"user namespace, bind mount", BASE, NULL, bind_mount},
-	{"deleted but open", BASE, NULL, opened_then_deleted},
-	{"Python, ctypes", STRICT, "python3 -c 'import ctypes; ctypes.CDLL(\"'$M'/lib.so\")'",
-	 NULL},
-	{"Python, mmap", STRICT,
+static const struct guard_case cases[] = {
+	{"exec", CASE_BASE, "$M/dynamic", NULL, AS_USER},
+	{"exec of a static program", CASE_BASE, "$M/bad", NULL, AS_USER},
+	{"O_PATH and execveat", CASE_BASE, NULL, by_path_fd, AS_USER},
+	{"descriptor and execveat", CASE_BASE, NULL, by_fd, AS_USER},
+	{"shell script, executed", CASE_BASE, "$M/script.sh", NULL, AS_USER},
+	{"Python script, executed", CASE_BASE, "$M/script.py", NULL, AS_USER},
+	{"user and mount namespace, exec", CASE_BASE, NULL, own_namespace, AS_USER},
+	{"memory file, dynamic program", CASE_KERNEL, NULL, memfd_dynamic, AS_USER},
+	{"memory file, static program", CASE_KERNEL, NULL, memfd_static, AS_USER},
+	{"memory file, dlopen", CASE_KERNEL, NULL, memfd_dlopen, AS_USER},
+	{"dlopen", CASE_STRICT, NULL, by_dlopen, AS_USER},
+	{"LD_PRELOAD", CASE_STRICT, "LD_PRELOAD=$M/lib.so /bin/true", NULL, AS_USER},
+	{"LD_AUDIT", CASE_STRICT, "LD_AUDIT=$M/lib.so /bin/true", NULL, AS_USER},
+	{"ld.so as launcher", CASE_STRICT, "/lib64/ld-linux-x86-64.so.2 $M/dynamic", NULL, AS_USER},
+	{"mmap, executable", CASE_KERNEL, NULL, map_exec, AS_USER},
+	{"mmap, then mprotect", CASE_KERNEL, NULL, map_then_protect, AS_USER},
+	{"anonymous memory", CASE_NEVER, NULL, anonymous, AS_USER},
+	{"sh FILE", CASE_STRICT, "sh $M/script.sh", NULL, AS_USER},
+	{"sh < FILE", CASE_STRICT, "sh < $M/script.sh", NULL, AS_USER},
+	{". FILE", CASE_STRICT, ". $M/script.sh", NULL, AS_USER},
+	{"cat FILE | sh", CASE_NEVER, "cat $M/script.sh | sh", NULL, AS_USER},
+	{"python3 FILE", CASE_STRICT, "python3 $M/script.py", NULL, AS_USER},
+	{"python3 FILE without #!", CASE_STRICT, "python3 $M/plain.py", NULL, AS_USER},
+	{"python3 import", CASE_STRICT, "PYTHONPATH=$M python3 -c 'import plain'", NULL, AS_USER},
+	{"perl FILE", CASE_STRICT, "perl $M/script.pl", NULL, AS_USER},
+	{"sh -c", CASE_NEVER, "sh -c ': > $GUARD_RAN'", NULL, AS_USER},
+	{"python3 -c", CASE_NEVER, "python3 -c 'import os; open(os.environ[\"GUARD_RAN\"], \"w\")'",
+	 NULL, AS_USER},
+	{"user namespace, tmpfs of one's own", CASE_KERNEL, NULL, own_tmpfs, AS_USER},
+	{"AT_EXECVE_CHECK", CASE_BASE, NULL, execve_check, AS_USER},
+	{"user namespace, bind mount", CASE_BASE, NULL, bind_mount, AS_USER},
+	{"deleted but open", CASE_BASE, NULL, opened_then_deleted, AS_USER},
+	{"Python, ctypes", CASE_STRICT, "python3 -c 'import ctypes; ctypes.CDLL(\"'$M'/lib.so\")'",
+	 NULL, AS_USER},
+	{"Python, mmap", CASE_STRICT,
 	 "python3 -c 'import mmap, os; mmap.mmap(os.open(\"'$M'/bad\", 0), 4096, 2, 5); "
 	 "open(os.environ[\"GUARD_RAN\"], \"w\")'",
-	 NULL},
-	{"LD_PRELOAD by descriptor", STRICT, "LD_PRELOAD=/proc/self/fd/3 /bin/true 3< $M/lib.so",
-	 NULL},
-	{"ld.so by descriptor", STRICT, "/lib64/ld-linux-x86-64.so.2 /proc/self/fd/3 3< $M/dynamic",
-	 NULL},
-	{"awk -f FILE", STRICT, "awk -f $M/script.awk", NULL},
-	{"make -f FILE", STRICT, "make -s -f $M/script.mk", NULL},
-	{"perl -I, module", STRICT, "perl -I$M -e 'require Plain'", NULL},
-	{"/proc/self/fd, exec", BASE, NULL, by_proc_fd},
-	{"io_uring opens, exec", BASE, NULL, ring_opens},
-	{"setuid program", BASE, "$M/setuid", NULL},
-	{"symbolic link", BASE, "$M/link", NULL},
-	{"script with a script as interpreter", BASE, "$M/outer", NULL},
-	{"32 bits, static program", BASE, HAVE("guard32") "$M/guard32", NULL},
-	{"32 bits, LD_PRELOAD", STRICT, HAVE("good32") "LD_PRELOAD=$M/lib32.so $M/good32", NULL},
-	{"32 bits, ld.so as launcher", STRICT, HAVE("bad32") "/lib/ld-linux.so.2 $M/bad32", NULL},
-	{"user namespace, chroot", BASE, NULL, in_chroot},
-	{"user namespace, from below a mount", BASE, NULL, from_below},
-	{"user namespace, overlay of one's own", VARIES, NULL, own_overlay},
-	{"user namespace, binfmt_misc", BASE, NULL, own_format_named},
-	{"user namespace, binfmt_misc with F", BASE, NULL, own_format_held},
-	{"user namespace, ld.so.preload", STRICT, NULL, preload_file},
-	{"library beside the program (RPATH)", STRICT, "$M/origin", NULL},
-	{"library of a character set", STRICT, "GCONV_PATH=$M iconv -f EVIL -t UTF-8 /dev/null",
-	 NULL},
-	{"mmap, reading implies running", KERNEL, NULL, map_by_personality},
-	{"mmap, then remap_file_pages", KERNEL, NULL, map_again},
-	{"sh, ENV", STRICT, "ENV=$M/script.sh sh -i -c : </dev/null 2>/dev/null", NULL},
-	{"bash, BASH_ENV", STRICT, "BASH_ENV=$M/script.sh bash -c :", NULL},
-	{"busybox sh FILE", STRICT, "busybox sh $M/script.sh", NULL},
-	{"sh, FILE by descriptor", STRICT, "sh /proc/self/fd/3 3< $M/script.sh", NULL},
-	{"perl, PERL5OPT", STRICT, "PERL5LIB=$M PERL5OPT=-MPlain perl -e 1", NULL},
-	{"perl5.VERSION FILE", STRICT, "perl5.36-x86_64-linux-gnu $M/script.pl", NULL},
-	{"python3 FILE.pyc", STRICT, HAVE("plain.pyc") "python3 $M/plain.pyc", NULL},
-	{"python3 ARCHIVE", STRICT, HAVE("app.zip") "python3 $M/app.zip", NULL},
-	{"python3 -m", STRICT,
-	 "python3 -c 'import runpy' 2>/dev/null || exit 127; PYTHONPATH=$M python3 -m plain", NULL},
-	{"make, include", STRICT, "make -s -f /dev/null --eval=\"include $M/script.mk\"", NULL},
-	{"tclsh FILE", STRICT, "tclsh $M/script.tcl", NULL},
-	{"node FILE", STRICT, "node $M/script.js", NULL},
-	{"node --require", STRICT, "node --require $M/script.js -e 1", NULL},
-	{"java FILE", STRICT,
+	 NULL, AS_USER},
+	{"LD_PRELOAD by descriptor", CASE_STRICT,
+	 "LD_PRELOAD=/proc/self/fd/3 /bin/true 3< $M/lib.so", NULL, AS_USER},
+	{"ld.so by descriptor", CASE_STRICT,
+	 "/lib64/ld-linux-x86-64.so.2 /proc/self/fd/3 3< $M/dynamic", NULL, AS_USER},
+	{"awk -f FILE", CASE_STRICT, "awk -f $M/script.awk", NULL, AS_USER},
+	{"make -f FILE", CASE_STRICT, "make -s -f $M/script.mk", NULL, AS_USER},
+	{"perl -I, module", CASE_STRICT, "perl -I$M -e 'require Plain'", NULL, AS_USER},
+	{"/proc/self/fd, exec", CASE_BASE, NULL, by_proc_fd, AS_USER},
+	{"io_uring opens, exec", CASE_BASE, NULL, ring_opens, AS_USER},
+	{"setuid program", CASE_BASE, "$M/setuid", NULL, AS_USER},
+	{"symbolic link", CASE_BASE, "$M/link", NULL, AS_USER},
+	{"script with a script as interpreter", CASE_BASE, "$M/outer", NULL, AS_USER},
+	{"32 bits, static program", CASE_BASE, HAVE("guard32") "$M/guard32", NULL, AS_USER},
+	{"32 bits, LD_PRELOAD", CASE_STRICT, HAVE("good32") "LD_PRELOAD=$M/lib32.so $M/good32",
+	 NULL, AS_USER},
+	{"32 bits, ld.so as launcher", CASE_STRICT, HAVE("bad32") "/lib/ld-linux.so.2 $M/bad32",
+	 NULL, AS_USER},
+	{"user namespace, chroot", CASE_BASE, NULL, in_chroot, AS_USER},
+	{"user namespace, from below a mount", CASE_BASE, NULL, from_below, AS_USER},
+	/* Kernels before 6.13 or so do not ask for what an overlay opens below itself. */
+	{"user namespace, overlay of one's own", CASE_VARIES, NULL, own_overlay, AS_USER},
+	{"user namespace, binfmt_misc", CASE_BASE, NULL, own_format_named, AS_USER},
+	{"user namespace, binfmt_misc with F", CASE_BASE, NULL, own_format_held, AS_USER},
+	{"user namespace, ld.so.preload", CASE_STRICT, NULL, preload_file, AS_USER},
+	{"library beside the program (RPATH)", CASE_STRICT, "$M/origin", NULL, AS_USER},
+	{"library of a character set", CASE_STRICT,
+	 "GCONV_PATH=$M iconv -f EVIL -t UTF-8 /dev/null", NULL, AS_USER},
+	{"mmap, reading implies running", CASE_KERNEL, NULL, map_by_personality, AS_USER},
+	{"mmap, then remap_file_pages", CASE_KERNEL, NULL, map_again, AS_USER},
+	{"sh, ENV", CASE_STRICT, "ENV=$M/script.sh sh -i -c : </dev/null 2>/dev/null", NULL,
+	 AS_USER},
+	{"bash, BASH_ENV", CASE_STRICT, "BASH_ENV=$M/script.sh bash -c :", NULL, AS_USER},
+	{"busybox sh FILE", CASE_STRICT, "busybox sh $M/script.sh", NULL, AS_USER},
+	{"sh, FILE by descriptor", CASE_STRICT, "sh /proc/self/fd/3 3< $M/script.sh", NULL,
+	 AS_USER},
+	{"perl, PERL5OPT", CASE_STRICT, "PERL5LIB=$M PERL5OPT=-MPlain perl -e 1", NULL, AS_USER},
+	{"perl5.VERSION FILE", CASE_STRICT, "perl5.36-x86_64-linux-gnu $M/script.pl", NULL,
+	 AS_USER},
+	{"python3 FILE.pyc", CASE_STRICT, HAVE("plain.pyc") "python3 $M/plain.pyc", NULL, AS_USER},
+	{"python3 ARCHIVE", CASE_STRICT, HAVE("app.zip") "python3 $M/app.zip", NULL, AS_USER},
+	{"python3 -m", CASE_STRICT,
+	 "python3 -c 'import runpy' 2>/dev/null || exit 127; PYTHONPATH=$M python3 -m plain", NULL,
+	 AS_USER},
+	{"make, include", CASE_STRICT, "make -s -f /dev/null --eval=\"include $M/script.mk\"", NULL,
+	 AS_USER},
+	{"tclsh FILE", CASE_STRICT, "tclsh $M/script.tcl", NULL, AS_USER},
+	{"node FILE", CASE_STRICT, "node $M/script.js", NULL, AS_USER},
+	{"node --require", CASE_STRICT, "node --require $M/script.js -e 1", NULL, AS_USER},
+	{"java FILE", CASE_STRICT,
 	 "java --list-modules 2>/dev/null | grep -q jdk.compiler || exit 127; java "
 	 "-XX:-UsePerfData $M/Script.java",
-	 NULL},
-	{"gdb -x FILE", NEVER, "gdb -nx -q -batch -x $M/script.gdb", NULL},
-	{"vim -S FILE", NEVER, "vim -es -u NONE -S $M/script.vim -c q </dev/null", NULL},
-	{"sed -f FILE", NEVER, "echo x | sed -n -f $M/script.sed", NULL},
-	{"script, changed while it is read", KERNEL,
+	 NULL, AS_USER},
+	{"gdb -x FILE", CASE_NEVER, "gdb -nx -q -batch -x $M/script.gdb", NULL, AS_USER},
+	{"vim -S FILE", CASE_NEVER, "vim -es -u NONE -S $M/script.vim -c q </dev/null", NULL,
+	 AS_USER},
+	{"sed -f FILE", CASE_NEVER, "echo x | sed -n -f $M/script.sed", NULL, AS_USER},
+	{"script, changed while it is read", CASE_KERNEL,
 	 "{ sh $M/slow.sh || : < $M/pipe; } & exec 9> $M/pipe; echo ': > $GUARD_RAN' >> "
 	 "$M/slow.sh; "
 	 "exec 9>&-; wait",
-	 NULL},
+	 NULL, AS_USER},
 };
 #define ROWS (sizeof(cases) / sizeof(cases[0]))
 _Static_assert(ROWS >= CASES, "the comparison's cases are all here");
-
-static bool caught(size_t i)
-{
-	return cases[i].from <= (kernel ? KERNEL : strict ? STRICT : BASE);
-}
-
-static const char *level(void)
-{
-	return kernel ? "kernel" : strict ? "strict" : "base";
-}
-
-static int attempt(void *ctx)
-{
-	size_t i = *(const size_t *)ctx;
-
-	/* Not where the test's own libraries are: one of them is that of the cases. */
-	if (unsetenv("LD_LIBRARY_PATH") != 0 || setenv("GUARD_RAN", ran, 1) != 0 ||
-	    setenv("M", dir, 1) != 0 || setgroups(0, NULL) != 0 || setgid(65534) != 0 ||
-	    setuid(65534) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) /* or its own uid_map is root's */
-		return SKIP;
-	if (cases[i].fn != NULL)
-		return cases[i].fn();
-	(void)execl("/bin/sh", "sh", "-c", cases[i].shell, (char *)NULL);
-	return SKIP;
-}
-
-static void place(const char *name, char path[200])
-{
-	(void)snprintf(path, 200, "%s/%s", dir, name);
-}
-
-static void put(const char *name, const char *text)
-{
-	char path[200];
-	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0755};
-
-	place(name, path);
-	fx_ok(file_replace(&spec, view_str(text), NULL));
-	fx_check(chmod(path, 0755) == 0);
-}
-
-static void copy(const char *from, const char *name, char path[200])
-{
-	AUTO(buf) struct buf bytes = {0};
-	char full[500];
-	const struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0755};
-
-	(void)snprintf(full, sizeof(full), "%s/tests/%s", getenv("BUILD"), from);
-	place(name, path);
-	buf_init(&bytes, (size_t)64 << 20);
-	fx_ok(file_read(full, &bytes, NULL));
-	fx_ok(file_replace(&spec, buf_view(&bytes), NULL));
-	fx_check(chmod(path, 0755) == 0);
-}
-
-static void program(const char *name, char letter)
-{
-	char full[100];
-
-	(void)snprintf(full, sizeof(full), "%s%s", strict ? "hostile/" : "", name);
-	gw_program(&w, full, letter, "", 0);
-}
 
 /* Waits for somebody, who may change it meanwhile. */
 static void put_slow(void)
 {
 	char path[200];
 
-	put("slow.sh", "#!/bin/sh\nread x < $M/pipe\ntrue\n");
-	place("slow.sh", path);
+	case_put(&t, "slow.sh", "#!/bin/sh\nread x < $M/pipe\ntrue\n");
+	case_place(&t, "slow.sh", path);
 	fx_check(chmod(path, 0777) == 0);
 }
 
@@ -549,21 +467,22 @@ static void more_files(void)
 {
 	char text[500], path[200];
 
-	put("file.evil", "a text that is approved\n");
-	put("script.tcl", "close [open $env(GUARD_RAN) w]\n");
-	put("script.js", "require('fs').writeFileSync(process.env.GUARD_RAN, '');\n");
-	put("Script.java", "public class Script { public static void main(String[] a) throws "
-			   "Exception { new java.io.File(System.getenv(\"GUARD_RAN\"))"
-			   ".createNewFile(); } }\n");
-	put("script.gdb", "shell : > $GUARD_RAN\n");
-	put("script.vim", "call writefile([], $GUARD_RAN)\n");
-	put("script.sed", "e : > $GUARD_RAN\n");
-	put("inner", "#!/bin/sh\n: > $GUARD_RAN\n");
+	case_put(&t, "file.evil", "a text that is approved\n");
+	case_put(&t, "script.tcl", "close [open $env(GUARD_RAN) w]\n");
+	case_put(&t, "script.js", "require('fs').writeFileSync(process.env.GUARD_RAN, '');\n");
+	case_put(&t, "Script.java",
+		 "public class Script { public static void main(String[] a) throws "
+		 "Exception { new java.io.File(System.getenv(\"GUARD_RAN\"))"
+		 ".createNewFile(); } }\n");
+	case_put(&t, "script.gdb", "shell : > $GUARD_RAN\n");
+	case_put(&t, "script.vim", "call writefile([], $GUARD_RAN)\n");
+	case_put(&t, "script.sed", "e : > $GUARD_RAN\n");
+	case_put(&t, "inner", "#!/bin/sh\n: > $GUARD_RAN\n");
 	(void)snprintf(text, sizeof(text), "#!%s/inner\n", dir);
-	put("outer", text);
-	put("gconv-modules", "module EVIL// INTERNAL lib 1\n");
+	case_put(&t, "outer", text);
+	case_put(&t, "gconv-modules", "module EVIL// INTERNAL lib 1\n");
 	(void)snprintf(text, sizeof(text), "%s/lib.so\n", dir);
-	put("preload", text);
+	case_put(&t, "preload", text);
 	(void)snprintf(text, sizeof(text),
 		       "cd %s; python3 -c \"import py_compile; py_compile.compile('plain.py', "
 		       "'plain.pyc')\"; python3 -c \"import zipfile; "
@@ -573,35 +492,18 @@ static void more_files(void)
 		       "cp $BUILD/tests/libguard-32.so lib32.so; ln -s bad link; chmod 644 *.so",
 		       dir);
 	(void)!system(text);
-	place("pipe", path);
+	case_place(&t, "pipe", path);
 	fx_check(mkfifo(path, 0666) == 0 && chmod(path, 0666) == 0);
-	program("loose", 'B');
-	place("loose", path);
+	case_program(&t, "loose", 'B');
+	case_place(&t, "loose", path);
 	fx_check(chmod(path, 0777) == 0);
-	program("setuid", 'B');
-	place("setuid", path);
+	case_program(&t, "setuid", 'B');
+	case_place(&t, "setuid", path);
 	fx_check(chmod(path, 04755) == 0);
-	copy("guard-origin", "origin", path);
-	copy("libguard-lib.so", "libguard-lib.so", path);
-	if (strict && access("/etc/ld.so.preload", F_OK) != 0)
+	case_copy(&t, "guard-origin", "origin");
+	case_copy(&t, "libguard-lib.so", "libguard-lib.so");
+	if (t.own_root && access("/etc/ld.so.preload", F_OK) != 0)
 		(void)close(open("/etc/ld.so.preload", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-}
-
-static void files(void)
-{
-	program("good", 'A');
-	program("bad", 'B');
-	copy("guard-dynamic", "dynamic", dynamic);
-	copy("libguard-lib.so", "lib.so", lib);
-	place("bad", bad);
-	put("script.sh", "#!/bin/sh\n: > $GUARD_RAN\n");
-	put("script.py", "#!/usr/bin/python3\nimport os\nopen(os.environ['GUARD_RAN'], 'w')\n");
-	put("plain.py", "import os\nopen(os.environ['GUARD_RAN'], 'w')\n");
-	put("script.pl", "open(my $f, '>', $ENV{GUARD_RAN});\n");
-	put("Plain.pm", "open(my $f, '>', $ENV{GUARD_RAN}); 1;\n");
-	put("script.awk", "BEGIN { printf \"\" > ENVIRON[\"GUARD_RAN\"] }\n");
-	put("script.mk", "all:\n\t: > $$GUARD_RAN\n");
-	more_files();
 }
 
 /* What they are let have: it is what else comes in by it that counts. */
@@ -617,136 +519,72 @@ static void approve_files(void)
 
 	put_slow();
 	for (size_t i = 0; i < sizeof(approved) / sizeof(approved[0]); i++) {
-		place(approved[i].name, path);
+		case_place(&t, approved[i].name, path);
 		if (access(path, F_OK) == 0)
-			gw_approve(&w, path, approved[i].classes);
+			gw_approve(&t.w, path, approved[i].classes);
 	}
 }
 
-static void world(void)
+static void files(struct guard_try *unused)
 {
-	const char *const more[] = {"--level", level(), NULL};
-	char path[200];
-
-	if (strict)
-		gw_new_root(&w);
-	else
-		gw_new(&w);
-	(void)snprintf(dir, sizeof(dir), "%s", strict ? "/hostile" : w.mount);
-	(void)snprintf(path, sizeof(path), "%s/open", w.top);
-	(void)snprintf(ran, sizeof(ran), "%s/open/ran", w.top);
-	fx_check(mkdir(path, 0777) == 0 && chmod(path, 0777) == 0);
-	if (strict) {
-		fx_check(mkdir(dir, 0777) == 0 && chmod(dir, 0777) == 0);
-		/* Who tries is a program that may run: it is its means that count. */
-		if (kernel)
-			gw_approve_machine(&w);
-		else
-			gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
-	}
-	files();
+	(void)unused;
+	case_program(&t, "good", 'A');
+	case_program(&t, "bad", 'B');
+	case_copy(&t, "guard-dynamic", "dynamic");
+	case_place(&t, "dynamic", dynamic);
+	case_copy(&t, "libguard-lib.so", "lib.so");
+	case_place(&t, "lib.so", lib);
+	case_place(&t, "bad", bad);
+	case_put(&t, "script.sh", "#!/bin/sh\n: > $GUARD_RAN\n");
+	case_put(&t, "script.py",
+		 "#!/usr/bin/python3\nimport os\nopen(os.environ['GUARD_RAN'], 'w')\n");
+	case_put(&t, "plain.py", "import os\nopen(os.environ['GUARD_RAN'], 'w')\n");
+	case_put(&t, "script.pl", "open(my $f, '>', $ENV{GUARD_RAN});\n");
+	case_put(&t, "Plain.pm", "open(my $f, '>', $ENV{GUARD_RAN}); 1;\n");
+	case_put(&t, "script.awk", "BEGIN { printf \"\" > ENVIRON[\"GUARD_RAN\"] }\n");
+	case_put(&t, "script.mk", "all:\n\t: > $$GUARD_RAN\n");
+	more_files();
 	approve_files();
-	gw_publish(&w);
-	gw_start(&w, strict ? more : NULL);
 }
 
-static bool works[ROWS]; /* where nobody stops it */
-
-/* True if the case's code ran; false if not; *ret_skip: it could not be tried. */
-static bool went_through(size_t i, bool *ret_skip)
+static void before(struct guard_try *unused, size_t row)
 {
-	bool trace;
-	int status;
-
-	if (cases[i].fn == opened_then_deleted)
-		program("gone", 'B');
+	(void)unused;
+	if (cases[row].fn == opened_then_deleted)
+		case_program(&t, "gone", 'B');
 	put_slow();
-	status = gw_child(attempt, &i);
-	trace = access(ran, F_OK) == 0;
-	(void)unlink(ran);
-	*ret_skip = status == SKIP || (status == 127 && !trace && !works[i]);
-	return trace || (status == 0 && cases[i].fn != NULL);
 }
 
-/* Each case must work where nobody stops it, or it shows nothing. */
-static void observe(void)
+static void table(enum case_level level, unsigned at_least)
 {
-	bool skip;
+	static const struct case_table all = {
+		.rows = cases, .count = ROWS, .first = CASES, .files = files, .before = before};
+	struct guard_score s = case_table_run(&t, &all, level, level > CASE_BASE);
 
-	for (size_t i = 0; i < ROWS; i++) {
-		works[i] = went_through(i, &skip);
-		if (!works[i] && !skip)
-			fail_msg("%s does not work without a guard either", cases[i].name);
-	}
-}
-
-static void table(bool at_strict, unsigned at_least)
-{
-	unsigned stopped = 0, skipped = 0, wrong = 0, least = 0;
-	bool skip, through;
-
-	strict = at_strict;
-	memset(works, 0, sizeof(works));
-	world();
-	observe();
-	/* The shells, interpreters and libraries that the cases go by are approved: first what is
-	 * executed, then what these open. */
-	if (strict && !kernel) {
-		while (gw_learn(&w, "hostile", true) > 0) {
-			gw_publish(&w);
-			observe();
-		}
-		while (gw_learn(&w, "hostile", false) > 0) {
-			gw_publish(&w);
-			observe();
-		}
-		gw_learn_needed(&w);
-	}
-	gw_enforce(&w);
-	while (kernel && !gw_status_has(&w, "\"kernel\":\"enforce\""))
-		(void)poll(NULL, 0, 20);
-	for (size_t i = 0; i < ROWS; i++) {
-		through = went_through(i, &skip);
-		(void)printf("guard: %-6s %-36s %s\n", level(), cases[i].name,
-			     skip	? "skipped: not to be had here"
-			     : !through ? "caught"
-					: "not caught, documented");
-		skipped += skip;
-		stopped += i < CASES && !skip && !through;
-		least += i < CASES && !skip && caught(i);
-		wrong += !skip && through == caught(i) && cases[i].from != VARIES;
-	}
-	(void)printf("guard: level %s caught %u of %d (%u skipped)\n", level(), stopped, CASES,
-		     skipped);
-	assert_int_equal(0, wrong);
-	assert_int_equal(least, stopped);
-	assert_true(skipped > 0 || stopped >= at_least);
-	if (kernel) {
-		/* It stays without the guard: rm, too, would be refused. */
-		gw_stop(&w);
-		assert_int_equal(0, gw_verb(&w, "release"));
-	}
-	gw_free(&w);
+	(void)printf("guard: caught %u of %d (%u of all %zu skipped)\n", s.first_stopped, CASES,
+		     s.skipped, ROWS);
+	assert_int_equal(0, s.wrong);
+	assert_int_equal(s.first_expected, s.first_stopped);
+	assert_true(s.skipped > 0 || s.first_stopped >= at_least);
 }
 
 static void level_base(void **state)
 {
 	(void)state;
-	table(false, BASE_LEAST);
+	table(CASE_BASE, BASE_LEAST);
 }
 
 static void level_strict(void **state)
 {
 	(void)state;
 	if (gw_enter_root())
-		table(true, STRICT_LEAST);
+		table(CASE_STRICT, STRICT_LEAST);
 }
 
 static void level_kernel(void **state)
 {
 	(void)state;
-	kernel = true;
-	table(true, KERNEL_LEAST);
+	table(CASE_KERNEL, KERNEL_LEAST);
 }
 
 int main(int argc, char **argv)
