@@ -52,21 +52,35 @@ static unsigned classify_elf(const struct elf *e, struct view path, bool executa
 static const char *const endings[] = {".py",  ".pyc", ".pl", ".pm",  ".rb",  ".js",  ".mjs",
 				      ".cjs", ".lua", ".sh", ".tcl", ".php", ".jar", ".awk"};
 
-/* Emulators run programs of other processors. Editors and debuggers are not among them, though they
- * run scripts: as interpreters they could not open what they are for. */
+/* Editors and debuggers are not among them, though they run scripts: as interpreters they could not
+ * open what they are for. */
 static const char *const interpreters[] = {
-	"sh",		"bash",		"dash",	       "zsh",	    "ksh",	    "mksh",
-	"lksh",		"rksh",		"csh",	       "tcsh",	    "ash",	    "fish",
-	"yash",		"busybox",	"python",      "pypy",	    "perl",	    "ruby",
-	"node",		"nodejs",	"deno",	       "bun",	    "qjs",	    "gjs",
-	"lua",		"luajit",	"texlua",      "tclsh",	    "wish",	    "jimsh",
-	"awk",		"mawk",		"gawk",	       "nawk",	    "php",	    "phpdbg",
-	"java",		"javaw",	"jshell",      "guile",	    "expect",	    "make",
-	"gmake",	"bmake",	"mono",	       "dotnet",    "pwsh",	    "Rscript",
-	"octave",	"julia",	"escript",     "erl",	    "beam.smp",	    "ocaml",
-	"racket",	"sbcl",		"clisp",       "swipl",	    "wine",	    "wine64",
-	"jrunscript",	"original-awk", "qemu-x86_64", "qemu-i386", "qemu-aarch64", "qemu-arm",
-	"qemu-riscv64", "qemu-ppc64le"};
+	"sh",	  "bash",    "dash",	   "zsh",	   "ksh",      "mksh",	  "lksh",
+	"rksh",	  "csh",     "tcsh",	   "ash",	   "fish",     "yash",	  "busybox",
+	"python", "pypy",    "perl",	   "ruby",	   "node",     "nodejs",  "deno",
+	"bun",	  "qjs",     "gjs",	   "lua",	   "luajit",   "texlua",  "tclsh",
+	"wish",	  "jimsh",   "awk",	   "mawk",	   "gawk",     "nawk",	  "php",
+	"phpdbg", "java",    "javaw",	   "jshell",	   "guile",    "expect",  "make",
+	"gmake",  "bmake",   "mono",	   "dotnet",	   "pwsh",     "Rscript", "octave",
+	"julia",  "escript", "erl",	   "beam.smp",	   "ocaml",    "racket",  "sbcl",
+	"clisp",  "swipl",   "jrunscript", "original-awk", "ocamlrun", "lli",	  "R"};
+
+/* They run programs by loaders of their own: of other processors, of other systems, and step by
+ * step (valgrind's tools). */
+static const char *const emulators[] = {"wine",		"wine64",	  "box64",
+					"box86",	"FEXInterpreter", "qemu-x86_64",
+					"qemu-i386",	"qemu-aarch64",	  "qemu-aarch64_be",
+					"qemu-arm",	"qemu-armeb",	  "qemu-alpha",
+					"qemu-hexagon", "qemu-hppa",	  "qemu-loongarch64",
+					"qemu-m68k",	"qemu-mips",	  "qemu-mipsel",
+					"qemu-mips64",	"qemu-mips64el",  "qemu-microblaze",
+					"qemu-or1k",	"qemu-ppc",	  "qemu-ppc64",
+					"qemu-ppc64le", "qemu-riscv32",	  "qemu-riscv64",
+					"qemu-s390x",	"qemu-sh4",	  "qemu-sparc",
+					"qemu-sparc64", "qemu-xtensa",	  "memcheck",
+					"cachegrind",	"callgrind",	  "helgrind",
+					"drd",		"massif",	  "dhat",
+					"lackey",	"none",		  "exp-bbv"};
 
 /* The name, and a version behind it; or what kind of it this is ("bash-static",
  * "perl5.36-x86_64-linux-gnu"). */
@@ -82,12 +96,20 @@ static bool is_version_of(struct view base, const char *name)
 	return true;
 }
 
-bool classify_is_interpreter(struct view path)
+static bool is_one_of(struct view base, const char *const *names, size_t count)
 {
-	for (size_t i = 0; i < sizeof(interpreters) / sizeof(interpreters[0]); i++)
-		if (is_version_of(classify_base(path), interpreters[i]))
+	for (size_t i = 0; i < count; i++)
+		if (is_version_of(base, names[i]))
 			return true;
 	return false;
+}
+
+bool classify_is_interpreter(struct view path)
+{
+	struct view base = classify_base(path);
+
+	return is_one_of(base, interpreters, sizeof(interpreters) / sizeof(interpreters[0])) ||
+	       is_one_of(base, emulators, sizeof(emulators) / sizeof(emulators[0]));
 }
 
 static struct view word(struct view *line)

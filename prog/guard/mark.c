@@ -13,17 +13,41 @@
 
 #define MOUNTINFO_MAX ((size_t)16 << 20)
 
-/* Local, with leases (measured for those of the first row), and what we read is what runs. */
+/* Local, with leases (measured for those of the first two rows; else a lease that is refused
+ * refuses the file), and what we read is what runs. */
 static const struct {
 	const char *name;
 	long magic; /* statfs(2) */
 } kinds[] = {
-	{"ext4", 0xef53},	  {"xfs", 0x58465342},
-	{"btrfs", 0x9123683e},	  {"tmpfs", 0x01021994},
-	{"overlay", 0x794c7630},  {"ext3", 0xef53},
-	{"ext2", 0xef53},	  {"f2fs", (long)0xf2f52010UL},
-	{"squashfs", 0x73717368}, {"iso9660", 0x9660},
-	{"vfat", 0x4d44},	  {"ramfs", (long)0x858458f6UL},
+	{"ext4", 0xef53},
+	{"xfs", 0x58465342},
+	{"btrfs", 0x9123683e},
+	{"tmpfs", 0x01021994},
+	{"overlay", 0x794c7630},
+	{"ext3", 0xef53},
+	{"ext2", 0xef53},
+	{"f2fs", (long)0xf2f52010UL},
+	{"squashfs", 0x73717368},
+	{"iso9660", 0x9660},
+	{"vfat", 0x4d44},
+	{"ramfs", (long)0x858458f6UL},
+	{"erofs", (long)0xe0f5e1e2UL},
+	{"exfat", 0x2011bab0},
+	{"ntfs3", 0x7366746e},
+	{"ntfs", 0x5346544e},
+	{"msdos", 0x4d44},
+	{"udf", 0x15013346},
+	{"hfs", 0x4244},
+	{"hfsplus", 0x482b},
+	{"jfs", 0x3153464a},
+	{"reiserfs", 0x52654973},
+	{"nilfs2", 0x3434},
+	{"bcachefs", (long)0xca451a4eUL},
+	{"zfs", 0x2fc12fc1},
+	{"cramfs", 0x28cd3d45},
+	{"romfs", 0x7275},
+	{"minix", 0x4d5a},
+	{"devtmpfs", 0x01021994},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -115,16 +139,6 @@ static rc unescape(struct view in, char *out, size_t cap)
 	return OK;
 }
 
-static bool has_option(struct view options, const char *name)
-{
-	struct view one;
-
-	while (rc_is_ok(view_until(&options, ',', &one)))
-		if (view_is(one, name))
-			return true;
-	return view_is(options, name);
-}
-
 rc mount_line_next(struct view *rest, struct mount_line *ret, struct fault *f)
 {
 	struct view line, field[6], type;
@@ -142,7 +156,6 @@ rc mount_line_next(struct view *rest, struct mount_line *ret, struct fault *f)
 		return fault_set(f, RC_SYNTAX, 0, "mountinfo: a line without a type");
 	memset(ret->type, 0, sizeof(ret->type));
 	memcpy(ret->type, type.ptr, type.len);
-	ret->noexec = has_option(field[5], "noexec");
 	if (!rc_is_ok(unescape(field[4], ret->path, sizeof(ret->path))))
 		return fault_set(f, RC_LIMIT, 0, "mountinfo: a path is too long");
 	return OK;
@@ -158,6 +171,16 @@ static bool is_the_machines(const char *path)
 	return own >= 0 && fd >= 0 && !is_one(own, "/proc/1/root/") && is_one(fd, "/proc/1/root/");
 }
 
+/* Also where nothing can be executed: scripts are read from there, and the same file system may be
+ * mounted otherwise elsewhere. Of devices no open is asked for: the kernel would open them for us.
+ */
+static rc mark_line(int group, uint64_t asks, const struct mount_line *line)
+{
+	if (strcmp(line->type, "devtmpfs") == 0)
+		asks &= FAN_OPEN_EXEC_PERM;
+	return is_the_machines(line->path) ? RC(RC_STATE) : mark(group, asks, line->path, NULL);
+}
+
 rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, struct fault *f)
 {
 	static struct mount_line line;
@@ -171,13 +194,9 @@ rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, st
 	rest = buf_view(&text);
 	while (rest.len > 0) {
 		TRY(mount_line_next(&rest, &line, f));
-		/* noexec cannot be taken off in a user's own namespace (mount_namespaces(7)); where
-		 * root takes it off, mountinfo changes and we come again. */
-		if (!mark_knows(line.type) || line.noexec)
+		if (!mark_knows(line.type))
 			continue;
-		if (is_the_machines(line.path))
-			(*ret_failed)++;
-		else if (rc_is_ok(mark(group, asks, line.path, NULL)))
+		if (rc_is_ok(mark_line(group, asks, &line)))
 			(*ret_marked)++;
 		else
 			(*ret_failed)++;

@@ -23,15 +23,15 @@ MUST rc mark_path(int group, uint64_t asks, const char *path, struct fault *f);
 struct mount_line {
 	char path[4096]; /* unescaped, NUL-terminated */
 	char type[64];
-	bool noexec; /* nothing runs from this mount */
 };
 /* Takes the next line of *rest. RC_SYNTAX, RC_LIMIT; RC_TRUNCATED at the end. */
 MUST rc mount_line_next(struct view *rest, struct mount_line *ret, struct fault *f);
 /* Whether file systems of this type are guarded. */
 bool mark_knows(const char *type);
 
-/* Marks every local file system that programs can run from; again after each change of mountinfo.
- * *ret_failed counts those that could not be (shadowed by another mount, gone meanwhile). */
+/* Marks every local file system, also those that nothing is executed from; again after each change
+ * of mountinfo. *ret_failed counts those that could not be (shadowed by another mount, gone
+ * meanwhile). */
 MUST rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, struct fault *f);
 
 #endif

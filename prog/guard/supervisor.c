@@ -505,11 +505,12 @@ static rc make_group(struct supervisor *s, struct fault *f)
  * and each start of a program, or each compiler, reads. */
 static const char *const usual_data[] = {
 	"/etc",
-	"/run/systemd",
+	"/run",
 	"/usr/include",
 	"/usr/lib/gcc",
 	"/usr/lib/aarch64-linux-gnu/gconv",
 	"/usr/lib/x86_64-linux-gnu/gconv",
+	"/usr/libexec/valgrind",
 	"/usr/lib/locale",
 	"/usr/share/i18n",
 	"/usr/share/locale",

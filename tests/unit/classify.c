@@ -120,9 +120,13 @@ static void interpreters(void **state)
 					  "/x/php8.2",
 					  "bash-static",
 					  "/usr/bin/perl5.36-x86_64-linux-gnu",
-					  "qemu-aarch64-static"};
-	static const char *const no[] = {"",	    "/",   "shred",	"/python3/ls",
-					 "perldoc", "gdb", "vim.basic", "make_it"};
+					  "qemu-aarch64-static",
+					  "qemu-mips",
+					  "/usr/lib/R/bin/exec/R",
+					  "/usr/libexec/valgrind/memcheck-amd64-linux"};
+	static const char *const no[] = {"",	     "/",	 "shred",     "/python3/ls",
+					 "perldoc",  "gdb",	 "vim.basic", "make_it",
+					 "qemu-img", "valgrind", "nonesuch",  "Rx"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)

@@ -131,14 +131,15 @@ static void mountinfo_is_read(void **state)
 	assert_rc(RC_OK, mount_line_next(&v, &l, NULL));
 	assert_string_equal("/", l.path);
 	assert_string_equal("ext4", l.type);
-	assert_false(l.noexec);
 	assert_true(mark_knows(l.type));
 	assert_rc(RC_OK, mount_line_next(&v, &l, NULL));
 	assert_string_equal("/my dir\\x", l.path);
-	assert_true(l.noexec);
+	assert_string_equal("tmpfs", l.type);
 	assert_rc(RC_OK, mount_line_next(&v, &l, NULL));
 	assert_false(mark_knows(l.type));
 	assert_false(mark_knows("nfs4"));
+	assert_true(mark_knows("exfat"));
+	assert_true(mark_knows("devtmpfs"));
 	assert_false(mark_knows("fuse.sshfs"));
 	assert_rc(RC_SYNTAX, mount_line_next(&v, &l, NULL));
 	assert_rc(RC_TRUNCATED, mount_line_next(&v, &l, NULL));
