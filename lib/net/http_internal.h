@@ -24,10 +24,10 @@ struct http_conn {
 	int fd;
 	_Atomic int64_t deadline; /* monotonic seconds; 0: none */
 	bool local;
-	uint32_t uid;	      /* local: whose */
-	int trusted;	      /* client certificate: 0 not looked at, 1 yes, -1 no */
-	const char *distrust; /* why not; a literal */
-	struct buf chain;     /* what the client has shown, where the program judges */
+	struct http_peer peer; /* local: whose */
+	int trusted;	       /* client certificate: 0 not looked at, 1 yes, -1 no */
+	const char *distrust;  /* why not; a literal */
+	struct buf chain;      /* what the client has shown, where the program judges */
 	size_t chain_end[HTTP_CLIENT_CHAIN_MAX];
 	size_t chain_count;
 };
@@ -63,6 +63,7 @@ struct http_server {
 	bool needs_client_cert;
 	bool has_client_ca;
 	atomic_bool closing;
+	atomic_bool draining; /* somebody waits for exchanges to reach 0 */
 	atomic_uint exchanges;
 	_Atomic size_t body_memory;
 	pthread_mutex_t lock; /* conns, stopping, and waiting for exchanges to reach 0 */

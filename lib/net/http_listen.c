@@ -49,7 +49,7 @@ static bool is_crowd(const struct http_server *s, uint32_t uid)
 	unsigned n = 0;
 
 	for (const struct http_conn *c = s->conns; c != NULL; c = c->next)
-		n += c->local && c->uid == uid;
+		n += c->local && c->peer.uid == uid;
 	return n >= s->spec.connections_user;
 }
 
@@ -82,7 +82,7 @@ static void conn_begin(struct http_server *s, struct MHD_Connection *connection,
 	if (s->spec.local)
 		http_local_begin(c);
 	(void)pthread_mutex_lock(&s->lock);
-	if (c->local && s->spec.connections_user != 0 && is_crowd(s, c->uid))
+	if (c->local && s->spec.connections_user != 0 && is_crowd(s, c->peer.uid))
 		(void)shutdown(c->fd, SHUT_RDWR);
 	c->next = s->conns;
 	if (s->conns != NULL)
@@ -396,6 +396,9 @@ void http_server_quiesce(struct http_server *s)
 
 void http_server_idle(struct http_server *s)
 {
+	/* With one client each call is the last: that is nothing to wake the reaper for. */
+	if (!atomic_load(&s->draining))
+		return;
 	(void)pthread_mutex_lock(&s->lock);
 	(void)pthread_cond_broadcast(&s->changed);
 	(void)pthread_mutex_unlock(&s->lock);
@@ -414,6 +417,7 @@ bool http_server_drain(struct http_server *s, unsigned milliseconds)
 		t.tv_nsec -= 1000000000L;
 	}
 	(void)pthread_mutex_lock(&s->lock);
+	atomic_store(&s->draining, true); /* before the number is looked at */
 	while (atomic_load(&s->exchanges) != 0 &&
 	       pthread_cond_timedwait(&s->changed, &s->lock, &t) != ETIMEDOUT)
 		continue;

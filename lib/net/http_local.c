@@ -66,27 +66,24 @@ rc http_listen_local(const char *path, unsigned mode, int *ret_fd, struct fault 
 
 void http_local_begin(struct http_conn *conn)
 {
-	struct ucred cred;
-	socklen_t n = sizeof(cred);
-
-	conn->local = getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0;
-	if (conn->local)
-		conn->uid = cred.uid;
-}
-
-rc http_peer(const struct http_exchange *x, struct http_peer *ret)
-{
-	socklen_t n = sizeof(ret->groups);
+	struct http_peer *p = &conn->peer;
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
+	socklen_t n = sizeof(p->groups);
 
-	if (x->conn == NULL || !x->conn->local ||
-	    getsockopt(x->conn->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
-		return RC(RC_STATE);
-	*ret = (struct http_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
-	if (getsockopt(x->conn->fd, SOL_SOCKET, SO_PEERGROUPS, ret->groups, &n) == 0)
-		ret->group_count = n / sizeof(ret->groups[0]);
-	return OK;
+	conn->local = getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0;
+	if (!conn->local)
+		return;
+	p->pid = cred.pid;
+	p->uid = cred.uid;
+	p->gid = cred.gid;
+	if (getsockopt(conn->fd, SOL_SOCKET, SO_PEERGROUPS, p->groups, &n) == 0)
+		p->group_count = n / sizeof(p->groups[0]);
+}
+
+const struct http_peer *http_peer(const struct http_exchange *x)
+{
+	return x->conn != NULL && x->conn->local ? &x->conn->peer : NULL;
 }
 
 bool http_peer_is_gone(const struct http_exchange *x)

@@ -119,8 +119,8 @@ struct http_peer {
 	uint32_t groups[HTTP_PEER_GROUPS_MAX]; /* supplementary ones */
 	size_t group_count;		       /* 0 also where there are more than fit */
 };
-/* RC_STATE: the connection is not local, or is gone. */
-MUST rc http_peer(const struct http_exchange *x, struct http_peer *ret);
+/* Lives as long as the exchange. NULL: the connection is not local. */
+const struct http_peer *http_peer(const struct http_exchange *x);
 /* Local: whether the other end has closed its socket for good. */
 bool http_peer_is_gone(const struct http_exchange *x);
 /* The handler's own. */

@@ -48,7 +48,7 @@ struct agent {
 struct talk {
 	struct agent *agent;
 	struct http_exchange *exchange;
-	struct http_peer peer;
+	const struct http_peer *peer;
 	struct http_target target;
 	const struct local_call *local; /* answered here; else relayed */
 	struct relay *relay;

@@ -95,7 +95,7 @@ static void sign(struct talk *t)
 	if (rc_is_ok(r))
 		r = local_guard_is_true(a->conf.guard, &guard, clock_now(&a->clock), &f);
 	if (!rc_is_ok(r)) {
-		log_info("uid %u: no host signature: %s", t->peer.uid, f.text);
+		log_info("uid %u: no host signature: %s", t->peer->uid, f.text);
 		talk_refuse(t, 422, "agent.statement",
 			    "the host key signs requests of this host alone, and what they say of "
 			    "its guard must be so",
@@ -146,7 +146,7 @@ static void sign_provenance(struct talk *t)
 	}
 	r = local_may_attest(a->conf.builder_id, buf_view(&payload), &f);
 	if (!rc_is_ok(r)) {
-		log_info("uid %u: no provenance: %s", t->peer.uid, f.text);
+		log_info("uid %u: no provenance: %s", t->peer->uid, f.text);
 		talk_refuse(t, 422, "agent.statement",
 			    "builder-id in the agent's settings is the one builder it signs for",
 			    "%s", f.text);
@@ -158,7 +158,7 @@ static void sign_provenance(struct talk *t)
 		talk_refuse(t, 503, "agent.key", "", "the host key has not signed: %s", f.text);
 		return;
 	}
-	log_info("provenance signed for uid %u", t->peer.uid);
+	log_info("provenance signed for uid %u", t->peer->uid);
 	sshkey_fingerprint_text(sshkey_fingerprint(host_key_ssh(a->key)), keyid);
 	talk_json(t, json_pack("{s:s,s:s,s:s}", "host", a->who.host.s, "keyid", keyid, "signature",
 			       buf_cstr(&text)));
@@ -212,7 +212,7 @@ static void renew(struct talk *t)
 	struct fault f = {0};
 	rc r;
 
-	if (t->peer.uid != 0 && t->peer.uid != getuid()) {
+	if (t->peer->uid != 0 && t->peer->uid != getuid()) {
 		talk_refuse(t, 403, "agent.peer", "", "renewing is for root and the agent's user");
 		return;
 	}

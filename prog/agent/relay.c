@@ -66,7 +66,7 @@ static rc add_header(struct relay *r, struct https_stream_spec *spec, const char
 static rc add_claims(struct talk *t, struct relay *r, struct https_stream_spec *spec, size_t *at)
 {
 	struct claims c = {
-		.host = t->agent->who.host, .uid = t->peer.uid, .pid = (uint32_t)t->peer.pid};
+		.host = t->agent->who.host, .uid = t->peer->uid, .pid = (uint32_t)t->peer->pid};
 	char bytes[CLAIMS_TEXT_MAX + 1];
 	struct buf text;
 

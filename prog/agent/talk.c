@@ -81,15 +81,16 @@ static bool read_head(struct talk *t)
 		talk_refuse(t, 400, "agent.form", "", "the request's framing is ambiguous");
 		return false;
 	}
-	if (!rc_is_ok(http_peer(t->exchange, &t->peer))) {
+	t->peer = http_peer(t->exchange);
+	if (t->peer == NULL) {
 		talk_refuse(t, 403, "agent.peer", "", "the kernel does not say who is calling");
 		return false;
 	}
-	if (!may_speak(&t->agent->conf, &t->peer)) {
-		log_warn("uid %u may not use this agent", t->peer.uid);
+	if (!may_speak(&t->agent->conf, t->peer)) {
+		log_warn("uid %u may not use this agent", t->peer->uid);
 		talk_refuse(t, 403, "agent.peer",
 			    "the agent's administrator can name you in allow-users or allow-groups",
-			    "user %u may not use this agent", t->peer.uid);
+			    "user %u may not use this agent", t->peer->uid);
 		return false;
 	}
 	if (!rc_is_ok(http_target_parse(http_raw_target(t->exchange), &t->target, &f))) {

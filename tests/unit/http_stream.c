@@ -80,7 +80,7 @@ static ptrdiff_t pull(void *ctx, uint8_t *out, size_t max)
 static void ready(void *ctx, struct http_exchange *x)
 {
 	char text[64];
-	struct http_peer p;
+	const struct http_peer *p = http_peer(x);
 	struct buf b;
 
 	(void)ctx;
@@ -92,11 +92,12 @@ static void ready(void *ctx, struct http_exchange *x)
 		http_answer(x,
 			    &(struct http_answer){.status = 200, .pull = pull, .size = 2 * LARGE});
 	} else if (view_is(http_raw_target(x), "/who")) {
-		if (!rc_is_ok(http_peer(x, &p))) {
+		if (p == NULL) {
 			answer(x, 500, "nobody");
 			return;
 		}
-		(void)snprintf(text, sizeof(text), "%d %u %d", p.pid, p.uid, http_peer_is_gone(x));
+		(void)snprintf(text, sizeof(text), "%d %u %d", p->pid, p->uid,
+			       http_peer_is_gone(x));
 		answer(x, 200, text);
 	} else {
 		(void)snprintf(text, sizeof(text), "%zu", (size_t)atomic_load(&streamed));
