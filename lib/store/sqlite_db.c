@@ -8,7 +8,7 @@
 
 #define SCHEMA_VERSION 3
 #define BUSY_MS 5000
-#define LATE_MAX 32u /* rows of one late transaction */
+#define LATE_MAX 64u /* rows of one late transaction */
 
 static const char schema[] =
 	"CREATE TABLE request("
@@ -185,6 +185,7 @@ static const char *const sql_text[] = {
 	[SQL_CERTS_PUT] = "INSERT OR REPLACE INTO certs(leaf, chain) VALUES(?1,?2)",
 	[SQL_CLAIMS_GET] =
 		"SELECT c.text FROM request r JOIN claim c ON c.request = r.seq WHERE r.id = ?1",
+	[SQL_CLAIMS_NEW] = "INSERT INTO claim(request, text) VALUES(?1,?2)",
 	[SQL_CLAIMS_PUT] = "INSERT OR IGNORE INTO claim(request, text) SELECT seq, ?2 FROM request "
 			   "WHERE id = ?1",
 	[SQL_ISSUED_PUT] = "INSERT OR IGNORE INTO issued(signature, key, request, leaf, item)"
@@ -393,6 +394,7 @@ rc db_open(const char *path, struct sqlite_db *db, struct fault *f)
 	TRY(execute(db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+		    "PRAGMA cache_size = -8192;" /* KiB: rows by digest touch pages of everywhere */
 		    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
 		    f));
 	TRY(prepare_schema(db, f));

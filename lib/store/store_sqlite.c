@@ -120,14 +120,19 @@ static rc note_set(struct store *s, const struct digest *request, const struct s
 	return r;
 }
 
-static rc insert_claims(struct sqlite_db *db, const struct store_request *r, struct fault *f)
+/* seq: of a new request; 0: it is looked for. */
+static rc insert_claims(struct sqlite_db *db, uint64_t seq, const struct store_request *r,
+			struct fault *f)
 {
 	sqlite3_stmt *st;
 
 	if (r->claims.len == 0)
 		return OK;
-	TRY(db_begin(db, SQL_CLAIMS_PUT, &st, f));
-	bind_digest(st, 1, &r->id);
+	TRY(db_begin(db, seq != 0 ? SQL_CLAIMS_NEW : SQL_CLAIMS_PUT, &st, f));
+	if (seq != 0)
+		bind_u64(st, 1, seq);
+	else
+		bind_digest(st, 1, &r->id);
 	bind_blob(st, 2, r->claims);
 	return db_run(db, st, f);
 }
@@ -140,7 +145,7 @@ static rc put_inside(struct sqlite_db *db, struct put_call *call, struct fault *
 
 	TRY(insert_request(db, r, &call->is_new, f));
 	seq = (uint64_t)sqlite3_last_insert_rowid(db->handle);
-	TRY(insert_claims(db, r, f));
+	TRY(insert_claims(db, call->is_new ? seq : 0, r, f));
 	if (!call->is_new) {
 		if (!r->sign)
 			return OK;

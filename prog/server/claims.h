@@ -10,8 +10,8 @@
 /* Refuses with call.form if there is a header that is not of the one form. */
 MUST rc claims_check(struct call_ctx *c);
 /* The call's header, to be kept beside the request, as long as the call lives; empty without one.
- * Told to the log, too. */
-struct view claims_said(struct call_ctx *c, const struct digest *request);
+ */
+struct view claims_said(const struct call_ctx *c);
 /* {"host","pid","program","sha256","uid","user"}, or JSON null. */
 json_t *claims_of(struct call_ctx *c, const struct digest *request);
 

@@ -389,7 +389,7 @@ rc stage5_project(struct call_ctx *c, const struct stage4_kept *in, struct stage
 	if (jwt_is_like(buf_view(&s->requester_sig)))
 		TRY(request_record(c, &s->id, &record));
 	p.record = buf_view(&record);
-	p.claims = claims_said(c, &s->id);
+	p.claims = claims_said(c);
 	if (in->reply.type == KEEPER_R_RESULT && s->request.uses == 1 && !s->request.upload)
 		TRY(done_status(s, &ret->status));
 	p.done = buf_view(&ret->status);
