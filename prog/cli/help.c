@@ -31,14 +31,42 @@ const struct command *command_find(int argc, char *const *argv, int *ret_words)
 	return best;
 }
 
+#define WIDTH 80 /* of a terminal */
+#define NAMES 20 /* columns for commands */
+#define LEFT 24	 /* and for options */
+
+/* Writes words from this column on, in lines that begin at indent; returns where it ends. */
+static size_t fold(const char *text, size_t indent, size_t column, FILE *out)
+{
+	size_t len;
+
+	for (text += strspn(text, " \n"); *text != '\0'; text += strspn(text, " \n")) {
+		len = strcspn(text, " \n");
+		if (column > indent && column + 1 + len > WIDTH) {
+			(void)fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			(void)fputc(' ', out);
+			column++;
+		}
+		(void)fprintf(out, "%.*s", (int)len, text);
+		column += len;
+		text += len;
+	}
+	return column;
+}
+
 void help_overview(FILE *out)
 {
 	(void)fprintf(out,
 		      "greatseal %s - code signing that people approve and logs prove\n\n"
 		      "usage: greatseal COMMAND [OPTIONS] [ARGUMENTS]\n\n",
 		      GS_VERSION);
-	for (const struct command *cmd = command_table; cmd->name != NULL; cmd++)
-		(void)fprintf(out, "  %-20s %s\n", cmd->name, cmd->summary);
+	for (const struct command *cmd = command_table; cmd->name != NULL; cmd++) {
+		(void)fprintf(out, "  %-*s ", NAMES, cmd->name);
+		(void)fold(cmd->summary, NAMES + 3, NAMES + 3, out);
+		(void)fputc('\n', out);
+	}
 	(void)fprintf(out, "\nEvery command takes --json, --quiet, --config FILE and --help.\n"
 			   "exit: 0 ok, 1 error, 2 usage, 3 waiting, 4 denied, 5 not verified,\n"
 			   "      6 alarm\n");
@@ -47,20 +75,28 @@ void help_overview(FILE *out)
 static void options(const struct option *list, FILE *out)
 {
 	char left[80];
+	size_t column;
 
 	for (const struct option *o = list; o != NULL && o->name != NULL; o++) {
 		(void)snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "",
 			       o->value ? o->value : "");
-		(void)fprintf(out, "  %-24s %s%s\n", left, o->help,
-			      o->repeats ? " (repeatable)" : "");
+		(void)fprintf(out, "  %-*s ", LEFT, left);
+		if (strlen(left) > LEFT)
+			(void)fprintf(out, "\n%*s", LEFT + 3, "");
+		column = fold(o->help, LEFT + 3, LEFT + 3, out);
+		(void)fold(o->repeats ? "(repeatable)" : "", LEFT + 3, column, out);
+		(void)fputc('\n', out);
 	}
 }
 
 void help_command(const struct command *cmd, FILE *out)
 {
 	(void)fprintf(out, "greatseal %s %s\n\n%s.\n", cmd->name, cmd->args, cmd->summary);
-	if (cmd->text[0] != '\0')
-		(void)fprintf(out, "\n%s\n", cmd->text);
+	if (cmd->text[0] != '\0') {
+		(void)fputc('\n', out);
+		(void)fold(cmd->text, 0, 0, out);
+		(void)fputc('\n', out);
+	}
 	if (cmd->options != NULL && cmd->options->name != NULL) {
 		(void)fprintf(out, "\noptions:\n");
 		options(cmd->options, out);

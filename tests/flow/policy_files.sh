@@ -233,4 +233,18 @@ expect 2 '--zone ../etc/passwd' "${what[@]}" carol --at '2026-12-04 18:00' --zon
 expect 1 'Nowhere/City' "${what[@]}" carol --at '2026-12-04 18:00' --zone Nowhere/City
 expect 2 'the question: ' "${what[@]}" 'carol"'
 expect 2 'the question is not plain text' "${what[@]}" $'carol\xff'
+
+# ---- help
+# Every command's, and the list of them, in a terminal of 80 columns; only the usage line is as long as it is.
+greatseal help | tee commands.txt >help.txt
+commands=0
+while read -r line; do
+	read -ra words <<<"${line%%  *}"
+	greatseal help "${words[@]}" | tail -n +2 >>help.txt || die "help ${words[*]}"
+	commands=$((commands + 1))
+done < <(sed -n '/^  [a-z]/s/^  //p' commands.txt)
+((commands > 60)) || die "only $commands commands in the list"
+! grep -E '.{81}' help.txt || die "help is wider than 80 columns"
+grep -q 'and these had approved: alice,bob$' help.txt || die "an option's text is not what it was"
+ok "the help of $commands commands fits 80 columns"
 echo "$checks checks"
