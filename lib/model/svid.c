@@ -83,9 +83,14 @@ rc roster_svid_key(const struct roster *r, const struct principal *host, const s
 
 rc svid_moment(const struct svid_proof *p, unix_time limit, unix_time *ret, struct fault *f)
 {
-	struct x509 leaf;
+	unix_time when = limit;
+	struct x509 c;
 
-	TRY(x509_parse(p->chain[0], &leaf, f));
-	*ret = limit < leaf.not_after ? limit : leaf.not_after;
+	/* OpenSSL counts the second in which a certificate ends as after it (X509_cmp_time). */
+	for (size_t i = 0; i < p->count; i++) {
+		TRY(x509_parse(p->chain[i], &c, f));
+		when = when < c.not_after ? when : c.not_after - 1;
+	}
+	*ret = when;
 	return OK;
 }

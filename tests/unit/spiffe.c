@@ -367,9 +367,38 @@ static void rosters_say_whom_to_trust(void **state)
 	assert_rc(RC_OK, svid_moment(&p, NOW, &when, &f));
 	assert_true(when == NOW);
 	assert_rc(RC_OK, svid_moment(&p, NOW + 864000, &when, &f));
-	assert_true(when == NOW + 3600);
+	assert_true(when == NOW + 3599);
 	assert_null(key);
 	drop(&leaf);
+}
+
+/* property, seeds 31 and 32: a request that waited was lost in the very second its SVID ended. */
+static void moments_are_before_the_end(void **state)
+{
+	struct recipe r = root_recipe;
+	struct party authority, leaf;
+	struct svid_proof p = {.count = 2};
+	unix_time when;
+
+	(void)state;
+	r.name = "authority";
+	for (r.until = 1800; r.until <= 7200; r.until *= 4) {
+		unix_time end = NOW + (r.until < 3600 ? r.until : 3600);
+
+		authority = make(&r, &root);
+		leaf = make(&leaf_recipe, &authority);
+		p.chain[0] = leaf.view;
+		p.chain[1] = authority.view;
+		for (unix_time limit = end - 1; limit <= end + 1; limit++) {
+			assert_rc(RC_OK, svid_moment(&p, limit, &when, &f));
+			assert_int_equal(judge(p.chain, 2, when), RC_OK);
+		}
+		assert_int_equal(judge(p.chain, 2, end), RC_EXPIRED);
+		drop(&authority);
+		drop(&leaf);
+	}
+	p.chain[0] = p.chain[1] = view_str("no certificate");
+	assert_int_not_equal(svid_moment(&p, NOW, &when, &f).code, RC_OK);
 }
 
 int main(void)
@@ -382,6 +411,7 @@ int main(void)
 		cmocka_unit_test(authorities_keep_to_theirs),
 		cmocka_unit_test(proofs_have_one_form),
 		cmocka_unit_test(rosters_say_whom_to_trust),
+		cmocka_unit_test(moments_are_before_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
