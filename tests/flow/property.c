@@ -141,7 +141,7 @@ static void one_step(void)
 		void (*slot)(int slot);
 		void (*world)(void);
 	} deeds[] = {
-		{90, new_request, NULL}, {40, request_again, NULL}, {190, approve, NULL},
+		{90, new_request, NULL}, {40, request_again, NULL}, {171, approve, NULL},
 		{25, withdraw, NULL},	 {8, deny, NULL},	    {8, cancel, NULL},
 		{60, act_again, NULL},	 {110, commit, NULL},	    {40, look_at, NULL},
 		{105, NULL, clock_step}, {28, NULL, change_policy}, {15, NULL, change_roster},
@@ -150,6 +150,7 @@ static void one_step(void)
 		{22, NULL, catch_up},	 {12, NULL, emergency},	    {8, NULL, foreseen},
 		{32, NULL, all_at_once}, {28, NULL, doubt},	    {7, NULL, thaw},
 		{7, NULL, cut_short},	 {9, NULL, move_house},	    {3, NULL, clash},
+		{11, NULL, bring_keys},	 {8, NULL, list_hosts},
 	};
 	unsigned lot = below(1000);
 	size_t i = 0;
@@ -193,12 +194,14 @@ int main(int argc, char **argv)
 	(void)printf("seed %llu\n", (unsigned long long)first);
 	(void)signal(SIGABRT, on_abort);
 	world_make_chips();
+	world_make_roots();
 	fx_in_memory(); /* what the disk does is for other tests (crash, disk) */
 	for (unsigned long i = 0; i < episodes; i++)
 		if (episodes == 1 || (i % 2 == 0) == (child == 0))
 			episode(first + i, steps);
 	compare_summary();
 	world_free_chips();
+	world_free_roots();
 	if (child == 0)
 		return 0;
 	return waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;

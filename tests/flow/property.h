@@ -46,9 +46,12 @@ void compare_summary(void);
 
 /* ---- property_acts.c: what people and machines do -------------------------------------------*/
 int any_slot(void);
+/* Keys of the issuer are brought, most often the ones that are there. */
+void bring_keys(void);
 /* Writes the request that the slot has from then on; it is not sent. */
 void ask(int slot, const struct ref_request *request);
 void choose_token(int service, struct ref_token *t);
+void choose_svid(struct ref_svid *s);
 void new_request(int slot);
 void request_again(int slot);
 void act(int slot, enum statement_kind kind);
@@ -81,6 +84,7 @@ void lock_key(void);
 
 /* ---- property_enrol.c ----------------------------------------------------------------------*/
 void change_host(void);
+void list_hosts(void);
 /* Invited, and enrols with that key. */
 void enrol_anew(int key);
 /* With the next number. */

@@ -34,14 +34,15 @@ void choose_token(int service, struct ref_token *t)
 	unsigned flaw = below(100);
 
 	*t = (struct ref_token){
-		.key = w.ref.roster.keys[service] == 2,
+		.key = ref_token_keys(&w.ref, service) == 2,
 		.good = service == REF_HOOK ? REF_HOOKS + w.ref.roster.audience : REF_BOUND,
 		.made = w.ref.now,
 		.ends = w.ref.now + 300 + below(1500),
 		.strict = chance(85),
 		.actor = chance(92) ? (int)below(REF_PEOPLE) : -1,
 	};
-	if (w.ref.roster.keys[service] == 3)
+	if (ref_token_keys(&w.ref, service) == 3 ||
+	    (w.ref.roster.fetched[service - REF_SERVICE] && chance(10)))
 		t->key = below(2);
 	if (service == REF_HOOK)
 		t->id = chance(75) || last == 0 ? ++last : last - below(last < 8 ? last : 8);
@@ -65,6 +66,42 @@ void choose_token(int service, struct ref_token *t)
 		t->ends = w.ref.now + 86399 + below(3);
 }
 
+void bring_keys(void)
+{
+	unsigned lot = below(100), times = chance(8) ? 9 : 1; /* more often than may be */
+	enum ref_set set = w.ref.issuer.set;
+
+	for (unsigned i = 0; i < times; i++) {
+		if (set == 0 || lot < 35)
+			set = (enum ref_set)(1 + below(3));
+		else if (lot < 45)
+			set = (enum ref_set)(1 + below(REF_SETS - 1));
+		if (times > 1)
+			set = (enum ref_set)(1 + i % 3);
+		note(-1, "keys %d of the issuer are brought", (int)set);
+		say(&(struct message){.say = SAY_KEYS, .slot = -1, .n = (int)set});
+	}
+	step += times - 1;
+}
+
+/* One that the roster's roots are for, but for a flaw now and then. */
+void choose_svid(struct ref_svid *s)
+{
+	unsigned roots = w.ref.roster.pod_roots, flaw = below(100);
+
+	*s = (struct ref_svid){.root = roots == 2,
+			       .id = w.ref.roster.pod_id,
+			       .ends = w.ref.now + (unix_time)below(1200)};
+	if (roots == 3 || flaw < 6)
+		s->root = below(2);
+	if (flaw >= 6 && flaw < 12)
+		s->id ^= 1;
+	else if (flaw >= 12 && flaw < 15)
+		s->stray = true;
+	else if (flaw >= 15 && flaw < 22)
+		s->ends = w.ref.now + (unix_time)below(3) - 1;
+}
+
 static void choose_requester(struct ref_request *q)
 {
 	unsigned lot = below(100);
@@ -76,12 +113,14 @@ static void choose_requester(struct ref_request *q)
 				  : (int)below(REF_PEOPLE);
 	q->signer = q->requester == 2 || q->requester == 3 ? 0 : choose_key(q->requester);
 	lot = below(100);
-	q->host = lot < 65 ? 0 : lot < 90 ? REF_POOL : 1;
+	q->host = lot < 58 ? 0 : lot < 78 ? REF_POOL : lot < 92 ? REF_POD : 1;
 	if (q->requester == REF_JOB ? chance(60) : chance(1))
 		q->host = REF_NO_HOST;
 	if (chance(35))
 		(void)choose_granted(q);
 	q->host_key = w.ref.pool.key >= 0 && chance(90) ? w.ref.pool.key : (int)below(2);
+	if (q->host == REF_POD)
+		choose_svid(&q->svid);
 }
 
 static void choose_request(struct ref_request *q)

@@ -21,7 +21,9 @@ static unix_time other_end(void)
 	const struct ref_rule *rule = &r->policy.rules[below(REF_RULES)];
 	int n;
 
-	switch (below(6)) {
+	switch (below(7)) {
+	case 6:
+		return chance(50) ? r->issuer.confirmed + 86400 : 0;
 	case 5:
 		n = r->waiting[below(2)];
 		return n >= 0 ? r->documents[n].due : 0;
@@ -60,7 +62,9 @@ static unix_time edge(const struct ref_request *q)
 	const struct ref_rule *r = &p->rules[below(REF_RULES)];
 	size_t n = w.ref.use_count[q->key];
 
-	switch (below(11)) {
+	switch (below(12)) {
+	case 11:
+		return q->host == REF_POD ? q->svid.ends : q->deadline;
 	case 0:
 		return q->deadline;
 	case 9:
@@ -418,7 +422,10 @@ static void change_machines(struct ref_roster *r)
 
 	int s = (int)below(REF_SERVICES);
 
-	switch (below(9)) {
+	switch (below(10)) {
+	case 8:
+		r->fetched[1 + below(2)] ^= true;
+		break;
 	case 0:
 		r->maker_gone[m] = !r->maker_gone[m] && chance(30);
 		break;
@@ -486,10 +493,12 @@ static void note_roster(bool taken, const struct ref_roster *r)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s%u",
 				      r->maker_gone[i] ? "-" : "", r->maker_keys[i]);
 	for (int s = 0; s < REF_SERVICES; s++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s%s", r->strict[s] ? "s" : "",
-				      r->actor[s] ? "a" : "");
-	note(-1, "roster %s:%s class %d, accounts %x, audience %u", taken ? "taken" : "not now",
-	     text, (int)r->pool_least, r->accounts, r->audience);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s%s%s",
+				      r->strict[s] ? "s" : "", r->actor[s] ? "a" : "",
+				      r->fetched[s] ? "f" : "");
+	note(-1, "roster %s:%s class %d, accounts %x, audience %u, pod %u of %u",
+	     taken ? "taken" : "not now", text, (int)r->pool_least, r->accounts, r->audience,
+	     r->pod_id, r->pod_roots);
 }
 
 void change_roster(void)
@@ -502,7 +511,11 @@ void change_roster(void)
 	r = w.ref.roster;
 	switch (below(8)) {
 	case 0:
-		r.builder[1 + below(2)] ^= true;
+		r.builder[1 + below(3)] ^= true;
+		if (chance(30))
+			r.pod_id ^= 1;
+		else
+			r.pod_roots = below(4);
 		break;
 	case 1:
 		h = below(REF_HOSTS);

@@ -34,8 +34,8 @@ static const char *type_text(enum keeper_type t)
 static void tell_expected(void)
 {
 	static const char *const outcomes[] = {"allow", "wait", "deny"};
-	static const char *const words[] = {"stored", "known",	 "superseded",
-					    "done",   "pending", "accepted"};
+	static const char *const words[] = {"stored",  "known",	   "superseded", "done",
+					    "pending", "accepted", "changed",	 "confirmed"};
 	const struct ref_decision *d = &want.decision;
 
 	(void)fprintf(stderr, "expected: %s", type_text(want.type));
@@ -293,18 +293,26 @@ static void same_receipt(const struct message *m, bool died)
 					    [REF_SUPERSEDED] = "\"state\":\"superseded\"",
 					    [REF_DONE] = "\"state\":\"done\"",
 					    [REF_MISSING] = "\"state\":\"pending\"",
-					    [REF_ACCEPTED] = "\"state\":\"accepted\""};
+					    [REF_ACCEPTED] = "\"state\":\"accepted\"",
+					    [REF_CHANGED] = "\"state\":\"changed\"",
+					    [REF_CONFIRMED] = "\"state\":\"confirmed\""};
+	enum ref_result again = want.result == REF_CHANGED ? REF_CONFIRMED : REF_KNOWN;
 	char number[40];
 	const char *word = words[want.result];
 
+	if (m->say == SAY_HOSTS) {
+		same(world_same_hosts(&w, buf_cstr(&w.fx.body)));
+		return;
+	}
 	if (m->say == SAY_ENROLMENT) {
+		same(world_has_certificate(&w, buf_cstr(&w.fx.body)));
 		(void)snprintf(number, sizeof(number), "\"counter\":%llu,",
 			       (unsigned long long)w.ref.pool.counter);
 		word = number;
 	}
 	same(strstr(buf_cstr(&w.fx.body), word) != NULL ||
-	     (died && want.result == REF_STORED &&
-	      strstr(buf_cstr(&w.fx.body), words[REF_KNOWN]) != NULL));
+	     (died && (want.result == REF_STORED || want.result == REF_CHANGED) &&
+	      strstr(buf_cstr(&w.fx.body), words[again]) != NULL));
 }
 
 static struct ref_request *about(const struct message *m)
@@ -379,6 +387,13 @@ void ask_reference(const struct message *m)
 		break;
 	case SAY_OBJECTION:
 		ref_object(&w.ref, m->n, &want);
+		break;
+	case SAY_KEYS:
+		ref_bring_keys(&w.ref, (enum ref_set)m->n, &want);
+		break;
+	case SAY_HOSTS:
+		ref_heard(&w.ref);
+		want = (struct ref_answer){.type = KEEPER_R_JSON};
 		break;
 	}
 }

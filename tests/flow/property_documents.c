@@ -10,7 +10,7 @@ const char *const ref_people[REF_REQUESTERS] = {"alice", "bob",	  "carol", "dave
 						"frank", "robot", "ci",	   "job",  "hook"};
 const char *const ref_keys[REF_KEYS + 1] = {"release", "nightly", "spare"};
 const char *const ref_rules[REF_RULES] = {"release", "glass", "nightly", "paired", "spare"};
-const char *const ref_hosts[REF_HOSTS] = {"build1", "laptop", "pool"};
+const char *const ref_hosts[REF_HOSTS] = {"build1", "laptop", "pod", "pool"};
 const char *const ref_makers[REF_MAKERS] = {"b0", "b1", "b2", "build1", "ci", "pool"};
 static const char *const classes_by_name[REF_CLASSES] = {"software", "vtpm", "tpm", "attested"};
 static const char *const ref_groups[REF_GROUPS] = {"admins", "developers", "leads", "robots",
@@ -22,9 +22,11 @@ static const struct ref_roster first_roster = {
 		   1u << REF_LEADS | 1u << REF_SECURITY, 1u << REF_SECURITY,
 		   1u << REF_ADMINS | 1u << REF_LEADS, 1u << REF_ADMINS, 1u << REF_ROBOTS},
 	.keys = {3, 3, 3, 3, 1, 1, 1, 3, 3, 3},
-	.builder = {true, false, true},
+	.builder = {true, false, true, true},
+	.pod_roots = 1,
 	.owners = {1u << 4},
 	.actor = {false, true, false},
+	.fetched = {false, false, true},
 	.accounts = 1u << 1 | 1u << 2,
 	.maker_keys = {3, 3, 3},
 };
@@ -397,9 +399,12 @@ static void put_hosts(const struct world *w, const struct ref_roster *r, struct 
 			buf_printf(out, "\"class\":\"%s\",", classes_by_name[r->pool_least]);
 		buf_printf(out, "%s\"groups\":[%s],", i == REF_POOL ? "\"enrol\":true," : "",
 			   r->builder[i] ? "\"builders\"" : "");
-		if (i != REF_POOL)
+		if (i < REF_POD)
 			put_public_keys(out, w->fx.hosts[i].key, 1);
-		buf_printf(out, "\"name\":\"%s\"}", ref_hosts[i]);
+		buf_printf(out, "\"name\":\"%s\"", ref_hosts[i]);
+		if (i == REF_POD)
+			buf_printf(out, ",\"spiffe\":\"%s\"", ref_ids[r->pod_id]);
+		buf_put_str(out, "}");
 		comma = ",";
 	}
 	buf_put_str(out, "],");
@@ -438,11 +443,15 @@ static void put_oidc(const struct world *w, const struct ref_roster *r, int who,
 		buf_put_str(out, "\"bind\":\"audience\",");
 	else
 		buf_printf(out, "\"audience\":\"" HOOKS "%u\",", r->audience);
-	buf_put_str(out, "\"issuer\":\"" ISSUER "\",\"jwks\":");
-	jcan_out_init(&text, out);
-	jcan_out_view(&text, buf_view(&set));
-	fx_ok(jcan_out_done(&text));
-	buf_printf(out, ",\"match\":[%s\"ref_protected=true\"],\"name\":\"ids\"},",
+	buf_put_str(out, "\"issuer\":\"" ISSUER "\",");
+	if (!r->fetched[s]) {
+		buf_put_str(out, "\"jwks\":");
+		jcan_out_init(&text, out);
+		jcan_out_view(&text, buf_view(&set));
+		fx_ok(jcan_out_done(&text));
+		buf_put_str(out, ",");
+	}
+	buf_printf(out, "\"match\":[%s\"ref_protected=true\"],\"name\":\"ids\"},",
 		   r->strict[s] ? "\"environment=release\"," : "");
 }
 
@@ -484,6 +493,7 @@ static void put_roster(const struct world *w, const struct ref_roster *r, uint64
 	put_hosts(w, r, out);
 	put_people(w, r, out);
 	put_services(w, r, out);
+	world_put_roots(r->pod_roots, out);
 	buf_printf(out, "\"version\":%llu}", (unsigned long long)version);
 	fx_ok(buf_done(out));
 }

@@ -97,6 +97,10 @@ void enrol_anew(int key)
 	*e = (struct ref_enrolment){.key = key, .token = w.tokens, .chip = w.ref.pool.invited};
 	if ((w.ref.roster.pool_least > REF_SOFTWARE || chance(30)) && e->chip == REF_NO_CHIP)
 		e->chip = w.ref.roster.pool_least == REF_VTPM ? REF_VIRTUAL : REF_CHIP;
+	/* Another TPM comes by the invitation. */
+	if (w.ref.pool.invited != REF_NO_CHIP && chance(25))
+		e->chip =
+			(enum ref_chip)(((unsigned)e->chip + 1 + below(REF_CHIPS - 1)) % REF_CHIPS);
 	e->klass = class_of(e->chip);
 	e->invited = w.ref.pool.token;
 	e->challenged = w.ref.now;
@@ -118,10 +122,16 @@ void renew(void)
 	send_enrolment(0);
 }
 
+void list_hosts(void)
+{
+	note(-1, "a list of hosts");
+	say(&(struct message){.say = SAY_HOSTS, .slot = -1});
+}
+
 void change_host(void)
 {
 	unsigned lot = below(100);
-	int other = (int)below(REF_POOL);
+	int other = (int)below(REF_POOL); /* those that do not enrol */
 
 	/* Else most requests would meet a host that is locked, and nothing else. */
 	if (w.ref.host_locked[other] && chance(60)) {

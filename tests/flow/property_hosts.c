@@ -5,7 +5,9 @@
 
 #include "lib/base/fd.h"
 #include "lib/codec/base64.h"
+#include "lib/codec/pem.h"
 #include "lib/crypt/pkey.h"
+#include "lib/crypt/x509.h"
 #include "lib/model/attestation.h"
 #include "lib/model/enrolment.h"
 #include "lib/model/host_token.h"
@@ -17,7 +19,7 @@ static const char *const classes[REF_CLASSES] = {"software", "vtpm", "tpm", "att
 /* Making them takes a second. */
 static struct fake_vendor vendor, cloud;
 static struct fake_tpm chips[REF_CHIPS];
-static char vendors[240], clouds[240];
+static char vendors[240], clouds[240], keys[240];
 
 void world_make_chips(void)
 {
@@ -50,10 +52,11 @@ static void put_root(const char *dir, const struct fake_vendor *v)
 
 void world_trust_chips(struct world *w)
 {
-	static const char *const settings[] = {"--web-origin", WORLD_WEB,     "--synced-passkeys",
-					       "yes",	       "--tpm-roots", vendors,
-					       "--vtpm-roots", clouds,	      NULL};
+	static const char *const settings[] = {
+		"--web-origin", WORLD_WEB, "--synced-passkeys", "yes", "--tpm-roots", vendors,
+		"--vtpm-roots", clouds,	   "--jwks-socket",	keys,  NULL};
 
+	(void)snprintf(keys, sizeof(keys), "%s/jwks", w->fx.dir);
 	(void)snprintf(vendors, sizeof(vendors), "%s/vendors", w->fx.dir);
 	(void)snprintf(clouds, sizeof(clouds), "%s/clouds", w->fx.dir);
 	put_root(vendors, &vendor);
@@ -182,4 +185,97 @@ void world_make_enrolment(struct world *w, int n)
 		fx_ok(host_token_sign(&w->token, buf_view(&out->statement), &out->token_sig, NULL));
 	if (e->chip != REF_NO_CHIP)
 		attest(w, e, out);
+}
+
+/* ---- What the keeper says of hosts ----------------------------------------------------------*/
+
+static void decode_pem(const json_t *o, const char *name, struct buf *out)
+{
+	static const struct pem_kind kind = {"CERTIFICATE", PEM_COLUMNS};
+	const char *text = json_string_value(json_object_get(o, name));
+
+	fx_check(text != NULL);
+	fx_ok(pem_parse(&kind, view_str(text), out, NULL));
+}
+
+/* Of the key, by the authority, from just before its renewal until it ends. */
+static bool is_certified(const struct world *w, struct view der, struct view ca)
+{
+	static const char uri[] = "spiffe://keeper.test/host/pool";
+	const struct ref_pool *h = &w->ref.pool;
+	const struct x509_path path = {
+		.leaf = der, .roots = &ca, .root_count = 1, .when = w->ref.now};
+	AUTO(pkey) struct pkey *key = NULL;
+	struct x509 c;
+
+	fx_ok(x509_parse(der, &c, NULL));
+	fx_ok(pkey_from_spki(c.spki, &key, NULL));
+	return digest_is_equal(pkey_fingerprint(key),
+			       pkey_fingerprint(pkey_soft_public(w->pool[h->key].soft))) &&
+	       c.not_after == h->until && c.not_before == h->until - REF_CERT_LIFE - 300 &&
+	       c.eku_client_auth && !c.ca &&
+	       memmem(c.san.ptr, c.san.len, uri, strlen(uri)) != NULL &&
+	       (w->ref.now >= h->until || rc_is_ok(x509_path_verify(&path, NULL)));
+}
+
+bool world_has_certificate(const struct world *w, const char *answer)
+{
+	AUTO(buf) struct buf ca;
+	AUTO(buf) struct buf der;
+	json_t *o = json_loads(answer, 0, NULL);
+	bool good;
+
+	fx_check(o != NULL);
+	buf_init(&ca, X509_DER_MAX);
+	buf_init(&der, X509_DER_MAX);
+	decode_pem(o, "ca", &ca);
+	decode_pem(o, "certificate", &der);
+	good = (uint64_t)json_integer_value(json_object_get(o, "counter")) == w->ref.pool.counter &&
+	       strcmp(json_string_value(json_object_get(o, "class")), classes[w->ref.pool.klass]) ==
+		       0 &&
+	       is_certified(w, buf_view(&der), buf_view(&ca));
+	json_decref(o);
+	return good;
+}
+
+static bool same_host(const struct world *w, int host, const json_t *o)
+{
+	const struct ref_pool *h = &w->ref.pool;
+	const char *klass = json_string_value(json_object_get(o, "class"));
+	uint64_t counter = host == REF_POOL ? h->counter : 0;
+	bool bound = host == REF_POOL && h->key >= 0;
+	char end[TIME_TEXT] = "";
+	const char *until = json_string_value(json_object_get(o, "certificate_end"));
+
+	if (bound)
+		fx_ok(time_format(h->until, end));
+	return strcmp(json_string_value(json_object_get(o, "state")),
+		      ref_host_state(&w->ref, host)) == 0 &&
+	       (uint64_t)json_integer_value(json_object_get(o, "counter")) == counter &&
+	       (klass != NULL) == bound && (!bound || strcmp(klass, classes[h->klass]) == 0) &&
+	       (until != NULL) == bound && (!bound || strcmp(until, end) == 0);
+}
+
+bool world_same_hosts(const struct world *w, const char *answer)
+{
+	json_t *o = json_loads(answer, 0, NULL);
+	const json_t *list = json_object_get(o, "hosts");
+	size_t at = 0;
+	bool good = true;
+
+	fx_check(json_is_array(list));
+	for (int host = 0; host < REF_HOSTS; host++) {
+		const json_t *row = json_array_get(list, at);
+
+		if (w->ref.roster.host_gone[host])
+			continue;
+		at++;
+		good = good && row != NULL &&
+		       strcmp(json_string_value(json_object_get(row, "name")), ref_hosts[host]) ==
+			       0 &&
+		       same_host(w, host, row);
+	}
+	good = good && at == json_array_size(list);
+	json_decref(o);
+	return good;
 }

@@ -110,6 +110,27 @@ static void freeze(int key)
 	note(-1, "a freeze, or no window: %s", propose_policy(&p) ? "taken" : "refused");
 }
 
+/* The first ones, but that dave may leave: nobody's seat is his alone. */
+static void first_without_dave(struct ref_policy *p, struct ref_roster *r)
+{
+	world_first(p, r);
+	p->rules[3].seats = (struct ref_seats){{{2, -1, REF_SECURITY, REF_ANY}}, 1};
+	r->gone[3] = true;
+}
+
+/* Who alone could review it has left: the quorum that unlocks looks at it. */
+static void leave(const struct ref_owed *o)
+{
+	struct ref_policy p;
+	struct ref_roster r;
+
+	first_without_dave(&p, &r);
+	note(-1, "another reviews from now on: %s", propose_policy(&p) ? "taken" : "not now");
+	note(-1, "dave leaves: %s", propose_roster(&r) ? "taken" : "not now");
+	for (int admin = 4; admin < 6; admin++)
+		review_as((int)(o - w.ref.owed), &(struct sitter){admin, 0});
+}
+
 /* The glass is broken: a request with its ticket, and those who may approve it. */
 void emergency(void)
 {
@@ -124,7 +145,7 @@ void emergency(void)
 				.requester = find_requester(r),
 				.not_before = w.ref.now,
 				.deadline = w.ref.now + 30 + below(800)};
-	size_t n;
+	size_t n, owed = w.ref.owed_count;
 
 	if (!is_barred(q.key) && chance(70))
 		freeze(q.key);
@@ -141,6 +162,8 @@ void emergency(void)
 		approve_as(slot, GLASS, &by[i]);
 	if (chance(70))
 		commit(slot);
+	if (w.ref.owed_count > owed && w.ref.owed[owed].seats.seat[0].person == 3 && chance(60))
+		leave(&w.ref.owed[owed]);
 }
 
 /* A request for the key that still waits; -1: there is none. */
@@ -173,21 +196,6 @@ static void meddle(const struct ref_owed *o, const struct sitter *by)
 	if (r.keys[by->person] == 3)
 		r.keys[by->person] = 2 >> by->key;
 	note(-1, "who reviewed has another key: %s", propose_roster(&r) ? "taken" : "not now");
-}
-
-/* Who alone could review it has left: the quorum that unlocks looks at it. */
-static void leave(const struct ref_owed *o)
-{
-	struct ref_policy p = w.ref.policy, first;
-	struct ref_roster r = w.ref.roster;
-
-	world_first(&first, NULL);
-	p.rules[GLASS].review = first.rules[GLASS].review;
-	r.gone[3] = true;
-	note(-1, "another reviews from now on: %s", propose_policy(&p) ? "taken" : "not now");
-	note(-1, "dave leaves: %s", propose_roster(&r) ? "taken" : "not now");
-	for (int admin = 4; admin < 6; admin++)
-		review_as((int)(o - w.ref.owed), &(struct sitter){admin, 0});
 }
 
 /* A review that is overdue is made, for its key signs nothing until then. */
@@ -333,7 +341,15 @@ static void disturb(const struct ref_request *q, int rule, const struct sitter *
 	unsigned makers = f->rebuild_of | f->scan_by | f->provenance_by;
 	int m = (int)below(REF_BUILDERS);
 
-	switch (ref_has_tokens(q->requester) && chance(70) ? 7 + below(3) : below(7)) {
+	switch (q->host == REF_POD && chance(60)	     ? 10
+		: ref_has_tokens(q->requester) && chance(70) ? 7 + below(3)
+							     : below(7)) {
+	case 10: /* its root, another root beside it, or its ID */
+		if (chance(70))
+			r.pod_roots = chance(50) ? 3 : below(4);
+		else
+			r.pod_id ^= 1;
+		break;
 	case 7:
 		r.strict[q->requester - REF_SERVICE] ^= true;
 		break;
@@ -406,6 +422,10 @@ void doubt(void)
 		q.token.actor = by[0].person;
 	} else if (w.ref.roster.keys[q.requester] == 3 && q.requester != 2 && q.requester != 3)
 		q.signer = below(2);
+	if (q.requester != REF_JOB && chance(25)) {
+		q.host = REF_POD;
+		choose_svid(&q.svid);
+	}
 	q.not_before = w.ref.now;
 	q.deadline = q.not_before + 400 + below(400);
 	ask(slot, &q);
@@ -504,7 +524,8 @@ void clash(void)
 	struct ref_roster r;
 	bool late = chance(50); /* the policy */
 
-	world_first(&p, &r);
+	first_without_dave(&p, &r);
+	r.gone[3] = false;
 	p.delay = 50 + below(100);
 	first = p;
 	note(-1, "changes wait: %s", propose_policy(&p) ? "taken" : "not now");

@@ -3,6 +3,7 @@
 
 #include "lib/crypt/jwt.h"
 #include "lib/model/token.h"
+#include "lib/proto/keeper_jwks.h"
 #include "tests/flow/property_world.h"
 
 static const char *const kids[] = {"k0", "k1"};
@@ -21,6 +22,28 @@ void world_put_jwks(const struct world *w, unsigned keys, struct buf *out)
 	}
 	buf_put_str(out, "]}");
 	fx_ok(buf_done(out));
+}
+
+void world_put_set(const struct world *w, enum ref_set set, struct buf *out)
+{
+	struct keeper_jwks m = {.issuer = view_str(set == REF_OTHER_SET ? ISSUER "/b" : ISSUER)};
+	AUTO(buf) struct buf text;
+
+	buf_init(&text, 4096);
+	if (set == REF_NO_SET)
+		buf_put_str(&text, "{\"keys\":1}");
+	else
+		world_put_jwks(w, set == REF_OTHER_SET ? REF_BOTH : set, &text);
+	m.set = buf_view(&text);
+	keeper_put_jwks(out, w->fx.correlation, &m);
+}
+
+int world_connect_keys(struct world *w)
+{
+	char path[240];
+
+	(void)snprintf(path, sizeof(path), "%s/jwks", w->fx.dir);
+	return fx_connect_to(&w->fx, path);
 }
 
 static void audience_of(const struct ref_token *t, const struct digest *statement,

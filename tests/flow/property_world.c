@@ -105,7 +105,9 @@ void world_make_request(struct world *w, struct slot *s)
 		sign(w, &(struct by){q->requester, q->signer, false}, STATEMENT_REQUEST,
 		     buf_view(&r->statement), &s->said.sig);
 	buf_clear(&s->host_sig);
-	if (q->host >= 0)
+	if (q->host == REF_POD)
+		world_put_svid_proof(w, s, &s->host_sig);
+	else if (q->host >= 0)
 		fx_sign(q->host == REF_POOL ? &w->pool[q->host_key] : &w->fx.hosts[q->host].key[0],
 			statement_info(STATEMENT_HOST)->ns, buf_view(&r->statement), &s->host_sig);
 	ref_heard(&w->ref); /* the fixture has asked for the key */
@@ -398,6 +400,7 @@ void world_put(struct world *w, const struct message *m, struct buf *out)
 	static const enum statement_kind kinds[] = {STATEMENT_SCAN, STATEMENT_REBUILD,
 						    STATEMENT_PROVENANCE};
 	const struct said *e = &w->enrolments[m->n];
+	const struct view all[] = {view_of(NULL, 0), view_of(NULL, 0)};
 	unsigned ender[REF_PEOPLE] = {0};
 
 	w->fx.correlation++;
@@ -420,6 +423,10 @@ void world_put(struct world *w, const struct message *m, struct buf *out)
 		world_put_document(w, m->n, out);
 	} else if (m->say == SAY_OBJECTION) {
 		world_put_objection(w, m->n, out);
+	} else if (m->say == SAY_KEYS) {
+		world_put_set(w, (enum ref_set)m->n, out);
+	} else if (m->say == SAY_HOSTS) {
+		keeper_put_strings(out, w->fx.correlation, KEEPER_HOSTS, all, 2);
 	} else {
 		keeper_put_enrol(out, w->fx.correlation,
 				 w->ref.enrolments[m->n].counter == 0 ? KEEPER_ENROL : KEEPER_RENEW,
@@ -485,6 +492,7 @@ static void make_keys(struct world *w)
 	for (int k = 0; k < 2; k++) {
 		fx_key_new(&w->keys[REF_SERVICE][k], false);
 		fx_key_new(&w->pool[k], true);
+		fx_key_new(&w->pod[k], true);
 		w->issuer[k] = token_key_new(TOKEN_P256);
 		for (int m = 0; m < REF_BUILDERS; m++)
 			fx_key_new(&w->makers[m][k], false);
@@ -561,6 +569,7 @@ void world_release(struct world *w)
 	for (int k = 0; k < 2; k++) {
 		fx_key_release(&w->keys[REF_SERVICE][k]);
 		fx_key_release(&w->pool[k]);
+		fx_key_release(&w->pod[k]);
 		token_key_free(w->issuer[k]);
 		for (int m = 0; m < REF_BUILDERS; m++)
 			fx_key_release(&w->makers[m][k]);

@@ -2,8 +2,9 @@
  * both.
  *
  * Owns: how the reference's policy, roster and statements look as bytes, and who signs them:
- * documents in property_documents.c, tokens in property_tokens.c, what hosts say of themselves in
- * property_hosts.c, other statements in property_world.c. */
+ * documents in property_documents.c, tokens and their issuer's keys in property_tokens.c, what
+ * hosts say of themselves in property_hosts.c and property_svids.c, other statements in
+ * property_world.c. */
 #ifndef GS_TESTS_PROPERTY_WORLD_H
 #define GS_TESTS_PROPERTY_WORLD_H
 
@@ -61,14 +62,16 @@ enum say {
 	SAY_END,
 	SAY_ENROLMENT,
 	SAY_DOCUMENT,
-	SAY_OBJECTION
+	SAY_OBJECTION,
+	SAY_KEYS, /* on the socket of those who bring them */
+	SAY_HOSTS
 };
 
 /* What is sent, so that it can be sent again after the keeper was killed under it. */
 struct message {
 	enum say say;
 	int slot; /* -1: it is about no request */
-	int n;	  /* act, preapproval, word, grant, review, enrolment, document, objection */
+	int n;	  /* act, preapproval, word, grant, review, enrolment, document, objection, set */
 	uint32_t use;
 	bool sign;
 };
@@ -79,6 +82,7 @@ struct world {
 	struct fx_key keys[REF_REQUESTERS][2]; /* those of the fixture, in the reference's order */
 	struct fx_key makers[REF_BUILDERS][2];
 	struct fx_key pool[2];
+	struct fx_key pod[2];			/* the SVID's, and another */
 	struct fx_key rescue[REF_RESCUERS + 1]; /* the last one is nobody's */
 	struct token_key *issuer[2], *stranger;
 	struct passkey passkeys[2]; /* carol's and dave's second keys */
@@ -106,6 +110,7 @@ extern const char *const ref_people[REF_REQUESTERS];
 extern const char *const ref_keys[REF_KEYS + 1];
 extern const char *const ref_rules[REF_RULES];
 extern const char *const ref_hosts[REF_HOSTS];
+extern const char *const ref_ids[2]; /* SPIFFE IDs */
 extern const char *const ref_makers[REF_MAKERS];
 extern const char *const ref_chips[REF_CHIPS + 1]; /* [chip + 1] */
 
@@ -145,6 +150,18 @@ void world_put_jwks(const struct world *w, unsigned keys, struct buf *out);
 /* The token, for that statement. */
 void world_put_token(const struct world *w, const struct ref_token *t,
 		     const struct digest *statement, struct buf *out);
+void world_put_set(const struct world *w, enum ref_set set, struct buf *out);
+/* A connection to the socket that takes it; the caller's. */
+int world_connect_keys(struct world *w);
+
+/* ---- property_svids.c -----------------------------------------------------------------------*/
+/* Once for all worlds. */
+void world_make_roots(void);
+void world_free_roots(void);
+/* Appends the roster's list of them; none: nothing. */
+void world_put_roots(unsigned which, struct buf *out);
+/* The pod's signature on the request, with its SVID. */
+void world_put_svid_proof(const struct world *w, const struct slot *s, struct buf *out);
 
 /* ---- property_hosts.c -----------------------------------------------------------------------*/
 /* Once for all worlds. */
@@ -154,6 +171,10 @@ void world_free_chips(void);
 void world_trust_chips(struct world *w);
 /* Also tells its host's keeper of the challenge. */
 void world_make_enrolment(struct world *w, int n);
+/* The answer to an enrolment has a certificate for the host's key of now. */
+bool world_has_certificate(const struct world *w, const char *answer);
+/* The list of hosts says of each what the reference knows. */
+bool world_same_hosts(const struct world *w, const char *answer);
 /* A change that is sent at once; the answer's type. */
 enum keeper_type world_send_host(struct world *w, int host, enum host_action action,
 				 enum ref_chip invited);

@@ -332,10 +332,16 @@ int fx_verb(struct fixture *fx, const char *verb, const char *const *extra)
 
 int fx_connect(struct fixture *fx)
 {
+	return fx_connect_to(fx, fx->socket);
+}
+
+int fx_connect_to(struct fixture *fx, const char *path)
+{
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	const struct timespec pause = {.tv_nsec = 5000000};
 
-	memcpy(to.sun_path, fx->socket, strlen(fx->socket));
+	fx_check(strlen(path) < sizeof(to.sun_path));
+	memcpy(to.sun_path, path, strlen(path));
 	/* The keeper listens before it has loaded: until then there is no socket, or nobody at it.
 	 */
 	for (;;) {

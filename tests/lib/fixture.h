@@ -98,6 +98,8 @@ void fx_kill(struct fixture *fx); /* SIGKILL */
 void fx_end(struct fixture *fx);
 /* A second connection, blocking. The caller closes it. */
 int fx_connect(struct fixture *fx);
+/* To another of the keeper's sockets. */
+int fx_connect_to(struct fixture *fx, const char *path);
 
 unix_time fx_now(const struct fixture *fx);
 void fx_clock(struct fixture *fx, long offset);

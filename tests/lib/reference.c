@@ -293,8 +293,11 @@ static void look_held(const struct ref *w, const struct ref_request *q, struct r
 	overrule(a, f.outcome, f.reason);
 }
 
-static bool requester_stays(const struct ref *w, const struct ref_request *q)
+/* Neither whose signature it is nor whose host it is from has changed. */
+static bool signers_stay(const struct ref *w, const struct ref_request *q)
 {
+	if (q->host == REF_POD && ref_svid_flaw(w, &q->svid, false) != REASON_NONE)
+		return false;
 	return ref_has_tokens(q->requester) ? ref_token_stays(w, q)
 					    : ref_listed(w, q->requester, q->signer);
 }
@@ -316,7 +319,7 @@ static void look(const struct ref *w, const struct ref_request *q, struct ref_an
 		overrule(a, REF_DENY, REASON_STATE_USES);
 	else if (a->decision.outcome == REF_DENY)
 		return;
-	else if (!requester_stays(w, q))
+	else if (!signers_stay(w, q))
 		overrule(a, REF_DENY, REASON_SIG_REQUESTER);
 	else if (host != REASON_NONE) /* people unlock it, so the request may wait for them */
 		overrule(a, host == REASON_HOST_LOCKED ? REF_WAIT : REF_DENY, host);
@@ -425,6 +428,7 @@ static bool submission_refused(const struct ref *w, const struct ref_request *q,
 {
 	enum reason host = standing(w, q->host);
 	enum reason signer = signer_flaw(w, q);
+	enum reason svid = q->host == REF_POD ? ref_svid_flaw(w, &q->svid, true) : REASON_NONE;
 	bool job = q->host < 0 && q->requester == REF_JOB;
 
 	return ref_refuse(a, q->deadline < w->now, REASON_TIME_DEADLINE) ||
@@ -433,7 +437,8 @@ static bool submission_refused(const struct ref *w, const struct ref_request *q,
 	       ref_refuse(a, signer != REASON_NONE, signer) ||
 	       ref_refuse(a, q->host < 0 && !job, REASON_WHO_HOST) ||
 	       ref_refuse(a, host != REASON_NONE, host) ||
-	       ref_refuse(a, q->host == REF_POOL && q->host_key != w->pool.key, REASON_SIG_HOST);
+	       ref_refuse(a, q->host == REF_POOL && q->host_key != w->pool.key, REASON_SIG_HOST) ||
+	       ref_refuse(a, svid != REASON_NONE, svid);
 }
 
 void ref_submit(struct ref *w, struct ref_request *q, bool sign, struct ref_answer *a)

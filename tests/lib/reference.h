@@ -30,9 +30,11 @@
 #define REF_HOOK (REF_SERVICE + 2)
 #define REF_SERVICES 3
 #define REF_REQUESTERS (REF_PEOPLE + REF_SERVICES)
-#define REF_HOSTS 3
+#define REF_HOSTS 4
+#define REF_CERT_LIFE 86400
 #define REF_NO_HOST (-1) /* of a request: its issuer says where a job runs */
-#define REF_POOL 2	 /* the host that enrols; the roster lists the keys of the others */
+#define REF_POD 2	 /* the host with a SPIFFE ID */
+#define REF_POOL 3	 /* the host that enrols; the roster lists the keys of the others */
 #define REF_KEYS 2
 #define REF_RULES 5
 #define REF_SEATS 3
@@ -62,12 +64,15 @@ struct ref_roster {
 					  tokens: of its issuer's */
 	bool host_gone[REF_HOSTS];
 	bool builder[REF_HOSTS]; /* in the one group of hosts */
+	unsigned pod_id;	 /* which of two IDs the pod has */
+	unsigned pod_roots;	 /* which of two roots its trust domain has */
 	enum ref_class pool_least;
 	unsigned owners[REF_SERVICES]; /* people behind each */
 	bool strict[REF_SERVICES];     /* its tokens have to say more */
 	bool actor[REF_SERVICES];      /* they have to say who is behind the job */
 	unsigned audience;	       /* of hook: one of two */
 	unsigned accounts;	       /* people whom tokens can name */
+	bool fetched[REF_SERVICES];    /* the keys of its tokens are those that were brought */
 	bool maker_gone[REF_BUILDERS];
 	unsigned maker_keys[REF_BUILDERS];
 };
@@ -182,6 +187,18 @@ struct ref_token {
 	int actor;   /* -1: nobody */
 };
 
+/* A set of the issuer's keys that is brought: one or both of them, or something that is none, or a
+ * set of another issuer. */
+enum ref_set { REF_KEY0 = 1, REF_KEY1, REF_BOTH, REF_NO_SET, REF_OTHER_SET, REF_SETS };
+
+/* By which a host with a SPIFFE ID signs. */
+struct ref_svid {
+	unsigned root;
+	unsigned id;
+	unix_time ends;
+	bool stray; /* another key has signed */
+};
+
 /* What somebody said, as signed. */
 struct ref_said {
 	enum statement_kind kind;
@@ -205,6 +222,7 @@ struct ref_request {
 	struct ref_token token;
 	int host;
 	int host_key; /* which of the pool's signed */
+	struct ref_svid svid;
 	int key;
 	unsigned files;
 	unix_time not_before;
@@ -374,8 +392,8 @@ struct ref {
 	unsigned bar_end[REF_KEYS][REF_PEOPLE];
 	unsigned bar_left[REF_PEOPLE];
 	struct ref_pool pool;
-	bool host_locked[REF_POOL];
-	unsigned bound; /* keys that it has enrolled with at any time */
+	bool host_locked[REF_POOL]; /* those that do not enrol */
+	unsigned bound;		    /* keys that it has enrolled with at any time */
 	struct ref_enrolment enrolments[REF_MEMORY];
 	size_t enrolment_count;
 	struct ref_owed owed[REF_MEMORY];
@@ -387,6 +405,11 @@ struct ref {
 		unix_time ends;
 	} used[REF_MEMORY]; /* tokens that are good once */
 	size_t used_count;
+	struct {
+		enum ref_set set; /* 0: none has come */
+		unix_time confirmed;
+		unix_time full; /* when so many changes are free again as there can be */
+	} issuer;
 	unsigned boot; /* how often the keeper was started: it remembers no challenge */
 	struct ref_document documents[REF_MEMORY];
 	size_t document_count;
@@ -409,7 +432,16 @@ struct ref_decision {
 };
 
 /* What a message that is not about one request comes to. */
-enum ref_result { REF_STORED, REF_KNOWN, REF_SUPERSEDED, REF_DONE, REF_MISSING, REF_ACCEPTED };
+enum ref_result {
+	REF_STORED,
+	REF_KNOWN,
+	REF_SUPERSEDED,
+	REF_DONE,
+	REF_MISSING,
+	REF_ACCEPTED,
+	REF_CHANGED,
+	REF_CONFIRMED
+};
 
 struct ref_answer {
 	enum keeper_type type;
@@ -485,6 +517,10 @@ void ref_pool_change(struct ref *w, enum host_action action, const struct ref_in
 /* Of the others, of which it is only known whether they are locked. */
 void ref_host_lock(struct ref *w, int host, enum host_action action, struct ref_answer *a);
 void ref_enrol(struct ref *w, int n, struct ref_answer *a);
+/* What a list of hosts says of its state. */
+const char *ref_host_state(const struct ref *w, int host);
+/* Why the SVID is none of the pod's, as it came and at any time after; NONE if it is. */
+enum reason ref_svid_flaw(const struct ref *w, const struct ref_svid *s, bool came);
 
 /* ---- reference_tokens.c ---------------------------------------------------------------------*/
 /* Why the token is none of the service's for a statement; NONE if it is. cancels: the statement is
@@ -497,6 +533,9 @@ void ref_token_take(const struct ref *w, struct ref_request *q);
 void ref_token_spend(struct ref *w, const struct ref_request *q);
 /* The token was what the roster demands now. */
 bool ref_token_stays(const struct ref *w, const struct ref_request *q);
+/* The issuer's keys by which tokens of the service are looked at now; 0: none. */
+unsigned ref_token_keys(const struct ref *w, int service);
+void ref_bring_keys(struct ref *w, enum ref_set set, struct ref_answer *a);
 
 /* ---- reference_documents.c ------------------------------------------------------------------*/
 #define REF_NEED 2 /* of REF_RESCUERS recovery keys */

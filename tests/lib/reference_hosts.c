@@ -1,7 +1,6 @@
 /* The host that makes its key itself. */
 #include "tests/lib/reference.h"
 
-#define CERT_LIFE 86400
 #define GRACE (30 * 86400)
 #define CHALLENGE 300 /* seconds that one is good for */
 
@@ -21,6 +20,27 @@ enum reason ref_pool_flaw(const struct ref *w)
 	if (w->pool.klass < w->roster.pool_least)
 		return REASON_HOST_CLASS;
 	return w->now > w->pool.until ? REASON_HOST_EXPIRED : REASON_NONE;
+}
+
+/* What waits outlives its SVID, but not what the roster says. */
+enum reason ref_svid_flaw(const struct ref *w, const struct ref_svid *s, bool came)
+{
+	if (s->stray || s->id != w->roster.pod_id || (w->roster.pod_roots & (1u << s->root)) == 0)
+		return REASON_SIG_HOST;
+	return came && w->now >= s->ends ? REASON_HOST_EXPIRED : REASON_NONE;
+}
+
+const char *ref_host_state(const struct ref *w, int host)
+{
+	const struct ref_pool *h = &w->pool;
+
+	if (host != REF_POOL)
+		return w->host_locked[host] ? "locked" : host == REF_POD ? "spiffe" : "static";
+	if (h->lock != REF_FREE)
+		return h->lock == REF_CLONED ? "cloned" : "locked";
+	if (h->key < 0)
+		return h->token != 0 && w->now < h->invite_end ? "invited" : "unenrolled";
+	return w->now > h->until ? "expired" : "enrolled";
 }
 
 void ref_pool_change(struct ref *w, enum host_action action, const struct ref_invitation *in,
@@ -71,7 +91,7 @@ static void accept(struct ref *w, int n)
 	w->enrolments[n].known = true;
 	h->counter = w->enrolments[n].counter;
 	h->last = n;
-	h->until = w->now + CERT_LIFE;
+	h->until = w->now + REF_CERT_LIFE;
 	ref_changed(w);
 }
 

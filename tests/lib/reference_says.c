@@ -29,7 +29,10 @@ static void mix_group(uint64_t *h, const struct ref_roster *r, enum ref_group gr
 
 static void mix_service(uint64_t *h, const struct ref_roster *r, int s)
 {
-	mix_person(h, r, REF_SERVICE + s);
+	if (r->fetched[s] && !r->gone[REF_SERVICE + s])
+		mix(h, 4); /* whichever keys these are */
+	else
+		mix_person(h, r, REF_SERVICE + s);
 	if (r->gone[REF_SERVICE + s])
 		return;
 	mix(h, r->owners[s]);
@@ -176,8 +179,9 @@ uint64_t ref_rule_says(const struct ref *w, int rule, int key)
 	for (int s = 0; s < REF_SERVICES; s++)
 		if (r->from_jobs || (r->services & (1u << s)) != 0)
 			mix_service(&h, o, s);
-	for (int i = 0; i < REF_POOL; i++)
+	for (int i = 0; i < REF_POD; i++)
 		mix(&h, o->builder[i] && !o->host_gone[i]);
+	mix(&h, o->builder[REF_POD] && !o->host_gone[REF_POD] ? 1 + o->pod_id : 0);
 	if (o->builder[REF_POOL] && !o->host_gone[REF_POOL])
 		mix_pool(&h, o);
 	mix(&h, r->from_laptop && !o->host_gone[1]);
