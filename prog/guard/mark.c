@@ -1,7 +1,9 @@
 #include "prog/guard/mark.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -202,4 +204,112 @@ rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, st
 			(*ret_failed)++;
 	}
 	return OK;
+}
+
+/* ---- Other namespaces -----------------------------------------------------------------------*/
+
+#define SPACE_TEXT 64u
+
+/* "mnt:[NUMBER]", or "" */
+static void space_of(const char *pid, const char *kind, char out[SPACE_TEXT])
+{
+	char path[300];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/ns/%s", pid, kind);
+	n = readlink(path, out, SPACE_TEXT - 1);
+	out[n > 0 ? n : 0] = '\0';
+}
+
+/* FNV-1a: by another text with the same sum root alone could gain, who has other ways. */
+static uint64_t sum_of(const char *name, struct view text)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < text.len; i++)
+		h = (h ^ text.ptr[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static void mark_space(int group, uint64_t asks, const char *pid, struct view text)
+{
+	static struct mount_line line;
+	char path[sizeof(line.path) + 64];
+
+	while (rc_is_ok(mount_line_next(&text, &line, NULL))) {
+		if (!mark_knows(line.type))
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%s/root%s", pid, line.path);
+		(void)snprintf(line.path, sizeof(line.path), "%s", path);
+		rc_ignore(mark_line(group, asks, &line), "gone meanwhile, or below another");
+	}
+}
+
+/* Where the one of this number is; count: it is not there. */
+static size_t space_at(const struct mark_spaces *spaces, uint64_t id)
+{
+	size_t i = 0;
+
+	while (i < spaces->count && spaces->known[i].id != id)
+		i++;
+	return i;
+}
+
+/* One process's; in `next` is what was seen in this round. */
+static void look_at(int group, uint64_t asks, const struct mark_spaces *spaces, const char *pid,
+		    struct mark_spaces *next)
+{
+	AUTO(buf) struct buf text = {0};
+	char name[SPACE_TEXT], path[300];
+	uint64_t id, sum;
+	size_t before;
+
+	space_of(pid, "mnt", name);
+	id = sum_of(name, view_of(NULL, 0));
+	if (name[0] == '\0' || next->count == MARK_SPACES_MAX || space_at(next, id) < next->count)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/%s/mountinfo", pid);
+	buf_init(&text, MOUNTINFO_MAX);
+	if (!rc_is_ok(file_read(path, &text, NULL)))
+		return;
+	sum = sum_of(name, buf_view(&text));
+	before = space_at(spaces, id);
+	if (before == spaces->count || spaces->known[before].sum != sum)
+		mark_space(group, asks, pid, buf_view(&text));
+	next->known[next->count].id = id;
+	next->known[next->count++].sum = sum;
+}
+
+static bool shares(const char *pid, const char *kind, const char *own)
+{
+	char name[SPACE_TEXT];
+
+	space_of(pid, kind, name);
+	return strcmp(name, own) == 0;
+}
+
+void mark_others(int group, uint64_t asks, struct mark_spaces *spaces, uint64_t now)
+{
+	static struct mark_spaces next;
+	char mounts[SPACE_TEXT], users[SPACE_TEXT];
+	const struct dirent *e;
+	DIR *proc;
+
+	if (spaces->at != 0 && now - spaces->at < MARK_SPACES_MS)
+		return;
+	spaces->at = now;
+	proc = opendir("/proc");
+	if (proc == NULL)
+		return;
+	next = (struct mark_spaces){.at = now};
+	space_of("self", "mnt", mounts);
+	space_of("self", "user", users);
+	while ((e = readdir(proc)) != NULL)
+		if (strspn(e->d_name, "0123456789") == strlen(e->d_name) &&
+		    !shares(e->d_name, "mnt", mounts) && shares(e->d_name, "user", users))
+			look_at(group, asks, spaces, e->d_name, &next);
+	(void)closedir(proc);
+	*spaces = next;
 }

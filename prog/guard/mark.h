@@ -34,4 +34,21 @@ bool mark_knows(const char *type);
  * meanwhile). */
 MUST rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, struct fault *f);
 
+#define MARK_SPACES_MAX 256u
+#define MARK_SPACES_MS 2000u
+
+/* Mount namespaces that have been gone through, so that only those that changed are again. */
+struct mark_spaces {
+	struct {
+		uint64_t id, sum; /* the namespace, and what its mountinfo was */
+	} known[MARK_SPACES_MAX];
+	size_t count; /* in the last round */
+	uint64_t at;  /* ms: gone through last */
+};
+/* Marks what is mounted in the mount namespaces of other processes, through /proc/PID/root: those
+ * of containers and services. Not those of users in user namespaces of their own: what they mount
+ * can keep us waiting for ever. Nothing tells of these mounts, so they are gone through every
+ * MARK_SPACES_MS; before that it does nothing. */
+void mark_others(int group, uint64_t asks, struct mark_spaces *spaces, uint64_t now);
+
 #endif

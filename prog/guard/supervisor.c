@@ -22,7 +22,6 @@
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
 #include "prog/guard/feed.h"
-#include "prog/guard/mark.h"
 #include "prog/guard/plain.h"
 #include "prog/guard/told.h"
 
@@ -553,6 +552,7 @@ static rc make_marks(struct supervisor *s, struct fault *f)
 	if (s->marks != marked)
 		supervisor_tell(s, &(struct news){.kind = NEWS_MARKED, .count = marked});
 	s->marks = marked;
+	s->events = events;
 	if (!s->marked) {
 		s->marked = true;
 		s->marked_at = guard_now();
@@ -631,6 +631,8 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 		control_accept(s);
 	if ((p[3].revents & POLLPRI) != 0 && s->marked)
 		rc_ignore(make_marks(s, NULL), "what could not be marked is in the status");
+	if (s->g.conf->all && s->marked)
+		mark_others(s->g.group, s->events, &s->spaces, guard_now());
 	look_after(s, guard_now());
 	look_at_glass(s, guard_now());
 	settle_kernel(s);

@@ -12,6 +12,7 @@
 #include "prog/guard/fetching.h"
 #include "prog/guard/guard.h"
 #include "prog/guard/load.h"
+#include "prog/guard/mark.h"
 
 #define CLIENTS_MAX 8u
 #define COMMAND_MAX (PATH_MAX + 8u) /* "met PATH" is the longest */
@@ -58,6 +59,8 @@ struct supervisor {
 	bool marked;
 	uint64_t marked_at;
 	size_t marks, marks_failed;
+	struct mark_spaces spaces;
+	uint64_t events; /* what is asked for, or told, of what is marked */
 	struct fetching fetching;
 	int signals, listener, mountinfo;
 	struct client client[CLIENTS_MAX];

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
@@ -321,11 +323,65 @@ static void later_mounts_are_guarded(void **state)
 	gw_free(&w);
 }
 
+/* ---- Containers -----------------------------------------------------------------------------*/
+
+/* As a container engine that root runs makes one: an overlay over an image's layers, that is
+ * another mount namespace's root, with a file system in memory of its own. Says what ran. */
+static int container(void *unused)
+{
+	(void)unused;
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", "/image/run", "tmpfs", 0, NULL) != 0 || chdir("/image") != 0 ||
+	    syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
+	    chdir("/") != 0 || system("/bin/busybox cp /good /bad /run/") != 0)
+		return 100;
+	/* The guard looks every two seconds; SIGALRM ends a wait that has no end. */
+	while (gw_run("/run/bad") != GW_REFUSED + EPERM)
+		(void)poll(NULL, 0, 20);
+	return (gw_run("/good") == 0) | (gw_run("/run/good") == 0) << 1 |
+	       (gw_run("/bad") != GW_REFUSED + EPERM) << 2 |
+	       (gw_run("/above") != GW_REFUSED + EPERM) << 3;
+}
+
+static void make_image(void)
+{
+	fx_check(mkdir("/layers", 0755) == 0 && mkdir("/image", 0755) == 0 &&
+		 mount("tmpfs", "/layers", "tmpfs", 0, NULL) == 0 &&
+		 mkdir("/layers/low", 0755) == 0 && mkdir("/layers/low/run", 0755) == 0 &&
+		 mkdir("/layers/low/bin", 0755) == 0 && mkdir("/layers/up", 0755) == 0 &&
+		 mkdir("/layers/work", 0755) == 0);
+	gw_program(&w, "layers/low/good", 'A', "", 0);
+	gw_program(&w, "layers/low/bad", 'B', "", 0);
+	fx_check(system("cp /bin/busybox /layers/low/bin && ln -s busybox /layers/low/bin/sh") ==
+		 0);
+	fx_check(mount("overlay", "/image", "overlay", 0,
+		       "lowerdir=/layers/low,upperdir=/layers/up,workdir=/layers/work") == 0);
+	gw_program(&w, "image/above", 'B', "", 0);
+}
+
+static void containers_are_guarded(void **state)
+{
+	(void)state;
+	gw_new_root(&w);
+	make_image();
+	gw_approve(&w, "/layers/low/good", LIST_PROGRAM);
+	gw_approve(&w, "/bin/busybox", LIST_PROGRAM | LIST_INTERPRETER);
+	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
+	gw_publish(&w);
+	gw_start(&w, NULL);
+	gw_learn_needed(&w);
+	gw_enforce(&w);
+	assert_int_equal(3, gw_child(container, NULL));
+	fx_check(umount2("/image", MNT_DETACH) == 0 && umount2("/layers", MNT_DETACH) == 0);
+	gw_free(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(work_goes_on),
 					   cmocka_unit_test(usual_data_is_roots),
-					   cmocka_unit_test(later_mounts_are_guarded)};
+					   cmocka_unit_test(later_mounts_are_guarded),
+					   cmocka_unit_test(containers_are_guarded)};
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
