@@ -124,6 +124,7 @@ static const char *const supervisor_calls[] = {
 	"openat",
 	"openat2",
 	"pidfd_open",
+	"pidfd_send_signal",
 	"pipe2",
 	"poll",
 	"ppoll",

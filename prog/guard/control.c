@@ -1,7 +1,7 @@
 /* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
  *
  *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256 |
- *	glass | met PATH | fetch
+ *	glass | met PATH | fetch | take-over FORMAT VERSION (handover.h)
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +21,7 @@ static void reply(struct client *c, const char *text)
 {
 	(void)send(c->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 	fd_close(&c->fd);
+	fd_close(&c->given);
 	c->len = 0;
 	c->waits = c->records = c->glass = c->saves = false;
 	c->loads = c->fetches = 0;
@@ -45,7 +46,7 @@ static uint64_t sum(const uint64_t of[KERNEL__COUNT])
 	return n;
 }
 
-static void reply_refused(struct client *c, rc r, const struct fault *f)
+void control_refuse(struct client *c, rc r, const struct fault *f)
 {
 	char text[REPLY_MAX], why[FAULT_TEXT];
 
@@ -97,7 +98,8 @@ static void reply_status(const struct supervisor *s, struct client *c)
 	put_looked(s, looked, sizeof(looked));
 	(void)snprintf(
 		text, sizeof(text),
-		"{\"ok\":true,\"level\":\"%s\",\"mode\":\"%s\",\"glass\":%s,\"ready\":%s,\"list\":%"
+		"{\"ok\":true,\"version\":\"%s\",\"pid\":%d,\"level\":\"%s\",\"mode\":\"%s\","
+		"\"glass\":%s,\"ready\":%s,\"list\":%"
 		"s,\"fetch\":%s,"
 		"\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64 ",\"checked\":%" PRIu64
 		",\"file_systems\":%zu,\"not_guarded\":%zu,"
@@ -108,7 +110,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		",\"outputs_dropped\":%" PRIu64 ",\"files\":%u,\"dropped\":%" PRIu64
 		",\"kernel\":\"%s\""
 		",\"kernel_refused\":%" PRIu64 ",\"kernel_would_refuse\":%" PRIu64 ",%s}\n",
-		level_name(s->g.level),
+		GS_VERSION, (int)s->g.supervisor, level_name(s->g.level),
 		atomic_load(&m->mode) == GUARD_ENFORCE ? "enforce" : "observe", glass,
 		s->marked && s->loader == 0 && atomic_load(&m->applied) == atomic_load(&m->wanted)
 			? "true"
@@ -134,7 +136,7 @@ static void reply_archive(const struct supervisor *s, struct client *c, const ch
 	unsigned classes;
 
 	if (!rc_is_ok(digest_parse(view_str(hex), &digest))) {
-		reply_refused(c, fault_set(&f, RC_SYNTAX, 0, "archive: 64 hex digits"), &f);
+		control_refuse(c, fault_set(&f, RC_SYNTAX, 0, "archive: 64 hex digits"), &f);
 		return;
 	}
 	classes = approved_find(&s->approved, digest.b);
@@ -170,6 +172,10 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 		reply(c, "{\"ok\":true}\n");
 		return;
 	}
+	if (strncmp(line, "take-over ", 10) == 0) {
+		s->heir = c;
+		return;
+	}
 	if (strncmp(line, "met ", 4) == 0) {
 		looks_put_path(&s->g.looks, line + 4);
 		reply(c, "{\"ok\":true}\n");
@@ -193,7 +199,7 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 		r = fault_set(&f, RC_UNKNOWN, 0, "no such command");
 	}
 	if (!rc_is_ok(r))
-		reply_refused(c, r, &f);
+		control_refuse(c, r, &f);
 	else
 		control_applied(s);
 }
@@ -240,7 +246,7 @@ void control_accept(struct supervisor *s)
 	for (size_t i = 0; i < CLIENTS_MAX && fd >= 0 && is_root(fd); i++) {
 		if (s->client[i].fd >= 0)
 			continue;
-		s->client[i] = (struct client){.fd = fd, .since = guard_now()};
+		s->client[i] = (struct client){.fd = fd, .given = -1, .since = guard_now()};
 		return;
 	}
 	fd_close(&fd);
@@ -248,8 +254,15 @@ void control_accept(struct supervisor *s)
 
 void control_read(struct supervisor *s, struct client *c)
 {
-	ssize_t n = recv(c->fd, c->command + c->len, sizeof(c->command) - 1 - c->len, MSG_DONTWAIT);
+	int given;
+	ptrdiff_t n =
+		handover_recv(c->fd, c->command + c->len, sizeof(c->command) - 1 - c->len, &given);
 	char *end;
+
+	if (c->given < 0)
+		c->given = given;
+	else
+		fd_close(&given);
 
 	if (n <= 0 || c->waits || c->loads != 0 || c->fetches != 0 || c->saves) {
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -307,7 +320,7 @@ void control_saved(struct supervisor *s, bool saved)
 		c->waits = saved;
 		c->wanted = atomic_load(&s->g.share->wanted);
 		if (!saved)
-			reply_refused(c, r, &f);
+			control_refuse(c, r, &f);
 	}
 	control_applied(s);
 }
@@ -340,7 +353,7 @@ void control_loaded(struct supervisor *s, const struct load_result *r)
 			c->wanted = atomic_load(&s->g.share->wanted);
 			continue;
 		}
-		reply_refused(c, part, &f);
+		control_refuse(c, part, &f);
 	}
 	control_applied(s);
 }
@@ -356,8 +369,8 @@ void control_fetched(struct supervisor *s, uint32_t number, const struct fetch_r
 		if (r->code == RC_OK)
 			reply(c, "{\"ok\":true,\"current\":true}\n");
 		else
-			reply_refused(c, fault_set(&f, (enum rc_code)r->code, 0, "%s", r->text),
-				      &f);
+			control_refuse(c, fault_set(&f, (enum rc_code)r->code, 0, "%s", r->text),
+				       &f);
 	}
 }
 
@@ -382,10 +395,8 @@ void control_tick(struct supervisor *s, uint64_t now)
 			reply(&s->client[i], "");
 }
 
-rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f)
+rc control_connect(const char *path, int *ret_fd, struct fault *f)
 {
-	/* A guard that stands still must not hold a package manager for ever. */
-	const struct timeval patience = {.tv_sec = ASK_SECONDS};
 	AUTO(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un a;
 
@@ -396,6 +407,18 @@ rc control_ask(const char *path, const char *line, struct buf *out, struct fault
 		return errno == ENOENT || errno == ECONNREFUSED
 			       ? fault_set(f, RC_NOTFOUND, 0, "%s: no guard is running", path)
 			       : fault_errno(f, errno, "%s", path);
+	*ret_fd = fd;
+	fd = -1;
+	return OK;
+}
+
+rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f)
+{
+	/* A guard that stands still must not hold a package manager for ever. */
+	const struct timeval patience = {.tv_sec = ASK_SECONDS};
+	AUTO(fd) int fd = -1;
+
+	TRY(control_connect(path, &fd, f));
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0)
 		return fault_errno(f, errno, "socket");
 	TRY(fd_write_full(fd, line, strlen(line), f));

@@ -74,6 +74,11 @@ _Noreturn void reporter_run(const struct guard *g);
 #define LOOKOUT_UNJUDGED_MS 600000u
 /* The same of the process that looks for signatures; it has its own descriptors. */
 _Noreturn void lookout_run(const struct guard *g);
+/* Takes over from the guard that runs, and goes on like supervisor_run. fd: a connection to it,
+ * with a number above all others, which is closed. begun is called when this is the guard. RC_BUSY:
+ * the other asks to ask again; RC_DENIED, RC_STATE and others: it stays the guard. */
+MUST rc supervisor_inherit(const struct conf *c, int fd, void (*begun)(void *ctx), void *ctx,
+			   struct fault *f);
 /* Runs the guard until SIGTERM. RC_USAGE, RC_IO, RC_UNSUPPORTED: no fanotify here; RC_NOMEM. */
 MUST rc supervisor_run(const struct conf *c, struct fault *f);
 

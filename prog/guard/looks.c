@@ -14,22 +14,35 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
+rc looks_share(struct looks *l, struct fault *f)
+{
+	void *map = mmap(NULL, sizeof(struct looked), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		return fault_errno(f, errno, "shared memory");
+	l->looked = (struct looked *)map;
+	return OK;
+}
+
 rc looks_open(struct looks *l, struct fault *f)
 {
+	struct looks made = {.looked = NULL};
 	int ends[2];
-	void *map;
+	rc r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
 		return fault_errno(f, errno, "socketpair");
-	map = mmap(NULL, sizeof(struct looked), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		   -1, 0);
-	if (map == MAP_FAILED) {
-		(void)close(ends[0]);
-		(void)close(ends[1]);
-		return fault_errno(f, errno, "shared memory");
+	made.in = ends[0];
+	made.out = ends[1];
+	r = looks_share(&made, f);
+	if (rc_is_ok(r)) {
+		*l = made;
+		return OK;
 	}
-	*l = (struct looks){.in = ends[0], .out = ends[1], .looked = (struct looked *)map};
-	return OK;
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return r;
 }
 
 static void put(const struct looks *l, struct msghdr *m)

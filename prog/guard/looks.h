@@ -36,6 +36,8 @@ struct looks {
 
 /* Before the guard locks itself in. RC_IO, RC_NOMEM. */
 MUST rc looks_open(struct looks *l, struct fault *f);
+/* The counts alone, for ends that are there: those of a guard that hands over. RC_NOMEM. */
+MUST rc looks_share(struct looks *l, struct fault *f);
 /* The file behind fd, which stays the caller's. */
 void looks_put_file(const struct looks *l, int fd);
 void looks_put_path(const struct looks *l, const char *path);

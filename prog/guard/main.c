@@ -17,6 +17,7 @@
 #include "prog/guard/setup.h"
 #include "prog/guard/supervisor.h"
 #include "prog/guard/tidy.h"
+#include "prog/guard/upgrade.h"
 
 static int usage(FILE *out, int status)
 {
@@ -35,6 +36,7 @@ static int usage(FILE *out, int status)
 		"  setup    put the gate in front of apt, dpkg and rpm; --remove: take it away\n"
 		"  tidy     withdraw the records of packages that are gone\n"
 		"  release  takes level kernel out of the kernel; while no guard runs\n"
+		"  upgrade  this program takes over from the guard that runs, with these settings\n"
 		"  status   level, mode, list, counts, and which holes remain\n\nsettings:\n");
 	settings_print(&conf_settings, out);
 	return status;
@@ -237,6 +239,7 @@ static const struct {
 	{"take", NULL, verb_take},	 {GATE_SLOT, NULL, verb_slot},
 	{"setup", NULL, verb_setup},	 {"tidy", NULL, verb_tidy},
 	{"release", verb_release, NULL}, {"break-glass", NULL, verb_break_glass},
+	{"upgrade", verb_upgrade, NULL},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -27,7 +27,7 @@ static const char *const kind_name[] = {
 	[NEWS_FETCH_BAD] = "fetch-failed", [NEWS_GLASS] = "break-glass",
 	[NEWS_RECORDS] = "records",	   [NEWS_RECORD_BAD] = "record-refused",
 	[NEWS_WORKER] = "worker",	   [NEWS_OVERFLOW] = "overflow",
-	[NEWS_MARKED] = "guarded",
+	[NEWS_MARKED] = "guarded",	   [NEWS_UPGRADE] = "upgrade",
 };
 _Static_assert(sizeof(kind_name) / sizeof(kind_name[0]) == NEWS__COUNT, "each kind has a name");
 

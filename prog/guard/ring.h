@@ -15,6 +15,7 @@
 
 #define RING_ROWS 512u /* a power of two */
 
+/* These and the reasons are handed to guards of other versions: new ones come last. */
 enum news_kind {
 	NEWS_FIRST_SEEN, /* an approved content, for the first time since it is held */
 	NEWS_DENIED,
@@ -29,6 +30,7 @@ enum news_kind {
 	NEWS_WORKER,	 /* the worker was started again; count: how often */
 	NEWS_OVERFLOW,	 /* the kernel's queue was full */
 	NEWS_MARKED,	 /* a file system is guarded from here on: why */
+	NEWS_UPGRADE,	 /* this guard has taken over from another, or stays: text */
 	NEWS__COUNT
 };
 

@@ -94,6 +94,7 @@ struct share {
 	_Atomic uint32_t mode;	/* enum guard_mode */
 	_Atomic int list_fd;	/* sealed memory; -1: none */
 	_Atomic int records_fd; /* the same of the package records */
+	_Atomic bool waits;	/* the worker must not begin yet: another guard answers */
 	_Atomic bool asked;	/* the file systems are marked: the kernel asks */
 	/* From the worker. */
 	_Atomic uint32_t applied; /* the last wanted that it decides by */

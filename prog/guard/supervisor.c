@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,15 +18,11 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
-#include "lib/base/sandbox.h"
-#include "prog/guard/feed.h"
-#include "prog/guard/plain.h"
-#include "prog/guard/told.h"
 
-#define DESCRIPTORS_SPARE 1024u /* beside the files that are held: questions, reports, our own */
 #define LOOKOUT_AGAIN_MS 1000u
 #define AGAIN_MS 100u /* a child that dies at once is started again no faster */
 #define ROUND_MS 200
+#define INHERIT_MS 8000u /* less than the other waits (handover.c) */
 #define KERNEL_GRACE_MS 1000u
 
 /* ---- Reports --------------------------------------------------------------------------------*/
@@ -395,6 +389,28 @@ static void look_after(struct supervisor *s, uint64_t now)
 	}
 }
 
+static void end_child(struct supervisor *s, pid_t *pid)
+{
+	int status;
+
+	if (*pid == 0)
+		return;
+	(void)kill(*pid, SIGKILL);
+	while (waitpid(*pid, &status, 0) < 0 && errno == EINTR)
+		;
+	for (size_t i = 0; i < OWN_MAX; i++)
+		if (atomic_load(&s->g.share->own[i]) == *pid)
+			atomic_store(&s->g.share->own[i], 0);
+	*pid = 0;
+}
+
+void supervisor_pause(struct supervisor *s)
+{
+	end_child(s, &s->worker);
+	end_child(s, &s->reporter);
+	end_child(s, &s->lookout);
+}
+
 /* ---- Mode -----------------------------------------------------------------------------------*/
 
 rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, struct fault *f)
@@ -423,116 +439,7 @@ rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, str
 	return OK;
 }
 
-/* ---- Start ----------------------------------------------------------------------------------*/
-
-static rc make_share(struct supervisor *s, struct fault *f)
-{
-	struct rlimit limit;
-	uint64_t slots = s->g.conf->files;
-	struct share *m;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return fault_errno(f, errno, "RLIMIT_NOFILE");
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return fault_errno(f, errno, "RLIMIT_NOFILE");
-	if (limit.rlim_cur < DESCRIPTORS_SPARE + SLOTS_MIN)
-		return fault_set(f, RC_LIMIT, 0, "at least %u descriptors are needed (LimitNOFILE)",
-				 DESCRIPTORS_SPARE + SLOTS_MIN);
-	if (slots > limit.rlim_cur - DESCRIPTORS_SPARE)
-		slots = limit.rlim_cur - DESCRIPTORS_SPARE;
-	m = (struct share *)mmap(NULL, share_size((uint32_t)slots), PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (m == MAP_FAILED)
-		return fault_errno(f, errno, "shared memory");
-	m->slot_count = (uint32_t)slots;
-	atomic_store(&m->list_fd, -1);
-	atomic_store(&m->records_fd, -1);
-	s->g.share = m;
-	return OK;
-}
-
-static rc make_signals(struct supervisor *s, struct fault *f)
-{
-	sigset_t ours, lease, all;
-
-	(void)sigemptyset(&ours);
-	(void)sigaddset(&ours, SIGCHLD);
-	(void)sigaddset(&ours, SIGTERM);
-	(void)sigaddset(&ours, SIGINT);
-	(void)sigaddset(&ours, SIGHUP);
-	(void)sigemptyset(&lease);
-	(void)sigaddset(&lease, SIGIO);
-	(void)sigaddset(&lease, GUARD_LEASE_SIGNAL);
-	all = ours;
-	(void)sigaddset(&all, SIGIO);
-	(void)sigaddset(&all, GUARD_LEASE_SIGNAL);
-	(void)sigaddset(&all, SIGPIPE);
-	/* Blocked from here on in all of us: an unblocked SIGIO ends a process. */
-	if (sigprocmask(SIG_BLOCK, &all, NULL) != 0)
-		return fault_errno(f, errno, "signals");
-	s->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-	s->g.lease_signals = signalfd(-1, &lease, SFD_CLOEXEC | SFD_NONBLOCK);
-	s->g.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->g.applied = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->g.reports = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->signals < 0 || s->g.lease_signals < 0 || s->g.wake < 0 || s->g.applied < 0 ||
-	    s->g.reports < 0)
-		return fault_errno(f, errno, "signals");
-	return OK;
-}
-
-static rc make_group(struct supervisor *s, struct fault *f)
-{
-	const bool strict = s->g.level >= LEVEL_STRICT;
-
-	s->g.asks = FAN_OPEN_EXEC_PERM | (strict ? FAN_OPEN_PERM : 0);
-	/* Not to wait for somebody's write lease: the kernel opens the file for us. The thread,
-	 * where we look at what it does. */
-	s->g.group =
-		fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE |
-				      FAN_UNLIMITED_MARKS | (strict ? FAN_REPORT_TID : 0),
-			      O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK);
-	if (s->g.group < 0 && (errno == ENOSYS || errno == EINVAL))
-		return fault_set(f, RC_UNSUPPORTED, 0,
-				 "this kernel has no fanotify permission events "
-				 "(CONFIG_FANOTIFY_ACCESS_PERMISSIONS)");
-	return s->g.group < 0 ? fault_errno(f, errno, "fanotify (root is needed)") : OK;
-}
-
-/* Where interpreters may read what nobody approved, if no setting says it: what root alone writes,
- * and each start of a program, or each compiler, reads. */
-static const char *const usual_data[] = {
-	"/etc",
-	"/run",
-	"/usr/include",
-	"/usr/lib/gcc",
-	"/usr/lib/aarch64-linux-gnu/gconv",
-	"/usr/lib/x86_64-linux-gnu/gconv",
-	"/usr/libexec/valgrind",
-	"/usr/lib/locale",
-	"/usr/share/i18n",
-	"/usr/share/locale",
-	"/usr/share/terminfo",
-	"/lib/terminfo",
-	"/usr/share/zoneinfo",
-	"/var/cache",
-	"/var/lib",
-};
-
-static void open_data(struct guard *g)
-{
-	const size_t usual = sizeof(usual_data) / sizeof(usual_data[0]);
-
-	_Static_assert(sizeof(usual_data) / sizeof(usual_data[0]) <= CONF_DATA_MAX, "they fit");
-	g->data_count = g->conf->data_count > 0 ? g->conf->data_count : usual;
-	for (size_t i = 0; i < g->data_count; i++) {
-		const char *path = g->conf->data_count > 0 ? g->conf->data[i] : usual_data[i];
-
-		if (!place_open(&g->data[i], path) && g->conf->data_count > 0)
-			log_warn("data = %s: it is not there", path);
-	}
-}
+/* ---- What is asked for ------------------------------------------------------------------------*/
 
 static rc make_marks(struct supervisor *s, struct fault *f)
 {
@@ -562,20 +469,20 @@ static rc make_marks(struct supervisor *s, struct fault *f)
 	return OK;
 }
 
-/* sd_notify(3): the unit is up when what it guards is marked. */
-static void notify_ready(const char *path)
+void supervisor_notify(const struct supervisor *s, const char *line)
 {
+	const char *path = s->notify;
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	AUTO(fd) int fd = -1;
 
-	if (path == NULL || strlen(path) >= sizeof(a.sun_path))
+	if (path[0] == '\0' || strlen(path) >= sizeof(a.sun_path))
 		return;
 	memcpy(a.sun_path, path, strlen(path));
 	if (path[0] == '@')
 		a.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
-		(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (const struct sockaddr *)&a,
+		(void)sendto(fd, line, strlen(line), MSG_NOSIGNAL, (const struct sockaddr *)&a,
 			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
 }
 
@@ -611,6 +518,26 @@ static void worker_applied(struct supervisor *s)
 	control_applied(s);
 }
 
+/* To who has asked. If it comes to nothing, look_after starts all of us again. */
+static void hand_over(struct supervisor *s)
+{
+	struct client *c = s->heir;
+	struct news n = {.kind = NEWS_UPGRADE};
+	struct fault f = {0};
+	rc r = handover_give(s, c, c->command, &f);
+
+	s->heir = NULL;
+	s->over = rc_is_ok(r);
+	if (s->over)
+		return;
+	control_refuse(c, r, &f);
+	if (r.code == RC_BUSY)
+		return;
+	(void)snprintf(n.text, sizeof(n.text), "refused: %.*s", (int)sizeof(n.text) - 10, f.text);
+	supervisor_tell(s, &n);
+	log_warn("%s", f.text);
+}
+
 static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 {
 	struct pollfd p[4 + CLIENTS_MAX] = {{.fd = s->signals, .events = POLLIN},
@@ -638,104 +565,19 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 	settle_kernel(s);
 	fetching_tick(s, guard_now());
 	control_tick(s, guard_now());
+	if (s->heir != NULL)
+		hand_over(s);
+	*ret_end = *ret_end || s->over;
 	return OK;
-}
-
-/* A guard whose reports nobody keeps or fetches guards all the same. */
-static void open_reports(struct supervisor *s)
-{
-	struct fault f = {0};
-
-	if (!rc_is_ok(backlog_open(s->g.conf->state, &s->g.backlog, &f)))
-		log_warn("reports are not kept: %s", f.text);
-	if (!rc_is_ok(feed_open(&s->g, &f))) {
-		log_warn("reports cannot be fetched: %s", f.text);
-		fd_close(&s->g.feed);
-	}
-}
-
-/* A guard that looks for no signatures guards all the same. */
-static void open_lookout(struct supervisor *s)
-{
-	struct guard *g = &s->g;
-	AUTO(fd) int dir = -1;
-	struct fault f = {0};
-	int ends[2];
-
-	g->met_in = g->met_out = g->told = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-		log_warn("signatures are not looked for: %s", strerror(errno));
-		return;
-	}
-	g->met_in = ends[0];
-	g->met_out = ends[1];
-	if (!rc_is_ok(looks_open(&g->looks, &f))) {
-		log_warn("signatures are not looked for: %s", f.text);
-		return;
-	}
-	if (rc_is_ok(dir_open(g->conf->state, &dir, &f)))
-		g->told = openat(dir, TOLD_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (g->told >= 0 && !told_reserve(g->told)) {
-		log_warn("signatures that were told are forgotten at the next start: %s: %s",
-			 TOLD_FILE, strerror(errno));
-		fd_close(&g->told);
-	}
-}
-
-/* The guard goes on without: its other levels need nothing of it. What is in the kernel already
- * stays there until `greatseal-guard release`, also where the settings have changed. */
-static void start_kernel(struct supervisor *s)
-{
-	struct kernel *k = &s->g.kernel;
-	struct fault f = {0};
-	bool pinned = kernel_is_pinned();
-
-	s->g.level = s->g.conf->level;
-	if (s->g.level != LEVEL_KERNEL && !pinned) {
-		(void)snprintf(k->why, sizeof(k->why), "the settings do not ask for it");
-		return;
-	}
-	if (s->g.level != LEVEL_KERNEL)
-		log_warn("level kernel is in force since before: greatseal-guard release ends it");
-	s->g.level = LEVEL_KERNEL;
-	if (rc_is_ok(kernel_attach(k, &f)))
-		return;
-	s->g.level = LEVEL_STRICT;
-	(void)snprintf(k->why, sizeof(k->why), "%s", f.text);
-	log_err("level kernel cannot be had: %s", f.text);
 }
 
 static rc start(struct supervisor *s, struct fault *f)
 {
 	uint32_t number;
 
-	TRY(make_share(s, f));
-	TRY(make_signals(s, f));
-	if (!plain_works())
-		log_err("openat2 is refused here (a unit's RestrictSUIDSGID does that): no "
-			"signatures "
-			"are found, and no directories of data count");
-	start_kernel(s);
-	TRY(make_group(s, f));
-	if (s->g.level >= LEVEL_STRICT)
-		open_data(&s->g);
-	for (size_t i = 0; i < s->g.conf->zone_count; i++)
-		if (!place_open(&s->g.zone[i], s->g.conf->zones[i].dir))
-			return fault_set(f, RC_NOTFOUND, 0, "zone: there is no directory %s",
-					 s->g.conf->zones[i].dir);
-	guard_own(s->g.share, OWN_SUPERVISOR);
-	TRY(control_listen(s, f));
-	open_reports(s);
-	open_lookout(s);
-	if (s->g.conf->all) {
-		s->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-		if (s->mountinfo < 0)
-			return fault_errno(f, errno, "/proc/self/mountinfo");
-	}
-	TRY(confine_supervisor(f));
+	TRY(starting_make(s, f));
 	start_reporter(s);
-	TRY(supervisor_load(s, LOAD_KEPT, &number, f));
-	return OK;
+	return supervisor_load(s, LOAD_KEPT, &number, f);
 }
 
 static void end(struct supervisor *s)
@@ -757,33 +599,169 @@ static void end(struct supervisor *s)
 		(void)unlink(s->g.conf->reports_socket);
 }
 
+static void init(struct supervisor *s, const struct conf *c)
+{
+	*s = (struct supervisor){.g = {.conf = c,
+				       .supervisor = getpid(),
+				       .group = -1,
+				       .feed = -1,
+				       .backlog = {.half = {-1, -1}, .mark = -1},
+				       .looks = {.in = -1, .out = -1},
+				       .met_in = -1,
+				       .met_out = -1,
+				       .told = -1},
+				 .load_memory = {-1, -1},
+				 .load_pipe = -1,
+				 .old_memory = {-1, -1},
+				 .listener = -1,
+				 .mountinfo = -1};
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		s->client[i].fd = s->client[i].given = -1;
+	fetching_init(&s->fetching);
+}
+
+static rc run(struct supervisor *s, struct fault *f)
+{
+	bool over = false;
+	rc r = OK;
+
+	while (rc_is_ok(r) && !over) {
+		r = round_of(s, &over, f);
+		/* The last good list has been looked at: questions can be answered. */
+		if (rc_is_ok(r) && !over && !s->marked && s->worker > 0 &&
+		    (s->loader == 0 || s->load_source != LOAD_KEPT)) {
+			r = make_marks(s, f);
+			/* The unit is up when what it guards is marked. */
+			if (rc_is_ok(r))
+				supervisor_notify(s, "READY=1");
+		}
+	}
+	return r;
+}
+
 rc supervisor_run(const struct conf *c, struct fault *f)
 {
 	static struct supervisor s;
 	const char *notify = getenv("NOTIFY_SOCKET");
-	bool over = false;
 	rc r;
 
-	s = (struct supervisor){.g = {.conf = c, .supervisor = getpid()},
-				.load_memory = {-1, -1},
-				.load_pipe = -1,
-				.old_memory = {-1, -1},
-				.listener = -1,
-				.mountinfo = -1};
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		s.client[i].fd = -1;
-	fetching_init(&s.fetching);
+	init(&s, c);
+	(void)snprintf(s.notify, sizeof(s.notify), "%s", notify != NULL ? notify : "");
 	r = start(&s, f);
-	while (rc_is_ok(r) && !over) {
-		r = round_of(&s, &over, f);
-		/* The last good list has been looked at: questions can be answered. */
-		if (rc_is_ok(r) && !s.marked && s.worker > 0 &&
-		    (s.loader == 0 || s.load_source != LOAD_KEPT)) {
-			r = make_marks(&s, f);
-			if (rc_is_ok(r))
-				notify_ready(notify);
-		}
+	if (rc_is_ok(r))
+		r = run(&s, f);
+	if (!s.over)
+		end(&s);
+	return r;
+}
+
+/* ---- Taking over ----------------------------------------------------------------------------*/
+
+/* Of another unit, it would end with that. */
+static rc check_place(const struct handover *h, struct fault *f)
+{
+	AUTO(buf) struct buf own = {0};
+	AUTO(buf) struct buf its = {0};
+	char path[40];
+
+	if (h->notify[0] == '\0')
+		return OK;
+	buf_init(&own, 65536);
+	buf_init(&its, 65536);
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)h->pid);
+	TRY(file_read("/proc/self/cgroup", &own, f));
+	TRY(file_read(path, &its, f));
+	return view_is_equal(buf_view(&own), buf_view(&its))
+		       ? OK
+		       : fault_set(f, RC_STATE, 0,
+				   "the guard is a service: systemctl reload greatseal-guard");
+}
+
+/* What it was told to do, as it stands in the memory that its worker shares. */
+static void take_up(struct supervisor *s)
+{
+	struct share *m = s->g.share;
+	struct list_said said = {.serial = s->has_list ? s->list.serial : 0};
+
+	memcpy(said.name, s->list.name.s, sizeof(said.name));
+	share_list_write(m, &said);
+	atomic_store(&m->mode, s->enforcing && !s->glass ? GUARD_ENFORCE : GUARD_OBSERVE);
+	atomic_store(&m->asked, true);
+	atomic_store(&m->waits, true);
+	approved_take(&s->approved, atomic_load(&m->list_fd), atomic_load(&m->records_fd));
+	s->marked = true;
+	(void)supervisor_want(s);
+}
+
+/* It is ready to answer, and waits. */
+static rc start_waiting_worker(struct supervisor *s, struct fault *f)
+{
+	struct pollfd p = {.fd = s->g.applied, .events = POLLIN};
+	int status;
+
+	start_worker(s);
+	for (unsigned i = 0; i < INHERIT_MS / ROUND_MS; i++) {
+		if (poll(&p, 1, ROUND_MS) > 0)
+			return OK;
+		if (s->worker == 0 || waitpid(s->worker, &status, WNOHANG) == s->worker)
+			return fault_set(f, RC_IO, 0, "its worker ended");
 	}
-	end(&s);
+	return fault_set(f, RC_IO, 0, "its worker does not begin");
+}
+
+static rc inherit(struct supervisor *s, int fd, struct handover *h, struct fault *f)
+{
+	TRY(handover_take(s, fd, h, f));
+	if (s->has_list != (atomic_load(&s->g.share->list_fd) >= 0))
+		return fault_set(f, RC_SYNTAX, 0, "state: a list without its memory");
+	TRY(check_place(h, f));
+	TRY(starting_inherit(s, h, f));
+	memcpy(s->notify, h->notify, sizeof(s->notify));
+	take_up(s);
+	if (s->approved.has_list != s->has_list)
+		return fault_set(f, RC_UNSUPPORTED, 0, "the list in force is none for this guard");
+	TRY(start_waiting_worker(s, f));
+	return OK;
+}
+
+/* From here on this is the guard. */
+static void begin(struct supervisor *s, const struct handover *h)
+{
+	struct news n = {.kind = NEWS_UPGRADE};
+	uint32_t number;
+
+	atomic_store(&s->g.share->waits, false);
+	guard_ring_bell(s->g.wake);
+	(void)snprintf(n.text, sizeof(n.text), "%s takes over from %s", GS_VERSION, h->version);
+	supervisor_tell(s, &n);
+	start_reporter(s);
+	rc_ignore(make_marks(s, NULL), "what could not be marked is in the status");
+	rc_ignore(supervisor_load(s, LOAD_FILE, &number, NULL), "root may ask again");
+}
+
+rc supervisor_inherit(const struct conf *c, int fd, void (*begun)(void *ctx), void *ctx,
+		      struct fault *f)
+{
+	static struct supervisor s;
+	AUTO(handover) struct handover h = {.number = NULL};
+	rc r;
+
+	init(&s, c);
+	TRY(starting_share(&s, f));
+	r = inherit(&s, fd, &h, f);
+	if (rc_is_ok(r))
+		r = handover_commit(fd, f);
+	else if (r.code != RC_BUSY)
+		handover_refuse(fd, f);
+	(void)close(fd);
+	if (!rc_is_ok(r)) {
+		(void)munmap(s.g.share, share_size(s.g.share->slot_count));
+		return r;
+	}
+	begin(&s, &h);
+	begun(ctx);
+	r = run(&s, f);
+	if (!s.over)
+		end(&s);
 	return r;
 }

@@ -11,6 +11,7 @@
 #include "prog/guard/approved.h"
 #include "prog/guard/fetching.h"
 #include "prog/guard/guard.h"
+#include "prog/guard/handover.h"
 #include "prog/guard/load.h"
 #include "prog/guard/mark.h"
 
@@ -22,6 +23,7 @@ struct client {
 	int fd; /* -1: free */
 	size_t len;
 	char command[COMMAND_MAX];
+	int given;  /* a descriptor that came with it; -1: none */
 	bool saves; /* waits for the mode to be on the disk */
 	bool waits; /* for the worker to have applied: */
 	uint32_t wanted;
@@ -62,9 +64,31 @@ struct supervisor {
 	struct mark_spaces spaces;
 	uint64_t events; /* what is asked for, or told, of what is marked */
 	struct fetching fetching;
+	char notify[HANDOVER_TEXT]; /* socket of systemd's; "": none */
+	struct client *heir;	    /* wants to be the guard */
+	bool over;		    /* it is */
 	int signals, listener, mountinfo;
 	struct client client[CLIENTS_MAX];
 };
+
+/* ---- Start (starting.c) ---------------------------------------------------------------------*/
+
+/* The shared memory, as large as the descriptors permit. RC_LIMIT, RC_NOMEM. */
+MUST rc starting_share(struct supervisor *s, struct fault *f);
+/* All of a guard that begins anew, up to its locks: nothing is marked, and no process started. As
+ * supervisor_run. */
+MUST rc starting_make(struct supervisor *s, struct fault *f);
+
+/* The same for one that takes over, up to its locks: s has what handover_take brought. RC_STATE: a
+ * setting has changed that needs a restart. */
+MUST rc starting_inherit(struct supervisor *s, const struct handover *h, struct fault *f);
+
+/* ---- For handover.c -------------------------------------------------------------------------*/
+
+/* Ends worker, reporter and lookout. supervisor_run's loop starts them again. */
+void supervisor_pause(struct supervisor *s);
+/* sd_notify(3). */
+void supervisor_notify(const struct supervisor *s, const char *line);
 
 /* ---- For control.c --------------------------------------------------------------------------*/
 
@@ -100,9 +124,14 @@ void control_printable(char *out, size_t cap, const char *text);
 #define CLIENT_MS 10000u
 void control_tick(struct supervisor *s, uint64_t now);
 
+/* Answers what has not become anything. */
+void control_refuse(struct client *c, rc r, const struct fault *f);
+
 /* ---- The other end, for the commands --------------------------------------------------------*/
 
 #define ASK_SECONDS 60
+/* RC_NOTFOUND: no guard runs; RC_IO, RC_LIMIT. *ret_fd is the caller's. */
+MUST rc control_connect(const char *path, int *ret_fd, struct fault *f);
 /* Sends a line, appends the answer. RC_NOTFOUND: no guard runs; RC_IO; RC_LIMIT. */
 MUST rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f);
 

@@ -83,6 +83,16 @@ static void turn(struct decider *d, const struct guard *g, uint64_t *last)
 		guard_ring_bell(g->reports);
 }
 
+/* As long as another guard may still answer. */
+static void wait_for_turn(const struct guard *g)
+{
+	while (atomic_load(&g->share->waits)) {
+		struct pollfd p = {.fd = g->wake, .events = POLLIN};
+
+		(void)poll(&p, 1, -1);
+	}
+}
+
 void worker_run(const struct guard *g)
 {
 	static struct decider d;
@@ -94,6 +104,7 @@ void worker_run(const struct guard *g)
 	if (!rc_is_ok(decider_init(&d, g, last, NULL)) || !rc_is_ok(confine_worker(NULL)))
 		_exit(1);
 	guard_ring_bell(g->applied);
+	wait_for_turn(g);
 	for (;;)
 		turn(&d, g, &last);
 }

@@ -309,43 +309,6 @@ static void a_list_takes_back_what_another_gave(void **state)
 
 /* ---- The guard's own processes --------------------------------------------------------------*/
 
-struct runner {
-	const char *name;
-	int want;
-	int rounds;
-	bool fresh; /* a new file each time */
-};
-
-static int run_many(void *ctx)
-{
-	const struct runner *r = (const struct runner *)ctx;
-	char name[40], path[200];
-
-	for (int i = 0; i < r->rounds; i++) {
-		(void)snprintf(name, sizeof(name), "%s", r->name);
-		if (r->fresh) {
-			(void)snprintf(name, sizeof(name), "%s.%d", r->name, i);
-			gw_program(&w, name, r->want == 0 ? 'A' : 'B', "", 0);
-		}
-		if (gw_run_name(&w, name) != r->want)
-			return 1;
-		gw_path(&w, name, path);
-		if (r->fresh && unlink(path) != 0)
-			return 2;
-	}
-	return 0;
-}
-
-static pid_t start_runner(struct runner *r)
-{
-	pid_t pid = fork();
-
-	fx_check(pid >= 0);
-	if (pid == 0)
-		_exit(run_many(r));
-	return pid;
-}
-
 static void kill_worker(int sig)
 {
 	pid_t pid = (pid_t)gw_number(&w, "worker");
@@ -357,10 +320,10 @@ static void kill_worker(int sig)
 /* Execs of every kind go on, with the right answers, while the worker is killed again and again. */
 static void killed_workers_lose_nothing(void **state)
 {
-	struct runner runner[] = {{"good", 0, 300, false},
-				  {"bad", DENIED, 300, false},
-				  {"good", 0, 200, true},
-				  {"bad", DENIED, 200, true}};
+	const struct gw_runner runner[] = {{&w, "good", 0, 300, false},
+					   {&w, "bad", DENIED, 300, false},
+					   {&w, "good", 0, 200, true},
+					   {&w, "bad", DENIED, 200, true}};
 	pid_t pid[4];
 	int status;
 
@@ -368,7 +331,7 @@ static void killed_workers_lose_nothing(void **state)
 	world(&w, NULL);
 	assert_int_equal(0, gw_run_name(&w, "good"));
 	for (size_t i = 0; i < 4; i++)
-		pid[i] = start_runner(&runner[i]);
+		pid[i] = gw_start_runner(&runner[i]);
 	for (uint64_t i = 1; i <= 30; i++) {
 		kill_worker(SIGKILL);
 		while (gw_number(&w, "restarts") < i)

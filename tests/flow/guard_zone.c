@@ -123,12 +123,12 @@ static void as_producers(void)
 	}
 }
 
+static char zone_setting[200];
+static const char *const settings[] = {"--level", "strict", "--zone", zone_setting, NULL};
+
 static void world_of(const char *who, const char *span)
 {
-	char zone[200];
-	const char *const more[] = {"--level", "strict", "--zone", zone, NULL};
-
-	(void)snprintf(zone, sizeof(zone), "%s " ZONE " %s", who, span);
+	(void)snprintf(zone_setting, sizeof(zone_setting), "%s " ZONE " %s", who, span);
 	gw_new_root(&w);
 	(void)mkdir(ZONE, 0755);
 	(void)mkdir("/outside", 0777);
@@ -139,8 +139,9 @@ static void world_of(const char *who, const char *span)
 	put(ZONE "/seven.c", "int seven(void);\nint seven(void) { return 7; }\n");
 	put(ZONE "/user.c", "int seven(void);\nint main(void) { return seven() - 7; }\n");
 	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
+	gw_approve(&w, w.guard_path, LIST_PROGRAM);
 	gw_publish(&w);
-	gw_start(&w, more);
+	gw_start(&w, settings);
 	build_all();
 	while (gw_learn(&w, "zone", true) > 0) {
 		gw_publish(&w);
@@ -200,6 +201,32 @@ static void linked_then_run(void **state)
 	assert_int_equal(0, gw_child(link_and_run, NULL));
 	(void)printf("guard: linked and run at once: %d of %d\n", LINKS, LINKS);
 	assert_true(gw_number(&w, "outputs_ran") >= LINKS);
+	gw_free(&w);
+}
+
+/* Outputs and producers are the other guard's, also those of the moment. */
+static void linked_while_guards_change(void **state)
+{
+	int status, upgrades = 0;
+	pid_t pid;
+
+	(void)state;
+	world("1h");
+	assert_int_equal(0, sh("as -o main.o main.s && ld -o before main.o"));
+	pid = fork();
+	fx_check(pid >= 0);
+	if (pid == 0)
+		_exit(link_and_run(NULL));
+	for (; waitpid(pid, &status, WNOHANG) == 0; upgrades++) {
+		assert_int_equal(0, gw_upgrade(&w, settings));
+		assert_int_equal(0, run_as(BUILDER, ZONE "/before"));
+		assert_int_equal(REFUSED, run_as(0, ZONE "/before"));
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(0, WEXITSTATUS(status));
+	(void)printf("guard: linked and run at once during %d upgrades: %d of %d\n", upgrades,
+		     LINKS, LINKS);
+	assert_true(upgrades > 1);
 	gw_free(&w);
 }
 
@@ -424,9 +451,10 @@ static void a_cgroup_is_a_zone(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(linked_then_run),	     cmocka_unit_test(what_runs_in_a_zone),
-		cmocka_unit_test(a_number_that_comes_again), cmocka_unit_test(a_cgroup_is_a_zone),
-		cmocka_unit_test(malware_is_refused),	     cmocka_unit_test(its_time_ends),
+		cmocka_unit_test(linked_then_run),     cmocka_unit_test(linked_while_guards_change),
+		cmocka_unit_test(what_runs_in_a_zone), cmocka_unit_test(a_number_that_comes_again),
+		cmocka_unit_test(a_cgroup_is_a_zone),  cmocka_unit_test(malware_is_refused),
+		cmocka_unit_test(its_time_ends),
 	};
 
 	if (argc > 1)

@@ -229,6 +229,24 @@ asks --key release -m "release 1.$boot" "after$boot.bin"
 for who in alice dave; do as "$who" approve "$(request_of "after$boot.bin")" --yes >/dev/null; done
 as carol fetch "$(request_of "after$boot.bin")" >/dev/null 2>&1
 as carol verify "after$boot.bin" --roots root.pem --json | jq -e .verified >/dev/null
+main_pid() { systemctl show --property MainPID --value greatseal-guard; }
+before=$(main_pid)
+systemctl reload greatseal-guard || die "$(journalctl -u greatseal-guard -n 20 --no-pager)"
+[[ $(main_pid) != "$before" ]] || die "the guard is the same process"
+systemctl is-active --quiet greatseal-guard
+guard_says ".pid == $(main_pid) and .mode == \"enforce\" and .restarts == 0" || die "$(guard status)"
+refused ./unapproved
+./copied >/dev/null
+program=$(command -v greatseal-guard)
+before=$(main_pid)
+{ cat "$program" && echo; } >unapproved-guard && chmod 755 unapproved-guard
+mv "$program" approved-guard && mv unapproved-guard "$program"
+refused systemctl reload greatseal-guard
+mv -f approved-guard "$program"
+[[ $(main_pid) == "$before" ]] || die "an unapproved guard has taken over"
+systemctl reload greatseal-guard
+refused ./unapproved
+ok "the guard's unit reloads: another process guards on; one that is not approved does not"
 systemctl restart greatseal-keeper greatseald greatseal-agent greatseal-guard
 guard status | head -n 1 | jq -e '.mode == "enforce"' >/dev/null
 refused ./unapproved

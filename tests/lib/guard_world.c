@@ -148,6 +148,12 @@ static void leave_processes(void)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
+void gw_own_processes(void)
+{
+	leave_processes();
+	fx_check(mount("proc", "/proc", "proc", 0, NULL) == 0);
+}
+
 bool gw_enter_root(void)
 {
 	AUTO(fd) int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -272,6 +278,26 @@ void gw_stop(struct guard_world *w)
 	(void)kill(w->guard, SIGTERM);
 	fx_check(waitpid(w->guard, &status, 0) == w->guard);
 	w->guard = 0;
+}
+
+int gw_upgrade(struct guard_world *w, const char *const *more)
+{
+	const char *argv[ARGS_MAX];
+	char out[100];
+	int status, code;
+	pid_t pid;
+
+	(void)snprintf(out, sizeof(out), "%s/out", w->top);
+	(void)unlink(out);
+	arguments(w, "upgrade", more, argv);
+	pid = spawn(argv, out);
+	fx_check(waitpid(pid, &code, 0) == pid && WIFEXITED(code));
+	if (WEXITSTATUS(code) != 0)
+		return WEXITSTATUS(code);
+	fx_check(waitpid(w->guard, &status, 0) == w->guard && WIFEXITED(status) &&
+		 WEXITSTATUS(status) == 0);
+	w->guard = (pid_t)gw_number(w, "pid");
+	return 0;
 }
 
 static int verb_into(const struct guard_world *w, const char *verb, const char *out)
@@ -625,4 +651,44 @@ int gw_run_name(const struct guard_world *w, const char *name)
 
 	gw_path(w, name, path);
 	return gw_run(path);
+}
+
+static volatile sig_atomic_t runner_ends;
+
+static void end_runner(int sig)
+{
+	(void)sig;
+	runner_ends = 1;
+}
+
+static int run_many(const struct gw_runner *r)
+{
+	char name[60], path[200];
+
+	for (int i = 0; r->rounds == 0 ? runner_ends == 0 : i < r->rounds; i++) {
+		(void)snprintf(name, sizeof(name), "%s", r->name);
+		if (r->fresh) {
+			(void)snprintf(name, sizeof(name), "%s.%d", r->name, i);
+			gw_program(r->w, name, r->want == 0 ? 'A' : 'B', "", 0);
+		}
+		if (gw_run_name(r->w, name) != r->want)
+			return 1;
+		gw_path(r->w, name, path);
+		if (r->fresh && unlink(path) != 0)
+			return 2;
+	}
+	return 0;
+}
+
+pid_t gw_start_runner(const struct gw_runner *r)
+{
+	const struct sigaction act = {.sa_handler = end_runner, .sa_flags = SA_RESTART};
+	pid_t pid = fork();
+
+	fx_check(pid >= 0);
+	if (pid > 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)sigaction(SIGTERM, &act, NULL);
+	_exit(run_many(r));
 }

@@ -59,6 +59,11 @@ void gw_free(struct guard_world *w);
 /* The guard, with "--NAME", "VALUE", ... of the test; returns when it is ready. */
 void gw_start(struct guard_world *w, const char *const *more);
 void gw_stop(struct guard_world *w);
+/* From here on the test is process 1 of its own, and what it leaves behind ends with it: for guards
+ * that are nobody's children (upgrades). After gw_possible. */
+void gw_own_processes(void);
+/* The program, w->guard_path, takes over, with settings like gw_start's; the verb's exit status. */
+int gw_upgrade(struct guard_world *w, const char *const *more);
 /* A verb of the command; its exit status. */
 int gw_verb(const struct guard_world *w, const char *verb);
 /* The same with words; what it prints is in out (out_cap bytes). */
@@ -93,6 +98,16 @@ void gw_enforce(const struct guard_world *w);
 int gw_run(const char *path);
 /* The same for a name in the guarded mount. */
 int gw_run_name(const struct guard_world *w, const char *name);
+/* Execs of that name, or each time of a new file with its content, in a process of its own: its
+ * exit status is 0 if all had the result `want`. */
+struct gw_runner {
+	const struct guard_world *w;
+	const char *name;
+	int want;
+	int rounds; /* 0: until it is told to end, by SIGTERM */
+	bool fresh; /* a new file each time: of the approved program if want is 0 */
+};
+pid_t gw_start_runner(const struct gw_runner *r);
 /* Any code in a child; 200: it was ended by a signal. */
 int gw_child(int (*fn)(void *ctx), void *ctx);
 
