@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct elf e;
 
 	(void)classify(view_of(data, size), view_str("/lib/a.so"), true);
+	(void)classify(view_of(data, size), view_str("/bin/a"), true);
 	check_inside(classify_shebang(view_of(data, size)), data, size + 1);
 	if (!elf_open(view_of(data, size), &e) || !rc_is_ok(elf_needs_read(&e, &n, NULL)))
 		return 0;

@@ -40,7 +40,11 @@ static unsigned classify_elf(const struct elf *e, struct view path, bool executa
 			return LIST_PROGRAM | LIST_LIBRARY;
 		if (elf_has_interp(e))
 			return named ? LIST_PROGRAM | LIST_LIBRARY : LIST_PROGRAM;
-		/* Without a loader: a library, or a static program that may lie anywhere. */
+		/* Without a loader: a library, or a static program that may lie anywhere. What
+		 * begins like a program is one. A loader of somebody's own may do so, too: whoever
+		 * approves that approves a program that maps files itself, whatever its class. */
+		if (executable && !named && elf_has_start(e))
+			return LIST_PROGRAM;
 		return executable && !named ? LIST_PROGRAM | LIST_LIBRARY : LIST_LIBRARY;
 	default:
 		return 0;

@@ -3,11 +3,14 @@
 #define PT_LOAD 1u
 #define PT_DYNAMIC 2u
 #define PT_INTERP 3u
+#define PT_NOTE 4u
 #define DT_NULL 0u
 #define DT_NEEDED 1u
 #define DT_STRTAB 5u
 #define DT_RPATH 15u
 #define DT_RUNPATH 29u
+#define NT_GNU_ABI_TAG 1u
+#define NOTES_MAX 64u /* of one segment that are looked at */
 
 /* 0 where the bytes do not reach. */
 static uint64_t number(const struct elf *e, uint64_t at, size_t size)
@@ -64,6 +67,37 @@ bool elf_has_interp(const struct elf *e)
 	for (uint64_t i = 0; i < segment_count(e); i++)
 		if (segment(e, i).type == PT_INTERP)
 			return true;
+	return false;
+}
+
+/* Name size, size, type, "GNU" NUL, and so many bytes: gABI, "Note Section". */
+static bool has_abi_tag(const struct elf *e, const struct segment *s)
+{
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < NOTES_MAX && s->size >= 16 && at <= s->size - 16; i++) {
+		uint64_t name = number(e, s->offset + at, 4),
+			 len = number(e, s->offset + at + 4, 4);
+		struct view owner;
+
+		if (!rc_is_ok(view_slice(e->bytes, s->offset + at + 12, 4, &owner)))
+			return false;
+		if (name == 4 && memcmp(owner.ptr, "GNU", 4) == 0 &&
+		    number(e, s->offset + at + 8, 4) == NT_GNU_ABI_TAG)
+			return len == 16;
+		at += 12 + (name + 3) / 4 * 4 + (len + 3) / 4 * 4;
+	}
+	return false;
+}
+
+bool elf_has_start(const struct elf *e)
+{
+	for (uint64_t i = 0; i < segment_count(e); i++) {
+		struct segment s = segment(e, i);
+
+		if (s.type == PT_NOTE && s.offset < e->bytes.len && has_abi_tag(e, &s))
+			return true;
+	}
 	return false;
 }
 

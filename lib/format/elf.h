@@ -31,6 +31,10 @@ bool elf_open(struct view bytes, struct elf *ret);
 /* Whether a program header names a loader; of first bytes, as far as they go. */
 bool elf_has_interp(const struct elf *e);
 
+/* Whether it was linked with glibc's start of programs, which leaves a note (NT_GNU_ABI_TAG) that
+ * neither a library nor the dynamic loader has, but libc; of first bytes, as far as they go. */
+bool elf_has_start(const struct elf *e);
+
 /* Views of the file, without NUL. Empty: none. */
 struct elf_needs {
 	struct view interp;

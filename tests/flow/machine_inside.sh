@@ -194,7 +194,7 @@ refused ./unapproved
 printf '#!/bin/sh\necho no\n' >script && chmod 755 script
 refused ./script
 ok "what is approved runs from anywhere; what is not is refused to root"
-# In a directory of data: at level strict the gate reads packages there alone.
+# In a directory of data, as apt has them in its cache.
 mkdir -p pkg/DEBIAN pkg/usr/bin
 printf 'Package: stranger\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody <nobody@example.org>\nDescription: test\n' >pkg/DEBIAN/control
 cp unapproved pkg/usr/bin/stranger

@@ -80,6 +80,56 @@ static void elf_files(void **state)
 		}
 }
 
+/* A static program that may lie anywhere: by the note of glibc's start, wherever among others it
+ * stands. */
+static void static_programs(void **state)
+{
+	static const struct {
+		const char *path;
+		uint8_t type; /* of the note */
+		const char *owner;
+		uint8_t len;
+		bool executable;
+		unsigned want;
+	} cases[] = {
+		{"/sbin/ldconfig", 1, "GNU", 16, true, PROGRAM},
+		{"/sbin/ldconfig", 3, "GNU", 16, true, PROGRAM | LIBRARY}, /* a build's id */
+		{"/sbin/ldconfig", 1, "GNV", 16, true, PROGRAM | LIBRARY},
+		{"/sbin/ldconfig", 1, "GNU", 20, true, PROGRAM | LIBRARY},
+		{"/sbin/ldconfig", 1, "GNU", 16, false, LIBRARY},
+		{"/lib/libc.so.6", 1, "GNU", 16, true, LIBRARY},
+		{"/lib64/ld-linux-x86-64.so.2", 1, "GNU", 16, true, PROGRAM | LIBRARY},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int form = 0; form < 4; form++) {
+			const struct elf_case c = {.type = 3};
+			bool wide = (form & 1) != 0, big = (form & 2) != 0;
+			uint8_t image[320] = {0}, *head = image + 64, *note = image + 256;
+
+			make_elf(image, &c, wide, big);
+			put(head, big, 4, 4);
+			put(head + (wide ? 8 : 4), big, wide ? 8 : 4, 236);
+			put(head + (wide ? 32 : 16), big, wide ? 8 : 4, 84);
+			/* A note before it, of two bytes. */
+			put(note - 20, big, 4, 4);
+			put(note - 16, big, 4, 2);
+			put(note - 12, big, 4, 7);
+			memcpy(note - 8, "GNU", 4);
+			put(note, big, 4, 4);
+			put(note + 4, big, 4, cases[i].len);
+			put(note + 8, big, 4, cases[i].type);
+			memcpy(note + 12, cases[i].owner, 4);
+			assert_int_equal(cases[i].want,
+					 classify(view_of(image, sizeof(image)),
+						  view_str(cases[i].path), cases[i].executable));
+			for (size_t n = 0; n < 256 + 16; n++)
+				assert_int_not_equal(PROGRAM, classify(view_of(image, n),
+								       view_str("/bin/a"), true));
+		}
+}
+
 static void scripts(void **state)
 {
 	static const struct {
@@ -215,8 +265,11 @@ static void dynamic_sections(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(elf_files),	    cmocka_unit_test(scripts),
-		cmocka_unit_test(interpreters),	    cmocka_unit_test(what_a_program_needs),
+		cmocka_unit_test(elf_files),
+		cmocka_unit_test(static_programs),
+		cmocka_unit_test(scripts),
+		cmocka_unit_test(interpreters),
+		cmocka_unit_test(what_a_program_needs),
 		cmocka_unit_test(dynamic_sections),
 	};
 
