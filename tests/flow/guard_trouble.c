@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -280,6 +281,100 @@ static void few_descriptors_are_enough(void **state)
 	gw_free(&w);
 }
 
+/* ---- Nobody answers ------------------------------------------------------------------------*/
+
+/* Opens it for writing, and stores through a mapping: it is "bad" then. */
+static int store(void *ctx)
+{
+	const char *path = (const char *)ctx;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	char *map, *at;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return 1;
+	map = (char *)mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return 2;
+	at = (char *)memmem(map, (size_t)st.st_size, "GREATSEAL-LETTER:", 17);
+	if (at == NULL)
+		return 3;
+	at[17] = 'B';
+	return munmap(map, (size_t)st.st_size) + close(fd);
+}
+
+/* A writer waits for a guard that stands still. Worker alone: until it is replaced. All of it, for
+ * longer than /proc/sys/fs/lease-break-time: then the kernel takes the lease away by force and
+ * leaves the mark; the guard sees that as soon as it goes on. */
+static void a_writer_waits_for_who_stands_still(void **state)
+{
+	static const char *const soon[] = {"--patience", "1", NULL};
+	char path[200];
+
+	(void)state;
+	gw_new(&w);
+	settle(soon);
+	gw_path(&w, "good", path);
+	for (int all = 0; all < 2; all++) {
+		pid_t worker;
+
+		assert_int_equal(0, gw_run_name(&w, "good"));
+		worker = (pid_t)gw_number(&w, "worker");
+		if (all != 0)
+			fx_check(kill(w.guard, SIGSTOP) == 0);
+		fx_check(kill(worker, SIGSTOP) == 0);
+		assert_int_equal(0, gw_child(store, path));
+		if (all != 0) {
+			(void)printf("guard: all of it stopped, a lease broken by force: what was "
+				     "held %s\n",
+				     gw_run(path) == GW_UNAPPROVED ? "ran changed" : "did not run");
+			fx_check(kill(worker, SIGCONT) == 0 && kill(w.guard, SIGCONT) == 0);
+		}
+		while (gw_run(path) != DENIED)
+			(void)poll(NULL, 0, 10);
+		fx_check(unlink(path) == 0);
+		gw_program(&w, "good", 'A', "", 0);
+	}
+	assert_int_equal(0, gw_run_name(&w, "good"));
+	assert_int_equal(DENIED, gw_run_name(&w, "bad"));
+	gw_free(&w);
+}
+
+/* The kernel drops what does not fit into a queue of the usual size (max_queued_events, 16,384),
+ * and lets run what it would have asked for. The guard's has no such limit: whatever is closed
+ * while nobody reads, what is asked behind it is answered. */
+static void no_queue_is_too_full(void **state)
+{
+	char zone[200], path[200];
+	const char *const more[] = {"--zone", zone, "--patience", "30", NULL};
+	pid_t worker, bad, good;
+	int status;
+
+	(void)state;
+	gw_new(&w);
+	(void)snprintf(zone, sizeof(zone), "uid:1000 %s 1h", w.mount);
+	settle(more);
+	worker = (pid_t)gw_number(&w, "worker");
+	fx_check(kill(worker, SIGSTOP) == 0);
+	for (int i = 0; i < 20000; i++) {
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "%s/f%d", w.mount, i);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		fx_check(fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0);
+	}
+	bad = start("bad");
+	good = start("good");
+	fx_check(kill(worker, SIGCONT) == 0);
+	fx_check(waitpid(bad, &status, 0) == bad && WIFEXITED(status));
+	assert_int_equal(1, WEXITSTATUS(status));
+	fx_check(waitpid(good, &status, 0) == good && WIFEXITED(status));
+	assert_int_equal(0, WEXITSTATUS(status));
+	assert_int_equal(0, gw_reports(&w, "\"overflow\"", "", 0));
+	assert_int_equal(DENIED, gw_run_name(&w, "bad"));
+	gw_free(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +382,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_flood_holds_up_its_maker),
 		cmocka_unit_test(a_full_disk_lets_nothing_through),
 		cmocka_unit_test(a_worker_without_memory_is_replaced),
+		cmocka_unit_test(a_writer_waits_for_who_stands_still),
+		cmocka_unit_test(no_queue_is_too_full),
+		/* It leaves few of them. */
 		cmocka_unit_test(few_descriptors_are_enough),
 	};
 
