@@ -1,9 +1,7 @@
 #include "lib/codec/rpm.h"
 
 #define ENTRY 16u
-#define REGION_BYTES 16u
-/* RPM_REGION_*: binary, of the size of an entry. */
-#define TYPE_BINARY 7u
+#define REGION_BYTES 16u /* RPM_REGION_*: binary, of the size of an entry */
 
 static const uint8_t lead_magic[4] = {0xed, 0xab, 0xee, 0xdb};
 static const uint8_t header_magic[4] = {0x8e, 0xad, 0xe8, 0x01};
@@ -103,10 +101,10 @@ static rc check_region(const struct rpm_header *h, uint32_t region, struct fault
 	struct entry first, last;
 
 	if (!rc_is_ok(read_entry(&entries, &first)) || first.tag != region ||
-	    first.type != TYPE_BINARY || first.count != REGION_BYTES)
+	    first.type != RPM_BINARY || first.count != REGION_BYTES)
 		return fault_set(f, RC_SYNTAX, 0, "rpm: a header that is no region %u", region);
 	if (!rc_is_ok(view_slice(h->data, first.offset, REGION_BYTES, &at)) ||
-	    !rc_is_ok(read_entry(&at, &last)) || last.tag != region || last.type != TYPE_BINARY ||
+	    !rc_is_ok(read_entry(&at, &last)) || last.tag != region || last.type != RPM_BINARY ||
 	    last.count != REGION_BYTES)
 		return bad_entry(&first, RC_RANGE, "a region without its end", f);
 	if (first.offset + REGION_BYTES != h->data.len ||
@@ -180,6 +178,46 @@ rc rpm_header_string(const struct rpm_header *h, uint32_t tag, size_t i, struct 
 		TRY(view_until(&rest, 0, &one));
 	*ret = one;
 	return OK;
+}
+
+rc rpm_header_strings(const struct rpm_header *h, uint32_t tag, struct view *ret,
+		      uint32_t *ret_count)
+{
+	struct view rest, one;
+	struct entry e;
+
+	TRY(find(h, tag, &e));
+	if (e.type != RPM_STRINGS)
+		return RC(RC_SYNTAX);
+	rest = data_of(h, &e);
+	for (uint32_t i = 0; i < e.count; i++)
+		TRY(view_until(&rest, 0, &one));
+	*ret = view_of(h->data.ptr + e.offset, (size_t)(rest.ptr - h->data.ptr) - e.offset);
+	*ret_count = e.count;
+	return OK;
+}
+
+/* Bytes of a tag's numbers, or of what is binary: all are in the header, for it was opened. */
+static rc bytes_of(const struct rpm_header *h, uint32_t tag, uint32_t type, size_t size,
+		   struct view *ret)
+{
+	struct entry e;
+
+	TRY(find(h, tag, &e));
+	if (e.type != type)
+		return RC(RC_SYNTAX);
+	*ret = view_of(h->data.ptr + e.offset, (size_t)e.count * size);
+	return OK;
+}
+
+rc rpm_header_u32s(const struct rpm_header *h, uint32_t tag, struct view *ret)
+{
+	return bytes_of(h, tag, RPM_INT32, 4, ret);
+}
+
+rc rpm_header_bytes(const struct rpm_header *h, uint32_t tag, struct view *ret)
+{
+	return bytes_of(h, tag, RPM_BINARY, 1, ret);
 }
 
 rc rpm_header_u32(const struct rpm_header *h, uint32_t tag, size_t i, uint32_t *ret)

@@ -21,7 +21,7 @@
 #define RPM_DATA_MAX (64u << 20) /* bytes of data of one header; rpm takes 256 MiB */
 
 /* Types of entries that are read here. */
-enum { RPM_INT32 = 4, RPM_STRING = 6, RPM_STRINGS = 8 };
+enum { RPM_INT32 = 4, RPM_STRING = 6, RPM_BINARY = 7, RPM_STRINGS = 8 };
 
 /* All borrowed from the bytes given to rpm_header_open. */
 struct rpm_header {
@@ -50,7 +50,15 @@ MUST rc rpm_header_open(struct view bytes, uint32_t region, struct rpm_header *r
 /* The i-th string of a tag, without its end. RC_NOTFOUND no such tag, or fewer; RC_SYNTAX it is of
  * another type; RC_DUPLICATE the tag stands twice. */
 MUST rc rpm_header_string(const struct rpm_header *h, uint32_t tag, size_t i, struct view *ret);
+/* All strings of a tag, one behind the other, each with its NUL; *ret_count of them. RC_NOTFOUND,
+ * RC_SYNTAX, RC_DUPLICATE as above. */
+MUST rc rpm_header_strings(const struct rpm_header *h, uint32_t tag, struct view *ret,
+			   uint32_t *ret_count);
 /* The same for a number. */
 MUST rc rpm_header_u32(const struct rpm_header *h, uint32_t tag, size_t i, uint32_t *ret);
+/* The same for all numbers of a tag, 4 bytes each. */
+MUST rc rpm_header_u32s(const struct rpm_header *h, uint32_t tag, struct view *ret);
+/* The same for the bytes of a tag that is binary. */
+MUST rc rpm_header_bytes(const struct rpm_header *h, uint32_t tag, struct view *ret);
 
 #endif

@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/codec/rpm.h"
+#include "lib/codec/rpm_script.h"
 #include "lib/format/inspect_impl.h"
 
 #define TEXT_MAX 4096
 #define BLOCK 65536
-#define SCRIPTS_MAX 1000
 /* RPMTAG_*, of rpm's rpmtag.h. */
 #define TAG_NAME 1000
 #define TAG_VERSION 1001
@@ -23,9 +22,6 @@
 #define TAG_PAYLOADDIGEST 5092
 #define TAG_PAYLOADDIGESTALGO 5093
 #define ALGO_SHA256 8
-/* RPMSCRIPT_FLAG_*: what runs is not what the header has. */
-#define FLAG_EXPAND 1u
-#define FLAG_QFORMAT 2u
 
 static const struct {
 	const char *key;
@@ -34,20 +30,6 @@ static const struct {
 	{"architecture", TAG_ARCH}, {"build_host", 1007}, {"license", 1014},
 	{"name", TAG_NAME},	    {"packager", 1015},	  {"source", 1044},
 	{"summary", 1004},	    {"url", 1020},	  {"vendor", 1011},
-};
-
-/* Bodies, what runs them, flags. Triggers are several of each. */
-static const struct {
-	const char *name;
-	uint32_t body, program, flags;
-	bool several;
-} scripts[] = {
-	{"prein", 1023, 1085, 5020, false},	 {"postin", 1024, 1086, 5021, false},
-	{"preun", 1025, 1087, 5022, false},	 {"postun", 1026, 1088, 5023, false},
-	{"pretrans", 1151, 1153, 5024, false},	 {"posttrans", 1152, 1154, 5025, false},
-	{"preuntrans", 5104, 5106, 5108, false}, {"postuntrans", 5105, 5107, 5109, false},
-	{"verify", 1079, 1091, 5026, false},	 {"trigger", 1065, 1092, 5027, true},
-	{"filetrigger", 5066, 5067, 5068, true}, {"transfiletrigger", 5076, 5077, 5078, true},
 };
 
 /* Bytes of a header at this place of the file. */
@@ -150,108 +132,108 @@ static rc version(const struct rpm_header *h, json_t *o)
 }
 
 /* What is run otherwise than by an interpreter that is given exactly this text. */
-static rc script_findings(struct inspection *in, const char *name, struct view program,
-			  uint32_t flags)
+static rc script_findings(struct inspection *in, const struct rpm_script *s)
 {
-	if (view_is(program, "<lua>"))
-		TRY(finding(in, SEVERITY_WARNING, "rpm-lua", view_str(name),
+	if (s->lua)
+		TRY(finding(in, SEVERITY_WARNING, "rpm-lua", view_str(s->name),
 			    "runs inside rpm itself: no guard sees it"));
-	if ((flags & (FLAG_EXPAND | FLAG_QFORMAT)) != 0)
-		TRY(finding(in, SEVERITY_WARNING, "rpm-expanded", view_str(name),
+	if (s->expanded)
+		TRY(finding(in, SEVERITY_WARNING, "rpm-expanded", view_str(s->name),
 			    "is changed by rpm on the host before it runs"));
-	return finding(in, SEVERITY_NOTICE, "maintainer-script", view_str(name),
+	return finding(in, SEVERITY_NOTICE, "maintainer-script", view_str(s->name),
 		       "runs as root when the package is installed or removed");
 }
 
-static rc script(struct inspection *in, const char *name, struct view body, struct view program,
+/* What stands for a script that rpm expands (RPM_EXPANDED_HEAD). */
+static rc expanded(const struct rpm_script *s, json_t *o)
+{
+	AUTO(hasher) struct hasher *h = NULL;
+	struct hash hash;
+
+	TRY(hasher_new(HASH_SHA256, &h));
+	TRY(hasher_update(h, view_str(RPM_EXPANDED_HEAD)));
+	TRY(hasher_update(h, s->text));
+	TRY(hasher_finish(h, &hash));
+	return report_set_hex(o, "expanded", &hash);
+}
+
+/* program: all its words. */
+static rc script(struct inspection *in, const struct rpm_script *s, struct view program,
 		 json_t *list)
 {
 	size_t shown = in->limits->script_text;
+	struct view body = s->text;
 	struct hash hash = hash_of(HASH_SHA256, body);
 	json_t *o = json_object();
 
 	TRY(report_add(list, o));
 	TRY(report_spend(in, body.len < shown ? body.len : shown));
-	TRY(report_set(o, "name", json_string_nocheck(name)));
+	TRY(report_set(o, "name", json_string_nocheck(s->name)));
 	TRY(report_set_text(o, "program", program, TEXT_MAX));
 	TRY(report_set_u64(o, "size", body.len));
 	TRY(report_set_hex(o, "sha256", &hash));
+	if (s->expanded)
+		TRY(expanded(s, o));
 	TRY(report_set(o, "text",
 		       report_text(view_of(body.ptr, body.len < shown ? body.len : shown),
 				   CLEAN_TEXT, 4 * shown)));
 	if (body.len <= shown)
 		return OK;
 	TRY(report_set(o, "cut", json_true()));
-	return finding(in, SEVERITY_ERROR, "script-cut", view_str(name),
+	return finding(in, SEVERITY_ERROR, "script-cut", view_str(s->name),
 		       "longer than %zu bytes, not all of it is shown", shown);
 }
 
-/* The words of what runs a script: several for one script, one each for several. */
-static rc program_of(const struct rpm_header *h, size_t kind, size_t i, struct buf *out)
+/* The words of what runs a script. */
+static rc program_of(const struct rpm_header *h, const struct rpm_script *s, struct buf *out)
 {
 	struct view word;
-	rc r = rpm_header_string(h, scripts[kind].program, i, &word);
 
 	buf_init(out, TEXT_MAX);
+	buf_put_view(out, s->program);
 	/* Each word is searched for from the first: there are no more than fit. */
-	for (size_t k = 1; rc_is_ok(r) && rc_is_ok(buf_done(out)); k++) {
-		buf_put_view(out, word);
-		if (scripts[kind].several)
+	for (size_t k = 1; rc_is_ok(buf_done(out)); k++) {
+		rc r = rpm_script_word(h, s, k, &word);
+
+		if (r.code == RC_NOTFOUND)
 			break;
-		r = rpm_header_string(h, scripts[kind].program, k, &word);
-		if (rc_is_ok(r))
-			buf_put_u8(out, ' ');
+		TRY(r);
+		buf_put_u8(out, ' ');
+		buf_put_view(out, word);
 	}
-	if (!rc_is_ok(r) && (r.code != RC_NOTFOUND || out->len == 0))
-		return r;
 	return buf_done(out);
 }
 
-/* The i-th script of this kind. RC_NOTFOUND: there is none. */
-static rc one_script(struct inspection *in, const struct rpm_header *h, size_t kind, size_t i,
+static rc one_script(struct inspection *in, const struct rpm_header *h, const struct rpm_script *s,
 		     json_t *list)
 {
 	AUTO(buf) struct buf program = {0};
-	struct view body = view_str("");
-	uint32_t flags = 0;
-	char name[64];
-	rc r = rpm_header_string(h, scripts[kind].body, i, &body);
-	rc p = program_of(h, kind, i, &program);
 
-	if (!rc_is_ok(p) && p.code != RC_NOTFOUND)
-		return p;
-	/* A program alone is run, too; a text alone by /bin/sh. */
-	if (!rc_is_ok(r) && (r.code != RC_NOTFOUND || !rc_is_ok(p)))
-		return r;
-	if (!rc_is_ok(p))
-		buf_put_str(&program, "/bin/sh");
-	rc_ignore(rpm_header_u32(h, scripts[kind].flags, i, &flags), "none then");
-	(void)snprintf(name, sizeof(name), "%s.%zu", scripts[kind].name, i);
-	if (!scripts[kind].several)
-		name[strlen(scripts[kind].name)] = '\0';
-	TRY(script(in, name, body, buf_view(&program), list));
-	return script_findings(in, name, buf_view(&program), flags);
+	TRY(program_of(h, s, &program));
+	TRY(script(in, s, buf_view(&program), list));
+	return script_findings(in, s);
 }
 
 static rc all_scripts(struct inspection *in, const struct rpm_header *h, json_t *o)
 {
 	json_t *list = json_array();
+	struct rpm_scripts at = {0};
+	struct rpm_script s;
 
 	TRY(report_set(o, "scripts", list));
-	for (size_t k = 0; k < sizeof(scripts) / sizeof(scripts[0]); k++)
-		for (size_t i = 0; i == 0 || scripts[k].several; i++) {
-			rc r = i == SCRIPTS_MAX ? RC(RC_LIMIT) : one_script(in, h, k, i, list);
+	for (;;) {
+		rc r = rpm_script_next(h, &at, &s);
 
-			if (r.code == RC_NOTFOUND)
-				break;
-			if (r.code == RC_NOMEM)
-				return r;
-			if (!rc_is_ok(r))
-				return finding(in, SEVERITY_ERROR, "rpm-malformed",
-					       view_str(scripts[k].name),
-					       "scripts that cannot be read, or too many");
-		}
-	return OK;
+		if (r.code == RC_NOTFOUND)
+			return OK;
+		if (rc_is_ok(r))
+			r = one_script(in, h, &s, list);
+		if (r.code == RC_NOMEM)
+			return r;
+		if (!rc_is_ok(r))
+			TRY(finding(in, SEVERITY_ERROR, "rpm-malformed", view_str(s.name),
+				    "scripts that cannot be read, or too many"));
+	}
 }
 
 static rc facts(struct inspection *in, const struct rpm_header *h, json_t *o)

@@ -56,10 +56,16 @@ static const struct option none[] = {{0}};
 		"days", "N", "and for as many days (default: 90)", false                           \
 	}
 
+#define EXPANDED_OPTION                                                                            \
+	{                                                                                          \
+		"expanded", NULL, "also scripts of rpms that rpm expands on the host", false       \
+	}
+
 #define LIST_RECORD_OPTIONS                                                                        \
 	{"interpreter", "PATH", "what lies there runs other files", true},                         \
 		{"producer", "PATH", "what it writes may run in a build zone", true},              \
 		{"revoke", "HEX", "a content that nothing may use, by SHA-256", true},             \
+		EXPANDED_OPTION,                                                                   \
 	{                                                                                          \
 		"no-names", NULL, "without packages and paths", false                              \
 	}
@@ -70,26 +76,30 @@ static const struct option list_build_options[] = {
 	{"signed-with", "KEY", "all that was signed with this key, as its proofs say", true},
 	{"dpkg", NULL, "all that dpkg has installed here, and Great Seal itself, as on the disk",
 	 false},
+	{"rpm", NULL, "the same of what rpm has installed", false},
 	{"root", "DIR", "here is below DIR; shown paths begin behind it", false},
-	{"index", "FILE", "all packages of this Packages file", false},
-	{"pool", "DIR", "below which its Filename fields lead", false},
+	{"index", "FILE", "all packages of this Packages file, or primary.xml of an rpm repository",
+	 false},
+	{"pool", "DIR", "below which its Filename fields, or locations, lead", false},
 	{"package", "NAME", "of the index only this one", true},
 	{0},
 };
 static const struct option list_vendor_options[] = {
 	LIST_HEADER_OPTIONS,
 	LIST_RECORD_OPTIONS,
-	{"release", "FILE", "the vendor's InRelease", false},
+	{"release", "FILE", "the vendor's InRelease, or repomd.xml with repomd.xml.asc beside it",
+	 false},
 	{"keyring", "FILE", "the keys that may sign it, in OpenPGP's binary form", false},
-	{"index", "FILE", "a Packages file that it names, not compressed", false},
+	{"index", "FILE", "a Packages file that it names, not compressed; or a primary.xml", false},
 	{"roots", "FILE", "PEM certificates; each PATH is a PE image signed under one of them",
 	 false},
-	{"pool", "DIR", "below which its Filename fields lead", false},
+	{"pool", "DIR", "below which its Filename fields, or locations, lead", false},
 	{"package", "NAME", "of the index only this one", true},
 	{0},
 };
 static const struct option list_record_options[] = {
 	{"output", "DIR", "where the records go (-o, default: this directory)", false},
+	EXPANDED_OPTION,
 	{0},
 };
 static const struct option list_lint_options[] = {
@@ -149,6 +159,8 @@ static const struct option request_package_options[] = {
 	{"wait", NULL, "wait for the signature and fetch it", false},
 	{"timeout", "TIME", "longest wait: 30m, 2h (default: the deadline)", false},
 	{"output", "DIR", "where records and proofs go (-o, default: signed)", false},
+	EXPANDED_OPTION,
+	{"with", "apt|dnf", "what downloads NAMEs (default: what is here, apt first)", false},
 	{0},
 };
 static const struct option sign_options[] = {
@@ -425,12 +437,13 @@ const struct command command_table[] = {
 	 "--token-file as --service; with a token for the request alone it needs no host.",
 	 sign_options, 1, -1, cmd_sign},
 	{"request-package", "PACKAGE...", "Ask that hosts may install packages",
-	 "Each PACKAGE is a .deb or .rpm file, or NAME or NAME=VERSION for `apt-get download`. "
-	 "Makes\n"
-	 "their records, and asks for their signatures; 16 packages to a request. A guard with an\n"
-	 "agent fetches the signed record of a .deb by itself when it is to be installed; "
-	 "elsewhere,\n"
-	 "and for .rpm, `greatseal-guard take` brings it.",
+	 "Each PACKAGE is a .deb or .rpm file, or a name for `apt-get download` (NAME, "
+	 "NAME=VERSION)\n"
+	 "or `dnf download` (NAME, NAME-VERSION). Makes their records, and asks for their "
+	 "signatures;\n"
+	 "16 packages to a request. A guard with an agent fetches the signed record by itself "
+	 "when the\n"
+	 "package is to be installed; elsewhere `greatseal-guard take` brings it.",
 	 request_package_options, 1, -1, cmd_request_package},
 	{"inbox", "", "What waits for you", "", inbox_options, 0, 0, cmd_inbox},
 	{"search", "FILE | SHA256", "Requests in which a file occurs",
@@ -475,17 +488,19 @@ const struct command command_table[] = {
 	{"list build", "[PATH...]", "Make an allowlist of what lies somewhere",
 	 "From directories, files, .deb and .rpm files, older lists and package records, an index "
 	 "of\n"
-	 "packages, and what dpkg has installed. Submit it like any other file; it is recognised.",
+	 "packages, and what dpkg or rpm has installed. Submit it like any other file; it is "
+	 "recognised.",
 	 list_build_options, 0, -1, cmd_list_build},
 	{"list from-vendor", "[PATH...]", "Make an allowlist of what a vendor has signed",
-	 "All packages of an index that an apt repository's Release file names, if a key of "
-	 "--keyring\n"
+	 "All packages of an index that an apt repository's Release file, or an rpm repository's\n"
+	 "repomd.xml, names, if a key of --keyring\n"
 	 "has signed that (gpgv checks it) and it is still valid; and each PATH as in list build. "
 	 "Without\n"
 	 "--release each PATH is a file that has its signature beside it, PATH.asc or .sig, by a "
 	 "key "
 	 "of\n"
-	 "--keyring; with --roots a PE image with an Authenticode signature.",
+	 "--keyring, or an rpm that is signed itself; with --roots a PE image with an Authenticode "
+	 "signature.",
 	 list_vendor_options, 0, -1, cmd_list_from_vendor},
 	{"list record", "PACKAGE...", "Make the records of .deb and .rpm packages",
 	 "PACKAGE.record names the package and every program, library, script and control script "

@@ -162,6 +162,8 @@ static rc gather_all(struct cli *c, const struct args *a, struct gather *g)
 		TRY(gather_signed(g, key));
 	if (args_has(a, "dpkg"))
 		TRY(gather_dpkg(g));
+	if (args_has(a, "rpm"))
+		TRY(gather_rpmdb(g));
 	if (index == NULL)
 		return OK;
 	TRY(check_vendor(c, a));
@@ -259,7 +261,7 @@ static rc write_list(struct cli *c, const struct list_header *h, const struct ga
 rc cmd_list_build(struct cli *c, const struct args *a)
 {
 	const char *root = args_value(a, "root");
-	AUTO(gather) struct gather g = {.c = c, .root = ""};
+	AUTO(gather) struct gather g = {.c = c, .root = "", .expanded = args_has(a, "expanded")};
 	AUTO(json) json_t *answer = NULL;
 	struct list_header h = {0};
 	size_t count = 0;
@@ -308,12 +310,13 @@ rc cmd_list_from_vendor(struct cli *c, const struct args *a)
 rc list_record_of(struct cli *c, const char *package, struct package_record_header *ret,
 		  struct buf *out)
 {
-	AUTO(gather) struct gather g = {.c = c, .root = ""};
+	AUTO(gather)
+	struct gather g = {.c = c, .root = "", .expanded = args_has(c->args, "expanded")};
 	struct content *records;
 	struct fault f = {0};
 	rc r;
 
-	TRY(gather_package(&g, package, ret));
+	TRY(gather_package_record(&g, package, ret));
 	TRY(gather_records(&g, &records));
 	/* The header says which package; repeated in each record it would be noise. */
 	for (size_t i = 0; i < g.count; i++)

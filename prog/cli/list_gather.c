@@ -261,7 +261,7 @@ rc gather_path(struct gather *g, const char *path)
 				   path);
 	(void)!pread(fd, head, sizeof(head) - 1, 0);
 	if (strncmp(head, deb, strlen(deb)) == 0 || strncmp(head, rpm, strlen(rpm)) == 0)
-		return gather_package(g, path, NULL);
+		return gather_package(g, path, &(struct package_record_header){0});
 	if (format_allowlist_file.recognise(fd))
 		return add_list(g, fd, false);
 	if (format_package_record_file.recognise(fd))

@@ -27,7 +27,8 @@ struct gather {
 	size_t cap;
 	char **shebangs; /* base names of what scripts ask for */
 	size_t shebang_count;
-	size_t files; /* looked at */
+	size_t files;  /* looked at */
+	bool expanded; /* scripts that rpm expands on the host are approved as that */
 };
 
 void gather_release(struct gather *g);
@@ -42,14 +43,18 @@ MUST rc gather_path(struct gather *g, const char *path);
 /* All that the dpkg database below g->root says is installed, as it is on the disk now, and Great
  * Seal's own programs. */
 MUST rc gather_dpkg(struct gather *g);
-/* All packages that a Packages file names, from below pool; each must have the digest that is in
- * the index. */
+/* The same of rpm's database, which the host's own rpm reads. */
+MUST rc gather_rpmdb(struct gather *g);
+/* All packages that a Packages file, or an rpm repository's primary.xml, names, from below pool;
+ * each must have the digest that is in the index. */
 MUST rc gather_index(struct gather *g, const char *index, const char *pool);
-/* One package of either kind. For a record, what it says of itself is in *ret; for a list (NULL)
- * its archive is added, and of an rpm its header, the archive's path with GATHER_HEADER behind it.
- */
+/* One package of either kind; *ret is what it says of itself. Its archive is added, and of an rpm
+ * its header, the archive's path with GATHER_HEADER behind it. */
 #define GATHER_HEADER " (header)"
 MUST rc gather_package(struct gather *g, const char *path, struct package_record_header *ret);
+/* The same for a record, which names these two in its header. */
+MUST rc gather_package_record(struct gather *g, const char *path,
+			      struct package_record_header *ret);
 /* Gives the class to programs that scripts ask for. */
 void gather_interpreters(struct gather *g);
 /* Adds the class to what lies at this path. RC_NOTFOUND. */

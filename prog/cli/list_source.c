@@ -14,10 +14,12 @@
 #include "prog/cli/deb822.h"
 #include "prog/cli/inspect.h"
 #include "prog/cli/list_own.h"
+#include "prog/cli/list_rpm.h"
 
 #define TEXT_MAX ((size_t)256 << 20) /* a Packages or status file */
 #define STATUS "/var/lib/dpkg/status"
 #define INFO "/var/lib/dpkg/info"
+#define PACKAGE_SHOWN (3 * PACKAGE_TEXT_MAX + 8)
 
 /* ---- A package --------------------------------------------------------------------------------*/
 
@@ -71,6 +73,28 @@ static rc add_entries(struct gather *g, const json_t *report, const char *packag
 	return OK;
 }
 
+/* What rpm expands is approved as that only if somebody says so: its text does not tell what runs.
+ */
+static rc add_expanded(struct gather *g, const json_t *script, const char *package,
+		       const char *shown)
+{
+	char full[96];
+	struct digest d;
+
+	if (json_object_get(script, "expanded") == NULL)
+		return OK;
+	if (!g->expanded) {
+		cli_say(g->c,
+			"%s: rpm expands %s on the host: hosts refuse the package without "
+			"--expanded",
+			package, shown);
+		return OK;
+	}
+	(void)snprintf(full, sizeof(full), "%s (expanded by rpm)", shown);
+	TRY(digest_member(g, script, "expanded", &d));
+	return gather_add_shown(g, &d, LIST_SCRIPT, package, full);
+}
+
 /* kind: "deb" or "rpm", where the scripts lie in the report; shown as DEBIAN/postinst, RPM/postin.
  */
 static rc add_scripts(struct gather *g, const json_t *report, const char *kind, const char *package)
@@ -84,14 +108,14 @@ static rc add_scripts(struct gather *g, const json_t *report, const char *kind, 
 		char full[64];
 		struct digest d;
 
-		/* rpm: a program that is run without a text, or a text that never is a file. */
-		if (json_integer_value(json_object_get(e, "size")) == 0 ||
-		    strcmp(json_text(e, "program"), "<lua>") == 0)
+		/* rpm: a program that is run without a text. */
+		if (json_integer_value(json_object_get(e, "size")) == 0)
 			continue;
 		(void)snprintf(full, sizeof(full), "%s/%s",
 			       strcmp(kind, "deb") == 0 ? "DEBIAN" : "RPM", json_text(e, "name"));
 		TRY(digest_member(g, e, "sha256", &d));
 		TRY(gather_add_shown(g, &d, LIST_SCRIPT, package, full));
+		TRY(add_expanded(g, e, package, full));
 	}
 	return OK;
 }
@@ -143,31 +167,39 @@ static rc check_whole(struct gather *g, const json_t *report, const char *path)
 	return OK;
 }
 
-rc gather_package(struct gather *g, const char *path, struct package_record_header *ret)
+static rc gather_contents(struct gather *g, const char *path, char package[PACKAGE_SHOWN],
+			  struct package_record_header *ret)
 {
-	char package[3 * PACKAGE_TEXT_MAX + 8], shown[PATH_MAX + 16];
-	struct package_record_header header;
 	AUTO(json) json_t *report = NULL;
-	const char *slash = strrchr(path, '/');
-	const char *base = slash == NULL ? path : slash + 1;
 
 	TRY(inspect_path(g->c, path, &report));
 	TRY(check_whole(g, report, path));
-	TRY(take_header(g, report, path, &header));
-	(void)snprintf(package, sizeof(package), "%s %s %s", header.name, header.version,
-		       header.architecture);
+	TRY(take_header(g, report, path, ret));
+	(void)snprintf(package, PACKAGE_SHOWN, "%s %s %s", ret->name, ret->version,
+		       ret->architecture);
 	TRY(add_entries(g, report, package));
-	TRY(add_scripts(g, report, package_kind_name(header.kind), package));
-	if (ret != NULL) {
-		/* A record names its archive in its header. */
-		*ret = header;
-		return OK;
-	}
-	TRY(gather_add(g, &header.archive, LIST_ARCHIVE, package, base));
-	if (header.kind == PACKAGE_DEB)
+	return add_scripts(g, report, package_kind_name(ret->kind), package);
+}
+
+rc gather_package_record(struct gather *g, const char *path, struct package_record_header *ret)
+{
+	char package[PACKAGE_SHOWN];
+
+	return gather_contents(g, path, package, ret);
+}
+
+rc gather_package(struct gather *g, const char *path, struct package_record_header *ret)
+{
+	char package[PACKAGE_SHOWN], shown[PATH_MAX + 16];
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
+
+	TRY(gather_contents(g, path, package, ret));
+	TRY(gather_add(g, &ret->archive, LIST_ARCHIVE, package, base));
+	if (ret->kind == PACKAGE_DEB)
 		return OK;
 	(void)snprintf(shown, sizeof(shown), "%s" GATHER_HEADER, base);
-	return gather_add(g, &header.header, LIST_ARCHIVE, package, shown);
+	return gather_add(g, &ret->header, LIST_ARCHIVE, package, shown);
 }
 
 /* ---- Text ------------------------------------------------------------------------------------*/
@@ -184,16 +216,16 @@ static rc read_text(struct gather *g, const char *path, struct buf *out)
 /* ---- An index
  * ----------------------------------------------------------------------------------*/
 
-static rc check_archive(struct gather *g, const char *path, const struct stanza *s)
+static rc check_archive(struct gather *g, const char *path, const struct indexed *p)
 {
 	AUTO(fd) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct fault f = {0};
 	struct digest want;
 	struct hash h;
 
-	if (!rc_is_ok(digest_parse(view_str(s->sha256), &want)))
+	if (!rc_is_ok(digest_parse(view_str(p->sha256), &want)))
 		return cli_problem(g->c, RC_SYNTAX, "", "%s: the index has no SHA256 for it",
-				   s->filename);
+				   p->filename);
 	if (fd < 0)
 		return cli_problem(g->c, RC_IO, "", "%s: %s", path, strerror(errno));
 	CLI_TRY(g->c, &f, stream_digest(fd, HASH_SHA256, &h, &f));
@@ -213,30 +245,50 @@ static bool is_wanted(const struct gather *g, const char *package)
 	return args_value(g->c->args, "package") == NULL;
 }
 
-rc gather_index(struct gather *g, const char *index, const char *pool)
+rc gather_indexed(struct gather *g, const struct indexed *p, size_t *count)
+{
+	struct package_record_header ignored;
+	char path[PATH_MAX];
+
+	if (!is_wanted(g, p->package))
+		return OK;
+	if (p->filename[0] == '\0' || p->filename[0] == '/' || strstr(p->filename, "..") != NULL)
+		return cli_problem(g->c, RC_SYNTAX, "", "%s: %s has no usable Filename", p->index,
+				   p->package);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", p->pool, p->filename) >= sizeof(path))
+		return cli_problem(g->c, RC_LIMIT, "", "%s: path is too long", p->filename);
+	TRY(check_archive(g, path, p));
+	TRY(gather_package(g, path, &ignored));
+	++*count;
+	return OK;
+}
+
+static rc gather_packages_file(struct gather *g, const char *index, const char *pool, size_t *count)
 {
 	AUTO(buf) struct buf text = {0};
 	struct stanza s;
 	struct view rest;
-	size_t n = 0;
 
 	TRY(read_text(g, index, &text));
 	rest = buf_view(&text);
 	while (stanza_next(&rest, &s)) {
-		char path[PATH_MAX];
+		const struct indexed p = {.index = index,
+					  .pool = pool,
+					  .package = s.package,
+					  .filename = s.filename,
+					  .sha256 = s.sha256};
 
-		if (!is_wanted(g, s.package))
-			continue;
-		if (s.filename[0] == '\0' || s.filename[0] == '/' ||
-		    strstr(s.filename, "..") != NULL)
-			return cli_problem(g->c, RC_SYNTAX, "", "%s: %s has no usable Filename",
-					   index, s.package);
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", pool, s.filename) >= sizeof(path))
-			return cli_problem(g->c, RC_LIMIT, "", "%s: path is too long", s.filename);
-		TRY(check_archive(g, path, &s));
-		TRY(gather_package(g, path, NULL));
-		n++;
+		TRY(gather_indexed(g, &p, count));
 	}
+	return OK;
+}
+
+rc gather_index(struct gather *g, const char *index, const char *pool)
+{
+	size_t n = 0;
+
+	TRY(list_rpm_is_index(index) ? gather_rpm_index(g, index, pool, &n)
+				     : gather_packages_file(g, index, pool, &n));
 	return n > 0 ? OK : cli_problem(g->c, RC_SYNTAX, "", "%s: names no such package", index);
 }
 
@@ -252,8 +304,8 @@ static int open_in(int root, const char *path)
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
 
-static rc add_installed(struct gather *g, int root, const char *path, const char *package,
-			const char *as)
+rc gather_installed(struct gather *g, int root, const char *path, const char *package,
+		    const char *as)
 {
 	AUTO(fd) int fd = open_in(root, path);
 
@@ -275,7 +327,7 @@ static rc add_control(struct gather *g, int root, const char *stem, const char *
 
 		(void)snprintf(path, sizeof(path), INFO "/%s.%s", stem, names[i]);
 		(void)snprintf(as, sizeof(as), "DEBIAN/%s", names[i]);
-		TRY(add_installed(g, root, path, package, as));
+		TRY(gather_installed(g, root, path, package, as));
 	}
 	return OK;
 }
@@ -306,9 +358,16 @@ static rc add_package(struct gather *g, int root, const struct stanza *s)
 			continue;
 		memcpy(path, line.ptr, line.len);
 		path[line.len] = '\0';
-		TRY(add_installed(g, root, path, package, path));
+		TRY(gather_installed(g, root, path, package, path));
 	}
 	return add_control(g, root, stem, package);
+}
+
+rc gather_own(struct gather *g, int root)
+{
+	for (size_t i = 0; own_programs[i] != NULL; i++)
+		TRY(gather_installed(g, root, own_programs[i], NULL, own_programs[i]));
+	return OK;
 }
 
 rc gather_dpkg(struct gather *g)
@@ -333,7 +392,6 @@ rc gather_dpkg(struct gather *g)
 		TRY(add_package(g, root, &s));
 		n++;
 	}
-	for (size_t i = 0; own_programs[i] != NULL; i++)
-		TRY(add_installed(g, root, own_programs[i], NULL, own_programs[i]));
+	TRY(gather_own(g, root));
 	return n > 0 ? OK : cli_problem(g->c, RC_NOTFOUND, "", "%s: no package is installed", path);
 }

@@ -12,6 +12,8 @@
 #include "lib/base/fd.h"
 #include "lib/format/stream.h"
 #include "prog/cli/deb822.h"
+#include "prog/cli/list_rpm.h"
+#include "prog/cli/list_vendor_files.h"
 
 #define RELEASE_MAX ((size_t)64 << 20)
 
@@ -76,22 +78,35 @@ static rc signed_text(struct cli *c, const struct vendor *v, struct buf *out)
 /* ---- The index
  * ----------------------------------------------------------------------------------*/
 
-static rc check_index(struct cli *c, const struct vendor *v, struct view text)
+static rc index_digest(struct cli *c, const struct vendor *v, struct digest *ret)
 {
 	AUTO(fd) int fd = open(v->index, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct fault f = {0};
-	struct digest d;
 	struct hash h;
-	rc r;
 
 	if (fd < 0)
 		return cli_problem(c, RC_IO, "", "%s: %s", v->index, strerror(errno));
 	CLI_TRY(c, &f, stream_digest(fd, HASH_SHA256, &h, &f));
-	memcpy(d.b, h.b, DIGEST_SIZE);
+	memcpy(ret->b, h.b, DIGEST_SIZE);
+	return OK;
+}
+
+static rc not_named(struct cli *c, const struct vendor *v)
+{
+	return cli_problem(c, RC_MISMATCH, "", "%s: not an index that %s names", v->index,
+			   v->release);
+}
+
+static rc check_index(struct cli *c, const struct vendor *v, struct view text)
+{
+	struct fault f = {0};
+	struct digest d;
+	rc r;
+
+	TRY(index_digest(c, v, &d));
 	r = release_names(text, &d, v->now, &f);
 	if (r.code == RC_MISMATCH)
-		return cli_problem(c, r.code, "", "%s: not an index that %s names", v->index,
-				   v->release);
+		return not_named(c, v);
 	return rc_is_ok(r)
 		       ? OK
 		       : cli_problem(c, r.code,
@@ -100,10 +115,36 @@ static rc check_index(struct cli *c, const struct vendor *v, struct view text)
 				     r.code == RC_EXPIRED ? " is no longer valid: " : ": ", f.text);
 }
 
+/* Of an rpm repository: what its repomd.xml calls primary is this file, or what it expands to. */
+static rc check_primary(struct cli *c, const struct vendor *v)
+{
+	AUTO(json) json_t *answer = NULL;
+	const json_t *row;
+	char hex[DIGEST_HEX];
+	struct digest d;
+	size_t i;
+
+	TRY(index_digest(c, v, &d));
+	digest_hex(&d, hex);
+	TRY(list_rpm_read(c, v->release, "indices", &answer));
+	json_array_foreach(json_object_get(answer, "indices"), i, row)
+	{
+		if (strcmp(json_text(row, "type"), "primary") == 0 &&
+		    (strcmp(json_text(row, "sha256"), hex) == 0 ||
+		     strcmp(json_text(row, "open"), hex) == 0))
+			return OK;
+	}
+	return not_named(c, v);
+}
+
 rc vendor_check(struct cli *c, const struct vendor *v)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 
+	if (list_rpm_is_index(v->release)) {
+		TRY(vendor_detached(c, v->release, v->keyring, v->release));
+		return check_primary(c, v);
+	}
 	buf_init(&text, RELEASE_MAX);
 	TRY(signed_text(c, v, &text));
 	return check_index(c, v, buf_view(&text));

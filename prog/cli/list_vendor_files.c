@@ -11,6 +11,7 @@
 #include "lib/base/fd.h"
 #include "lib/format/stream.h"
 #include "prog/cli/inspect.h"
+#include "prog/cli/list_rpm.h"
 
 /* ---- Authenticode ---------------------------------------------------------------------------*/
 
@@ -59,15 +60,16 @@ rc vendor_image(struct gather *g, const char *path, const char *roots)
 
 /* ---- OpenPGP --------------------------------------------------------------------------------*/
 
-static rc find_signature(struct cli *c, const char *path, char out[PATH_MAX])
+/* False: there is none beside it. */
+static bool find_signature(const char *path, char out[PATH_MAX])
 {
 	static const char *const ends[] = {".asc", ".sig"};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (snprintf(out, PATH_MAX, "%s%s", path, ends[i]) < PATH_MAX &&
 		    access(out, R_OK) == 0)
-			return OK;
-	return cli_problem(c, RC_BADSIG, "", "%s: there is no %s.asc or .sig", path, path);
+			return true;
+	return false;
 }
 
 /* True if gpgv is content. */
@@ -101,7 +103,7 @@ static rc run_gpgv(struct cli *c, const char *keyring, const char *signature, co
 	return OK;
 }
 
-rc vendor_signed_file(struct gather *g, const char *path, const char *keyring)
+rc vendor_detached(struct cli *c, const char *path, const char *keyring, const char *shown)
 {
 	char signature[PATH_MAX];
 	char ring[PATH_MAX];
@@ -109,16 +111,65 @@ rc vendor_signed_file(struct gather *g, const char *path, const char *keyring)
 	char beside[PATH_MAX];
 	bool good = false;
 
-	TRY(find_signature(g->c, path, signature));
+	if (!find_signature(path, signature))
+		return cli_problem(c, RC_BADSIG, "", "%s: there is no %s.asc or .sig", shown,
+				   shown);
 	/* gpgv looks for other names of keyrings at home. */
 	if (realpath(keyring, ring) == NULL)
-		return cli_problem(g->c, RC_IO, "", "%s: %s", keyring, strerror(errno));
+		return cli_problem(c, RC_IO, "", "%s: %s", keyring, strerror(errno));
 	if (realpath(path, file) == NULL || realpath(signature, beside) == NULL)
-		return cli_problem(g->c, RC_IO, "", "%s: %s", path, strerror(errno));
-	TRY(run_gpgv(g->c, ring, beside, file, &good));
-	if (!good)
-		return cli_problem(g->c, RC_BADSIG,
-				   "gpgv --keyring KEYRING SIGNATURE FILE says why",
-				   "%s: not signed by a key of %s", path, keyring);
+		return cli_problem(c, RC_IO, "", "%s: %s", path, strerror(errno));
+	TRY(run_gpgv(c, ring, beside, file, &good));
+	return good ? OK
+		    : cli_problem(c, RC_BADSIG, "gpgv --keyring KEYRING SIGNATURE FILE says why",
+				  "%s: not signed by a key of %s", shown, keyring);
+}
+
+/* An rpm that carries its signature: over its header, which stands for all of it. */
+static rc signed_rpm(struct gather *g, const char *path, const char *keyring, const char *dir)
+{
+	struct package_record_header header;
+	struct digest is;
+	char file[PATH_MAX];
+	rc r = list_rpm_signature(g->c, path, dir, &is);
+
+	if (r.code == RC_NOTFOUND)
+		return cli_problem(g->c, RC_BADSIG, "",
+				   "%s: there is no %s.asc or .sig, and no signature in it", path,
+				   path);
+	TRY(r);
+	(void)snprintf(file, sizeof(file), "%s/header", dir);
+	TRY(vendor_detached(g->c, file, keyring, path));
+	/* Who signed the header has signed the payload that it names, which is looked at here. */
+	TRY(gather_package(g, path, &header));
+	return digest_is_equal(&header.header, &is)
+		       ? OK
+		       : cli_problem(g->c, RC_MISMATCH, "", "%s: has changed meanwhile", path);
+}
+
+static rc with_temp(struct gather *g, const char *path, const char *keyring)
+{
+	static const char *const names[] = {"header", "header.sig"};
+	struct fault f = {0};
+	char dir[64], file[100];
+	rc r;
+
+	CLI_TRY(g->c, &f, dir_temp("/tmp/greatseal-rpm", dir, sizeof(dir), &f));
+	r = signed_rpm(g, path, keyring, dir);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(file, sizeof(file), "%s/%s", dir, names[i]);
+		(void)unlink(file);
+	}
+	(void)rmdir(dir);
+	return r;
+}
+
+rc vendor_signed_file(struct gather *g, const char *path, const char *keyring)
+{
+	char signature[PATH_MAX];
+
+	if (!find_signature(path, signature))
+		return with_temp(g, path, keyring);
+	TRY(vendor_detached(g->c, path, keyring, path));
 	return gather_path(g, path);
 }

@@ -1,13 +1,14 @@
 /* request_package - from a package that a host refused to a request for its record's signature.
  *
- * Owns: getting the archives (apt-get download), their records, what the request says. Must not
- * own: reading packages (list_source.c), requests (submit.c), hosts (greatseal-guard take). */
+ * Owns: getting the archives (apt-get or dnf download), their records, what the request says. Must
+ * not own: reading packages (list_source.c), requests (submit.c), hosts (greatseal-guard take). */
 #include "prog/cli/request_package.h"
 #include "prog/cli/fetch.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -54,55 +55,96 @@ static void packages_free(struct packages **p)
 
 /* ---- Archives -------------------------------------------------------------------------------*/
 
+static bool path_has(const char *path, const char *program)
+{
+	char whole[PATH_MAX];
+
+	for (size_t n; *path != '\0'; path += n + (path[n] == ':')) {
+		n = strcspn(path, ":");
+		if ((size_t)snprintf(whole, sizeof(whole), "%.*s/%s", (int)n, path, program) <
+			    sizeof(whole) &&
+		    access(whole, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What fetches packages by their names, into the directory in which it runs. */
+static const struct manager {
+	const char *name;
+	const char *word[4]; /* the command; names come behind it */
+	const char *refresh;
+} managers[] = {
+	{"apt", {"apt-get", "--quiet", "download", NULL}, "apt-get update"},
+	{"dnf", {"dnf", "--quiet", "download", NULL}, "dnf makecache"},
+};
+
+/* The one that is named, or the first that is here. NULL: there is no such one. */
+static const struct manager *manager_of(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
+		if (name != NULL && strcmp(name, managers[i].name) == 0)
+			return &managers[i];
+		if (name == NULL && path != NULL && path_has(path, managers[i].word[0]))
+			return &managers[i];
+	}
+	return name == NULL ? &managers[0] : NULL;
+}
+
 /* A path, and no name for apt: as apt itself tells them apart. */
 static bool is_file(const char *word)
 {
 	return strchr(word, '/') != NULL || access(word, F_OK) == 0;
 }
 
-/* NAME, NAME:ARCHITECTURE, NAME=VERSION: nothing that apt-get takes for an option or a pattern. */
+/* NAME, NAME:ARCHITECTURE, NAME=VERSION, of rpm NAME-EPOCH:VERSION-RELEASE.ARCHITECTURE: nothing
+ * that is taken for an option or a pattern. */
 static bool is_package(const char *word)
 {
 	return word[0] != '-' && word[0] != '\0' &&
 	       strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			    "+.:~=-") == strlen(word);
+			    "+.:~=_^-") == strlen(word);
 }
 
-static _Noreturn void run_apt(const char *dir, const char *const *names, int count)
+static _Noreturn void run_manager(const struct manager *m, const char *dir,
+				  const char *const *names, int count)
 {
 	const char **argv = calloc((size_t)count + 4, sizeof(*argv));
 
 	/* Its talk is not our data. */
 	if (argv == NULL || chdir(dir) != 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		_exit(99);
-	argv[0] = "apt-get";
-	argv[1] = "--quiet";
-	argv[2] = "download";
+	memcpy(argv, m->word, 3 * sizeof(*argv));
 	for (int i = 0; i < count; i++)
 		argv[3 + i] = names[i];
 	(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(errno == ENOENT ? 98 : 99);
 }
 
-/* The archives of these packages as apt's own sources have them, checked by apt. */
+/* The archives of these packages as the manager's own sources have them, checked by it. */
 static rc download(struct cli *c, struct packages *p, const char *const *names, int count)
 {
+	const struct manager *m = manager_of(args_value(c->args, "with"));
 	struct fault f = {0};
 	int status;
 	pid_t pid;
 
+	if (m == NULL)
+		return cli_problem(c, RC_USAGE, "", "--with: apt or dnf");
 	CLI_TRY(c, &f, dir_temp("/tmp/greatseal-packages", p->temp, sizeof(p->temp), &f));
 	pid = fork();
 	if (pid < 0)
 		return cli_problem(c, RC_NOMEM, "", "fork: %s", strerror(errno));
 	if (pid == 0)
-		run_apt(p->temp, names, count);
+		run_manager(m, p->temp, names, count);
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) == 98)
 		return cli_problem(c, RC_NOTFOUND, "name .deb or .rpm files instead",
-				   "apt-get cannot be run");
+				   "%s cannot be run", m->word[0]);
 	if (WEXITSTATUS(status) != 0)
-		return cli_problem(c, RC_NOTFOUND, "apt-get update",
-				   "apt-get download failed; what it said is above");
+		return cli_problem(c, RC_NOTFOUND, m->refresh,
+				   "%s download failed; what it said is above", m->word[0]);
 	return OK;
 }
 
@@ -230,7 +272,7 @@ static void say_next(const struct cli *c, const struct packages *p, int first, i
 
 	if (exit != EXIT_WAITING && exit != EXIT_DONE)
 		return;
-	cli_say(c, "%sa guard with an agent fetches the record of a .deb by itself; for others:",
+	cli_say(c, "%sa guard with an agent fetches the record by itself; without one:",
 		exit == EXIT_WAITING ? "when it is approved, " : "");
 	if (exit == EXIT_WAITING)
 		cli_say(c, "  greatseal fetch %.16s --output %s", id, dir);

@@ -56,6 +56,7 @@ struct job {
 };
 
 rc job_inspect(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
+rc job_index(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
 rc job_content(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
 rc job_insert(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);
 rc job_verify(const struct job_args *a, json_t **ret, bool *ret_refused, struct fault *f);

@@ -35,6 +35,7 @@ static const struct job jobs[] = {
 	{"diff", ARG_IN | ARG_OBJECT, 0, job_diff},
 	{"signatures", ARG_IN, ARG_OBJECT | ARG_ROOTS | ARG_IMA, job_signatures},
 	{"extract", ARG_IN | ARG_OUT | ARG_FORMAT, 0, job_extract},
+	{"index", ARG_IN, 0, job_index},
 };
 
 static const struct job *job_find(const char *name)
@@ -323,7 +324,7 @@ int main(int argc, char **argv)
 	if (job == NULL) {
 		answer_error(fault_set(&f, RC_USAGE, 0,
 				       "usage: greatseal-worker inspect|content|insert|verify|diff|"
-				       "signatures|extract --in FD ..."),
+				       "signatures|extract|index --in FD ..."),
 			     &f);
 		return EXIT_USAGE;
 	}

@@ -115,6 +115,49 @@ if type -P gpg gpgv >/dev/null; then
 	printf 'Origin: Vendor\n' >InRelease
 	refused 5 'not signed by a key of vendor.gpg' vendor
 	refused 2 'keyring is missing' greatseal list from-vendor -o v.list "${common[@]}" --release InRelease
+	# An rpm repository likewise, from repomd.xml; createrepo_c made it.
+	mkdir -p rpms/repodata
+	cp "$SRCDIR/tests/vectors/rpm/sample.rpm" rpms/
+	cp "$SRCDIR"/tests/vectors/rpm/repodata/* rpms/repodata/
+	gunzip -k rpms/repodata/primary.xml.gz
+	detached() { gpg --batch --quiet --yes --local-user "$1" --armor --detach-sign rpms/repodata/repomd.xml; }
+	rpms() { greatseal list from-vendor -o rpms.list "${common[@]}" --release rpms/repodata/repomd.xml --keyring vendor.gpg --index "${1:-rpms/repodata/primary.xml.gz}" --pool rpms; }
+	refused 5 'there is no rpms/repodata/repomd.xml.asc' rpms
+	detached vendor@example
+	for index in rpms/repodata/primary.xml.gz rpms/repodata/primary.xml; do
+		rpms $index >/dev/null
+		greatseal list show rpms.list --all --json >rpms.json
+		has rpms.json rpms/sample.rpm archive sample.rpm
+	done
+	ok "a list of what an rpm repository has signed"
+	sed 's/Sample_tool/Sample_tull/' rpms/repodata/primary.xml >other.xml
+	refused 5 'not an index that rpms/repodata/repomd.xml names' rpms other.xml
+	refused 5 'not an index that rpms/repodata/repomd.xml names' rpms rpms/repodata/repomd.xml
+	detached other@example
+	refused 5 'not signed by a key of vendor.gpg' rpms
+	detached vendor@example
+	sed -i 's/<revision>./<revision>/' rpms/repodata/repomd.xml
+	refused 5 'not signed by a key of vendor.gpg' rpms
+	# A package that carries its signature.
+	signed_rpm() { greatseal list from-vendor -o signed.list "${common[@]}" --keyring vendor.gpg "$1"; }
+	refused 5 'no signature in it' signed_rpm rpms/sample.rpm
+	if type -P rpmsign >/dev/null; then
+		addsign() { cp rpms/sample.rpm "$2" && rpmsign --define "__gpg $(type -P gpg)" --define "_gpg_name $1" --addsign "$2" >rpmsign.log 2>&1 || die "rpmsign: $(cat rpmsign.log)"; }
+		addsign vendor@example signed.rpm
+		signed_rpm signed.rpm >/dev/null
+		greatseal list show signed.list --all --json >signed.json
+		has signed.json signed.rpm archive signed.rpm
+		addsign other@example strange.rpm
+		refused 5 'strange.rpm: not signed by a key of vendor.gpg' signed_rpm strange.rpm
+		# Another script in the header that was signed; another payload behind it.
+		LC_ALL=C sed 's/echo files/echo fIles/' signed.rpm >changed.rpm
+		refused 5 'changed.rpm: not signed by a key of vendor.gpg' signed_rpm changed.rpm
+		printf 'x' | dd of=signed.rpm bs=1 seek=$(($(stat -c %s signed.rpm) - 3)) conv=notrunc status=none
+		refused 1 'not all of it can be looked at' signed_rpm signed.rpm
+		ok "an rpm that its vendor has signed"
+	else
+		echo "# no rpmsign: rpms that carry their signature are not tried"
+	fi
 	gpgconf --kill gpg-agent
 	unset GNUPGHOME
 else
@@ -170,8 +213,8 @@ greatseal list record -o . "$rpm" >/dev/null
 greatseal list show --json --all sample.rpm.record >record.json
 jq -e --arg a "$(sha "$rpm")" --arg h $header '.of == "rpm" and .package == "Sample_tool" and .version == "3:1.0~rc1-2" and
 	.architecture == "noarch" and .archive == $a and .header == $h and
-	([.records[].path] | sort == ["/usr/bin/sample", "RPM/filetrigger.0", "RPM/postin", "RPM/posttrans", "RPM/prein", "RPM/trigger.0",
-	"RPM/trigger.1"])' record.json >/dev/null || die "the record of an rpm is another: $(cat record.json)"
+	([.records[].path] | sort == ["/usr/bin/sample", "RPM/filetrigger.0", "RPM/postin", "RPM/posttrans", "RPM/prein", "RPM/preun",
+	"RPM/trigger.0", "RPM/trigger.1"])' record.json >/dev/null || die "the record of an rpm is another: $(cat record.json)"
 printf 'echo pre' >prein
 has record.json prein script RPM/prein
 greatseal list build -o rpm.list "${common[@]}" "$rpm" >/dev/null
@@ -188,6 +231,52 @@ cp "$rpm" other.rpm
 printf 'x' | dd of=other.rpm bs=1 seek=$(($(stat -c %s other.rpm) - 3)) conv=notrunc status=none
 refused 1 'not all of it can be looked at' greatseal list record other.rpm
 ok "the record of an rpm, and a list that has it"
+# What rpm expands on the host is approved as that only where somebody says so.
+greatseal list record -o . "$rpm" 2>&1 >/dev/null | grep -q 'RPM/posttrans on the host: hosts refuse the package without --expanded' || die "nothing said of what is expanded"
+printf '# greatseal: rpm expands this on the host\necho Sample_tool %%{_host}' >expanded
+mkdir with
+greatseal list record -o with --expanded "$rpm" >/dev/null
+greatseal list show --json --all with/sample.rpm.record >with.json
+has with.json expanded script 'RPM/posttrans (expanded by rpm)'
+ok "a script that rpm expands is approved by name"
+
+# The index of an rpm repository without a signature: each package must be the one that it names.
+mkdir -p mirror
+cp "$rpm" mirror/
+primary=$SRCDIR/tests/vectors/rpm/repodata/primary.xml.gz
+by_index() { greatseal list build -o mirror.list "${common[@]}" --index "$1" --pool mirror "${@:2}"; }
+by_index "$primary" >/dev/null
+greatseal list show mirror.list --all --json >mirror.json
+has mirror.json "$rpm" archive sample.rpm
+refused 1 'names no such package' by_index "$primary" --package other
+zcat "$primary" | sed 's/"sample.rpm"/"..\/sample.rpm"/' >up.xml
+refused 1 'has no usable Filename' by_index up.xml
+zcat "$primary" | sed 's/"sha256"/"sha"/' >sha1.xml
+refused 1 'the index has no SHA256 for it' by_index sha1.xml
+zcat "$primary" | sed '2i <!DOCTYPE a [<!ENTITY a "b">]>' >entity.xml
+refused 1 'it has a document type' by_index entity.xml
+head -c 300 "$primary" >cut.gz
+refused 1 'cannot be inspected' by_index cut.gz
+refused 1 'names no packages' by_index "$SRCDIR/tests/vectors/rpm/repodata/repomd.xml"
+cp other.rpm mirror/sample.rpm
+refused 5 'not the file of the index' by_index "$primary"
+ok "all packages of an rpm repository"
+
+# What rpm has installed, below another root.
+if type -P rpm >/dev/null && ((EUID == 0)); then
+	mkdir rpmroot
+	rpm --root "$work/rpmroot" --install --nodeps --noscripts "$rpm" 2>rpm.log || die "rpm: $(cat rpm.log)"
+	greatseal list build -o installed.list "${common[@]}" --rpm --root "$work/rpmroot" >/dev/null
+	greatseal list show installed.list --all --json >installed.json
+	has installed.json rpmroot/usr/bin/sample script /usr/bin/sample
+	has installed.json prein script RPM/prein
+	jq -e '.records | any(.package == "Sample_tool 3:1.0~rc1-2 noarch" and .path == "RPM/preun")' installed.json >/dev/null || die "no script: $(cat installed.json)"
+	mkdir rpmempty
+	refused 1 'no package is installed' greatseal list build -o e.list "${common[@]}" --rpm --root "$work/rpmempty"
+	ok "what rpm has installed"
+else
+	echo "# no rpm, or not root: what rpm has installed is not tried"
+fi
 
 # ---- Signing them.
 

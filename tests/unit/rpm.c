@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/codec/rpm.h"
+#include "lib/codec/rpm_script.h"
 #include "lib/crypt/digest.h"
 #include "lib/format/diff.h"
 #include "lib/format/inspect.h"
@@ -86,6 +86,19 @@ static void entries_are_read(void **state)
 	assert_rc(RC_NOTFOUND, rpm_header_u32(&h, 1003, 2, &n));
 	assert_rc(RC_NOTFOUND, rpm_header_u32(&h, 1, 0, &n));
 	assert_rc(RC_SYNTAX, rpm_header_u32(&h, 1000, 0, &n));
+	assert_rc(RC_OK, rpm_header_strings(&h, 1005, &s, &n));
+	assert_int_equal(3, n);
+	assert_true(view_is_equal(s, view_of("a\0\0c", 5)));
+	assert_rc(RC_SYNTAX, rpm_header_strings(&h, 1000, &s, &n));
+	assert_rc(RC_NOTFOUND, rpm_header_strings(&h, 1, &s, &n));
+	assert_rc(RC_OK, rpm_header_u32s(&h, 1003, &s));
+	assert_true(view_is_equal(s, view_of("\0\0\0\7\0\0\1\0", 8)));
+	assert_rc(RC_SYNTAX, rpm_header_u32s(&h, 1000, &s));
+	assert_rc(RC_NOTFOUND, rpm_header_u32s(&h, 1, &s));
+	assert_rc(RC_OK, rpm_header_bytes(&h, 63, &s));
+	assert_int_equal(16, s.len);
+	assert_rc(RC_SYNTAX, rpm_header_bytes(&h, 1000, &s));
+	assert_rc(RC_NOTFOUND, rpm_header_bytes(&h, 1, &s));
 }
 
 static enum rc_code code_of(struct row row, const char *data, size_t len)
@@ -169,6 +182,82 @@ static void leads_are_looked_at(void **state)
 	assert_rc(RC_SYNTAX, rpm_lead_check(v, NULL));
 }
 
+static void scripts_are_read(void **state)
+{
+	/* Lua with a word behind it is Lua; one of several triggers, one without a program; a
+	 * program alone; flags. */
+	static const struct row rows[] = {
+		{1023, RPM_STRING, 0, 1},   {1085, RPM_STRINGS, 2, 2},	{1086, RPM_STRING, 10, 1},
+		{1065, RPM_STRINGS, 12, 2}, {1092, RPM_STRINGS, 16, 1}, {5027, RPM_INT32, 20, 2},
+	};
+	static const char data[] = "a\0<lua>\0w\0p\0"
+				   "b\0c\0"
+				   "q\0\0\0"
+				   "\0\0\0\1\0\0\0\2";
+	AUTO(buf) struct buf b = {0};
+	struct rpm_scripts at = {0};
+	struct rpm_header h;
+	struct rpm_script s;
+	struct view word;
+
+	(void)state;
+	assert_rc(RC_OK, rpm_header_open(make(&b, rows, 6, data, sizeof(data) - 1), 63, &h, NULL));
+	assert_rc(RC_OK, rpm_script_next(&h, &at, &s));
+	assert_string_equal("prein", s.name);
+	assert_true(s.lua && !s.expanded && view_is(s.text, "a"));
+	assert_rc(RC_OK, rpm_script_word(&h, &s, 1, &word));
+	assert_true(view_is(word, "w"));
+	assert_rc(RC_NOTFOUND, rpm_script_word(&h, &s, 2, &word));
+	assert_rc(RC_OK, rpm_script_next(&h, &at, &s));
+	assert_string_equal("postin", s.name);
+	assert_true(!s.lua && s.text.len == 0 && view_is(s.program, "p"));
+	assert_rc(RC_OK, rpm_script_next(&h, &at, &s));
+	assert_string_equal("trigger.0", s.name);
+	assert_true(s.expanded && view_is(s.text, "b") && view_is(s.program, "q"));
+	assert_rc(RC_NOTFOUND, rpm_script_word(&h, &s, 1, &word));
+	assert_rc(RC_OK, rpm_script_next(&h, &at, &s));
+	assert_string_equal("trigger.1", s.name);
+	assert_true(s.expanded && view_is(s.text, "c") && view_is(s.program, "/bin/sh"));
+	assert_rc(RC_NOTFOUND, rpm_script_next(&h, &at, &s));
+	assert_rc(RC_NOTFOUND, rpm_script_next(&h, &at, &s));
+}
+
+static void scripts_that_cannot_be_read(void **state)
+{
+	static const struct {
+		struct row rows[3];
+		size_t count;
+		const char *name;
+		enum rc_code code;
+	} cases[] = {
+		{{{1024, RPM_INT32, 0, 1}}, 1, "postin", RC_SYNTAX},
+		{{{1024, RPM_STRING, 0, 1}, {1086, RPM_INT32, 4, 1}}, 2, "postin", RC_SYNTAX},
+		{{{1024, RPM_STRING, 0, 1}, {5021, RPM_STRING, 2, 1}}, 2, "postin", RC_SYNTAX},
+		{{{1024, RPM_STRING, 0, 1}, {1024, RPM_STRING, 2, 1}}, 2, "postin", RC_DUPLICATE},
+		{{{1065, RPM_STRINGS, 0, RPM_SCRIPTS_EACH + 1}}, 1, "trigger", RC_LIMIT},
+	};
+	static const char data[RPM_SCRIPTS_EACH + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(buf) struct buf b = {0};
+		struct rpm_scripts at = {0};
+		struct rpm_header h;
+		struct rpm_script s;
+		rc r;
+
+		assert_rc(RC_OK, rpm_header_open(make(&b, cases[i].rows, cases[i].count, data,
+						      sizeof(data)),
+						 63, &h, NULL));
+		while (rc_is_ok(r = rpm_script_next(&h, &at, &s)))
+			;
+		assert_rc(cases[i].code, r);
+		assert_string_equal(cases[i].name, s.name);
+		/* It goes on behind that. */
+		assert_rc(RC_NOTFOUND, rpm_script_next(&h, &at, &s));
+	}
+}
+
 /* ---- Inspection -----------------------------------------------------------------------------*/
 
 static json_t *inspect(struct view bytes)
@@ -250,6 +339,10 @@ static void a_package_is_described(void **state)
 		assert_string_equal(hex, text(s, "sha256"));
 		assert_true(found(r, "maintainer-script", want[i].name));
 	}
+	/* What stands for the one that rpm expands, and no other. */
+	assert_string_equal("059a520a074654e6abd07621102381004d7643b4a91fa4af22fcfc4b1fa0ec71",
+			    text(json_array_get(scripts, 4), "expanded"));
+	assert_null(json_object_get(json_array_get(scripts, 0), "expanded"));
 	assert_true(found(r, "rpm-lua", "preun"));
 	assert_true(found(r, "rpm-expanded", "posttrans"));
 	assert_false(found(r, "rpm-expanded", "prein"));
@@ -396,6 +489,8 @@ int main(void)
 		cmocka_unit_test(entries_are_read),
 		cmocka_unit_test(entries_are_refused),
 		cmocka_unit_test(leads_are_looked_at),
+		cmocka_unit_test(scripts_are_read),
+		cmocka_unit_test(scripts_that_cannot_be_read),
 		cmocka_unit_test(a_package_is_described),
 		cmocka_unit_test(what_is_wrong_is_found),
 		cmocka_unit_test(a_program_of_many_words),
