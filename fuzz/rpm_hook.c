@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct view v = view_of(data, size);
-	struct rpm_package p;
+	struct rpm_line p;
 
 	if (!rc_is_ok(rpm_hook_begin(&v, NULL)))
 		return 0;

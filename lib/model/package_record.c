@@ -134,6 +134,12 @@ rc package_record_peek(struct view bytes, struct package_record_header *ret, str
 	return OK;
 }
 
+bool package_record_is_of(const struct package_record_header *h, const struct digest *asked)
+{
+	return digest_is_equal(&h->archive, asked) ||
+	       (h->kind == PACKAGE_RPM && digest_is_equal(&h->header, asked));
+}
+
 static rc write_record(const struct package_record_header *h, struct content *records, size_t count,
 		       struct buf *out, struct fault *f)
 {

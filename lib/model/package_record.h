@@ -49,6 +49,10 @@ MUST rc package_record_open(struct view bytes, struct package_record *ret, struc
  * package_record_open, but that it does not look at records. */
 MUST rc package_record_peek(struct view bytes, struct package_record_header *ret, struct fault *f);
 
+/* Whether a gate that asks by this digest means the package: its archive's or, of an rpm, its main
+ * header's. */
+bool package_record_is_of(const struct package_record_header *h, const struct digest *asked);
+
 /* Appends a record; see contents_write. Refuses what package_record_open refuses. */
 MUST rc package_record_encode(const struct package_record_header *h, struct content *records,
 			      size_t count, struct buf *out, struct fault *f);

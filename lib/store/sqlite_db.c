@@ -90,12 +90,12 @@ static const char schema_added[] =
 	" PRIMARY KEY(kind, name, serial, leaf, item)) WITHOUT ROWID;"
 	"CREATE INDEX IF NOT EXISTS published_file ON published(file);"
 	"CREATE TABLE IF NOT EXISTS publishing(request BLOB PRIMARY KEY) WITHOUT ROWID;"
-	/* Requests that were here before the table was: once. */
+	/* Requests that were here before the table was, or knew of headers: once. */
 	"INSERT OR IGNORE INTO publishing SELECT id FROM request WHERE upload = 1"
-	" AND NOT EXISTS(SELECT 1 FROM mark WHERE name = 'publishing')"
+	" AND NOT EXISTS(SELECT 1 FROM mark WHERE name = 'publishing-2')"
 	" AND (instr(statement, CAST('\"allowlist\"' AS BLOB)) > 0"
 	" OR instr(statement, CAST('\"package-record\"' AS BLOB)) > 0);"
-	"INSERT OR IGNORE INTO mark(name, value) VALUES('publishing', 1);";
+	"INSERT OR IGNORE INTO mark(name, value) VALUES('publishing-2', 1);";
 
 #define REQUEST_COLUMNS                                                                            \
 	"r.id, r.seq, r.created, r.requester, r.host, r.key, r.not_before, r.deadline, r.upload,"  \

@@ -218,11 +218,12 @@ struct store_guard_filter {
 	uint32_t limit;		 /* 1..STORE_LIST_MAX */
 };
 
-/* A signed file that guards fetch: a list by its name, a package record by its archive. */
+/* A signed file that guards fetch: a list by its name, a package record by its archive,
+ * that of an rpm by its main header, too. */
 enum store_published_kind { STORE_LIST, STORE_RECORD };
 struct store_published {
 	enum store_published_kind kind;
-	char name[STORE_PUBLISHED_NAME]; /* of the list; or SHA-256 of the archive in hex */
+	char name[STORE_PUBLISHED_NAME]; /* of the list; or such a SHA-256 in hex */
 	uint64_t serial;		 /* of the list; 0 */
 	uint64_t leaf;			 /* of its issue entry */
 	uint32_t item;			 /* 0-based place in the request */

@@ -53,7 +53,7 @@ static rc keep_all(int dir, struct view v, const struct digest *archives, size_t
 		TRY(view_string(&v, RECORD_PROOF_BYTES, &proof));
 		TRY(package_record_open(record, &r, f));
 		for (size_t i = 0; i < count; i++)
-			wanted = wanted || digest_is_equal(&r.header.archive, &archives[i]);
+			wanted = wanted || package_record_is_of(&r.header, &archives[i]);
 		if (!wanted)
 			return fault_set(f, RC_PEER, 0, "a record that nobody has asked for");
 		TRY(records_keep(dir, record, proof, &header, f));

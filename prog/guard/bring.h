@@ -9,9 +9,9 @@
 
 #include "prog/guard/fetch.h"
 
-/* *ret_count records of these archives lie in conf->records now. RC_STATE: the settings name no
- * agent; RC_DENIED: there were some, and none of them was good; else as fetch_result, RC_IO,
- * RC_NOSPACE. None is signed: *ret_count is 0. */
+/* *ret_count records of these archives, or rpm headers, lie in conf->records now. RC_STATE: the
+ * settings name no agent; RC_DENIED: there were some, and none of them was good; else as
+ * fetch_result, RC_IO, RC_NOSPACE. None is signed: *ret_count is 0. */
 MUST rc bring_records(const struct conf *c, const struct digest *archives, size_t count,
 		      size_t *ret_count, struct fault *f);
 

@@ -1,7 +1,7 @@
 /* control - root's commands to a running guard: one line in, one line of JSON out, then the end.
  *
  *	status | observe | enforce SERIAL | reload | checked SERIAL | records | archive SHA256 |
- *	glass | met PATH | fetch | take-over FORMAT VERSION (handover.h)
+ *	script SHA256 | glass | met PATH | fetch | take-over FORMAT VERSION (handover.h)
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -126,8 +126,10 @@ static void reply_status(const struct supervisor *s, struct client *c)
 	reply(c, text);
 }
 
-/* May this package file be installed here: not whether it is there, or whole. */
-static void reply_archive(const struct supervisor *s, struct client *c, const char *hex)
+/* May this package file be installed here, or this script be run: not whether it is there, or
+ * whole. */
+static void reply_approved(const struct supervisor *s, struct client *c, unsigned class,
+			   const char *hex)
 {
 	bool enforce = atomic_load(&s->g.share->mode) == GUARD_ENFORCE;
 	struct digest digest;
@@ -136,13 +138,13 @@ static void reply_archive(const struct supervisor *s, struct client *c, const ch
 	unsigned classes;
 
 	if (!rc_is_ok(digest_parse(view_str(hex), &digest))) {
-		control_refuse(c, fault_set(&f, RC_SYNTAX, 0, "archive: 64 hex digits"), &f);
+		control_refuse(c, fault_set(&f, RC_SYNTAX, 0, "64 hex digits"), &f);
 		return;
 	}
 	classes = approved_find(&s->approved, digest.b);
 	(void)snprintf(text, sizeof(text),
 		       "{\"ok\":true,\"approved\":%s,\"revoked\":%s,\"mode\":\"%s\"}\n",
-		       (classes & LIST_ARCHIVE) != 0 ? "true" : "false",
+		       (classes & class) != 0 ? "true" : "false",
 		       (classes & LIST_REVOKED) != 0 ? "true" : "false",
 		       enforce ? "enforce" : "observe");
 	reply(c, text);
@@ -182,7 +184,11 @@ static void run_command(struct supervisor *s, struct client *c, const char *line
 		return;
 	}
 	if (strncmp(line, "archive ", 8) == 0) {
-		reply_archive(s, c, line + 8);
+		reply_approved(s, c, LIST_ARCHIVE, line + 8);
+		return;
+	}
+	if (strncmp(line, "script ", 7) == 0) {
+		reply_approved(s, c, LIST_SCRIPT, line + 7);
 		return;
 	}
 	if (strcmp(line, "reload") == 0 || strcmp(line, "records") == 0 ||

@@ -401,7 +401,7 @@ static rc keep_record(void *ctx, const struct digest *archive, struct view recor
 	if (!is_wanted(r, archive))
 		return OK;
 	done = records_verify(r->conf, record, proof, &p, &why);
-	if (rc_is_ok(done) && !digest_is_equal(&p.header.archive, archive))
+	if (rc_is_ok(done) && !package_record_is_of(&p.header, archive))
 		done = fault_set(&why, RC_MISMATCH, 0, "a record of another archive");
 	if (done.code == RC_NOMEM)
 		return fault_set(f, RC_NOMEM, 0, "no memory for a record");

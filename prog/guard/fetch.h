@@ -49,8 +49,8 @@ struct fetch_result {
  * or the server. */
 _Noreturn void fetch_list_run(const struct conf *c, const struct fetch_have *have,
 			      const int memory[static 2], int out);
-/* The same for package records: those of these archives that are signed and in the log, each as two
- * strings (buf_put_string), record and proof, into the memory file. */
+/* The same for package records: those of these archives (or main headers of rpms) that are signed
+ * and in the log, each as two strings (buf_put_string), record and proof, into the memory file. */
 _Noreturn void fetch_records_run(const struct conf *c, const struct digest *archives, size_t count,
 				 int memory, int out);
 

@@ -24,6 +24,8 @@ struct archive {
 	char name[400];		   /* how people know it */
 	struct apt_package wanted; /* as apt knows it; empty: not from apt */
 	struct digest digest;
+	bool script;   /* none, but a script of the rpm before it: of class script */
+	bool expanded; /* that rpm expands */
 	enum verdict verdict;
 };
 
@@ -35,6 +37,7 @@ struct gate {
 	struct hasher *hasher;
 	size_t refused;
 	bool can_ask;		      /* something of it can be asked for */
+	bool expands;		      /* that is a script which rpm expands */
 	char not_brought[FAULT_TEXT]; /* why no record was brought */
 	struct archive *archive;
 	size_t count, cap;
@@ -91,19 +94,25 @@ static bool ask(struct gate *g, const char *line, struct buf *answer)
 	return false;
 }
 
-static enum verdict ask_for(struct gate *g, const struct digest *digest)
+/* what: "archive" or "script". */
+static enum verdict ask_about(struct gate *g, const char *what, const struct digest *digest)
 {
 	AUTO(buf) struct buf answer = {0};
 	char hex[DIGEST_HEX], line[COMMAND_MAX];
 
 	digest_hex(digest, hex);
-	(void)snprintf(line, sizeof(line), "archive %s", hex);
+	(void)snprintf(line, sizeof(line), "%s %s", what, hex);
 	if (!ask(g, line, &answer))
 		return UNKNOWN;
 	g->enforce = strstr(buf_cstr(&answer), "\"mode\":\"observe\"") == NULL;
 	if (strstr(buf_cstr(&answer), "\"revoked\":true") != NULL)
 		return REVOKED;
 	return strstr(buf_cstr(&answer), "\"approved\":true") != NULL ? APPROVED : UNAPPROVED;
+}
+
+static enum verdict ask_for(struct gate *g, const struct archive *a)
+{
+	return ask_about(g, a->script ? "script" : "archive", &a->digest);
 }
 
 /* The guard looks whether there is a signature by a key of ours in or beside it. That decides
@@ -184,7 +193,7 @@ static void look(struct gate *g)
 		struct fault f = {0};
 
 		if (rc_is_ok(hash_file(g, a->path, &a->digest, &f))) {
-			a->verdict = ask_for(g, &a->digest);
+			a->verdict = ask_for(g, a);
 			show(g, a->path);
 			continue;
 		}
@@ -194,8 +203,8 @@ static void look(struct gate *g)
 	}
 }
 
-/* Records that may be signed by now, before dpkg starts. Without them it goes on with what is
- * loaded. */
+/* Records that may be signed by now, before anything is installed. Without them it goes on with
+ * what is loaded. */
 static void bring(struct gate *g)
 {
 	AUTO(buf) struct buf missing = {0};
@@ -219,7 +228,7 @@ static void bring(struct gate *g)
 		return;
 	for (size_t i = 0; i < g->count; i++)
 		if (g->archive[i].verdict == UNAPPROVED)
-			g->archive[i].verdict = ask_for(g, &g->archive[i].digest);
+			g->archive[i].verdict = ask_for(g, &g->archive[i]);
 }
 _Static_assert(sizeof(struct digest) == DIGEST_SIZE && _Alignof(struct digest) == 1,
 	       "digests lie one behind the other");
@@ -240,6 +249,7 @@ static void tell(struct gate *g, bool quiet)
 		}
 		g->refused++;
 		g->can_ask |= a->verdict == UNAPPROVED;
+		g->expands |= a->verdict == UNAPPROVED && a->expanded;
 		if (a->verdict == UNAPPROVED || a->verdict == REVOKED)
 			(void)fprintf(stderr, "greatseal-guard: %s: %s (sha256 %s)\n",
 				      a->verdict == REVOKED ? "revoked" : "not approved", a->name,
@@ -364,14 +374,57 @@ static rc gate_apt(struct gate *g, struct fault *f)
 	return conclude(g, f);
 }
 
+/* A package, or a script of the last one, as the plugin says it. */
+static rc add_rpm_line(struct gate *g, const struct rpm_line *line, size_t *package,
+		       struct fault *f)
+{
+	static const char *const how[] = {[RPM_LINE_PACKAGE] = "",
+					  [RPM_LINE_LUA] = " runs inside rpm",
+					  [RPM_LINE_EXPANDED] = " is expanded by rpm here"};
+	bool script = line->kind != RPM_LINE_PACKAGE;
+	char name[400];
+	struct archive *a;
+
+	if (script && g->count == 0)
+		return fault_set(f, RC_SYNTAX, 0, "a script of no package");
+	if (!script)
+		*package = g->count;
+	(void)snprintf(name, sizeof(name), "%.200s%s%.*s%s",
+		       script ? g->archive[*package].name : "", script ? ": its script " : "",
+		       line->shown.len > 300 ? 300 : (int)line->shown.len,
+		       (const char *)line->shown.ptr, how[line->kind]);
+	TRY(add(g, "", name, &a, f));
+	a->digest = line->digest;
+	a->script = script;
+	a->expanded = line->kind == RPM_LINE_EXPANDED;
+	/* A script comes with its package's record. */
+	a->verdict = script ? UNKNOWN : ask_for(g, a);
+	return OK;
+}
+
+/* Scripts of packages that are approved. Of the others it is enough that they are not. */
+static void look_at_scripts(struct gate *g)
+{
+	enum verdict of = UNKNOWN;
+
+	for (size_t i = 0; i < g->count; i++) {
+		struct archive *a = &g->archive[i];
+
+		if (!a->script)
+			of = a->verdict;
+		else
+			a->verdict = of == APPROVED ? ask_for(g, a) : APPROVED;
+	}
+}
+
 /* All packages that rpm is about to install: the headers that it has read, since it does not say
  * where the archives lie. */
 static rc gate_rpm(struct gate *g, struct fault *f)
 {
 	AUTO(buf) struct buf text = {0};
 	AUTO(buf) struct buf answer = {0};
-	struct rpm_package p;
-	struct archive *a;
+	struct rpm_line line;
+	size_t package = 0;
 	struct view rest;
 	rc r;
 
@@ -380,20 +433,18 @@ static rc gate_rpm(struct gate *g, struct fault *f)
 	rest = buf_view(&text);
 	TRY(rpm_hook_begin(&rest, f));
 	(void)ask(g, "records", &answer);
-	while (rc_is_ok(r = rpm_hook_next(&rest, &p, f))) {
-		char name[400];
-
-		(void)snprintf(name, sizeof(name), "%.*s", (int)p.shown.len,
-			       (const char *)p.shown.ptr);
-		TRY(add(g, "", name, &a, f));
-		a->digest = p.header;
-		a->verdict = ask_for(g, &a->digest);
-	}
+	while (rc_is_ok(r = rpm_hook_next(&rest, &line, f)))
+		TRY(add_rpm_line(g, &line, &package, f));
 	if (r.code != RC_NOTFOUND)
 		return r;
+	bring(g);
+	look_at_scripts(g);
 	tell(g, true);
 	if (g->can_ask)
-		(void)fprintf(stderr, "To ask for them: greatseal request-package FILE.rpm...\n");
+		(void)fprintf(stderr,
+			      "To ask for them: greatseal request-package%s FILE.rpm..., or by "
+			      "name: --with dnf NAME...\n",
+			      g->expands ? " --expanded" : "");
 	return conclude(g, f);
 }
 
@@ -477,7 +528,7 @@ rc verb_take(const struct conf *c, const struct words *w, struct fault *f)
 		enum verdict v;
 
 		TRY(read_header(w->at[i], &h, f));
-		v = ask_for(&g, &h.archive);
+		v = ask_about(&g, "archive", &h.archive);
 		refused += v != APPROVED;
 		(void)printf("%s: %s %s %s\n",
 			     v == APPROVED  ? "taken"

@@ -11,7 +11,8 @@ rc rpm_hook_begin(struct view *text, struct fault *f)
 	return OK;
 }
 
-static bool is_shown(struct view v)
+/* So many printable words between single spaces. */
+static bool is_shown(struct view v, size_t count)
 {
 	size_t words = 1;
 
@@ -24,19 +25,38 @@ static bool is_shown(struct view v)
 			return false;
 		words++;
 	}
-	return words == 3 && v.len > 0;
+	return words == count && v.len > 0;
 }
 
-rc rpm_hook_next(struct view *text, struct rpm_package *ret, struct fault *f)
+static rc read_line(struct view line, struct rpm_line *ret)
 {
-	struct view line, hex;
-	struct digest d;
+	bool script = line.len > 0 && line.ptr[0] == ' ';
+	struct view hex, kind;
+
+	ret->kind = RPM_LINE_PACKAGE;
+	if (script)
+		TRY(view_skip(&line, 1));
+	TRY(view_until(&line, ' ', &hex));
+	TRY(digest_parse(hex, &ret->digest));
+	if (script) {
+		TRY(view_until(&line, ' ', &kind));
+		if (!view_is(kind, "lua") && !view_is(kind, "expanded"))
+			return RC(RC_SYNTAX);
+		ret->kind = view_is(kind, "lua") ? RPM_LINE_LUA : RPM_LINE_EXPANDED;
+	}
+	ret->shown = line;
+	return is_shown(line, script ? 1 : 3) ? OK : RC(RC_SYNTAX);
+}
+
+rc rpm_hook_next(struct view *text, struct rpm_line *ret, struct fault *f)
+{
+	struct rpm_line read;
+	struct view line;
 
 	if (text->len == 0)
 		return RC(RC_NOTFOUND);
-	if (!rc_is_ok(view_until(text, '\n', &line)) || !rc_is_ok(view_until(&line, ' ', &hex)) ||
-	    !rc_is_ok(digest_parse(hex, &d)) || !is_shown(line))
+	if (!rc_is_ok(view_until(text, '\n', &line)) || !rc_is_ok(read_line(line, &read)))
 		return fault_set(f, RC_SYNTAX, 0, "not a line of the plugin in rpm");
-	*ret = (struct rpm_package){.header = d, .shown = line};
+	*ret = read;
 	return OK;
 }

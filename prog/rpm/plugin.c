@@ -3,9 +3,10 @@
  *
  * A package is known by the SHA-256 of its main header, which names everything else of it by
  * digest: scripts, files, payload. In the pre-transaction hook each package's header is read as
- * rpm itself will read it, and `greatseal-guard gate rpm` says yes or no to all of them; no other
- * end than its yes lets the transaction go on. rpm reads each package once more when its turn
- * comes: the header must then be one that was asked for.
+ * rpm itself will read it, and `greatseal-guard gate rpm` says yes or no to all of them, and to
+ * their scripts that no guard sees: those in Lua, and those that rpm expands. No other end than its
+ * yes lets the transaction go on. rpm reads each package once more when its turn comes: the header
+ * must then be one that was asked for.
  * Owns: that question. Must not own: what is approved, modes, records (the guard). */
 #include "prog/rpm/hooks.h"
 
@@ -24,8 +25,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/codec/rpm_script.h"
+
 /* As prog/guard/rpm_hook.h. */
-#define HEAD "greatseal-rpm-1\n"
+#define HEAD "greatseal-rpm-2\n"
 #define HEX 64
 #define LINE_MAX_BYTES 1024
 #define SAY(...) rpmlog(RPMLOG_ERR, "greatseal: " __VA_ARGS__)
@@ -48,28 +51,42 @@ static void forget(struct state *s)
 
 /* ---- One package ----------------------------------------------------------------------------*/
 
-/* Of the main header as it lies in the package. False: it has none that stands for itself. */
-static bool digest_of(Header h, char out[HEX + 1])
+static bool sha256(struct view head, struct view text, char out[HEX + 1])
 {
-	static const unsigned char magic[8] = {0x8e, 0xad, 0xe8, 0x01};
-	struct rpmtd_s td;
+	DIGEST_CTX ctx = rpmDigestInit(RPM_HASH_SHA256, RPMDIGEST_NONE);
 	char *hex = NULL;
 	size_t len = 0;
-	DIGEST_CTX ctx;
-	bool good = false;
+	bool good = ctx != NULL && rpmDigestUpdate(ctx, head.ptr, head.len) == 0 &&
+		    rpmDigestUpdate(ctx, text.ptr, text.len) == 0;
+
+	/* It ends the context, whatever it says. */
+	if (ctx == NULL || rpmDigestFinal(ctx, (void **)&hex, &len, 1) != 0)
+		return false;
+	good = good && hex != NULL && strlen(hex) == HEX;
+	if (good)
+		memcpy(out, hex, HEX + 1);
+	free(hex);
+	return good;
+}
+
+/* The main header's bytes as they lie in the package, for free(). NULL: it has none that stand for
+ * themselves, or there is no memory. */
+static unsigned char *bytes_of(Header h, struct view *ret)
+{
+	static const unsigned char magic[8] = {0x8e, 0xad, 0xe8, 0x01};
+	unsigned char *bytes;
+	struct rpmtd_s td;
 
 	if (!headerGet(h, RPMTAG_HEADERIMMUTABLE, &td, HEADERGET_DEFAULT))
-		return false;
-	ctx = rpmDigestInit(RPM_HASH_SHA256, RPMDIGEST_NONE);
-	if (ctx != NULL && rpmDigestUpdate(ctx, magic, sizeof(magic)) == 0 &&
-	    rpmDigestUpdate(ctx, td.data, td.count) == 0 &&
-	    rpmDigestFinal(ctx, (void **)&hex, &len, 1) == 0 && hex != NULL && strlen(hex) == HEX) {
-		memcpy(out, hex, HEX + 1);
-		good = true;
+		return NULL;
+	bytes = (unsigned char *)malloc(sizeof(magic) + td.count);
+	if (bytes != NULL) {
+		memcpy(bytes, magic, sizeof(magic));
+		memcpy(bytes + sizeof(magic), td.data, td.count);
+		*ret = view_of(bytes, sizeof(magic) + td.count);
 	}
-	free(hex);
 	rpmtdFreeData(&td);
-	return good;
+	return bytes;
 }
 
 /* The package's header as rpm reads it, by the file that whoever runs the transaction hands out.
@@ -78,13 +95,13 @@ static Header read_header(rpmts ts, rpmte te)
 {
 	FD_t fd = (FD_t)rpmtsNotify(ts, te, RPMCALLBACK_INST_OPEN_FILE, 0, 0);
 	Header h = NULL;
-	rpmRC rc;
+	rpmRC code;
 
 	if (fd == NULL)
 		return NULL;
-	rc = rpmReadPackageFile(ts, fd, NULL, &h);
+	code = rpmReadPackageFile(ts, fd, NULL, &h);
 	(void)rpmtsNotify(ts, te, RPMCALLBACK_INST_CLOSE_FILE, 0, 0);
-	if (rc != RPMRC_OK && rc != RPMRC_NOKEY && rc != RPMRC_NOTTRUSTED) {
+	if (code != RPMRC_OK && code != RPMRC_NOKEY && code != RPMRC_NOTTRUSTED) {
 		headerFree(h);
 		return NULL;
 	}
@@ -132,6 +149,36 @@ static void plain(char *out, size_t cap, const char *text)
 		(void)snprintf(out, cap, "?");
 }
 
+/* What no guard sees when it runs. What is empty does nothing. */
+static bool add_script(struct state *s, const struct rpm_script *script)
+{
+	struct view head = script->expanded ? view_str(RPM_EXPANDED_HEAD) : view_str("");
+	char hex[HEX + 1], line[LINE_MAX_BYTES];
+
+	if (script->text.len == 0 || (!script->lua && !script->expanded))
+		return true;
+	if (!sha256(head, script->text, hex))
+		return false;
+	(void)snprintf(line, sizeof(line), " %s %s %s\n", hex,
+		       script->expanded ? "expanded" : "lua", script->name);
+	return put(s, line);
+}
+
+static bool add_scripts(struct state *s, struct view header)
+{
+	struct rpm_script script;
+	struct rpm_scripts at = {0};
+	struct rpm_header h;
+	rc r;
+
+	if (!rc_is_ok(rpm_header_open(header, RPM_REGION_MAIN, &h, NULL)))
+		return false;
+	while (rc_is_ok(r = rpm_script_next(&h, &at, &script)))
+		if (!add_script(s, &script))
+			return false;
+	return r.code == RC_NOTFOUND;
+}
+
 static bool add(struct state *s, rpmte te, const char hex[HEX + 1])
 {
 	char name[200], evr[200], arch[64], line[LINE_MAX_BYTES];
@@ -156,20 +203,31 @@ static bool brings_nothing(rpmte te)
 	return type == TR_REMOVED || type == TR_RPMDB || type == TR_RESTORED;
 }
 
-static bool add_element(struct state *s, rpmts ts, rpmte te)
+static bool add_header(struct state *s, rpmte te, Header h)
 {
 	char hex[HEX + 1];
+	struct view header = view_str("");
+	unsigned char *bytes = h == NULL ? NULL : bytes_of(h, &header);
+	bool good = bytes != NULL && sha256(view_str(""), header, hex) && add(s, te, hex) &&
+		    add_scripts(s, header);
+
+	free(bytes);
+	return good;
+}
+
+static bool add_element(struct state *s, rpmts ts, rpmte te)
+{
 	Header h;
 	bool good;
 
 	if (brings_nothing(te))
 		return true;
 	h = read_header(ts, te);
-	good = h != NULL && digest_of(h, hex);
+	good = add_header(s, te, h);
 	headerFree(h);
 	if (!good)
 		SAY("%s: its header cannot be read, or has no digest\n", rpmteNEVRA(te));
-	return good && add(s, te, hex);
+	return good;
 }
 
 static bool add_elements(struct state *s, rpmts ts)
@@ -324,9 +382,13 @@ static rpmRC on_transaction_end(rpmPlugin plugin, rpmts ts, int result)
 
 static bool was_asked(const struct state *s, Header h)
 {
+	struct view header = view_str("");
+	unsigned char *bytes = bytes_of(h, &header);
 	char hex[HEX + 1];
+	bool good = bytes != NULL && sha256(view_str(""), header, hex);
 
-	if (!digest_of(h, hex))
+	free(bytes);
+	if (!good)
 		return false;
 	for (size_t i = 0; i < s->count; i++)
 		if (strcmp(s->header[i], hex) == 0)
@@ -340,16 +402,16 @@ static rpmRC on_package(rpmPlugin plugin, rpmte te)
 {
 	const struct state *s = (const struct state *)rpmPluginGetData(plugin);
 	Header h = rpmteHeader(te); /* ours to free */
-	rpmRC rc = RPMRC_FAIL;
+	rpmRC code = RPMRC_FAIL;
 
 	/* A source package by itself is unpacked like an archive, without a transaction. */
 	if (brings_nothing(te) ||
 	    (s != NULL && h != NULL && (s->asked ? was_asked(s, h) : headerIsSource(h) != 0)))
-		rc = RPMRC_OK;
+		code = RPMRC_OK;
 	headerFree(h);
-	if (rc != RPMRC_OK)
+	if (code != RPMRC_OK)
 		SAY("%s is not the package that was asked for\n", rpmteNEVRA(te));
-	return rc;
+	return code;
 }
 
 __attribute__((visibility("default"))) struct rpm_hooks greatseal_hooks = {

@@ -122,14 +122,16 @@ rc published_proof(struct call_ctx *c, const struct digest *request, uint32_t it
 
 struct row {
 	struct store_published p;
+	char also[DIGEST_HEX]; /* a second name of a record; "": none */
 	char groups[GROUPS_TEXT];
 	struct buf proof;
 };
 
 struct rows {
 	struct row *row;
-	struct store_published *all; /* the same, one behind the other */
 	size_t count;
+	struct store_published *all; /* the same by each of their names, one behind the other */
+	size_t all_count;
 };
 
 static void rows_release(struct rows *r)
@@ -145,7 +147,7 @@ AUTO_DEFINE(rows, struct rows, rows_release)
 static rc rows_new(size_t count, struct rows *r)
 {
 	r->row = calloc(count, sizeof(*r->row));
-	r->all = calloc(count, sizeof(*r->all));
+	r->all = calloc(count, 2 * sizeof(*r->all));
 	return r->row != NULL && r->all != NULL ? OK : RC(RC_NOMEM);
 }
 
@@ -189,6 +191,8 @@ static rc read_header(struct call_ctx *c, const struct request_item *item, struc
 		TRY(package_record_peek(view_of(bytes, n), &record, f));
 		row->p.kind = STORE_RECORD;
 		digest_hex(&record.archive, row->p.name);
+		if (record.kind == PACKAGE_RPM)
+			digest_hex(&record.header, row->also);
 	}
 	row->p.size = size;
 	return OK;
@@ -225,7 +229,12 @@ static rc add_item(struct call_ctx *c, const struct signed_request *s, uint32_t 
 	if (s->stored.request.count <= PUBLISHED_ITEMS_KEPT)
 		TRY(put_proof(s, n, &row->proof));
 	row->p.proof = buf_view(&row->proof);
-	out->all[out->count++] = row->p;
+	out->count++;
+	out->all[out->all_count++] = row->p;
+	if (row->also[0] == '\0')
+		return OK;
+	out->all[out->all_count] = row->p;
+	memcpy(out->all[out->all_count++].name, row->also, sizeof(row->also));
 	return OK;
 }
 
@@ -243,7 +252,7 @@ static rc publish(struct call_ctx *c, const struct digest *id)
 	return api->published_set(c->server->store,
 				  &(struct store_publishing){.request = *id,
 							     .rows = rows.all,
-							     .count = rows.count,
+							     .count = rows.all_count,
 							     .now = clock_now(&clock_system)},
 				  NULL);
 }

@@ -116,6 +116,17 @@ guard gate dpkg -q beta.deb || die "dpkg's door is shut"
 ok "apt's hook fetches the records of all packages at once, and takes none by another key"
 contract_kept alice "/v1/guard/records?archives=$(sha alpha.deb),$(sha stranger)"
 [[ $(find /proc/"$guard"/fd -lname '*greatseal-fetched*' | wc -l) == 0 ]] || die "descriptors are left"
+cp "$SRCDIR/tests/vectors/rpm/sample.rpm" .
+greatseal list record sample.rpm >/dev/null
+header=$(grep -aoP '"header":"\K[0-9a-f]{64}' sample.rpm.record)
+rpm_hook() { printf 'greatseal-rpm-2\n%s Sample_tool 3:1.0~rc1-2 noarch\n' "$header" | guard gate rpm; } # as the plugin in rpm
+refused 1 "not approved: Sample_tool" rpm_hook
+sign lists sample.rpm.record
+rpm_hook >gate.log 2>&1 || die "its record is there: $(cat gate.log)"
+compgen -G 'records/Sample_tool_*.record' >/dev/null || die "no record is kept"
+guard gate sample.rpm >/dev/null || die "the archive is another door"
+contract_kept alice "/v1/guard/records?archives=$header,$(sha sample.rpm)"
+ok "rpm's plugin asks by the header, and the record of that is fetched, too"
 stop_agent
 record delta
 refused 1 "not approved: delta 1 all" hook delta
@@ -239,7 +250,7 @@ until_true is_back
 [[ $(asked "list?groups=other" | jq -r .error.code) == call.not-found ]] || die "for any group"
 [[ $(asked "list?name=other" | jq -r .error.code) == call.not-found ]] || die "of any name"
 [[ $(asked "list" | jq -r .serial) == 5 ]] || die "by the groups of the roster: $(asked list)"
-has_records() { [[ $(asked "records?archives=$(sha alpha.deb),$(sha epsilon.deb),$(sha beta.deb)" | jq -c '[(.records | length), (.later | length)]') == '[3,0]' ]]; }
+has_records() { [[ $(asked "records?archives=$(sha alpha.deb),$(sha epsilon.deb),$(sha beta.deb),$header" | jq -c '[(.records | length), (.later | length)]') == '[4,0]' ]]; }
 until_true has_records
 guard fetch | grep -q "is the newest" || die "fetch"
 ok "what a locked key has signed is held back; a store that is made from the log has lists and records again"

@@ -386,6 +386,79 @@ static void what_the_list_revokes_is_refused(void **state)
 	assert_int_equal(0, in_tree("rpm -i --test /rpms/revoked-1.0.rpm"));
 }
 
+/* SHA-256 of the package's main header, or of a text. */
+static struct digest digest_by(const char *command)
+{
+	AUTO(buf) struct buf hex = {0};
+	struct digest digest;
+	char path[200];
+
+	(void)snprintf(path, sizeof(path), "%s/hex", w.top);
+	fx_check(here("(%s) >%s", command, path) == 0);
+	buf_init(&hex, 200);
+	fx_ok(file_read(path, &hex, NULL));
+	fx_ok(digest_parse(view_of(hex.ptr, 64), &digest));
+	return digest;
+}
+
+static void approve_digest(const char *command, unsigned class)
+{
+	w.record[w.count++] =
+		(struct content){.digest = digest_by(command), .classes = (uint8_t) class};
+	gw_publish(&w);
+}
+
+/* Lua runs inside rpm: the guard never sees it run, so the gate asks for its text. */
+static void lua_is_asked_for(void **state)
+{
+	char header[300];
+	static const char sum[] =
+		"printf '%s' 'io.open(\"/var/lua.post\", \"w\"):close()' | sha256sum";
+
+	(void)state;
+	make_rpm("lua", "1.0", "%post -p <lua>\nio.open(\"/var/lua.post\", \"w\"):close()\n");
+	/* A list that has the package, and not its script. */
+	(void)snprintf(header, sizeof(header),
+		       "rpm -qp --qf '%%{SHA256HEADER}' %s/rpms/lua-1.0.rpm", w.mount);
+	approve_digest(header, LIST_ARCHIVE);
+	assert_int_not_equal(0, in_tree("rpm -i /rpms/lua-1.0.rpm"));
+	assert_true(says("not approved: lua 3:1.0-1 ") &&
+		    says(": its script postin runs inside rpm (sha256 ") &&
+		    says("greatseal request-package FILE.rpm"));
+	assert_false(there("/var/lua.post") || there("/usr/bin/lua"));
+	/* With it, by whatever list or record. */
+	approve_digest(sum, LIST_SCRIPT);
+	assert_int_equal(0, in_tree("rpm -i --test /rpms/lua-1.0.rpm"));
+	w.count -= 2;
+	gw_publish(&w);
+	assert_int_not_equal(0, in_tree("rpm -i /rpms/lua-1.0.rpm"));
+	approve_package("rpms", "lua-1.0.rpm");
+	approve_digest(sum, LIST_REVOKED);
+	assert_int_not_equal(0, in_tree("rpm -i /rpms/lua-1.0.rpm"));
+	assert_true(says("revoked: lua 3:1.0-1 ") && says("its script postin"));
+	w.count--;
+	gw_publish(&w);
+	assert_int_equal(0, in_tree("rpm -i /rpms/lua-1.0.rpm"));
+	assert_true(there("/var/lua.post"));
+	assert_int_equal(0, in_tree("rpm -e lua"));
+}
+
+/* What rpm expands is another text when it runs: nobody approves it by approving the package. */
+static void expansion_is_asked_for(void **state)
+{
+	(void)state;
+	make_rpm("expands", "1.0", "%post -e\necho %%{gs_word} >/var/expands.post\n");
+	approve_package("rpms", "expands-1.0.rpm");
+	assert_int_not_equal(0, in_tree("rpm -i /rpms/expands-1.0.rpm"));
+	assert_true(says("not approved: expands 3:1.0-1 ") &&
+		    says(": its script postin is expanded by rpm here (sha256 ") &&
+		    says("greatseal request-package --expanded FILE.rpm"));
+	assert_false(there("/usr/bin/expands"));
+	approve_package_with("--expanded", "rpms", "expands-1.0.rpm");
+	assert_int_equal(0, in_tree("rpm --define 'gs_word yes' -i /rpms/expands-1.0.rpm"));
+	assert_int_equal(0, in_tree("grep -qx yes /var/expands.post && rpm -e expands"));
+}
+
 static void observing_lets_pass_and_says_so(void **state)
 {
 	(void)state;
@@ -437,6 +510,8 @@ int main(void)
 		cmocka_unit_test(the_guard_stands_behind),
 		cmocka_unit_test(a_source_package_is_unpacked),
 		cmocka_unit_test(what_the_list_revokes_is_refused),
+		cmocka_unit_test(lua_is_asked_for),
+		cmocka_unit_test(expansion_is_asked_for),
 		cmocka_unit_test(observing_lets_pass_and_says_so),
 		cmocka_unit_test(setup_is_undone),
 	};

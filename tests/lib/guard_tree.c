@@ -112,7 +112,7 @@ bool there(const char *path)
 /* ---- The tree -------------------------------------------------------------------------------*/
 
 /* The package's record, as the client makes it, signed and put where the guard takes it. */
-void approve_package(const char *dir, const char *name)
+void approve_package_with(const char *options, const char *dir, const char *name)
 {
 	AUTO(buf) struct buf record = {0};
 	AUTO(buf) struct buf proof = {0};
@@ -121,8 +121,8 @@ void approve_package(const char *dir, const char *name)
 	char path[200];
 
 	fx_check(here("mkdir -p %s/rec; GREATSEAL_WORKER=%s/prog/worker/greatseal-worker "
-		      "%s/prog/cli/greatseal list record -o %s/rec %s/%s/%s >/dev/null",
-		      world->top, build, build, world->top, world->mount, dir, name) == 0);
+		      "%s/prog/cli/greatseal list record %s -o %s/rec %s/%s/%s >/dev/null",
+		      world->top, build, build, options, world->top, world->mount, dir, name) == 0);
 	(void)snprintf(path, sizeof(path), "%s/rec/%s.record", world->top, name);
 	buf_init(&record, 1 << 24);
 	buf_init(&proof, 1 << 24);
@@ -133,6 +133,11 @@ void approve_package(const char *dir, const char *name)
 	fx_ok(file_replace(&spec, buf_view(&record), NULL));
 	(void)strcat(path, ".greatseal");
 	fx_ok(file_replace(&spec, buf_view(&proof), NULL));
+}
+
+void approve_package(const char *dir, const char *name)
+{
+	approve_package_with("", dir, name);
 }
 
 /* All that runs in the tree, with the classes that `greatseal list build` sees. */

@@ -21,6 +21,8 @@ void approve_tree(const char *const *below);
 /* The record of /DIR/NAME in the tree, as the client makes it, signed and put where the guard takes
  * it. */
 void approve_package(const char *dir, const char *name);
+/* The same, with options of `greatseal list record`. */
+void approve_package_with(const char *options, const char *dir, const char *name);
 
 /* Exit status of waitpid; 200: a signal. */
 int tree_status(int status);

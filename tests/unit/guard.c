@@ -266,34 +266,64 @@ static void the_hook_of_rpm_is_read(void **state)
 {
 	static const char hex[] =
 		"6ef13a4ffa6ec5b2ce1bc4a8a1b0bd33d8f0ec9ba19e7ddd93b3a6b6ec3a2d0d";
-	static const char *const lines[] = {
-		"",	      "\n",	      " a b c\n",    "X a b c\n",    "H\n",
-		"H \n",	      "H a b\n",      "H a b c d\n", "H a b  c\n",   "H  a b c\n",
-		"H a b c \n", "H a\tb c d\n", "H a b c",     "H a b \x7f\n", "h a b c\n"};
-	struct rpm_package p;
+	static const char *const lines[] = {"",
+					    "\n",
+					    " a b c\n",
+					    "X a b c\n",
+					    "H\n",
+					    "H \n",
+					    "H a b\n",
+					    "H a b c d\n",
+					    "H a b  c\n",
+					    "H  a b c\n",
+					    "H a b c \n",
+					    "H a\tb c d\n",
+					    "H a b c",
+					    "H a b \x7f\n",
+					    "h a b c\n",
+					    " H\n",
+					    " H lua\n",
+					    " H lua \n",
+					    " H lua a b\n",
+					    " H sh a\n",
+					    "  H lua a\n",
+					    " H lua a",
+					    " H  a\n"};
+	struct rpm_line p;
 	char text[1000];
 	struct digest d;
 	struct view v;
 
 	(void)state;
 	(void)snprintf(text, sizeof(text),
-		       "greatseal-rpm-1\n%s hello 3:1.0-1 x86_64\n%s libx ? noarch\n", hex, hex);
+		       "greatseal-rpm-2\n%s hello 3:1.0-1 x86_64\n %s lua preun\n"
+		       " %s expanded trigger.0\n%s libx ? noarch\n",
+		       hex, hex, hex, hex);
 	assert_rc(RC_OK, digest_parse(view_str(hex), &d));
 	v = view_str(text);
 	assert_rc(RC_OK, rpm_hook_begin(&v, NULL));
 	assert_rc(RC_OK, rpm_hook_next(&v, &p, NULL));
-	assert_true(digest_is_equal(&d, &p.header));
+	assert_int_equal(RPM_LINE_PACKAGE, p.kind);
+	assert_true(digest_is_equal(&d, &p.digest));
 	assert_true(view_is(p.shown, "hello 3:1.0-1 x86_64"));
 	assert_rc(RC_OK, rpm_hook_next(&v, &p, NULL));
+	assert_int_equal(RPM_LINE_LUA, p.kind);
+	assert_true(digest_is_equal(&d, &p.digest) && view_is(p.shown, "preun"));
+	assert_rc(RC_OK, rpm_hook_next(&v, &p, NULL));
+	assert_int_equal(RPM_LINE_EXPANDED, p.kind);
+	assert_true(view_is(p.shown, "trigger.0"));
+	assert_rc(RC_OK, rpm_hook_next(&v, &p, NULL));
 	assert_rc(RC_NOTFOUND, rpm_hook_next(&v, &p, NULL));
-	v = view_str("greatseal-rpm-2\n");
+	v = view_str("greatseal-rpm-1\n");
 	assert_rc(RC_UNSUPPORTED, rpm_hook_begin(&v, NULL));
-	v = view_str("greatseal-rpm-1");
+	v = view_str("greatseal-rpm-2");
 	assert_rc(RC_UNSUPPORTED, rpm_hook_begin(&v, NULL));
 	for (size_t i = 1; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		size_t n = lines[i][0] == 'H' ? 1 : 0;
+		const char *h = strchr(lines[i], 'H');
+		int n = h == NULL ? 0 : (int)(h - lines[i]);
 
-		(void)snprintf(text, sizeof(text), "%s%s", n > 0 ? hex : "", lines[i] + n);
+		(void)snprintf(text, sizeof(text), "%.*s%s%s", n, lines[i], h == NULL ? "" : hex,
+			       h == NULL ? lines[i] : h + 1);
 		v = view_str(text);
 		assert_rc(RC_SYNTAX, rpm_hook_next(&v, &p, NULL));
 	}
