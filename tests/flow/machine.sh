@@ -26,7 +26,7 @@ trap clean EXIT
 mkdir -p /run/systemd/nspawn # nspawn leaves directories there
 mount -t tmpfs tmpfs /run/systemd/nspawn
 
-packages=dbus,jq,libarchive13,libbpf1,libcurl4,libjansson4,libmicrohttpd12,libseccomp2,libsqlite3-0,libssl3,libyaml-0-2,openssh-client,openssl,softhsm2,systemd,systemd-sysv
+packages=dbus,jq,libarchive13,libbpf1,libcurl4,libexpat1,libjansson4,libmicrohttpd12,libseccomp2,libsqlite3-0,libssl3,libyaml-0-2,openssh-client,openssl,softhsm2,systemd,systemd-sysv
 packages+=,libtss2-esys-3.0.2-0,libtss2-tctildr0,libtss2-mu0
 base=$BUILD/machine.tar
 if [[ ! -e $base ]]; then
