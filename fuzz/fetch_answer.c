@@ -1,8 +1,9 @@
 /* Fuzz target: what an agent answers to the guard. The first byte says whether it is a head, an
- * offer of a list, or records. */
+ * offer of a list, records, or certificates. */
 #include <assert.h>
 #include <stdlib.h>
 
+#include "prog/guard/certificates.h"
 #include "prog/guard/fetch.h"
 #include "prog/guard/http_head.h"
 
@@ -16,6 +17,19 @@ static rc visit(void *ctx, const struct digest *archive, struct view record, str
 	*(size_t *)ctx += record.len;
 	assert(proof.len >= 2 && proof.ptr[0] == '{');
 	return OK;
+}
+
+/* No log has signed any of it. */
+static void certificates(struct view body)
+{
+	static const struct vkey log;
+	AUTO(buf) struct buf pem = {0};
+	char told[FAULT_TEXT] = "";
+	uint64_t count = 0;
+
+	buf_init(&pem, 65536);
+	if (rc_is_ok(certificates_take(body, &log, &pem, &count, told, NULL)))
+		assert(count == 0 && pem.len == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,5 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)fetch_records_parse(view_of(data + 1, size - 1), visit, &bytes, later, &n,
 					  NULL)
 			.code;
+	if (data[0] == 'c')
+		certificates(view_of(data + 1, size - 1));
 	return 0;
 }

@@ -192,6 +192,8 @@ static const char *const sql_text[] = {
 			   " VALUES(?1,?2,?3,?4,?5)",
 	[SQL_ISSUED_GET] =
 		"SELECT signature, key, request, leaf, item FROM issued WHERE signature = ?1",
+	[SQL_ISSUED_BY] =
+		"SELECT signature, key, request, leaf, item FROM issued WHERE key = ?1 LIMIT 1",
 	[SQL_ISSUED_COUNT] = "SELECT count(*) FROM issued WHERE key = ?1",
 	[SQL_HELD_PUT] = "INSERT OR IGNORE INTO held(leaf, request, use) VALUES(?1,?2,?3)",
 	[SQL_HELD_DROP] = "DELETE FROM held WHERE leaf = ?1",

@@ -50,6 +50,7 @@ enum sql_id {
 	SQL_ISSUED_PUT,
 	SQL_ISSUED_GET,
 	SQL_ISSUED_COUNT,
+	SQL_ISSUED_BY,
 	SQL_HELD_PUT,
 	SQL_HELD_DROP,
 	SQL_HELD_LIST,
@@ -199,6 +200,8 @@ MUST rc aside_change_sigs(struct store *s, const struct digest *id, store_visit_
 MUST rc alarms_issued_put(struct store *s, const struct store_issued *i, struct fault *f);
 MUST rc alarms_issued_get(struct store *s, const struct digest *signature, struct store_issued *ret,
 			  struct fault *f);
+MUST rc alarms_issued_by(struct store *s, const struct digest *key, struct store_issued *ret,
+			 struct fault *f);
 MUST rc alarms_issued_count(struct store *s, const struct digest *key, uint64_t *ret,
 			    struct fault *f);
 MUST rc alarms_held_put(struct store *s, const struct store_held *h, struct fault *f);

@@ -364,6 +364,9 @@ struct store_api {
 			 struct fault *f);
 	rc (*issued_count)(struct store *s, const struct digest *key, uint64_t *ret,
 			   struct fault *f);
+	/* One that the key has made. RC_NOTFOUND. */
+	rc (*issued_by)(struct store *s, const struct digest *key, struct store_issued *ret,
+			struct fault *f);
 	rc (*held_put)(struct store *s, const struct store_held *h, struct fault *f);
 	rc (*held_drop)(struct store *s, uint64_t leaf, struct fault *f);
 	/* In the order of the log, those after that entry, at most limit. */

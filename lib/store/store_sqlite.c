@@ -543,6 +543,7 @@ static const struct store_api sqlite_api = {
 	.issued_put = alarms_issued_put,
 	.issued_get = alarms_issued_get,
 	.issued_count = alarms_issued_count,
+	.issued_by = alarms_issued_by,
 	.held_put = alarms_held_put,
 	.held_drop = alarms_held_drop,
 	.held_list = alarms_held_list,

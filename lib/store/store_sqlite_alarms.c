@@ -36,17 +36,29 @@ static rc read_issued(sqlite3_stmt *st, void *ctx)
 	return OK;
 }
 
-rc alarms_issued_get(struct store *s, const struct digest *signature, struct store_issued *ret,
-		     struct fault *f)
+static rc get_issued(struct store *s, enum sql_id which, const struct digest *by,
+		     struct store_issued *ret, struct fault *f)
 {
 	struct store_issued i = {.leaf = 0};
 	sqlite3_stmt *st;
 
-	TRY(db_begin(db_of(s), SQL_ISSUED_GET, &st, f));
-	bind_digest(st, 1, signature);
+	TRY(db_begin(db_of(s), which, &st, f));
+	bind_digest(st, 1, by);
 	TRY(db_one_row(db_of(s), st, read_issued, &i, f));
 	*ret = i;
 	return OK;
+}
+
+rc alarms_issued_get(struct store *s, const struct digest *signature, struct store_issued *ret,
+		     struct fault *f)
+{
+	return get_issued(s, SQL_ISSUED_GET, signature, ret, f);
+}
+
+rc alarms_issued_by(struct store *s, const struct digest *key, struct store_issued *ret,
+		    struct fault *f)
+{
+	return get_issued(s, SQL_ISSUED_BY, key, ret, f);
 }
 
 rc alarms_issued_count(struct store *s, const struct digest *key, uint64_t *ret, struct fault *f)

@@ -83,7 +83,7 @@ static rc add_claims(struct talk *t, struct relay *r, struct https_stream_spec *
 /* What the guard of this host fetches, in this host's name. */
 static bool is_for_guard(const struct talk *t)
 {
-	static const char *const names[] = {"list", "records"};
+	static const char *const names[] = {"certificates", "list", "records"};
 	bool named = false;
 
 	if (strcmp(http_method(t->exchange), "GET") != 0 || t->target.segment_count < 3 ||

@@ -17,11 +17,13 @@
 #include "lib/base/fd.h"
 #include "lib/base/sandbox.h"
 #include "lib/codec/base64.h"
+#include "prog/guard/certificates.h"
 #include "prog/guard/guard.h"
 #include "prog/guard/http_head.h"
 #include "prog/guard/load.h"
 #include "prog/guard/proof.h"
 #include "prog/guard/records.h"
+#include "prog/guard/scan.h"
 
 #define TARGET_MAX 2047u /* as the server reads it */
 #define ERROR_MAX 65536u /* of an answer that is none */
@@ -547,6 +549,31 @@ _Noreturn void fetch_records_run(const struct conf *c, const struct digest *arch
 	}
 	result.count = records.count;
 	(void)snprintf(result.text, sizeof(result.text), "%s", records.told);
+	end(&result, r, &f, out);
+}
+
+_Noreturn void fetch_certificates_run(const struct conf *c, const char *have, int memory, int out)
+{
+	static struct talk t = {.fd = -1};
+	const int keep[] = {memory, out};
+	struct fetch_result result = {.code = RC_IO};
+	struct buf body, pem;
+	char target[TARGET_MAX];
+	struct fault f = {0};
+	rc r;
+
+	buf_init(&body, FETCH_ANSWER_MAX);
+	buf_init(&pem, SCAN_PEM_MAX);
+	t.deadline = guard_now() + FETCH_RECORDS_MS;
+	r = begin(c, keep, 2, &t, &f);
+	(void)snprintf(target, sizeof(target), "/v1/guard/certificates%s", have);
+	if (rc_is_ok(r))
+		r = get(&t, target, &body, &f);
+	if (rc_is_ok(r))
+		r = certificates_take(buf_view(&body), &c->log, &pem, &result.count, result.text,
+				      &f);
+	if (rc_is_ok(r))
+		r = fd_pwrite_full(memory, pem.ptr, pem.len, 0, &f);
 	end(&result, r, &f, out);
 }
 

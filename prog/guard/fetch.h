@@ -54,6 +54,10 @@ _Noreturn void fetch_list_run(const struct conf *c, const struct fetch_have *hav
 _Noreturn void fetch_records_run(const struct conf *c, const struct digest *archives, size_t count,
 				 int memory, int out);
 
+/* The same for certificates (certificates.h), in PEM into the memory file; have: the call's query,
+ * or "". */
+_Noreturn void fetch_certificates_run(const struct conf *c, const char *have, int memory, int out);
+
 /* What a child that is gone has said: its code is one, its text ends and is printable. One that has
  * not said all, or whose code is none, has RC_IO. */
 void fetch_result_take(int from, struct fetch_result *ret);

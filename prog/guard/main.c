@@ -13,6 +13,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
+#include "prog/guard/certificates.h"
 #include "prog/guard/cover.h"
 #include "prog/guard/setup.h"
 #include "prog/guard/supervisor.h"
@@ -30,6 +31,7 @@ static int usage(FILE *out, int status)
 		"  observe  report, and let everything run\n"
 		"  reload   look at the list again\n"
 		"  fetch    ask the server for a newer list now\n"
+		"  certificates  fetch those whose signatures are looked for; a timer does\n"
 		"  break-glass  observe for as long as this signed token says: FILE\n"
 		"  gate     may these packages be installed: FILE..., apt, rpm or dpkg FILE\n"
 		"  take     take these package records: FILE.record...\n"
@@ -239,7 +241,7 @@ static const struct {
 	{"take", NULL, verb_take},	 {GATE_SLOT, NULL, verb_slot},
 	{"setup", NULL, verb_setup},	 {"tidy", NULL, verb_tidy},
 	{"release", verb_release, NULL}, {"break-glass", NULL, verb_break_glass},
-	{"upgrade", verb_upgrade, NULL},
+	{"upgrade", verb_upgrade, NULL}, {"certificates", verb_certificates, NULL},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -1,4 +1,5 @@
-/* guard_lists - what the guards of hosts fetch: the newest list for them, and package records.
+/* guard_lists - what the guards of hosts fetch: the newest list for them, package records, and the
+ * certificates of keys whose signatures they look for.
  *
  * A guard verifies all of it, so a mirror of any kind would do, too; whom a list is for is asked
  * so that strangers do not learn what runs where. What was signed with a key that is locked now is
@@ -339,20 +340,21 @@ static rc add_archive(struct call_ctx *c, struct records *r, json_t *out, uint64
 	return OK;
 }
 
-static rc read_archives(struct call_ctx *c, char hex[ARCHIVES_MAX][DIGEST_HEX], size_t *ret_count)
+/* The parameter v of that name: 1 to ARCHIVES_MAX digests between commas. */
+static rc read_digests(struct call_ctx *c, const char *name, struct view v,
+		       char hex[ARCHIVES_MAX][DIGEST_HEX], size_t *ret_count)
 {
-	struct view v = http_target_param(&c->target, "archives");
 	const size_t each = DIGEST_HEX; /* digits and a comma */
 	struct digest digest;
 	size_t n = (v.len + 1) / each;
 
 	if (v.ptr == NULL || n == 0 || n > ARCHIVES_MAX || v.len + 1 != n * each)
-		return call_refuse(c, REASON_CALL_FORM,
-				   "archives are 1 to %u SHA-256 between commas", ARCHIVES_MAX);
+		return call_refuse(c, REASON_CALL_FORM, "%s are 1 to %u SHA-256 between commas",
+				   name, ARCHIVES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (!rc_is_ok(digest_parse(view_of(v.ptr + i * each, each - 1), &digest)) ||
 		    (i + 1 < n && v.ptr[i * each + each - 1] != ','))
-			return call_refuse(c, REASON_CALL_FORM, "archives: 64 hex digits each");
+			return call_refuse(c, REASON_CALL_FORM, "%s: 64 hex digits each", name);
 		digest_hex(&digest, hex[i]);
 	}
 	*ret_count = n;
@@ -388,7 +390,7 @@ rc get_guard_records(struct call_ctx *c)
 	json_t *o;
 	rc r;
 
-	TRY(read_archives(c, hex, &count));
+	TRY(read_digests(c, "archives", http_target_param(&c->target, "archives"), hex, &count));
 	TRY(look(c, &keys));
 	o = json_pack("{s:[],s:[]}", "later", "records");
 	r = o == NULL ? RC(RC_NOMEM) : collect(c, hex, count, keys, o);
@@ -397,4 +399,112 @@ rc get_guard_records(struct call_ctx *c)
 		return r;
 	}
 	return call_json(c, 200, o);
+}
+
+/* ---- Certificates ---------------------------------------------------------------------------*/
+
+/* What is looked for on hosts is told here, so a guard takes no certificate whose key this log does
+ * not have: each comes with an entry of the log for something that its key has signed. */
+struct certificates {
+	char have[ARCHIVES_MAX][DIGEST_HEX];
+	size_t have_count;
+	const json_t *keys;
+	bool followed; /* the index has been brought up to date in this call */
+	json_t *out;
+};
+
+static bool has_certificate(const struct certificates *l, const char *sha256)
+{
+	for (size_t i = 0; i < l->have_count; i++)
+		if (strcmp(l->have[i], sha256) == 0)
+			return true;
+	return false;
+}
+
+/* RC_NOTFOUND: the key has signed nothing yet. */
+static rc find_issued(struct call_ctx *c, struct certificates *l, const struct digest *key,
+		      struct store_issued *ret)
+{
+	const struct store_api *api = c->server->store->api;
+	uint64_t size;
+	rc r = api->issued_by(c->server->store, key, ret, NULL);
+
+	if (r.code != RC_NOTFOUND || l->followed)
+		return r;
+	(void)pthread_mutex_lock(&c->server->issued_lock);
+	r = issued_follow(c, l->keys, &size);
+	(void)pthread_mutex_unlock(&c->server->issued_lock);
+	TRY(r);
+	l->followed = true;
+	return api->issued_by(c->server->store, key, ret, NULL);
+}
+
+static rc put_certificate(struct call_ctx *c, const char *name, const struct store_issued *issued,
+			  json_t *out)
+{
+	AUTO(keeper_reply) struct keeper_reply certs_reply = {0};
+	AUTO(keeper_reply) struct keeper_reply reply = {0};
+	struct keeper_certs certs;
+	struct keeper_result result;
+
+	TRY(keys_certificates(c, view_str(name), &certs_reply, &certs));
+	TRY(result_fetch(c, &issued->request, 1, &reply, &result));
+	if (certs.count == 0)
+		return OK;
+	return json_array_append_new(out, json_pack("{s:o,s:o,s:o}", "certificate",
+						    json_base64(certs.certs[0]), "issue_entry",
+						    json_base64(result.leaf), "issue_proof",
+						    json_base64(result.proof))) == 0
+		       ? OK
+		       : RC(RC_NOMEM);
+}
+
+/* One whose signature cannot be shown now (it is held) is as one that has signed nothing. */
+static rc add_key(struct call_ctx *c, struct certificates *l, const json_t *key)
+{
+	const char *name = json_string_value(json_object_get(key, "name"));
+	const char *sha256 =
+		json_string_value(json_object_get(json_object_get(key, "certificate"), "sha256"));
+	struct store_issued issued;
+	struct digest fingerprint;
+	rc r;
+
+	if (name == NULL || sha256 == NULL || has_certificate(l, sha256) ||
+	    !rc_is_ok(digest_parse(view_str(json_string_value(json_object_get(key, "fingerprint"))),
+				   &fingerprint)))
+		return OK;
+	r = find_issued(c, l, &fingerprint, &issued);
+	if (r.code == RC_NOTFOUND)
+		return OK;
+	TRY(r);
+	r = put_certificate(c, name, &issued, l->out);
+	if (rc_is_ok(r) || c->status == 503 || r.code == RC_NOMEM)
+		return r;
+	buf_clear(&c->out);
+	c->status = 0;
+	return OK;
+}
+
+rc get_guard_certificates(struct call_ctx *c)
+{
+	const struct view have = http_target_param(&c->target, "have");
+	struct certificates l = {.have_count = 0};
+	AUTO(json) json_t *keys = NULL;
+	const json_t *key;
+	size_t i;
+	rc r = OK;
+
+	if (have.ptr != NULL)
+		TRY(read_digests(c, "have", have, l.have, &l.have_count));
+	TRY(keys_json(c, view_of("", 0), &keys));
+	l.keys = keys;
+	l.out = json_array();
+	if (l.out == NULL)
+		return RC(RC_NOMEM);
+	json_array_foreach(keys, i, key) if (rc_is_ok(r)) r = add_key(c, &l, key);
+	if (!rc_is_ok(r)) {
+		json_decref(l.out);
+		return r;
+	}
+	return call_json(c, 200, json_pack("{s:o}", "certificates", l.out));
 }

@@ -76,23 +76,29 @@ rc get_key_csr(struct call_ctx *c)
 	return answer_pem(c, buf_view(&reply.body), "CERTIFICATE REQUEST");
 }
 
+rc keys_certificates(struct call_ctx *c, struct view name, struct keeper_reply *reply,
+		     struct keeper_certs *ret)
+{
+	AUTO(buf) struct buf frame = {0};
+	uint64_t id = keeper_client_id(c->server->keeper);
+
+	buf_init(&frame, 256);
+	keeper_put_strings(&frame, id, KEEPER_CERTS, &name, 1);
+	TRY(call_keeper(c, id, &frame, KEEPER_R_CERTS, KEEPER_R_CERTS, reply));
+	if (!rc_is_ok(keeper_get_certs(buf_view(&reply->body), ret)))
+		return call_refuse(c, REASON_KEEPER_INTERNAL,
+				   "the keeper's certificates cannot be read");
+	return OK;
+}
+
 rc get_key_certificates(struct call_ctx *c)
 {
 	AUTO(keeper_reply) struct keeper_reply reply = {0};
-	AUTO(buf) struct buf frame = {0};
-	uint64_t id = keeper_client_id(c->server->keeper);
 	struct keeper_certs certs;
 	struct name name;
-	struct view string;
 
 	TRY(key_name(c, &name));
-	string = name_view(&name);
-	buf_init(&frame, 256);
-	keeper_put_strings(&frame, id, KEEPER_CERTS, &string, 1);
-	TRY(call_keeper(c, id, &frame, KEEPER_R_CERTS, KEEPER_R_CERTS, &reply));
-	if (!rc_is_ok(keeper_get_certs(buf_view(&reply.body), &certs)))
-		return call_refuse(c, REASON_KEEPER_INTERNAL,
-				   "the keeper's certificates cannot be read");
+	TRY(keys_certificates(c, name_view(&name), &reply, &certs));
 	for (size_t i = 0; i < certs.count; i++)
 		TRY(answer_pem(c, certs.certs[i], "CERTIFICATE"));
 	return OK;

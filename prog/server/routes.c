@@ -72,6 +72,7 @@ const struct route route_table[] = {
 	{"GET", "v1/guard/list", ROUTE_HOST, 0, get_guard_list},
 	{"GET", "v1/guard/list/*", ROUTE_HOST, 0, get_guard_list_file},
 	{"GET", "v1/guard/records", ROUTE_HOST, 0, get_guard_records},
+	{"GET", "v1/guard/certificates", ROUTE_HOST, 0, get_guard_certificates},
 	{"GET", "v1/guard/hosts", 0, 0, get_guard_hosts},
 	{"GET", "v1/guard/digests/*", 0, 0, get_guard_digest},
 	{0},

@@ -84,6 +84,11 @@ rc post_alarm_close(struct call_ctx *c);
 /* keys.c: what the keeper says of its keys, or (name not empty) of one. Refuses like call_keeper.
  */
 MUST rc keys_json(struct call_ctx *c, struct view name, json_t **ret);
+/* A key's certificates, leaf first; views into *reply, which is the caller's. Refuses like
+ * call_keeper. */
+struct keeper_reply;
+MUST rc keys_certificates(struct call_ctx *c, struct view name, struct keeper_reply *reply,
+			  struct keeper_certs *ret);
 rc post_guard_events(struct call_ctx *c); /* guard.c */
 rc get_guard_hosts(struct call_ctx *c);	  /* guard_view.c */
 rc get_guard_digest(struct call_ctx *c);
@@ -91,5 +96,6 @@ rc get_guard_events(struct call_ctx *c);
 rc get_guard_list(struct call_ctx *c); /* guard_lists.c */
 rc get_guard_list_file(struct call_ctx *c);
 rc get_guard_records(struct call_ctx *c);
+rc get_guard_certificates(struct call_ctx *c);
 
 #endif

@@ -29,6 +29,7 @@ static void issued_and_held(void **state)
 	assert_rc(RC_NOTFOUND, api->issued_get(b->s, &i.signature, &back, NULL));
 	assert_rc(RC_OK, api->issued_count(b->s, &i.key, &n, NULL));
 	assert_int_equal(n, 0);
+	assert_rc(RC_NOTFOUND, api->issued_by(b->s, &i.key, &back, NULL));
 	assert_rc(RC_OK, api->issued_put(b->s, &i, NULL));
 	i.leaf = 99; /* the first word stays */
 	assert_rc(RC_OK, api->issued_put(b->s, &i, NULL));
@@ -38,6 +39,9 @@ static void issued_and_held(void **state)
 		    digest_is_equal(&back.key, &i.key));
 	assert_rc(RC_OK, api->issued_count(b->s, &i.key, &n, NULL));
 	assert_int_equal(n, 1);
+	assert_rc(RC_OK, api->issued_by(b->s, &i.key, &back, NULL));
+	assert_true(back.leaf == 4 && digest_is_equal(&back.signature, &i.signature));
+	assert_rc(RC_NOTFOUND, api->issued_by(b->s, &i.signature, &back, NULL));
 	for (uint64_t leaf = 1; leaf < 4; leaf++)
 		assert_rc(RC_OK,
 			  api->held_put(b->s, &(struct store_held){leaf, digest_n(1), 7}, NULL));
