@@ -5,7 +5,7 @@ if [[ -z ${GUARD_HOST_INSIDE:-} ]]; then
 	((EUID == 0)) || { echo "skipped: a mount namespace of our own needs root"; exit 77; }
 	unshare --mount true 2>/dev/null || { echo "skipped: no mount namespace to be had"; exit 77; }
 	# The guard ends with whoever started it, and all of it after a while.
-	exec env GUARD_HOST_INSIDE=1 unshare --mount --propagation private timeout --kill-after=5 800 bash "$0"
+	exec env GUARD_HOST_INSIDE=1 unshare --mount --propagation private timeout --kill-after=5 1700 bash "$0"
 fi
 source "${SRCDIR:?}/tests/lib/world.sh"
 PATH=$BUILD/prog/agent:$BUILD/prog/guard:$PATH
