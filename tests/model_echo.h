@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "lib/model/access.h"
 #include "lib/model/act.h"
 #include "lib/model/change.h"
 #include "lib/model/evidence.h"
@@ -55,6 +56,14 @@ MUST static inline rc act_echo(struct view bytes, struct buf *out, struct fault 
 			return r;
 	}
 	return r;
+}
+
+MUST static inline rc access_echo(struct view bytes, struct buf *out, struct fault *f)
+{
+	struct access_change c;
+
+	TRY(access_change_parse(bytes, &c, f));
+	return access_change_encode(&c, out, f);
 }
 
 struct guard_echo {

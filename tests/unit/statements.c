@@ -115,6 +115,12 @@ static void changes_round_trip(void **state)
 	round_trips("change", change_echo, 11);
 }
 
+static void access_round_trips(void **state)
+{
+	(void)state;
+	round_trips("access", access_echo, 3);
+}
+
 static void guard_batches_round_trip(void **state)
 {
 	(void)state;
@@ -302,6 +308,38 @@ static void names_of_files_are_plain(void **state)
 	longest[at + ITEM_NAME_MAX + 1] = '"';
 	assert_rc(RC_LIMIT, with(request_echo, ONE, FILE1, longest));
 	assert_rc(RC_DUPLICATE, with(request_echo, "request/several", "\"b.exe\"", "\"a.exe\""));
+}
+
+/* What came before params have a digest is refused for what it is; what fits is another text. */
+static void access_is_strict(void **state)
+{
+	static const struct {
+		const char *old;
+		const char *new;
+		enum rc_code code;
+	} rows[] = {
+		{"41}", "42}", RC_MISMATCH},
+		{"41}", "9007199254740992}", RC_RANGE},
+		{"41}", "-1}", RC_RANGE},
+		{"41}", "0}", RC_RANGE},
+		{"41}", "41,\"time\":1}", RC_UNKNOWN},
+		{",\"size\":41}", "}", RC_SYNTAX},
+		{"\"host\":\"build-07\"", "\"host\":\"\"", RC_SYNTAX},
+		{"\"requester\"", "\"approver\"", RC_UNKNOWN},
+	};
+	/* as grants were before they named the log */
+	static const char seen[] = "\"checkpoint\":{\"root\":"
+				   "\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdc"
+				   "dcd\",\"size\":41},";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		rc r = with(access_echo, "access/grant", rows[i].old, rows[i].new);
+
+		if (r.code != rows[i].code)
+			fail_msg("row %zu: %s", i, rc_name(r));
+	}
+	assert_rc(RC_SYNTAX, with(access_echo, "access/grant", seen, ""));
 }
 
 static void acts_are_strict(void **state)
@@ -686,6 +724,8 @@ int main(void)
 		cmocka_unit_test(requests_round_trip),
 		cmocka_unit_test(acts_round_trip),
 		cmocka_unit_test(changes_round_trip),
+		cmocka_unit_test(access_round_trips),
+		cmocka_unit_test(access_is_strict),
 		cmocka_unit_test(guard_batches_round_trip),
 		cmocka_unit_test(guard_batches_are_strict),
 		cmocka_unit_test(evidence_round_trips),

@@ -73,6 +73,17 @@ def keyadmin(action, params, **more):
     return statement("keyadmin", p, one("params", h(dump(params))))
 
 
+def access(action, params):
+    p = {"action": action, "expires": "2026-12-01T00:00:00Z", "key": "release", "nonce": "00" * 16, "origin": "sign.example",
+         "params": params}
+    return statement("access", p, one("params", h(dump(params))))
+
+
+def grant(size, reason, **more):
+    return access("grant", {"checkpoint": {"root": ("cd" if size > 0 else "00") * 32, "size": size}, "person": "dave", "reason": reason,
+                            "role": "requester", "until": "2026-12-31T00:00:00Z", **more})
+
+
 def document(kind, doc):
     return statement(kind, {"document": doc, "expires": LATER, "previous": "0" * 64}, one(kind, h(dump(doc))))
 
@@ -118,6 +129,9 @@ files = {
     "change/lock": keyadmin("lock", {"comment": "leaked?"}),
     "change/unlock": keyadmin("unlock", {"comment": ""}),
     "change/retire": keyadmin("retire", {"comment": "replaced by release-2027"}),
+    "access/grant": grant(41, "carol is on leave", host="build-07"),
+    "access/any-host": grant(0, "x"),
+    "access/revoke": access("revoke", {"comment": "", "grant": "ab" * 32, "person": "dave"}),
     "leaf/request": dump({**ref, **count, "items": h("items"), "kind": "request"}),
     "leaf/authorize": dump({**ref, **count, "approvals": [h("a"), h("b")], "items": h("items"), "kind": "authorize",
                             "policy": h("p"), "roster": h("r"), "rule": h("rule"), "use": 1}),
