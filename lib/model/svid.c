@@ -84,11 +84,18 @@ rc roster_svid_key(const struct roster *r, const struct principal *host, const s
 rc svid_moment(const struct svid_proof *p, unix_time limit, unix_time *ret, struct fault *f)
 {
 	unix_time when = limit;
+	struct x509 leaf;
 	struct x509 c;
 
-	/* OpenSSL counts the second in which a certificate ends as after it (X509_cmp_time). */
 	for (size_t i = 0; i < p->count; i++) {
 		TRY(x509_parse(p->chain[i], &c, f));
+		if (i == 0)
+			leaf = c;
+		/* An old one that hosts still hand along, which no path of the leaf's led over. */
+		if (c.not_after <= leaf.not_before)
+			continue;
+		/* OpenSSL counts the second in which a certificate ends as after it
+		 * (X509_cmp_time). */
 		when = when < c.not_after ? when : c.not_after - 1;
 	}
 	*ret = when;

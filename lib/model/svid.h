@@ -21,8 +21,9 @@ MUST rc roster_svid_key(const struct roster *r, const struct principal *host,
 			const struct svid_proof *p, unix_time when, struct sshkey **ret,
 			struct fault *f);
 /* For proofs that were good when they came: their certificates live an hour and requests wait for
- * days, so they are judged in the last second in which all of them lived if that is before `limit`.
- * What may have changed since is the roster. As x509_parse. */
+ * days, so they are judged in the last second in which all of them lived if that is before `limit`;
+ * what had ended before the leaf began is no part of its path. What may have changed since is the
+ * roster. As x509_parse. */
 MUST rc svid_moment(const struct svid_proof *p, unix_time limit, unix_time *ret, struct fault *f);
 
 #endif

@@ -372,6 +372,35 @@ static void rosters_say_whom_to_trust(void **state)
 	drop(&leaf);
 }
 
+/* An authority that was renewed, whose old certificate is still handed along. */
+static void moments_are_of_the_path(void **state)
+{
+	struct recipe r = root_recipe;
+	struct party authority, old, leaf;
+	struct svid_proof p = {.count = 3};
+	unix_time when;
+
+	(void)state;
+	r.name = "authority";
+	r.until = 7200;
+	authority = make(&r, &root);
+	r.key = authority.key;
+	r.until = -60; /* when the leaf begins */
+	assert_int_equal(EVP_PKEY_up_ref(r.key), 1);
+	old = make(&r, &root);
+	leaf = make(&leaf_recipe, &authority);
+	p.chain[0] = leaf.view;
+	p.chain[1] = old.view;
+	p.chain[2] = authority.view;
+	assert_int_equal(judge(p.chain, 3, NOW), RC_OK);
+	assert_rc(RC_OK, svid_moment(&p, NOW + 86400, &when, &f));
+	assert_int_equal(when, NOW + 3599);
+	assert_int_equal(judge(p.chain, 3, when), RC_OK);
+	drop(&authority);
+	drop(&old);
+	drop(&leaf);
+}
+
 /* property, seeds 31 and 32: a request that waited was lost in the very second its SVID ended. */
 static void moments_are_before_the_end(void **state)
 {
@@ -412,6 +441,7 @@ int main(void)
 		cmocka_unit_test(proofs_have_one_form),
 		cmocka_unit_test(rosters_say_whom_to_trust),
 		cmocka_unit_test(moments_are_before_the_end),
+		cmocka_unit_test(moments_are_of_the_path),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
