@@ -124,4 +124,18 @@ as alice explain "$waiting" --json | jq -e '.rule == "release" and .reason == "r
 as alice explain "$let_in" --json | jq -e --arg g "$grant" '.authorized | .grant == $g and .today.differs' >/dev/null ||
 	die "$(as alice explain "$let_in")"
 ok "show and explain name what decided, and what today's policy would say"
+
+# ---- a grant that no statement about access has ended: its person has left
+again=$(as erin access request --key release --for 20d -m "carol is away again" --json | jq -r .id || true)
+as alice access approve "${again:0:16}" --yes >/dev/null || true
+as dave access approve "${again:0:16}" --yes >/dev/null
+as alice access list --json | jq -e --arg g "$again" 'any(.. | objects; .grant? == $g and .state == "live")' >/dev/null || die "$(as alice access list --json)"
+jq -cS '.version = 2 | .people |= map(select(.name != "erin"))' roster.json | tr -d '\n' >without.json
+as alice roster propose without.json --json >change.json 2>/dev/null || true
+as dave roster sign "$(jq -r .id change.json)" --yes >/dev/null
+as alice access list --json | jq -e --arg g "$again" 'any(.. | objects; .grant? == $g and .state == "revoked")' >/dev/null || die "$(as alice access list --json)"
+as alice explain "$let_in" >left.txt || die "$(<left.txt)"
+grep -q "by grant of access ${grant:0:16}" left.txt && grep -q "would decide otherwise: deny by rule release: who.person" left.txt || die "$(<left.txt)"
+as dave policy diff --replay 30d strict.json >left.txt || die "$(<left.txt)"
+ok "what a grant let in is told when its person has left, which ended another"
 echo "policy_replay: $checks checks"
