@@ -432,3 +432,27 @@ rc control_ask(const char *path, const char *line, struct buf *out, struct fault
 	TRY(fd_read_all(fd, out, f));
 	return out->len > 0 ? OK : fault_set(f, RC_PEER, 0, "%s: no answer", path);
 }
+
+/* As control_refuse writes it: no text has quotes in it. */
+static int member(const char *answer, const char *name, const char **ret)
+{
+	*ret = strstr(answer, name);
+	if (*ret == NULL)
+		return 0;
+	*ret += strlen(name);
+	return (int)strcspn(*ret, "\"");
+}
+
+rc control_agreed(const char *answer, struct fault *f)
+{
+	const char *code = NULL, *text = NULL;
+	int code_len, text_len;
+
+	if (strncmp(answer, "{\"ok\":true", 10) == 0)
+		return OK;
+	code_len = member(answer, "\"code\":\"", &code);
+	text_len = member(answer, "\"text\":\"", &text);
+	if (code_len == 0 || text_len == 0)
+		return fault_set(f, RC_DENIED, 0, "the guard gives no reason");
+	return fault_set(f, RC_DENIED, 0, "%.*s: %.*s", code_len, code, text_len, text);
+}

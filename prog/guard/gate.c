@@ -87,9 +87,8 @@ static bool ask(struct gate *g, const char *line, struct buf *answer)
 		silence(g, &f);
 		return false;
 	}
-	if (strncmp(buf_cstr(answer), "{\"ok\":true,", 11) == 0)
+	if (rc_is_ok(control_agreed(buf_cstr(answer), &f)))
 		return true;
-	(void)fault_set(&f, RC_PEER, 0, "the guard says: %.150s", buf_cstr(answer));
 	silence(g, &f);
 	return false;
 }

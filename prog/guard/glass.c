@@ -87,9 +87,7 @@ static rc tell_guard(const struct conf *c, struct fault *f)
 
 	buf_init(&answer, REPLY_MAX);
 	TRY(control_ask(c->socket, "glass", &answer, f));
-	return strncmp(buf_cstr(&answer), "{\"ok\":true", 10) == 0
-		       ? OK
-		       : fault_set(f, RC_DENIED, 0, "%.150s", buf_cstr(&answer));
+	return control_agreed(buf_cstr(&answer), f);
 }
 
 rc verb_break_glass(const struct conf *c, const struct words *w, struct fault *f)

@@ -52,9 +52,7 @@ static rc ask(const struct conf *c, const char *line, struct fault *f)
 
 	buf_init(&answer, REPLY_MAX);
 	TRY(control_ask(c->socket, line, &answer, f));
-	if (strncmp(buf_cstr(&answer), "{\"ok\":true", 10) == 0)
-		return OK;
-	return fault_set(f, RC_DENIED, 0, "%.150s", buf_cstr(&answer));
+	return control_agreed(buf_cstr(&answer), f);
 }
 
 /* What each level leaves open, in short. */
@@ -209,8 +207,7 @@ static rc verb_fetch(const struct conf *c, struct fault *f)
 
 	buf_init(&answer, REPLY_MAX);
 	TRY(control_ask(c->socket, "fetch", &answer, f));
-	if (strncmp(buf_cstr(&answer), "{\"ok\":true", 10) != 0)
-		return fault_set(f, RC_DENIED, 0, "%.150s", buf_cstr(&answer));
+	TRY(control_agreed(buf_cstr(&answer), f));
 	(void)printf("%s\n", strstr(buf_cstr(&answer), "\"current\":true") != NULL
 				     ? "the list in force is the newest"
 				     : "a newer list is in force");

@@ -134,5 +134,7 @@ void control_refuse(struct client *c, rc r, const struct fault *f);
 MUST rc control_connect(const char *path, int *ret_fd, struct fault *f);
 /* Sends a line, appends the answer. RC_NOTFOUND: no guard runs; RC_IO; RC_LIMIT. */
 MUST rc control_ask(const char *path, const char *line, struct buf *out, struct fault *f);
+/* RC_DENIED: an answer of control_ask says no; *f has its code and text. */
+MUST rc control_agreed(const char *answer, struct fault *f);
 
 #endif

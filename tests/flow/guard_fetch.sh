@@ -58,6 +58,7 @@ ok "lists are given to hosts and people, and to nobody else"
 # ---- The server is away ----
 stop_server
 refused 1 "agent.server" guard fetch
+grep -q '{' refused.log && die "no reason, but the answer as it came: $(cat refused.log)"
 runs third
 is_refused good
 stop_guard

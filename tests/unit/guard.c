@@ -15,6 +15,7 @@
 #include "prog/guard/mark.h"
 #include "prog/guard/ring.h"
 #include "prog/guard/rpm_hook.h"
+#include "prog/guard/supervisor.h"
 #include "prog/guard/tidy.h"
 
 #define assert_rc(expected, expr) assert_int_equal((expected), (expr).code)
@@ -392,6 +393,20 @@ static void settings_are_strict(void **state)
 	assert_rc(RC_USAGE, conf_check(&c, NULL)); /* both */
 }
 
+static void what_the_guard_refuses_is_told(void **state)
+{
+	struct fault f = {0};
+
+	(void)state;
+	assert_rc(RC_OK, control_agreed("{\"ok\":true}\n", NULL));
+	assert_rc(RC_DENIED,
+		  control_agreed("{\"ok\":false,\"code\":\"no-space\",\"text\":\"a list\"}\n", &f));
+	assert_string_equal("no-space: a list", f.text);
+	assert_rc(RC_DENIED, control_agreed("{\"ok\":false,\"code\":\"no-space\"}\n", &f));
+	assert_string_equal("the guard gives no reason", f.text);
+	assert_rc(RC_DENIED, control_agreed("", &f));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +421,7 @@ int main(void)
 		cmocka_unit_test(the_database_of_rpm_is_read),
 		cmocka_unit_test(the_hook_of_apt_is_read_strictly),
 		cmocka_unit_test(what_apt_refused_can_be_asked_for),
+		cmocka_unit_test(what_the_guard_refuses_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
