@@ -210,14 +210,14 @@ rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_failed, st
 
 #define SPACE_TEXT 64u
 
-/* "mnt:[NUMBER]", or "" */
-static void space_of(const char *pid, const char *kind, char out[SPACE_TEXT])
+/* "mnt:[NUMBER]", or "". Read, not opened: who holds a namespace keeps its mounts from going. */
+static void space_of(int proc, const char *pid, const char *kind, char out[SPACE_TEXT])
 {
 	char path[300];
 	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "/proc/%s/ns/%s", pid, kind);
-	n = readlink(path, out, SPACE_TEXT - 1);
+	(void)snprintf(path, sizeof(path), "%s/ns/%s", pid, kind);
+	n = readlinkat(proc, path, out, SPACE_TEXT - 1);
 	out[n > 0 ? n : 0] = '\0';
 }
 
@@ -257,43 +257,45 @@ static size_t space_at(const struct mark_spaces *spaces, uint64_t id)
 	return i;
 }
 
-/* One process's; in `next` is what was seen in this round. */
+/* The one of this process; in `next` is what was seen in this round. */
 static void look_at(int group, uint64_t asks, const struct mark_spaces *spaces, const char *pid,
-		    struct mark_spaces *next)
+		    const char *name, struct mark_spaces *next)
 {
 	AUTO(buf) struct buf text = {0};
-	char name[SPACE_TEXT], path[300];
-	uint64_t id, sum;
+	char path[300];
+	uint64_t sum;
 	size_t before;
 
-	space_of(pid, "mnt", name);
-	id = sum_of(name, view_of(NULL, 0));
-	if (name[0] == '\0' || next->count == MARK_SPACES_MAX || space_at(next, id) < next->count)
-		return;
 	(void)snprintf(path, sizeof(path), "/proc/%s/mountinfo", pid);
 	buf_init(&text, MOUNTINFO_MAX);
 	if (!rc_is_ok(file_read(path, &text, NULL)))
 		return;
 	sum = sum_of(name, buf_view(&text));
-	before = space_at(spaces, id);
+	next->known[next->count].id = sum_of(name, view_of(NULL, 0));
+	before = space_at(spaces, next->known[next->count].id);
 	if (before == spaces->count || spaces->known[before].sum != sum)
 		mark_space(group, asks, pid, buf_view(&text));
-	next->known[next->count].id = id;
 	next->known[next->count++].sum = sum;
 }
 
-static bool shares(const char *pid, const char *kind, const char *own)
+/* Of most processes one link is read: they share our mounts, or those of one before them. */
+static bool is_new(int proc, const char *pid, const char *mounts, const char *users,
+		   const struct mark_spaces *next, char name[SPACE_TEXT])
 {
-	char name[SPACE_TEXT];
+	char user[SPACE_TEXT];
 
-	space_of(pid, kind, name);
-	return strcmp(name, own) == 0;
+	space_of(proc, pid, "mnt", name);
+	if (name[0] == '\0' || strcmp(name, mounts) == 0 || next->count == MARK_SPACES_MAX ||
+	    space_at(next, sum_of(name, view_of(NULL, 0))) < next->count)
+		return false;
+	space_of(proc, pid, "user", user);
+	return strcmp(user, users) == 0;
 }
 
 void mark_others(int group, uint64_t asks, struct mark_spaces *spaces, uint64_t now)
 {
 	static struct mark_spaces next;
-	char mounts[SPACE_TEXT], users[SPACE_TEXT];
+	char mounts[SPACE_TEXT], users[SPACE_TEXT], name[SPACE_TEXT];
 	const struct dirent *e;
 	DIR *proc;
 
@@ -304,12 +306,12 @@ void mark_others(int group, uint64_t asks, struct mark_spaces *spaces, uint64_t 
 	if (proc == NULL)
 		return;
 	next = (struct mark_spaces){.at = now};
-	space_of("self", "mnt", mounts);
-	space_of("self", "user", users);
+	space_of(dirfd(proc), "self", "mnt", mounts);
+	space_of(dirfd(proc), "self", "user", users);
 	while ((e = readdir(proc)) != NULL)
 		if (strspn(e->d_name, "0123456789") == strlen(e->d_name) &&
-		    !shares(e->d_name, "mnt", mounts) && shares(e->d_name, "user", users))
-			look_at(group, asks, spaces, e->d_name, &next);
+		    is_new(dirfd(proc), e->d_name, mounts, users, &next, name))
+			look_at(group, asks, spaces, e->d_name, name, &next);
 	(void)closedir(proc);
 	*spaces = next;
 }
