@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "prog/guard/opener.h"
+
 /* ---- Index ----------------------------------------------------------------------------------*/
 
 static uint32_t place(const struct cache *c, uint64_t dev, uint64_t ino)
@@ -212,11 +214,10 @@ void cache_check(struct cache *c, uint64_t now)
 /* The exec that was let through has its own lock on writers, or will never have. */
 static bool finished(const struct slot *s, int32_t pid)
 {
-	char path[40];
-	struct stat st;
+	struct opener o;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return stat(path, &st) != 0 || (st.st_dev == s->dev && st.st_ino == s->ino);
+	opener_exe(pid, &o);
+	return !o.has_exe || (o.dev == s->dev && o.ino == s->ino);
 }
 
 static bool may_go(const struct slot *s, uint64_t now)

@@ -43,6 +43,7 @@ static const char *const worker_calls[] = {
 	"sched_yield",
 	"sendmsg",
 	"stat",
+	"statx",
 	"write",
 };
 

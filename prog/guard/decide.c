@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "prog/guard/builds.h"
 #include "prog/guard/event.h"
 #include "prog/guard/opener.h"
 #include "prog/guard/opens.h"
@@ -95,28 +96,12 @@ enum zone_says { ZONE_NO, ZONE_YES, ZONE_LATER };
  * queue. */
 static enum zone_says ask_zone(struct decider *d, const struct question *q, uint64_t now)
 {
-	const struct conf *c = d->guard->conf;
-	const struct output *o;
-	struct stat st;
-
-	if (c->zone_count == 0)
+	if (d->guard->conf->zone_count == 0)
 		return ZONE_NO;
 	(void)decider_read(d);
 	if (!d->drained)
 		return decider_has_room(d) ? ZONE_LATER : ZONE_NO;
-	o = zone_find(&d->share->zone, q->dev, q->ino);
-	if (o == NULL || fstat(q->fd, &st) != 0 || (uint64_t)st.st_size != o->size)
-		return ZONE_NO;
-	for (size_t i = 0; i < c->zone_count; i++) {
-		const struct zone *z = &c->zones[i];
-
-		/* It may have been closed after this round began. */
-		if (now <= o->at + z->seconds * 1000 && zone_has(z, q->pid) &&
-		    (z->cgroup[0] != '\0' || st.st_uid == z->uid) &&
-		    place_holds(&d->guard->zone[i], q->fd, &st))
-			return ZONE_YES;
-	}
-	return ZONE_NO;
+	return builds_let(d, q, now) ? ZONE_YES : ZONE_NO;
 }
 
 static void answer_zone(struct decider *d, struct question *q, struct slot *s, uint64_t now)
@@ -136,15 +121,6 @@ static void answer_zone(struct decider *d, struct question *q, struct slot *s, u
 static bool is_watched(const struct decider *d, const struct digest *digest)
 {
 	return d->guard->conf->zone_count > 0 && (classes_of(d, digest) & LIST_PRODUCER) != 0;
-}
-
-/* A producer is about to run. It is asked for each time, so that it is known by its number. */
-static void begin_producer(struct decider *d, const struct question *q, const struct slot *s,
-			   uint64_t now)
-{
-	int fd = (int)syscall(SYS_pidfd_open, q->pid, 0);
-
-	zone_producer(&d->share->zone, q->pid, fd, s->dev, s->ino, now);
 }
 
 /* Answers a question about a file whose content is known. */
@@ -170,7 +146,7 @@ static void answer_known(struct decider *d, struct question *q, struct slot *s, 
 		return;
 	}
 	if (exec && producer)
-		begin_producer(d, q, s, now);
+		builds_begin(d, q, s, now);
 
 	/* Before the answer: a writer who comes now must find both. */
 	if (why == WHY_NONE)
@@ -338,6 +314,7 @@ static unsigned classes_of_opener(const struct decider *d, int32_t pid)
 	const struct exe *exe;
 
 	opener_exe(pid, &o);
+	builds_met(d, pid, &o);
 	exe = o.has_exe ? exes_find(&d->share->exes, o.dev, o.ino) : NULL;
 	if (exe == NULL) {
 		atomic_fetch_add(&d->share->strangers, 1);
@@ -540,39 +517,6 @@ bool decider_has_room(const struct decider *d)
 	return free_rows(d) > 0;
 }
 
-/* Whether the one who closed a file is, or was until just now, a producer. */
-static bool is_producer(struct decider *d, int32_t pid)
-{
-	const struct producer *p = zone_producer_find(&d->share->zone, pid);
-	const struct exe *exe;
-	struct opener o;
-
-	opener_exe(pid, &o);
-	/* One that has ended is known by its exec alone. */
-	if (!o.has_exe && p == NULL)
-		return false;
-	exe = exes_find(&d->share->exes, o.has_exe ? o.dev : p->dev, o.has_exe ? o.ino : p->ino);
-	return exe != NULL && (classes_of(d, &exe->digest) & LIST_PRODUCER) != 0;
-}
-
-static void take_closed(struct decider *d, const struct event *e)
-{
-	struct stat st;
-	bool inside = false;
-	if (fstat(e->fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		if (is_producer(d, e->pid))
-			for (size_t i = 0; i < d->guard->conf->zone_count && !inside; i++)
-				inside = place_holds(&d->guard->zone[i], e->fd, &st);
-		if (inside) {
-			zone_output(&d->share->zone, st.st_dev, st.st_ino, (uint64_t)st.st_size,
-				    guard_now());
-			looks_put_file(&d->guard->looks, e->fd);
-		} else {
-			zone_forget(&d->share->zone, st.st_dev, st.st_ino);
-		}
-	}
-}
-
 static void put_question(struct decider *d, const struct event *e)
 {
 	struct question *to = NULL;
@@ -614,8 +558,8 @@ static void take_raw(struct decider *d)
 			break;
 		if (e.kind == EVENT_ASK || e.kind == EVENT_ASK_OPEN)
 			put_question(d, &e);
-		else if (e.kind == EVENT_CLOSED)
-			take_closed(d, &e);
+		else if (e.kind == EVENT_USED)
+			builds_used(d, &e);
 		else if (e.kind == EVENT_OVERFLOW)
 			tell(d, (struct news){.kind = NEWS_OVERFLOW}, -1);
 		s->raw_at = (uint32_t)(RAW_BYTES - rest.len);

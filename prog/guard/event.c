@@ -28,8 +28,10 @@ rc event_next(struct view *v, struct event *ret, struct fault *f)
 		ret->kind = EVENT_ASK;
 	else if ((head.mask & FAN_OPEN_PERM) != 0)
 		ret->kind = EVENT_ASK_OPEN;
-	else if ((head.mask & FAN_CLOSE_WRITE) != 0 && head.fd >= 0)
-		ret->kind = EVENT_CLOSED;
+	else if ((head.mask & (FAN_OPEN | FAN_CLOSE_WRITE)) != 0 && head.fd >= 0)
+		ret->kind = EVENT_USED;
+	ret->opened = ret->kind == EVENT_USED && (head.mask & FAN_OPEN) != 0;
+	ret->closed = ret->kind == EVENT_USED && (head.mask & FAN_CLOSE_WRITE) != 0;
 	if ((ret->kind == EVENT_ASK || ret->kind == EVENT_ASK_OPEN) && ret->fd < 0)
 		return fault_set(f, RC_SYNTAX, 0, "event: a question without a file");
 	return OK;

@@ -5,6 +5,7 @@
 #ifndef GS_GUARD_EVENT_H
 #define GS_GUARD_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/fault.h"
@@ -14,15 +15,17 @@
 enum event_kind {
 	EVENT_ASK,	/* an exec that waits for an answer */
 	EVENT_ASK_OPEN, /* an open that does; that of an exec comes after the exec itself */
-	EVENT_CLOSED,	/* a file that was open for writing; nothing to answer */
+	EVENT_USED,	/* a file was opened, or closed that was open for writing, or both in this
+			 * order; nothing to answer */
 	EVENT_OVERFLOW, /* the kernel's queue was full; nothing to answer */
 	EVENT_OTHER,	/* nobody asked for it; fd, if any, is to be closed */
 };
 
 struct event {
 	enum event_kind kind;
-	int fd;	     /* the file; -1 without one */
-	int32_t pid; /* who execs; 0 from outside our pid namespace */
+	bool opened, closed; /* of EVENT_USED */
+	int fd;		     /* the file; -1 without one */
+	int32_t pid;	     /* who execs; 0 from outside our pid namespace */
 };
 
 /* Takes the first event of *v. RC_TRUNCATED: less is left than it says; RC_SYNTAX: shorter than its

@@ -16,6 +16,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/num.h"
 #include "prog/guard/gate.h"
+#include "prog/guard/opener.h"
 #include "prog/guard/supervisor.h"
 
 #define PROGRAM_BYTES ((off_t)256 << 20)
@@ -130,15 +131,15 @@ static rc check_program(const struct supervisor *s, const struct heir *h, int pr
 	bool enforce = atomic_load(&s->g.share->mode) == GUARD_ENFORCE;
 	struct hasher *hasher = NULL;
 	struct digest digest;
-	struct stat st, exe;
-	char path[40], hex[DIGEST_HEX];
+	struct opener exe;
+	struct stat st;
+	char hex[DIGEST_HEX];
 	unsigned classes;
 	rc r;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)h->pid);
-	if (program < 0 || fstat(program, &st) != 0 || stat(path, &exe) != 0 ||
-	    !S_ISREG(st.st_mode) || st.st_dev != exe.st_dev || st.st_ino != exe.st_ino ||
-	    st.st_size > PROGRAM_BYTES)
+	opener_exe(h->pid, &exe);
+	if (program < 0 || fstat(program, &st) != 0 || !exe.has_exe || !S_ISREG(st.st_mode) ||
+	    st.st_dev != exe.dev || st.st_ino != exe.ino || st.st_size > PROGRAM_BYTES)
 		return fault_set(f, RC_DENIED, 0,
 				 "take-over: the program of process %d is not the "
 				 "one that it shows",

@@ -31,7 +31,7 @@
 struct supervisor;
 struct client;
 
-#define HANDOVER_FORMAT 1u
+#define HANDOVER_FORMAT 2u
 #define HANDOVER_BATCH 253u /* SCM_MAX_FD (unix(7)) */
 #define HANDOVER_TEXT 256u
 #define HANDOVER_DESCRIPTORS_MAX (1u << 21)

@@ -14,8 +14,7 @@ struct into {
 	uint32_t slots;
 	size_t questions, producers;
 	uint32_t raw;
-	uint64_t outputs; /* counted by the other; each that is noted counts again here */
-	uint32_t seen;	  /* tags */
+	uint32_t seen; /* tags */
 };
 
 static rc take_i32(struct view *v, int32_t *ret)
@@ -80,10 +79,10 @@ static rc take_size(struct view *v, size_t *ret)
 
 static rc take_counters(struct view *v, struct share *m)
 {
-	_Atomic uint64_t *const all[] = {&m->allowed,	      &m->denied,	&m->would_deny,
-					 &m->hashed,	      &m->opens,	&m->strangers,
-					 &m->zone.outputs,    &m->zone.ran,	&m->zone.dropped,
-					 &m->decided.dropped, &m->ruled.dropped};
+	_Atomic uint64_t *const all[] = {&m->allowed,	   &m->denied,		&m->would_deny,
+					 &m->hashed,	   &m->opens,		&m->strangers,
+					 &m->zone.outputs, &m->zone.ran,	&m->zone.dropped,
+					 &m->zone.floor,   &m->decided.dropped, &m->ruled.dropped};
 	uint64_t n;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -137,7 +136,6 @@ static rc take_self(struct view *v, struct into *to)
 	TRY(view_u64be(v, &number));
 	s->fetching.failures = (unsigned)(failures < 1000 ? failures : 1000);
 	s->fetching.number = (uint32_t)number;
-	to->outputs = atomic_load(&s->g.share->zone.outputs);
 	return take_text(v, HANDOVER_TEXT, s->fetching.why, sizeof(s->fetching.why));
 }
 
@@ -248,13 +246,27 @@ static rc take_exe(struct view *v, struct into *to)
 
 static rc take_output(struct view *v, struct into *to)
 {
-	uint64_t dev, ino, size, at;
+	struct output o = {.set = false};
 
-	TRY(view_u64be(v, &dev));
-	TRY(view_u64be(v, &ino));
-	TRY(view_u64be(v, &size));
-	TRY(view_u64be(v, &at));
-	zone_output(&to->s->g.share->zone, dev, ino, size, at);
+	TRY(view_u64be(v, &o.dev));
+	TRY(view_u64be(v, &o.ino));
+	TRY(view_u64be(v, &o.size));
+	TRY(view_u64be(v, &o.at));
+	TRY(view_u64be(v, &o.born));
+	TRY(take_bool(v, &o.done));
+	TRY(take_bool(v, &o.touched));
+	zone_put(&to->s->g.share->zone, &o);
+	return OK;
+}
+
+static rc take_touched(struct view *v, struct into *to)
+{
+	struct zone_file f = {.size = 0};
+
+	TRY(view_u64be(v, &f.dev));
+	TRY(view_u64be(v, &f.ino));
+	TRY(view_u64be(v, &f.born));
+	zone_touch(&to->s->g.share->zone, &f);
 	return OK;
 }
 
@@ -263,18 +275,22 @@ static rc take_producer(struct view *v, struct into *to)
 	uint64_t dev, ino, at;
 	int32_t pid;
 	int pidfd;
+	bool seen;
 
 	TRY(take_i32(v, &pid));
 	TRY(take_fd(v, to, &pidfd));
 	TRY(view_u64be(v, &dev));
 	TRY(view_u64be(v, &ino));
 	TRY(view_u64be(v, &at));
+	TRY(take_bool(v, &seen));
 	/* Nothing in the table makes room: that would close what is in it. */
 	if (pid <= 0 || zone_producer_find(&to->s->g.share->zone, pid) != NULL)
 		return RC(RC_SYNTAX);
 	if (to->producers++ == PRODUCERS_MAX)
 		return RC(RC_LIMIT);
 	zone_producer(&to->s->g.share->zone, pid, pidfd, dev, ino, at);
+	if (seen && pidfd >= 0)
+		zone_producer_find(&to->s->g.share->zone, pid)->seen = true;
 	return OK;
 }
 
@@ -320,6 +336,7 @@ static const struct {
 	[TAG_OUTPUTS] = {take_output, "outputs", OUTPUT_ROW},
 	[TAG_PRODUCERS] = {take_producer, "producers", PRODUCER_ROW},
 	[TAG_NEWS] = {take_news, "reports", NEWS_ROW},
+	[TAG_TOUCHED] = {take_touched, "touched files", TOUCHED_ROW},
 };
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
@@ -399,7 +416,6 @@ static rc settle(struct into *to, struct fault *f)
 		if (named[i] != NULL)
 			*named[i] = *fd;
 	}
-	atomic_store(&g->share->zone.outputs, to->outputs);
 	atomic_store(&g->share->list_fd, to->named[NAMED_LIST]);
 	atomic_store(&g->share->records_fd, to->named[NAMED_RECORDS]);
 	return OK;

@@ -22,6 +22,7 @@ enum tag {
 	TAG_OUTPUTS,
 	TAG_PRODUCERS,
 	TAG_NEWS,
+	TAG_TOUCHED,
 };
 
 /* Descriptors that are known by what they are for; rows of TAG_NAMED in this order. */
@@ -42,7 +43,7 @@ enum named {
 	NAMED__COUNT
 };
 
-#define COUNTERS_ROW (11u * 8u)
+#define COUNTERS_ROW (12u * 8u)
 #define LIST_ROW (1u + 8u + 8u + 8u + DIGEST_SIZE + NAME_MAX_LEN + 1u)
 #define SELF_ROW                                                                                   \
 	(32u + 4u + HANDOVER_TEXT + 32u + 8u + 2u + 7u * 8u + 4u + COUNTERS_ROW + LIST_ROW +       \
@@ -50,8 +51,9 @@ enum named {
 #define SLOT_ROW (1u + 4u + 8u + 4u + 3u * 8u + DIGEST_SIZE + SLOT_RECENT * 12u + 4u)
 #define QUESTION_ROW (2u + 2u * 4u + 3u * 8u)
 #define EXE_ROW (1u + 2u * 8u + DIGEST_SIZE)
-#define OUTPUT_ROW (4u * 8u)
-#define PRODUCER_ROW (2u * 4u + 3u * 8u)
+#define OUTPUT_ROW (5u * 8u + 2u)
+#define TOUCHED_ROW (3u * 8u)
+#define PRODUCER_ROW (2u * 4u + 3u * 8u + 1u)
 #define NEWS_ROW (3u + 2u * 4u + 1u + 2u * 8u + DIGEST_SIZE + HANDOVER_TEXT)
 
 /* For qsort(3) of int. */

@@ -62,6 +62,7 @@ static void put_counters(struct buf *out, const struct share *m)
 	buf_put_u64be(out, atomic_load(&m->zone.outputs));
 	buf_put_u64be(out, atomic_load(&m->zone.ran));
 	buf_put_u64be(out, atomic_load(&m->zone.dropped));
+	buf_put_u64be(out, atomic_load(&m->zone.floor));
 	buf_put_u64be(out, atomic_load(&m->decided.dropped));
 	buf_put_u64be(out, atomic_load(&m->ruled.dropped));
 }
@@ -193,6 +194,9 @@ static void put_zones(struct buf *out, const struct zone_state *z)
 		buf_put_u64be(out, o->ino);
 		buf_put_u64be(out, o->size);
 		buf_put_u64be(out, o->at);
+		buf_put_u64be(out, o->born);
+		buf_put_u8(out, o->done);
+		buf_put_u8(out, o->touched);
 	}
 	for (size_t i = 0; i < PRODUCERS_MAX; i++)
 		producers += z->producer[i].pid > 0;
@@ -207,6 +211,25 @@ static void put_zones(struct buf *out, const struct zone_state *z)
 		buf_put_u64be(out, p->dev);
 		buf_put_u64be(out, p->ino);
 		buf_put_u64be(out, p->at);
+		buf_put_u8(out, p->seen);
+	}
+}
+
+static void put_touched(struct buf *out, const struct zone_state *z)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < TOUCHED_ROWS * TOUCHED_WIDE; i++)
+		n += z->touched[i / TOUCHED_WIDE][i % TOUCHED_WIDE].born > 0;
+	begin(out, TAG_TOUCHED, n, TOUCHED_ROW);
+	for (size_t i = 0; i < TOUCHED_ROWS * TOUCHED_WIDE; i++) {
+		const struct touched *t = &z->touched[i / TOUCHED_WIDE][i % TOUCHED_WIDE];
+
+		if (t->born == 0)
+			continue;
+		buf_put_u64be(out, t->dev);
+		buf_put_u64be(out, t->ino);
+		buf_put_u64be(out, t->born);
 	}
 }
 
@@ -357,4 +380,5 @@ void handover_encode(const struct supervisor *s, struct handover *index, struct 
 	begin(out, TAG_NEWS, waiting(&m->decided) + waiting(&m->ruled), NEWS_ROW);
 	put_ring(out, &m->decided, 0);
 	put_ring(out, &m->ruled, 1);
+	put_touched(out, &m->zone);
 }

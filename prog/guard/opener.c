@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/base/view.h"
@@ -129,12 +130,14 @@ static size_t read_proc(int32_t tid, const char *name, void *out, size_t cap)
 void opener_exe(int32_t tid, struct opener *o)
 {
 	char path[40];
-	struct stat st;
+	struct statx x;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
-	o->has_exe = tid > 0 && stat(path, &st) == 0;
-	o->dev = o->has_exe ? st.st_dev : 0;
-	o->ino = o->has_exe ? st.st_ino : 0;
+	/* What the kernel knows: a file system in user space, or of a server that is gone, is not
+	 * asked. It would hold us up. */
+	o->has_exe = tid > 0 && statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &x) == 0;
+	o->dev = o->has_exe ? makedev(x.stx_dev_major, x.stx_dev_minor) : 0;
+	o->ino = o->has_exe ? x.stx_ino : 0;
 }
 
 bool opener_look(int32_t tid, struct opener *o)

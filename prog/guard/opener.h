@@ -31,7 +31,7 @@ struct opener {
 	uint64_t dev, ino; /* of the program that it runs */
 };
 
-/* What it runs. Costs one call. */
+/* What it runs. Costs one call, which waits for no file system. */
 void opener_exe(int32_t tid, struct opener *o);
 /* The rest. False: it was woken for its question but does not sleep yet, as on a machine that has
  * more to do than processors; all that is known of it is that it may be the loader. Ask again. */

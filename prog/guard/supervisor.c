@@ -444,7 +444,7 @@ rc supervisor_set_mode(struct supervisor *s, bool enforce, uint64_t checked, str
 static rc make_marks(struct supervisor *s, struct fault *f)
 {
 	const struct conf *c = s->g.conf;
-	const uint64_t events = s->g.asks | (c->zone_count > 0 ? FAN_CLOSE_WRITE : 0);
+	const uint64_t events = s->g.asks | (c->zone_count > 0 ? FAN_OPEN | FAN_CLOSE_WRITE : 0);
 	size_t marked = 0;
 
 	/* Whose opens are judged by what they run: those that began before us, too. */
@@ -463,6 +463,7 @@ static rc make_marks(struct supervisor *s, struct fault *f)
 	if (!s->marked) {
 		s->marked = true;
 		s->marked_at = guard_now();
+		zone_watched(&s->g.share->zone);
 		atomic_store(&s->g.share->asked, true);
 		(void)supervisor_want(s);
 	}

@@ -5,34 +5,65 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/num.h"
 
 _Static_assert((OUTPUT_ROWS & (OUTPUT_ROWS - 1)) == 0, "rows are chosen by a mask");
+_Static_assert((TOUCHED_ROWS & (TOUCHED_ROWS - 1)) == 0, "rows are chosen by a mask");
 
 /* ---- Outputs --------------------------------------------------------------------------------*/
 
-static struct output *row_of(struct zone_state *z, uint64_t dev, uint64_t ino)
+static uint64_t spread(uint64_t dev, uint64_t ino)
 {
-	uint64_t h = (dev ^ (ino * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
-
-	return z->row[(h >> 40) & (OUTPUT_ROWS - 1)];
+	return ((dev ^ (ino * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd)) >> 40;
 }
 
-static struct output *find(struct zone_state *z, uint64_t dev, uint64_t ino)
+void zone_watched(struct zone_state *z)
 {
-	struct output *row = row_of(z, dev, ino);
+	struct timespec t = {0};
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	atomic_store(&z->floor, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+}
+
+rc zone_file(int fd, struct zone_file *ret)
+{
+	struct statx x;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_BTIME,
+		  &x) != 0)
+		return RC(RC_IO);
+	if (!S_ISREG(x.stx_mode))
+		return RC(RC_UNSUPPORTED);
+	*ret = (struct zone_file){.dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+				  .ino = x.stx_ino,
+				  .size = x.stx_size,
+				  .born = (x.stx_mask & STATX_BTIME) != 0 && x.stx_btime.tv_sec > 0
+						  ? (uint64_t)x.stx_btime.tv_sec * 1000000000u +
+							    x.stx_btime.tv_nsec
+						  : 0};
+	return OK;
+}
+
+static struct output *find(struct zone_state *z, const struct zone_file *f)
+{
+	struct output *row = z->row[spread(f->dev, f->ino) & (OUTPUT_ROWS - 1)];
 
 	for (size_t i = 0; i < OUTPUT_WIDE; i++)
-		if (row[i].set && row[i].dev == dev && row[i].ino == ino)
+		if (row[i].set && row[i].dev == f->dev && row[i].ino == f->ino &&
+		    row[i].born == f->born)
 			return &row[i];
 	return NULL;
 }
 
-void zone_output(struct zone_state *z, uint64_t dev, uint64_t ino, uint64_t size, uint64_t now)
+void zone_put(struct zone_state *z, const struct output *o)
 {
-	struct output *row = row_of(z, dev, ino), *to = find(z, dev, ino);
+	struct output *row = z->row[spread(o->dev, o->ino) & (OUTPUT_ROWS - 1)];
+	struct output *to = find(z, &(struct zone_file){o->dev, o->ino, o->born, o->size});
 
 	for (size_t i = 0; to == NULL && i < OUTPUT_WIDE; i++)
 		if (!row[i].set)
@@ -47,26 +78,87 @@ void zone_output(struct zone_state *z, uint64_t dev, uint64_t ino, uint64_t size
 	/* A worker that is killed in between leaves no half entry. */
 	to->set = false;
 	atomic_signal_fence(memory_order_seq_cst);
-	to->dev = dev;
-	to->ino = ino;
-	to->size = size;
-	to->at = now;
+	*to = *o;
+	to->set = false;
 	atomic_signal_fence(memory_order_seq_cst);
 	to->set = true;
+}
+
+static bool is_touched(const struct zone_state *z, const struct zone_file *f)
+{
+	const struct touched *row = z->touched[spread(f->dev, f->ino) & (TOUCHED_ROWS - 1)];
+
+	if (f->born <= atomic_load(&z->floor))
+		return true;
+	for (size_t i = 0; i < TOUCHED_WIDE; i++)
+		if (row[i].born == f->born && row[i].ino == f->ino && row[i].dev == f->dev)
+			return true;
+	return false;
+}
+
+void zone_touch(struct zone_state *z, const struct zone_file *f)
+{
+	struct touched *row = z->touched[spread(f->dev, f->ino) & (TOUCHED_ROWS - 1)];
+	struct touched *to = &row[0];
+
+	if (is_touched(z, f))
+		return;
+	/* A free one, or the oldest: whatever is not younger is touched from now on. */
+	for (size_t i = 1; i < TOUCHED_WIDE; i++)
+		if (row[i].born < to->born)
+			to = &row[i];
+	if (to->born > atomic_load(&z->floor))
+		atomic_store(&z->floor, to->born);
+	to->born = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	to->dev = f->dev;
+	to->ino = f->ino;
+	atomic_signal_fence(memory_order_seq_cst);
+	to->born = f->born;
+}
+
+void zone_opened(struct zone_state *z, const struct zone_file *f, bool producer, uint64_t now)
+{
+	struct output *o = find(z, f);
+
+	if (!producer) {
+		zone_touch(z, f);
+		if (o != NULL && o->done)
+			o->touched = true;
+		else if (o != NULL)
+			o->set = false;
+	} else if (o == NULL && !is_touched(z, f)) {
+		zone_put(z, &(struct output){
+				    .dev = f->dev, .ino = f->ino, .born = f->born, .at = now});
+	}
+}
+
+void zone_closed(struct zone_state *z, const struct zone_file *f, bool producer, uint64_t now)
+{
+	struct output *o = find(z, f);
+	struct output done;
+
+	if (!producer)
+		zone_touch(z, f);
+	if (o == NULL)
+		return;
+	if (!producer || o->touched) {
+		o->set = false;
+		return;
+	}
+	done = *o;
+	done.done = true;
+	done.size = f->size;
+	done.at = now;
+	zone_put(z, &done);
 	atomic_fetch_add(&z->outputs, 1);
 }
 
-void zone_forget(struct zone_state *z, uint64_t dev, uint64_t ino)
+const struct output *zone_find(struct zone_state *z, const struct zone_file *f)
 {
-	struct output *o = find(z, dev, ino);
+	const struct output *o = find(z, f);
 
-	if (o != NULL)
-		o->set = false;
-}
-
-const struct output *zone_find(struct zone_state *z, uint64_t dev, uint64_t ino)
-{
-	return find(z, dev, ino);
+	return o != NULL && o->done && o->size == f->size ? o : NULL;
 }
 
 /* ---- Producers ------------------------------------------------------------------------------*/
@@ -107,7 +199,7 @@ void zone_producer(struct zone_state *z, int32_t pid, int pidfd, uint64_t dev, u
 	to->pid = pidfd >= 0 ? pid : 0;
 }
 
-const struct producer *zone_producer_find(const struct zone_state *z, int32_t pid)
+struct producer *zone_producer_find(struct zone_state *z, int32_t pid)
 {
 	for (size_t i = 0; i < PRODUCERS_MAX; i++)
 		if (z->producer[i].pid == pid && pid > 0)

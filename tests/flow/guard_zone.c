@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -303,6 +305,212 @@ static void malware_is_refused(void **state)
 	gw_free(&w);
 }
 
+/* ---- What a producer closes and another has written ----------------------------------------*/
+
+static void drop_something(void)
+{
+	gw_program(&w, "zone/dropped", 'B', "", 0);
+	fx_check(chown(ZONE "/dropped", BUILDER, BUILDER) == 0);
+}
+
+/* An open descriptor is left to a linker, which is the last to close it. */
+static void what_a_producer_inherits(void **state)
+{
+	static const char *const ways[] = {
+		"exec 3>out; cat dropped >&3; chmod 755 out; exec ld --version >/dev/null",
+		"exec 3<>out; cat dropped >&3; chmod 755 out; exec ld --version >/dev/null",
+		"(cat dropped; chmod 755 out; exec ld --version) >out",
+		"cat dropped >out; chmod 755 out; exec ld --version >>out",
+		/* Over an output, and over one that is being made. */
+		"ld -o out main.o; exec 3>out; cat dropped >&3; exec ld --version >/dev/null",
+		"ld -o out main.o; exec 3>>out; cat dropped >&3; exec ld --version >/dev/null",
+		/* A number, and a time, that were another's a moment ago. */
+		"ld -o out main.o; rm out; exec 3>out; cat dropped >&3; chmod 755 out; exec ld "
+		"--version >/dev/null",
+		/* Made where nothing runs. */
+		"exec 3>/outside/out; cat dropped >&3; chmod 755 /outside/out; mv /outside/out .; "
+		"exec ld --version >/dev/null",
+	};
+
+	(void)state;
+	world("1h");
+	drop_something();
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		assert_int_equal(0, sh("rm -f out"));
+		assert_int_equal(0, sh(ways[i]));
+		if (run_as(BUILDER, ZONE "/out") != REFUSED)
+			fail_msg("it ran: %s", ways[i]);
+	}
+	/* It is anew what a linker makes anew. */
+	assert_int_equal(0, sh("ld -o out main.o"));
+	assert_int_equal(0, run_as(BUILDER, ZONE "/out"));
+	gw_free(&w);
+}
+
+/* That cannot be told from what it makes: producers are chosen narrowly. */
+static void what_a_producer_copies(void **state)
+{
+	(void)state;
+	world("1h");
+	drop_something();
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/dropped"));
+	assert_int_equal(0, sh("ld -b binary --oformat binary -o out dropped && chmod 755 out"));
+	assert_int_not_equal(REFUSED, run_as(BUILDER, ZONE "/out"));
+	gw_free(&w);
+}
+
+/* Where "held" is among the descriptors of a process; -1: not there yet. */
+static int descriptor_of(pid_t pid)
+{
+	for (int i = 0; i < 64; i++) {
+		char link[60], path[100];
+		ssize_t n;
+
+		(void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, i);
+		n = readlink(link, path, sizeof(path) - 1);
+		path[n > 0 ? n : 0] = '\0';
+		if (strcmp(path, ZONE "/held") == 0)
+			return i;
+	}
+	return -1;
+}
+
+enum through { BY_PROC, BY_MAPPING };
+
+static bool write_into(const char *path, enum through way)
+{
+	AUTO(buf) struct buf bytes = {0};
+	AUTO(fd) int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *at;
+
+	buf_init(&bytes, (size_t)64 << 20);
+	if (fd < 0 || !rc_is_ok(file_read("dropped", &bytes, NULL)))
+		return false;
+	if (way == BY_PROC)
+		return rc_is_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL));
+	if (ftruncate(fd, (off_t)bytes.len) != 0)
+		return false;
+	at = mmap(NULL, bytes.len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return false;
+	memcpy(at, bytes.ptr, bytes.len);
+	return munmap(at, bytes.len) == 0;
+}
+
+/* A linker has its output open and waits for its second input; it fails by what it gets then. */
+static int while_it_links(void *ctx)
+{
+	enum through way = *(const enum through *)ctx;
+	char path[60];
+	int at, fd, status;
+	pid_t pid;
+
+	become(BUILDER);
+	(void)unlink("input");
+	(void)unlink("kept");
+	if (mkfifo("input", 0600) != 0)
+		return 1;
+	pid = fork();
+	if (pid == 0) {
+		(void)execl("/usr/bin/ld", "ld", "-o", "held", "main.o", "input", (char *)NULL);
+		_exit(99);
+	}
+	while ((at = descriptor_of(pid)) < 0)
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			return 2;
+		else
+			(void)poll(NULL, 0, 5);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, at);
+	if (chmod("held", 0755) != 0 || link("held", "kept") != 0 ||
+	    !write_into(way == BY_PROC ? path : "held", way))
+		return 3;
+	fd = open("input", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "nothing\n", 8) != 8 || close(fd) != 0)
+		return 4;
+	return waitpid(pid, &status, 0) != pid;
+}
+
+static void what_another_writes_meanwhile(void **state)
+{
+	(void)state;
+	world("1h");
+	drop_something();
+	for (enum through way = BY_PROC; way <= BY_MAPPING; way++) {
+		assert_int_equal(0, gw_child(while_it_links, &way));
+		assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/kept"));
+	}
+	gw_free(&w);
+}
+
+/* As the builder, in the zone. */
+static int copies(void)
+{
+	AUTO(buf) struct buf bytes = {0};
+	int fd;
+
+	buf_init(&bytes, (size_t)64 << 20);
+	fd = open("mine", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	return fd < 0 || !rc_is_ok(file_read("dropped", &bytes, NULL)) ||
+	       !rc_is_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL)) || close(fd) != 0;
+}
+
+static void *sleeps(void *unused)
+{
+	(void)unused;
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+static int execs_beside_a_thread(void *unused)
+{
+	pthread_t t;
+
+	(void)unused;
+	become(BUILDER);
+	if (pthread_create(&t, NULL, sleeps, NULL) != 0)
+		return 1;
+	(void)execl("/usr/bin/ld", "ld", "-o", "out", "main.o", (char *)NULL);
+	return 99;
+}
+
+#define TOO_LONG ((size_t)200 << 10) /* for an argument, as execve(2) says */
+
+/* The guard is asked and says yes; the exec fails afterwards. */
+static int fails_to_exec(void *ctx)
+{
+	char *argument = (char *)malloc(TOO_LONG);
+	int r;
+
+	become(BUILDER);
+	if (argument == NULL)
+		return 1;
+	memset(argument, 'x', TOO_LONG - 1);
+	argument[TOO_LONG - 1] = '\0';
+	(void)execl("/usr/bin/ld", "ld", argument, (char *)NULL);
+	r = errno != E2BIG;
+	free(argument);
+	(void)ctx;
+	/* It ends before anybody sees what it is. */
+	return r != 0 || copies() != 0;
+}
+
+static void who_is_no_producer_yet(void **state)
+{
+	(void)state;
+	world("1h");
+	drop_something();
+	/* Another thread could have left it anything. */
+	assert_int_equal(0, gw_child(execs_beside_a_thread, NULL));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/out"));
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(0, gw_child(fails_to_exec, NULL));
+		assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/mine"));
+		fx_check(unlink(ZONE "/mine") == 0);
+	}
+	gw_free(&w);
+}
+
 static void its_time_ends(void **state)
 {
 	(void)state;
@@ -317,19 +525,6 @@ static void its_time_ends(void **state)
 	gw_free(&w);
 }
 
-static int copies(void *unused)
-{
-	AUTO(buf) struct buf bytes = {0};
-	int fd;
-
-	(void)unused;
-	become(BUILDER);
-	buf_init(&bytes, (size_t)64 << 20);
-	fd = open("mine", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-	return fd < 0 || !rc_is_ok(file_read("dropped", &bytes, NULL)) ||
-	       !rc_is_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL)) || close(fd) != 0;
-}
-
 /* The number of a linker that has ended, given to somebody else (ns_last_pid, in proc(5)). */
 static bool as_its_successor(pid_t before)
 {
@@ -341,8 +536,10 @@ static bool as_its_successor(pid_t before)
 	fx_check(fd >= 0 && write(fd, text, strlen(text)) > 0);
 	pid = fork();
 	fx_check(pid >= 0);
-	if (pid == 0)
-		_exit(copies(NULL));
+	if (pid == 0) {
+		become(BUILDER);
+		_exit(copies());
+	}
 	(void)close(fd);
 	fx_check(waitpid(pid, &status, 0) == pid && status == 0);
 	return pid == before;
@@ -451,10 +648,17 @@ static void a_cgroup_is_a_zone(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(linked_then_run),     cmocka_unit_test(linked_while_guards_change),
-		cmocka_unit_test(what_runs_in_a_zone), cmocka_unit_test(a_number_that_comes_again),
-		cmocka_unit_test(a_cgroup_is_a_zone),  cmocka_unit_test(malware_is_refused),
+		cmocka_unit_test(linked_then_run),
+		cmocka_unit_test(linked_while_guards_change),
+		cmocka_unit_test(what_runs_in_a_zone),
+		cmocka_unit_test(a_number_that_comes_again),
+		cmocka_unit_test(a_cgroup_is_a_zone),
+		cmocka_unit_test(malware_is_refused),
 		cmocka_unit_test(its_time_ends),
+		cmocka_unit_test(what_a_producer_inherits),
+		cmocka_unit_test(what_a_producer_copies),
+		cmocka_unit_test(what_another_writes_meanwhile),
+		cmocka_unit_test(who_is_no_producer_yet),
 	};
 
 	if (argc > 1)

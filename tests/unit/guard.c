@@ -85,7 +85,13 @@ static void events_are_read_strictly(void **state)
 	m = ask(7);
 	m.mask = FAN_CLOSE_WRITE;
 	assert_rc(RC_OK, event_next(&v, &e, NULL));
-	assert_int_equal(EVENT_CLOSED, e.kind);
+	assert_int_equal(EVENT_USED, e.kind);
+	assert_true(e.closed && !e.opened);
+	v = view_of(&m, sizeof(m));
+	m.mask = FAN_OPEN | FAN_CLOSE_WRITE;
+	assert_rc(RC_OK, event_next(&v, &e, NULL));
+	assert_int_equal(EVENT_USED, e.kind);
+	assert_true(e.closed && e.opened);
 	v = view_of(&m, sizeof(m));
 	m.mask = FAN_ONDIR;
 	assert_rc(RC_OK, event_next(&v, &e, NULL));

@@ -75,8 +75,18 @@ static void fill(struct supervisor *s)
 		memcpy(m->raw + sizeof(e), &e, sizeof(e));
 	}
 	exes_note(&m->exes, 1, 2, &d, true);
-	zone_output(&m->zone, 1, 5, 600, 700);
+	zone_put(&m->zone, &(struct output){.done = true,
+					    .touched = true,
+					    .dev = 1,
+					    .ino = 5,
+					    .born = 650,
+					    .size = 600,
+					    .at = 700});
+	atomic_store(&m->zone.outputs, 1);
+	atomic_store(&m->zone.floor, 640);
+	zone_touch(&m->zone, &(struct zone_file){.dev = 1, .ino = 9, .born = 660});
 	zone_producer(&m->zone, 30, 24, 1, 6, 800);
+	zone_producer_find(&m->zone, 30)->seen = true;
 	assert_true(ring_put(&m->decided,
 			     &(struct news){.kind = NEWS_DENIED, .why = WHY_WRITER, .fd = 25}));
 	assert_true(ring_put(&m->ruled,
@@ -119,7 +129,17 @@ static void the_way_there_and_back(void **state)
 	assert_int_equal(QUESTION_WAITING, b.g.share->question[0].state);
 	assert_int_equal(22, b.g.share->question[0].fd);
 	assert_true(exes_find(&b.g.share->exes, 1, 2)->zone);
-	assert_int_equal(600, zone_find(&b.g.share->zone, 1, 5)->size);
+	{
+		const struct zone_file made = {.dev = 1, .ino = 5, .born = 650, .size = 600};
+		const struct zone_file used = {.dev = 1, .ino = 9, .born = 660};
+
+		assert_true(zone_find(&b.g.share->zone, &made)->touched);
+		assert_int_equal(640, atomic_load(&b.g.share->zone.floor));
+		zone_opened(&b.g.share->zone, &used, true, 1);
+		zone_closed(&b.g.share->zone, &used, true, 1);
+		assert_null(zone_find(&b.g.share->zone, &used));
+		assert_true(zone_producer_find(&b.g.share->zone, 30)->seen);
+	}
 	assert_int_equal(1, atomic_load(&b.g.share->zone.outputs));
 	assert_int_equal(24, zone_producer_find(&b.g.share->zone, 30)->pidfd);
 	/* Handed on at once, it is the same. */

@@ -85,35 +85,124 @@ static void who_is_in_it(void **state)
 		assert_false(zone_has_cgroup(&z, out[i]));
 }
 
+static struct zone_file file_of(uint64_t ino, uint64_t born, uint64_t size)
+{
+	return (struct zone_file){.dev = 1, .ino = ino, .born = born, .size = size};
+}
+
+static void make(struct zone_state *z, const struct zone_file *f, uint64_t now)
+{
+	zone_opened(z, f, true, now);
+	zone_closed(z, f, true, now);
+}
+
 /* What does not fit drives out the oldest, and is counted. */
 static void outputs_are_bounded(void **state)
 {
 	struct zone_state *z = (struct zone_state *)calloc(1, sizeof(*z));
+	struct zone_file f = file_of(5, 50, 100);
 	const uint64_t all = OUTPUT_ROWS * OUTPUT_WIDE;
 	size_t known = 0;
 
 	(void)state;
 	assert_non_null(z);
-	zone_output(z, 1, 5, 100, 7);
-	assert_int_equal(100, zone_find(z, 1, 5)->size);
-	zone_output(z, 1, 5, 200, 8);
-	assert_int_equal(200, zone_find(z, 1, 5)->size);
-	assert_int_equal(8, zone_find(z, 1, 5)->at);
-	assert_null(zone_find(z, 2, 5));
-	zone_forget(z, 2, 5);
-	zone_forget(z, 1, 5);
-	assert_null(zone_find(z, 1, 5));
+	make(z, &f, 7);
+	assert_int_equal(100, zone_find(z, &f)->size);
+	f.size = 200;
+	assert_null(zone_find(z, &f)); /* it has another size now */
+	make(z, &f, 8);
+	assert_int_equal(8, zone_find(z, &f)->at);
+	f.born++;
+	assert_null(zone_find(z, &f)); /* another file of this number */
+	f.born--;
+	f.dev = 2;
+	zone_closed(z, &f, false, 9);
+	f.dev = 1;
+	assert_non_null(zone_find(z, &f));
+	zone_closed(z, &f, false, 9);
+	assert_null(zone_find(z, &f));
 	for (uint64_t i = 0; i < 4 * all; i++) {
-		zone_output(z, 1, i, 1, i + 1);
-		assert_non_null(zone_find(z, 1, i));
+		f = file_of(i, 51, 1);
+		make(z, &f, i + 1);
+		assert_non_null(zone_find(z, &f));
 	}
-	for (uint64_t i = 0; i < 4 * all; i++)
-		known += zone_find(z, 1, i) != NULL;
+	for (uint64_t i = 0; i < 4 * all; i++) {
+		f = file_of(i, 51, 1);
+		known += zone_find(z, &f) != NULL;
+	}
 	assert_true(known <= all && known > all / 2);
 	assert_int_equal(4 * all - known, z->dropped);
 	/* Those that are known are the newest of their row: none of the first. */
-	for (uint64_t i = 0; i < all / 2; i++)
-		assert_null(zone_find(z, 1, i));
+	for (uint64_t i = 0; i < all / 2; i++) {
+		f = file_of(i, 51, 1);
+		assert_null(zone_find(z, &f));
+	}
+	free(z);
+}
+
+/* Only what nobody but producers has opened, from its birth to the close. */
+static void who_has_opened_counts(void **state)
+{
+	struct zone_state *z = (struct zone_state *)calloc(1, sizeof(*z));
+	struct zone_file f = file_of(1, 100, 1);
+
+	(void)state;
+	assert_non_null(z);
+	zone_closed(z, &f, true, 1); /* opened by nobody that was seen */
+	assert_null(zone_find(z, &f));
+	zone_opened(z, &f, true, 1);
+	assert_null(zone_find(z, &f)); /* not closed */
+	zone_opened(z, &f, false, 1);
+	zone_closed(z, &f, true, 1); /* another was there */
+	assert_null(zone_find(z, &f));
+	make(z, &f, 2); /* and has been since */
+	assert_null(zone_find(z, &f));
+	f.born++;
+	make(z, &f, 3);
+	assert_non_null(zone_find(z, &f));
+	make(z, &f, 4); /* once more */
+	assert_non_null(zone_find(z, &f));
+	zone_opened(z, &f, false, 5); /* read */
+	assert_non_null(zone_find(z, &f));
+	zone_closed(z, &f, true, 6); /* but then it may be that one's descriptor */
+	assert_null(zone_find(z, &f));
+	make(z, &f, 7);
+	assert_null(zone_find(z, &f));
+	f = file_of(2, 0, 1); /* without a birth */
+	make(z, &f, 8);
+	assert_null(zone_find(z, &f));
+	atomic_store(&z->floor, 200);
+	f = file_of(3, 200, 1);
+	make(z, &f, 9);
+	assert_null(zone_find(z, &f));
+	f.born++;
+	make(z, &f, 10);
+	assert_non_null(zone_find(z, &f));
+	free(z);
+}
+
+/* What is forgotten is as good as touched. */
+static void touched_files_are_bounded(void **state)
+{
+	struct zone_state *z = (struct zone_state *)calloc(1, sizeof(*z));
+	const uint64_t all = 4 * TOUCHED_ROWS * TOUCHED_WIDE;
+	struct zone_file f;
+
+	(void)state;
+	assert_non_null(z);
+	for (uint64_t i = 1; i <= all; i++) {
+		f = file_of(i, i, 1);
+		zone_opened(z, &f, false, i);
+	}
+	assert_true(atomic_load(&z->floor) > all / 4 && atomic_load(&z->floor) < all);
+	for (uint64_t i = 1; i <= all; i++) {
+		f = file_of(i, i, 1);
+		make(z, &f, i);
+		assert_null(zone_find(z, &f));
+	}
+	f = file_of(1, all + 1, 1);
+	make(z, &f, all);
+	assert_non_null(zone_find(z, &f));
 	free(z);
 }
 
@@ -174,6 +263,8 @@ int main(void)
 		cmocka_unit_test(settings_are_read),
 		cmocka_unit_test(who_is_in_it),
 		cmocka_unit_test(outputs_are_bounded),
+		cmocka_unit_test(who_has_opened_counts),
+		cmocka_unit_test(touched_files_are_bounded),
 		cmocka_unit_test(producers_end),
 	};
 
