@@ -248,7 +248,8 @@ static void job_done(struct decider *d, struct job *j, uint64_t now)
 	s->known = true;
 	s->state = SLOT_HELD;
 	atomic_fetch_add(&d->share->hashed, 1);
-	looks_put_file(&d->guard->looks, s->fd);
+	if (d->look_count < JOBS_MAX)
+		d->looks[d->look_count++] = s;
 	wake(d, s->dev, s->ino);
 }
 
@@ -616,6 +617,15 @@ static void look_at_all(struct decider *d, uint64_t now)
 	}
 }
 
+/* After the answers: the lookout, once woken, takes a processor from who waits. */
+static void show_lookout(struct decider *d)
+{
+	for (size_t i = 0; i < d->look_count; i++)
+		if (d->looks[i]->state == SLOT_HELD)
+			looks_put_file(&d->guard->looks, d->looks[i]->fd);
+	d->look_count = 0;
+}
+
 void decider_step(struct decider *d, uint64_t now)
 {
 	for (size_t i = 0; i < JOBS_MAX && d->jobs_busy > 0; i++)
@@ -634,6 +644,7 @@ void decider_step(struct decider *d, uint64_t now)
 			q->state = QUESTION_NEW;
 	}
 	look_at_all(d, now);
+	show_lookout(d);
 	while (d->rows > 0 && d->share->question[d->rows - 1].state == QUESTION_FREE)
 		d->rows--;
 	atomic_store(&d->share->held, d->cache.count - d->cache.free_count);

@@ -56,6 +56,8 @@ struct decider {
 	bool woken;	/* a question can be answered that could not be before */
 	size_t rows;	/* the questions behind these are free */
 	struct often often;
+	struct slot *looks[JOBS_MAX]; /* were read: for the lookout, after the answers */
+	size_t look_count;
 };
 
 /* Takes over what a former worker left behind: its questions are asked again. RC_NOMEM, RC_CRYPTO.
