@@ -310,11 +310,15 @@ static void put(int to, struct message *m)
 	m->count = 0;
 }
 
-static void ask(int to, const char *line, const char *program)
+static void ask(int to, unsigned format, const char *program)
 {
-	struct message m = {.len = strlen(line)};
+	struct message m = {.count = 0};
 
-	memcpy(m.bytes, line, m.len);
+	if (format == 0)
+		(void)strcpy(m.bytes, "take-over x\n");
+	else
+		(void)snprintf(m.bytes, sizeof(m.bytes), "take-over %u x\n", format);
+	m.len = strlen(m.bytes);
 	if (program != NULL) {
 		m.fd[0] = open(program, O_RDONLY | O_CLOEXEC);
 		m.count = 1;
@@ -323,7 +327,7 @@ static void ask(int to, const char *line, const char *program)
 }
 
 struct failing {
-	const char *line;
+	unsigned format;     /* 0: names none */
 	const char *program; /* NULL: shows none */
 	int takes;	     /* messages of the guard before it says: */
 	const char *says;
@@ -336,7 +340,7 @@ static int fail_so(void *ctx)
 	static struct message m;
 	int fd = reach(w.socket);
 
-	ask(fd, f->line, f->program);
+	ask(fd, f->format, f->program);
 	for (int i = 0; i < f->takes; i++)
 		if (!get(fd, &m))
 			return 1;
@@ -351,16 +355,16 @@ static int fail_so(void *ctx)
 static void the_old_one_stays(void **state)
 {
 	static const struct failing rows[] = {
-		{"take-over 1 x\n", NULL, 1, NULL, false},
-		{"take-over 1 x\n", "/bin/true", 1, NULL, false},
-		{"take-over 2 x\n", "/proc/self/exe", 1, NULL, false},
-		{"take-over x\n", "/proc/self/exe", 1, NULL, false},
-		{"take-over 1 x\n", "/proc/self/exe", 0, NULL, false},
-		{"take-over 1 x\n", "/proc/self/exe", 1, NULL, false},
-		{"take-over 1 x\n", "/proc/self/exe", 2, NULL, false},
-		{"take-over 1 x\n", "/proc/self/exe", 2, "Nit does not please me\n", false},
-		{"take-over 1 x\n", "/proc/self/exe", 2, "???", false},
-		{"take-over 1 x\n", "/proc/self/exe", 2, NULL, true},
+		{HANDOVER_FORMAT, NULL, 1, NULL, false},
+		{HANDOVER_FORMAT, "/bin/true", 1, NULL, false},
+		{HANDOVER_FORMAT + 1, "/proc/self/exe", 1, NULL, false},
+		{0, "/proc/self/exe", 1, NULL, false},
+		{HANDOVER_FORMAT, "/proc/self/exe", 0, NULL, false},
+		{HANDOVER_FORMAT, "/proc/self/exe", 1, NULL, false},
+		{HANDOVER_FORMAT, "/proc/self/exe", 2, NULL, false},
+		{HANDOVER_FORMAT, "/proc/self/exe", 2, "Nit does not please me\n", false},
+		{HANDOVER_FORMAT, "/proc/self/exe", 2, "???", false},
+		{HANDOVER_FORMAT, "/proc/self/exe", 2, NULL, true},
 	};
 	const struct gw_runner runner[] = {{&w, "good", 0, 0, true}, {&w, "bad", DENIED, 0, true}};
 	pid_t before, pid[2];
@@ -408,7 +412,7 @@ static int stand_between(void *ctx)
 		 get(heir, &m));
 	for (size_t i = 0; i < m.count; i++)
 		(void)close(m.fd[i]);
-	ask(guard, "take-over 1 x\n", "/proc/self/exe");
+	ask(guard, HANDOVER_FORMAT, "/proc/self/exe");
 	for (int i = 0; i < b->steps; i++) {
 		struct pollfd p[] = {{.fd = heir, .events = POLLIN},
 				     {.fd = guard, .events = POLLIN}};
