@@ -573,6 +573,16 @@ static void take_raw(struct decider *d)
 	s->raw_at = 0;
 }
 
+/* Room for what one read may bring. Where there are zones that is one event: only so can it be told
+ * that the kernel had one and could not open its file for us, because somebody holds it under a
+ * write lease, say. Such an event is gone. */
+static size_t events_at_a_time(const struct decider *d, size_t room)
+{
+	if (d->guard->conf->zone_count > 0)
+		return 1;
+	return room < RAW_EVENTS ? room : RAW_EVENTS;
+}
+
 bool decider_read(struct decider *d)
 {
 	struct pollfd p = {.fd = d->group, .events = POLLIN};
@@ -582,24 +592,28 @@ bool decider_read(struct decider *d)
 	if (zones)
 		zone_note_ended(&d->share->zone);
 	for (size_t room; (room = free_rows(d)) > 0;) {
-		size_t events = room < RAW_EVENTS ? room : RAW_EVENTS;
-		ssize_t n = read(d->group, d->share->raw,
-				 events * sizeof(struct fanotify_event_metadata));
+		size_t events = events_at_a_time(d, room);
+		ssize_t n;
 
+		d->drained = zones && poll(&p, 1, 0) == 0;
+		if (d->drained)
+			break;
+		n = read(d->group, d->share->raw, events * sizeof(struct fanotify_event_metadata));
 		if (n < 0 && errno == EINTR)
 			continue;
 		/* EMFILE: the kernel has refused that exec, for want of a descriptor. */
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EMFILE))
 			return false;
-		if (n < 0)
+		if (n < 0 && !zones)
 			break;
-		take_raw(d);
+		if (n < 0)
+			zone_lost(&d->share->zone);
+		else
+			take_raw(d);
 		/* That was all, or poll(2) says that there is more. */
-		if ((size_t)n < events * sizeof(struct fanotify_event_metadata))
+		if (!zones && (size_t)n < events * sizeof(struct fanotify_event_metadata))
 			break;
 	}
-	/* It may also end early by a file that the kernel could not open for us. */
-	d->drained = zones && poll(&p, 1, 0) == 0;
 	if (d->drained)
 		zone_drop_ended(&d->share->zone);
 	return true;

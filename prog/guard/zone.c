@@ -154,6 +154,17 @@ void zone_closed(struct zone_state *z, const struct zone_file *f, bool producer,
 	atomic_fetch_add(&z->outputs, 1);
 }
 
+void zone_lost(struct zone_state *z)
+{
+	zone_watched(z);
+	for (size_t i = 0; i < OUTPUT_ROWS; i++)
+		for (size_t k = 0; k < OUTPUT_WIDE; k++) {
+			if (z->row[i][k].set)
+				atomic_fetch_add(&z->dropped, 1);
+			z->row[i][k].set = false;
+		}
+}
+
 const struct output *zone_find(struct zone_state *z, const struct zone_file *f)
 {
 	const struct output *o = find(z, f);

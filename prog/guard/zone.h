@@ -80,6 +80,9 @@ void zone_opened(struct zone_state *z, const struct zone_file *f, bool producer,
 /* Somebody was the last to close what was open for writing; producer: one, and where outputs may
  * be. */
 void zone_closed(struct zone_state *z, const struct zone_file *f, bool producer, uint64_t now);
+/* Somebody has opened or closed something, and which it was cannot be known: nothing that was made
+ * until now is an output. */
+void zone_lost(struct zone_state *z);
 /* Of another guard, as it was. */
 void zone_put(struct zone_state *z, const struct output *o);
 void zone_touch(struct zone_state *z, const struct zone_file *f);

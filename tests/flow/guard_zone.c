@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +127,8 @@ static void as_producers(void)
 }
 
 static char zone_setting[200];
-static const char *const settings[] = {"--level", "strict", "--zone", zone_setting, NULL};
+static char zone_level[8] = "strict";
+static const char *const settings[] = {"--level", zone_level, "--zone", zone_setting, NULL};
 
 static void world_of(const char *who, const char *span)
 {
@@ -511,6 +513,72 @@ static void who_is_no_producer_yet(void **state)
 	gw_free(&w);
 }
 
+/* The builder, whose write lease the guard runs into when it is told of the open. */
+static int holds_a_lease(int said)
+{
+	AUTO(buf) struct buf bytes = {0};
+	sigset_t io;
+	int fd;
+
+	become(BUILDER);
+	(void)sigemptyset(&io);
+	(void)sigaddset(&io, SIGIO);
+	(void)sigprocmask(SIG_BLOCK, &io, NULL);
+	buf_init(&bytes, (size_t)64 << 20);
+	(void)unlink("out");
+	fd = open("out", O_RDWR | O_CREAT | O_EXCL, 0755); /* is left to the linker */
+	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) != 0)
+		return 1;
+	if (!rc_is_ok(file_read("dropped", &bytes, NULL)) ||
+	    !rc_is_ok(fd_write_full(fd, bytes.ptr, bytes.len, NULL)) || write(said, "", 1) != 1)
+		return 2;
+	if (sigwaitinfo(&io, NULL) != SIGIO || fcntl(fd, F_SETLEASE, F_UNLCK) != 0)
+		return 3;
+	(void)!freopen("/dev/null", "w", stdout);
+	(void)execl("/usr/bin/ld", "ld", "--version", (char *)NULL);
+	return 4;
+}
+
+static int while_it_stands_still(void *ctx)
+{
+	pid_t worker = *(const pid_t *)ctx, pid;
+	int ends[2], status;
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) != 0 || kill(worker, SIGSTOP) != 0)
+		return 10;
+	pid = fork();
+	if (pid == 0)
+		_exit(holds_a_lease(ends[1]));
+	(void)close(ends[1]);
+	(void)!read(ends[0], &byte, 1); /* or it has ended */
+	if (kill(worker, SIGCONT) != 0 || waitpid(pid, &status, 0) != pid)
+		return 11;
+	return WEXITSTATUS(status);
+}
+
+/* The kernel cannot open for the guard what is under such a lease, and drops the event. */
+static void what_the_guard_could_not_see(void **state)
+{
+	pid_t worker;
+
+	(void)state;
+	(void)strcpy(zone_level, "base"); /* at level strict opening waits for the worker */
+	world("1h");
+	drop_something();
+	assert_int_equal(0, sh("ld -o before main.o"));
+	assert_int_equal(0, run_as(BUILDER, ZONE "/before"));
+	worker = (pid_t)gw_number(&w, "worker");
+	assert_int_equal(0, gw_child(while_it_stands_still, &worker));
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/out"));
+	/* Which file it was is not known, so nothing counts that was made before. */
+	assert_int_equal(REFUSED, run_as(BUILDER, ZONE "/before"));
+	assert_int_equal(0, sh("rm before && ld -o before main.o"));
+	assert_int_equal(0, run_as(BUILDER, ZONE "/before"));
+	(void)strcpy(zone_level, "strict");
+	gw_free(&w);
+}
+
 static void its_time_ends(void **state)
 {
 	(void)state;
@@ -659,6 +727,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_a_producer_copies),
 		cmocka_unit_test(what_another_writes_meanwhile),
 		cmocka_unit_test(who_is_no_producer_yet),
+		cmocka_unit_test(what_the_guard_could_not_see),
 	};
 
 	if (argc > 1)

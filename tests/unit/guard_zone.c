@@ -178,6 +178,15 @@ static void who_has_opened_counts(void **state)
 	f.born++;
 	make(z, &f, 10);
 	assert_non_null(zone_find(z, &f));
+	/* An open that nobody could see: that may have been it. */
+	zone_lost(z);
+	assert_null(zone_find(z, &f));
+	assert_true(atomic_load(&z->dropped) >= 1);
+	make(z, &f, 11);
+	assert_null(zone_find(z, &f));
+	f.born = atomic_load(&z->floor) + 1;
+	make(z, &f, 12);
+	assert_non_null(zone_find(z, &f));
 	free(z);
 }
 
