@@ -62,6 +62,10 @@ void guard_own(struct share *s, enum guard_process which);
  * that is gone already. A child that stayed would keep the group alive, and with it every question.
  */
 void guard_end_together(const struct guard *g);
+/* This process, when it is woken, takes no processor from who runs there (SCHED_BATCH, sched(7)):
+ * often that is the program that has just had its answer. Its share of the time stays what it is.
+ */
+void guard_stand_back(void);
 
 /* The worker's whole life: answers questions until it is killed. */
 _Noreturn void worker_run(const struct guard *g);

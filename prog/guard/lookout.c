@@ -409,6 +409,7 @@ static rc lock_in(const struct guard *g, struct fault *f)
 		kernel_close(&kernel);
 	TRY(sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]), f));
 	(void)setpriority(PRIO_PROCESS, 0, 19);
+	guard_stand_back();
 	TRY(sandbox_paths(&all, 1, &abi, f));
 	return confine_lookout(f);
 }

@@ -184,6 +184,7 @@ void reporter_run(const struct guard *g)
 	struct buf line;
 
 	guard_end_together(g);
+	guard_stand_back();
 	buf_init_fixed(&line, memory, sizeof(memory));
 	if (!rc_is_ok(confine_reporter(NULL)))
 		_exit(1);

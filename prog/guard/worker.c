@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -39,6 +40,13 @@ void guard_end_together(const struct guard *g)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != g->supervisor)
 		_exit(1);
+}
+
+void guard_stand_back(void)
+{
+	const struct sched_param none = {0};
+
+	(void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 static void take_signals(struct decider *d, int fd, uint64_t now)
