@@ -25,9 +25,12 @@ enum reason ref_pool_flaw(const struct ref *w)
 /* What waits outlives its SVID, but not what the roster says. */
 enum reason ref_svid_flaw(const struct ref *w, const struct ref_svid *s, bool came)
 {
-	if (s->stray || s->id != w->roster.pod_id || (w->roster.pod_roots & (1u << s->root)) == 0)
+	if (s->id != w->roster.pod_id || (w->roster.pod_roots & (1u << s->root)) == 0)
 		return REASON_SIG_HOST;
-	return came && w->now >= s->ends ? REASON_HOST_EXPIRED : REASON_NONE;
+	/* The path comes before what is signed with its key. */
+	if (came && w->now >= s->ends)
+		return REASON_HOST_EXPIRED;
+	return s->stray ? REASON_SIG_HOST : REASON_NONE;
 }
 
 const char *ref_host_state(const struct ref *w, int host)
