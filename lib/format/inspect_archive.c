@@ -283,6 +283,25 @@ rc tree_walk(struct tree *t, struct fault *f)
 	return r;
 }
 
+/* The inside of a member: one compression, which its name tells, and what comes out of it as it is.
+ */
+static rc unpacker_new(int filter, struct archive **ret)
+{
+	AUTO(reader) struct archive *a = archive_read_new();
+	int worst;
+
+	if (a == NULL)
+		return RC(RC_NOMEM);
+	worst = archive_read_support_format_raw(a);
+	if (filter != ARCHIVE_FILTER_NONE && worst == ARCHIVE_OK)
+		worst = archive_read_support_filter_by_code(a, filter);
+	if (worst != ARCHIVE_OK)
+		return RC(RC_NOMEM);
+	*ret = a;
+	a = NULL;
+	return OK;
+}
+
 /* The one list of what libarchive may be used for: no filter that starts a program. */
 static rc reader_new(const char *type, struct archive **ret)
 {
@@ -295,6 +314,8 @@ static rc reader_new(const char *type, struct archive **ret)
 		worst = archive_read_support_format_zip_seekable(a);
 	} else if (strcmp(type, "ar") == 0 || strcmp(type, "deb") == 0) {
 		worst = archive_read_support_format_ar(a);
+	} else if (strcmp(type, "member") == 0) {
+		worst = archive_read_support_format_tar(a);
 	} else {
 		if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
 		    archive_read_support_filter_bzip2(a) != ARCHIVE_OK ||
@@ -307,8 +328,7 @@ static rc reader_new(const char *type, struct archive **ret)
 		if (strcmp(type, "tar") != 0 && worst == ARCHIVE_OK)
 			worst = archive_read_support_format_cpio(a);
 		/* One compressed file that is no archive has one member, "data". */
-		if (strcmp(type, "tar") != 0 && strcmp(type, "cpio") != 0 &&
-		    strcmp(type, "member") != 0 && worst == ARCHIVE_OK)
+		if (strcmp(type, "tar") != 0 && strcmp(type, "cpio") != 0 && worst == ARCHIVE_OK)
 			worst = archive_read_support_format_raw(a);
 	}
 	/* Members behind a tar's end mark are shown too: some readers unpack them. */
@@ -337,18 +357,32 @@ static la_ssize_t read_outer(struct archive *a, void *ctx, const void **ret)
 	return got < 0 ? -1 : got;
 }
 
-rc tree_walk_member(struct tree *outer, struct tree *inner, struct fault *f)
+rc tree_walk_member(struct tree *outer, struct tree *inner, int filter, struct fault *f)
 {
+	AUTO(reader) struct archive *raw = NULL;
 	AUTO(reader) struct archive *a = NULL;
 	struct outer from = {.archive = outer->archive};
+	struct outer unpacked = {0};
+	struct archive_entry *e;
 
 	inner->nesting = outer->nesting + 1;
 	if (inner->nesting > INSPECT_NESTING_MAX)
 		return finding(inner->in, SEVERITY_ERROR, "nested-too-deep", NO_PATH,
 			       "%s is not opened", inner->label);
+	TRY(unpacker_new(filter, &raw));
 	TRY(reader_new("member", &a));
+	inner->archive = raw;
+	if (archive_read_open(raw, &from, NULL, read_outer, NULL) != ARCHIVE_OK ||
+	    archive_read_next_header(raw, &e) != ARCHIVE_OK)
+		return damaged(inner, NO_PATH);
+	/* A filter is tried again on what it yields; what installs the package does that not. */
+	if (archive_filter_count(raw) > 2)
+		return finding(inner->in, SEVERITY_ERROR, "compressed-twice", NO_PATH,
+			       "%s: compressions on top of each other, it is not opened",
+			       inner->label);
+	unpacked.archive = raw;
 	inner->archive = a;
-	if (archive_read_open(a, &from, NULL, read_outer, NULL) != ARCHIVE_OK)
+	if (archive_read_open(a, &unpacked, NULL, read_outer, NULL) != ARCHIVE_OK)
 		return damaged(inner, NO_PATH);
 	return tree_walk(inner, f);
 }

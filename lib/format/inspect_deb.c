@@ -19,50 +19,29 @@ static bool starts(struct view s, const char *head)
 	return s.len >= n && memcmp(s.ptr, head, n) == 0;
 }
 
-static rc walk_control(struct tree *t, struct fault *f)
+/* dpkg goes by the name: deb(5). false: it has no such compression. */
+static bool filter_of(struct view path, const char *stem, int *ret)
 {
-	struct tree control = {
-		.in = t->in, .kind = &tree_deb_control, .facts = t->facts, .label = "control.tar"};
+	static const struct {
+		const char *ending;
+		int filter;
+	} table[] = {
+		{"", ARCHIVE_FILTER_NONE},	{".gz", ARCHIVE_FILTER_GZIP},
+		{".xz", ARCHIVE_FILTER_XZ},	{".zst", ARCHIVE_FILTER_ZSTD},
+		{".bz2", ARCHIVE_FILTER_BZIP2},
+	};
+	struct view ending = path;
 
-	control.entries = json_array();
-	TRY(report_set(t->facts, "files", control.entries));
-	TRY(report_set(t->facts, "control", json_object()));
-	TRY(report_set(t->facts, "scripts", json_array()));
-	return tree_walk_member(t, &control, f);
-}
-
-static rc walk_data(struct tree *t, struct fault *f)
-{
-	struct tree data = {.in = t->in, .kind = &tree_plain, .label = "data.tar"};
-
-	data.entries = json_object_get(json_object_get(t->in->report, "archive"), "entries");
-	return tree_walk_member(t, &data, f);
-}
-
-/* Lists the member and, if it is a tar, walks it. */
-static rc outer_open(struct tree *t, struct view path, bool *ret_taken, struct fault *f)
-{
-	bool control = t->state == WANT_CONTROL && starts(path, "control.tar");
-	bool data = t->state == WANT_DATA && starts(path, "data.tar");
-	json_t *o;
-
-	if (t->state == WANT_BINARY && view_is(path, "debian-binary")) {
-		t->state = WANT_CONTROL;
-		return OK;
+	if (!rc_is_ok(view_skip(&ending, strlen(stem))))
+		return false;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!view_is(ending, table[i].ending))
+			continue;
+		*ret = table[i].filter;
+		return true;
 	}
-	if (!control && !data)
-		/* dpkg steps over names with "_" between the others and ignores what follows. */
-		return finding(t->in, SEVERITY_WARNING, "deb-member", path,
-			       "a member that a Debian package does not have here (deb(5))");
-	t->state++;
-	*ret_taken = true;
-	o = json_object();
-	TRY(report_add(t->entries, o));
-	TRY(report_set_text(o, "path", path, INSPECT_PATH_MAX));
-	return control ? walk_control(t, f) : walk_data(t, f);
+	return false;
 }
-
-const struct tree_kind tree_deb = {.open = outer_open};
 
 static bool is_script(struct view name)
 {
@@ -79,11 +58,93 @@ static bool is_list(struct view name)
 	return view_is(name, "conffiles") || view_is(name, "triggers");
 }
 
+/* What a member of control.tar is once it lies in a directory: ".//postinst" is postinst, too. */
+static struct view control_name(struct view path)
+{
+	while (starts(path, "/") || starts(path, "./"))
+		(void)view_skip(&path, 1).code;
+	return path;
+}
+
+/* What is read by name and is no file of its own would be something that is not shown. */
+static rc links_check(struct tree *t, const json_t *entries)
+{
+	size_t i;
+	json_t *e;
+
+	json_array_foreach(entries, i, e)
+	{
+		const json_t *text = json_object_get(e, "path");
+		struct view path = view_of(json_string_value(text), json_string_length(text));
+		struct view name = control_name(path);
+		const char *type = json_string_value(json_object_get(e, "type"));
+
+		if (type == NULL || strcmp(type, "file") == 0 ||
+		    (!is_script(name) && !is_list(name) && !view_is(name, "control")))
+			continue;
+		TRY(finding(t->in, SEVERITY_ERROR, "deb-control", path,
+			    "a %s where dpkg reads a file: what it leads to is not shown", type));
+	}
+	return OK;
+}
+
+static rc walk_control(struct tree *t, int filter, struct fault *f)
+{
+	struct tree control = {
+		.in = t->in, .kind = &tree_deb_control, .facts = t->facts, .label = "control.tar"};
+
+	control.entries = json_array();
+	TRY(report_set(t->facts, "files", control.entries));
+	TRY(report_set(t->facts, "control", json_object()));
+	TRY(report_set(t->facts, "scripts", json_array()));
+	TRY(tree_walk_member(t, &control, filter, f));
+	return links_check(t, control.entries);
+}
+
+static rc walk_data(struct tree *t, int filter, struct fault *f)
+{
+	struct tree data = {.in = t->in, .kind = &tree_plain, .label = "data.tar"};
+
+	data.entries = json_object_get(json_object_get(t->in->report, "archive"), "entries");
+	return tree_walk_member(t, &data, filter, f);
+}
+
+/* Lists the member and, if it is a tar, walks it. */
+static rc outer_open(struct tree *t, struct view path, bool *ret_taken, struct fault *f)
+{
+	bool control = t->state == WANT_CONTROL && starts(path, "control.tar");
+	bool data = t->state == WANT_DATA && starts(path, "data.tar");
+	int filter;
+	json_t *o;
+
+	if (t->state == WANT_BINARY && view_is(path, "debian-binary")) {
+		t->state = WANT_CONTROL;
+		return OK;
+	}
+	if (!control && !data)
+		/* dpkg steps over names with "_" between the others and ignores what follows. */
+		return finding(t->in, SEVERITY_WARNING, "deb-member", path,
+			       "a member that a Debian package does not have here (deb(5))");
+	if (!filter_of(path, control ? "control.tar" : "data.tar", &filter))
+		return finding(t->in, SEVERITY_ERROR, "deb-member", path,
+			       "a compression that is not read (deb(5))");
+	t->state++;
+	*ret_taken = true;
+	o = json_object();
+	TRY(report_add(t->entries, o));
+	TRY(report_set_text(o, "path", path, INSPECT_PATH_MAX));
+	return control ? walk_control(t, filter, f) : walk_data(t, filter, f);
+}
+
+const struct tree_kind tree_deb = {.open = outer_open};
+
 static size_t control_keep(const struct tree *t, struct view path)
 {
-	if (view_is(path, "control") || is_list(path))
+	struct view name = control_name(path);
+
+	if (view_is(name, "control") || is_list(name))
 		return CONTROL_MAX;
-	return is_script(path) ? t->in->limits->script_text : 0;
+	return is_script(name) ? t->in->limits->script_text : 0;
 }
 
 /* "Name: value" lines; lines that begin with a space go on with the field before (deb-control(5)).
@@ -94,6 +155,9 @@ static rc control_fields(struct tree *t, struct view text)
 	struct view value = {0};
 	char name[65] = "";
 
+	/* dpkg steps over empty lines in front. */
+	while (starts(text, "\n"))
+		TRY(view_skip(&text, 1));
 	while (text.len > 0) {
 		struct view rest = text;
 		struct view line;
@@ -137,7 +201,7 @@ static rc script(struct tree *t, const struct member *m)
 
 	TRY(report_add(json_object_get(t->facts, "scripts"), o));
 	TRY(report_spend(t->in, m->kept.len));
-	TRY(report_set_text(o, "name", m->path, INSPECT_PATH_MAX));
+	TRY(report_set_text(o, "name", control_name(m->path), INSPECT_PATH_MAX));
 	TRY(report_set_u64(o, "size", m->size));
 	TRY(report_set_hex(o, "sha256", &m->hash));
 	TRY(report_set(o, "text",
@@ -154,12 +218,14 @@ static rc script(struct tree *t, const struct member *m)
 
 static rc control_kept(struct tree *t, const struct member *m)
 {
-	if (is_script(m->path))
+	struct view name = control_name(m->path);
+
+	if (is_script(name))
 		return script(t, m);
-	if (is_list(m->path)) {
+	if (is_list(name)) {
 		char key[16] = {0};
 
-		memcpy(key, m->path.ptr, m->path.len);
+		memcpy(key, name.ptr, name.len);
 		return report_set(t->facts, key, report_text(m->kept, CLEAN_TEXT, CONTROL_MAX));
 	}
 	if (m->size > m->kept.len)

@@ -49,8 +49,10 @@ extern const struct tree_kind tree_deb_control; /* and its control.tar */
 /* Walks t->archive, which is open. RC_LIMIT: a limit was reached, the finding is made, stop;
  * damage is a finding and OK. RC_NOMEM, RC_IO. */
 MUST rc tree_walk(struct tree *t, struct fault *f);
-/* Walks the archive that is the current member of outer, with what inner says. */
-MUST rc tree_walk_member(struct tree *outer, struct tree *inner, struct fault *f);
+/* Walks the tar that is the current member of outer, with what inner says. filter: the one
+ * ARCHIVE_FILTER_ that is undone. Nothing is guessed from the bytes: a tar may begin like a
+ * compressed file, and be another archive to whoever goes by its name. */
+MUST rc tree_walk_member(struct tree *outer, struct tree *inner, int filter, struct fault *f);
 
 /* Bytes of a zip before its first member or behind its end record (inspect_zip.c). */
 MUST rc zip_ends_check(struct inspection *in, struct fault *f);
