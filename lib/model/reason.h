@@ -33,7 +33,8 @@
 	  "sign with a key that the roster lists for this person")                                 \
 	X(WHO_PERSON, "who.person", "the roster has no such person or service",                    \
 	  "ask for a roster change")                                                               \
-	X(WHO_HOST, "who.host", "the roster has no such host", "enrol the host")                   \
+	X(WHO_HOST, "who.host", "the roster has no such host",                                     \
+	  "an administrator: greatseal host add with --group; then greatseal-agent enrol there")   \
 	X(WHO_SELF, "who.self", "nobody approves a request of their own",                          \
 	  "ask somebody else who holds a seat of the rule")                                        \
 	X(WHO_SEAT, "who.seat", "this person holds no seat of the rule",                           \

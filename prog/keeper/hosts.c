@@ -26,8 +26,10 @@ rc host_listed(const struct keeper *k, const struct name *name, const struct pri
 	if (p == NULL)
 		return refuse(why, REASON_WHO_HOST, "%s is not in the roster", name->s);
 	if (!p->enrol)
-		return refuse(why, REASON_WHO_HOST,
-			      "the roster lists %s with its key: it is not enrolled", name->s);
+		return refuse(
+			why, REASON_WHO_HOST,
+			"the roster lists %s with its key: it is changed there, and never enrols",
+			name->s);
 	*ret = p;
 	return OK;
 }

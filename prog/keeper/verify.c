@@ -146,7 +146,7 @@ static rc verify_signers(struct keeper *k, const struct keeper_submit *m, struct
 	if (requester == NULL)
 		return refuse(why, REASON_WHO_PERSON, "%s is not in the roster", q->requester.s);
 	if (host == NULL && q->host.s[0] != '\0')
-		return refuse(why, REASON_WHO_HOST, "%s is not an enrolled host", q->host.s);
+		return refuse(why, REASON_WHO_HOST, "%s is not in the roster", q->host.s);
 	TRY(verify_requester(k, requester, &statement, m->requester_sig, why));
 	if (host == NULL)
 		return verify_hostless(k, requester, m, why);

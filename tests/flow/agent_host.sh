@@ -50,6 +50,7 @@ invite
 [[ $(host .state) == invited ]] || die "invited: $(host .)"
 refused 1 host.token agent enrol "https://$address" --pin "$pin" --token "build-09-$(printf 'A%.0s' {1..43})"
 refused 1 who.host agent enrol "https://$address" --pin "$pin" --token "build-10-$(printf 'A%.0s' {1..43})"
+grep -q "greatseal host add" refused.log || die "the host can do nothing before it is added: $(cat refused.log)"
 agent enrol "https://$address" --pin "$pin" --token-file token >enrol.log
 [[ $(host '.state + " " + .class') == "enrolled software" ]] || die "enrolled: $(host .)"
 ok "invited and enrolled: $(head -n 1 enrol.log)"
