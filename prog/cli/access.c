@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+#include "lib/crypt/sshsig.h"
 #include "lib/model/change_life.h"
+#include "lib/policy/grant.h"
 #include "prog/cli/api.h"
 #include "prog/cli/document.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/logview.h"
+#include "prog/cli/policy_file.h"
 #include "prog/cli/wait.h"
 
 static rc take_name(struct cli *c, const char *option, const char *text, struct name *ret)
@@ -240,20 +243,148 @@ static rc find(struct cli *c, const char *id, json_t **ret, struct access_change
 	return OK;
 }
 
+/* ---- Who has ended it -----------------------------------------------------------------------*/
+
+#define ENDERS_TEXT 256
+
+/* The raw signatures under a statement, as views into mem. */
+static rc read_signatures(struct cli *c, const json_t *answer, struct buf *mem,
+			  struct view sigs[CHANGE_SIGNATURES_MAX], size_t *ret)
+{
+	size_t ends[CHANGE_SIGNATURES_MAX];
+	const json_t *sig;
+	size_t start = 0;
+	size_t i;
+
+	*ret = 0;
+	json_array_foreach(json_object_get(answer, "signatures"), i, sig)
+	{
+		if (i == CHANGE_SIGNATURES_MAX)
+			return cli_problem(c, RC_PEER, "", "a statement with too many signatures");
+		TRY(json_base64(c, sig, mem));
+		ends[i] = mem->len;
+		*ret = i + 1;
+	}
+	/* Only now does the buffer stay where it is. */
+	for (i = 0; i < *ret; i++) {
+		sigs[i] = view_of(mem->ptr + start, ends[i] - start);
+		start = ends[i];
+	}
+	return OK;
+}
+
+/* "dave", or what else ended the row's access, in words: people by the keys that the roster in
+ * force gives them. The statement is the server's word; who must be sure reads it in the log. */
+static rc enders(struct cli *c, const json_t *row, char out[ENDERS_TEXT])
+{
+	const struct api_call get = {.method = "GET", .exact = true};
+	AUTO(policy_file) struct policy_file roster = {0};
+	struct view sigs[CHANGE_SIGNATURES_MAX];
+	struct voter people[CHANGE_SIGNATURES_MAX];
+	AUTO(json) json_t *answer = NULL;
+	AUTO(buf) struct buf mem = {0};
+	size_t count = 0;
+	size_t len = 0;
+
+	buf_init(&mem, (size_t)CHANGE_SIGNATURES_MAX * SSHSIG_BLOB_MAX);
+	TRY(api_json(c, &get, &answer, "/v1/statements/%s", json_text(row, "ended_by")));
+	if (strcmp(json_text(answer, "kind"), statement_info(STATEMENT_ACCESS)->name) != 0) {
+		(void)snprintf(out, ENDERS_TEXT, "a roster without %s", json_text(row, "person"));
+		return OK;
+	}
+	TRY(policy_file_in_force(c, SOURCE_ROSTER, &roster));
+	TRY(read_signatures(c, answer, &mem, sigs, &count));
+	count = grant_voters(roster.roster, sigs, count, people);
+	(void)snprintf(out, ENDERS_TEXT, "somebody who has left the roster");
+	for (size_t i = 0; i < count && len < ENDERS_TEXT - NAME_MAX_LEN - 2; i++)
+		len += (size_t)snprintf(out + len, ENDERS_TEXT - len, "%s%s", i > 0 ? ", " : "",
+					people[i].name.s);
+	return OK;
+}
+
 rc cmd_access_show(struct cli *c, const struct args *a)
 {
 	AUTO(json) json_t *row = NULL;
 	struct access_change change;
 	struct digest digest;
+	char who[ENDERS_TEXT] = "";
 
 	TRY(find(c, a->words[0], &row, &change, &digest));
+	if (json_text(row, "ended")[0] != '\0') {
+		TRY(enders(c, row, who));
+		(void)json_object_set_new(row, "ended_people", json_string(who));
+	}
 	if (cli_print_json(c, row))
 		return OK;
 	print_row(c, row);
 	access_print(c, &change);
-	if (json_text(row, "ended")[0] != '\0')
-		(void)printf("  ended   %s, by statement %.16s\n", json_text(row, "ended"),
+	if (who[0] != '\0')
+		(void)printf("  ended   %s by %s, statement %.16s\n", json_text(row, "ended"), who,
 			     json_text(row, "ended_by"));
+	return OK;
+}
+
+/* ---- Whether a signature would still do something -------------------------------------------*/
+
+static rc is_over(struct cli *c, enum reason why, const char *text)
+{
+	rc r = cli_problem(c, RC_DENIED, reason_remedy(why), "%s: nothing was signed", text);
+
+	(void)snprintf(c->problem.code, sizeof(c->problem.code), "%s", reason_id(why));
+	return r;
+}
+
+/* The row is not pending. The keeper would answer that it has the statement, which is no news to
+ * whoever means to grant something. */
+static rc say_decided(struct cli *c, const json_t *row, bool *ret_given)
+{
+	const char *state = json_text(row, "state");
+	char who[ENDERS_TEXT] = "";
+	char text[ENDERS_TEXT + 200];
+
+	*ret_given = strcmp(state, "live") == 0;
+	if (*ret_given)
+		return OK;
+	(void)snprintf(text, sizeof(text), "access %.16s ended at %s", json_text(row, "grant"),
+		       json_text(row, "until"));
+	if (strcmp(state, "expired") == 0)
+		return is_over(c, REASON_ACCESS_LIFE, text);
+	if (json_text(row, "ended")[0] != '\0') {
+		TRY(enders(c, row, who));
+		(void)snprintf(text, sizeof(text), "access %.16s was %s by %s at %s",
+			       json_text(row, "grant"), state, who, json_text(row, "ended"));
+		return is_over(c, REASON_ACCESS_REVOKED, text);
+	}
+	(void)snprintf(text, sizeof(text),
+		       "access %.16s was given at %s, and those who gave it are no longer enough "
+		       "of the key's owners",
+		       json_text(row, "grant"), json_text(row, "given"));
+	return is_over(c, REASON_ACCESS_OWNER, text);
+}
+
+rc access_check_open(struct cli *c, struct view statement, const char *hex, bool *ret_given)
+{
+	AUTO(json) json_t *all = json_array();
+	struct access_change change;
+	struct fault f = {0};
+	const json_t *row;
+	size_t i;
+
+	*ret_given = false;
+	CLI_TRY(c, &f, access_change_parse(statement, &change, &f));
+	if (change.action != ACCESS_GRANT)
+		return OK;
+	TRY(access_collect(c, change.key.s, change.person.s, all));
+	json_array_foreach(all, i, row)
+	{
+		if (strcmp(json_text(row, "grant"), hex) != 0 ||
+		    strcmp(json_text(row, "state"), "pending") == 0)
+			continue;
+		TRY(say_decided(c, row, ret_given));
+		if (*ret_given && !cli_print_json(c, row))
+			(void)printf("it was given at %s and holds until %s: nothing was signed\n",
+				     json_text(row, "given"), json_text(row, "until"));
+	}
 	return OK;
 }
 

@@ -15,6 +15,10 @@ rc cmd_access_revoke(struct cli *c, const struct args *a);
 /* Appends the rows of all that is granted, ended and pending, of that key and person unless those
  * are "". */
 MUST rc access_collect(struct cli *c, const char *key, const char *person, json_t *all);
+/* Whether a signature under it would still do something: RC_DENIED, saying when it ended and who
+ * ended it, if it was revoked, denied, is past its end or void. ret_given: it is live already,
+ * which has been said. hex: the statement's digest. */
+MUST rc access_check_open(struct cli *c, struct view statement, const char *hex, bool *ret_given);
 /* What the statement says, for people. */
 void access_print(const struct cli *c, const struct access_change *change);
 

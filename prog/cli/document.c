@@ -426,6 +426,7 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 	enum statement_kind kind = STATEMENT_KEYADMIN;
 	json_t *sigs = json_array();
 	char hex[DIGEST_HEX];
+	bool given = false;
 	rc e;
 
 	(void)json_object_set_new(body, "signatures", sigs);
@@ -433,6 +434,10 @@ rc cmd_change_sign(struct cli *c, const struct args *a)
 	TRY(change_fetch(c, a->words[0], &kind, &statement, hex));
 	TRY(change_print(c, kind, buf_view(&statement), NULL));
 	TRY(check_life(c, kind, buf_view(&statement)));
+	if (kind == STATEMENT_ACCESS)
+		TRY(access_check_open(c, buf_view(&statement), hex, &given));
+	if (given)
+		return OK;
 	if (!args_has(a, "yes"))
 		return cli_problem(c, RC_USAGE, "read it, then add --yes", "not signed yet");
 	TRY(sign_bytes(c, kind, buf_view(&statement), &sig));

@@ -43,6 +43,8 @@ as dave access approve "${id:0:16}" --yes | grep -q done || die "not granted"
 as erin access list --key release --json | jq -e --arg id "$id" '.access | map(select(.grant == $id)) | length == 1 and .[0].state == "live"' >/dev/null ||
 	die "list: $(as erin access list --json)"
 as erin access list --person carol --json | jq -e '.access == []' >/dev/null || die "another person's"
+as alice access approve "${id:0:16}" --yes | grep -q "nothing was signed" || die "signed what is given already"
+as alice receipts --json | jq -e '[.. | .state? // empty | select(. == "pending")] == []' >/dev/null || die "signed in vain"
 ok "the owners let her in"
 
 # ---- Signing ----
@@ -80,9 +82,13 @@ as dave access revoke "${id:0:16}" -m "she is back" | grep -q "the log has it" |
 refused 4 rule.requester as erin submit --key release -m "once more" app
 verify >/dev/null || die "what was signed before is no longer verified"
 refused 4 access.revoked as erin access revoke "${id:0:16}"
+refused 4 access.revoked as alice access approve "${id:0:16}" --yes
+grep -q "was revoked by dave at 20.*: nothing was signed" refused.log || die "not by whom and when: $(cat refused.log)"
+as alice access show "${id:0:16}" | grep -q "ended .* by dave" || die "show: $(as alice access show "${id:0:16}")"
 second=$(as erin access request --key release --for 2h --from build-07 -m "again" --json | jq -r .id || true)
 as dave access deny "${second:0:16}" -m "no" >/dev/null
 refused 4 access.revoked as alice access approve "${second:0:16}" --yes
+grep -q "was denied by dave at 20" refused.log || die "not by whom and when: $(cat refused.log)"
 as alice access list --json | jq -e --arg id "$second" '.access | map(select(.grant == $id)) | length == 1 and .[0].state == "denied"' >/dev/null ||
 	die "list: $(as alice access list --json)"
 ok "revoked and denied"
