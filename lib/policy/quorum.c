@@ -1,5 +1,9 @@
 #include "lib/policy/quorum.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/crypt/sshkey.h"
 #include "lib/policy/matching.h"
 
 bool seat_fits(const struct seat *seat, const struct principal *person, unsigned channels)
@@ -127,4 +131,55 @@ rc quorum_solve(const struct quorum_spec *spec, const struct roster *r, const st
 			if (found[i] != NULL && m.places[k].person == found[i])
 				ret->seated[i] = true;
 	return OK;
+}
+
+/* ---- In words -------------------------------------------------------------------------------*/
+
+/* "1 of release, 1 of security", as far as there is room. */
+static void seats_text(const struct quorum_spec *spec, char out[REASON_TEXT])
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < spec->count && len < REASON_TEXT; i++) {
+		char seat[SEAT_TEXT];
+
+		seat_text(&spec->seats[i], seat);
+		(void)snprintf(out + len, REASON_TEXT - len, "%s%s", i > 0 ? ", " : "", seat);
+		len += strlen(out + len);
+	}
+}
+
+static const char *channel_of(unsigned channels)
+{
+	for (unsigned c = 0; c < 32; c++)
+		if (channels >> c == 1)
+			return sshkey_channel_name((enum sshkey_channel)c);
+	return "?";
+}
+
+void quorum_unseated(const struct quorum_spec *spec, const struct roster *r, const struct voter *v,
+		     const struct name *excluded, struct refusal *ret)
+{
+	const struct principal *p = roster_person(r, &v->name);
+	const char *who = v->name.s;
+	char seats[REASON_TEXT];
+	rc said;
+
+	seats_text(spec, seats);
+	if (p == NULL)
+		said = refuse(ret, REASON_WHO_PERSON, "%s is not in the roster", who);
+	else if (excluded != NULL && name_is_equal(&p->name, excluded))
+		said = refuse(ret, REASON_WHO_SELF, "it is for %s, who fills no seat of it", who);
+	else if (!quorum_holds_seat(spec, p, ~0u))
+		said = refuse(ret, REASON_WHO_SEAT, "%s holds none of the seats: %s", who, seats);
+	else if (!quorum_holds_seat(spec, p, v->channels))
+		said = refuse(ret, REASON_WHO_CHANNEL,
+			      "%s signed with a key of the channel %s, for which none of the seats "
+			      "is: %s",
+			      who, channel_of(v->channels), seats);
+	else
+		said = refuse(ret, REASON_CHANGE_QUORUM, "others fill the seats that %s holds: %s",
+			      who, seats);
+	rc_ignore(said, "only the words are wanted");
 }

@@ -2,6 +2,7 @@
 #ifndef GS_POLICY_QUORUM_H
 #define GS_POLICY_QUORUM_H
 
+#include "lib/model/reason.h"
 #include "lib/policy/policy.h"
 
 #define QUORUM_PEOPLE_MAX 64u
@@ -26,6 +27,11 @@ struct quorum_result {
 MUST rc quorum_solve(const struct quorum_spec *spec, const struct roster *r,
 		     const struct voter *people, size_t count, const struct name *excluded,
 		     struct quorum_result *ret);
+
+/* Why somebody who said yes fills no seat (quorum_result.seated), in words: who.person, who.self
+ * (the excluded one), who.seat, who.channel; change.quorum: others fill those seats. */
+void quorum_unseated(const struct quorum_spec *spec, const struct roster *r, const struct voter *v,
+		     const struct name *excluded, struct refusal *ret);
 
 /* True if this person could fill some seat of the spec, speaking in one of the channels. */
 bool quorum_holds_seat(const struct quorum_spec *spec, const struct principal *person,

@@ -71,6 +71,9 @@ static void print_change(const struct cli *c, const json_t *change)
 		     cli_plain(c), json_text(change, "kind"), json_text(change, "state"));
 	json_array_foreach(json_object_get(change, "missing"), i, seat)(void)
 		printf("  missing: %s\n", json_string_value(seat));
+	json_array_foreach(json_object_get(change, "unseated"), i, seat)(void) printf(
+		"  %sfills no seat%s: the signature of %s: %s (%s)\n", cli_yellow(c), cli_plain(c),
+		json_text(seat, "person"), json_text(seat, "text"), json_text(seat, "reason"));
 }
 
 static rc sign_bytes(struct cli *c, enum statement_kind kind, struct view statement,

@@ -179,6 +179,8 @@ static rc change_grant(struct call *c, struct change *ch, const struct access_ch
 	TRY(check_ended(k, a, &ch->id, &c->why));
 	TRY(check_bars(k, ch, a, &c->why));
 	TRY(grant_quorum(k->policy, k->roster, a, ch->people, ch->people_count, &q));
+	ch->seats = &policy_key(k->policy, &a->key)->owners; /* check_grant: there are some */
+	ch->asks = &a->person;
 	return q.filled ? grant_store(c, ch, a) : change_missing(c, ch, &q);
 }
 

@@ -51,9 +51,10 @@ rc change_verify(struct keeper *k, struct change *ch, struct refusal *why)
 	return buf_done(&ch->sigs);
 }
 
-rc change_quorum(struct keeper *k, const struct change *ch, const struct quorum_spec *spec,
+rc change_quorum(struct keeper *k, struct change *ch, const struct quorum_spec *spec,
 		 struct quorum_result *ret)
 {
+	ch->seats = spec;
 	TRY(quorum_solve(spec, k->roster, ch->people, ch->people_count, NULL, ret));
 	return ret->filled ? OK : RC(RC_STATE);
 }
@@ -71,9 +72,19 @@ rc change_reply(struct call *c, const struct change_answer *a)
 
 rc change_missing(struct call *c, const struct change *ch, const struct quorum_result *q)
 {
+	struct change_idle idle[CHANGE_SIGNATURES_MAX];
 	struct change_answer a = {
-		.kind = ch->m.kind, .id = ch->id, .leaf = UINT64_MAX, .missing = q};
+		.kind = ch->m.kind, .id = ch->id, .leaf = UINT64_MAX, .missing = q, .idle = idle};
 
+	for (size_t i = 0; ch->seats != NULL && i < ch->people_count; i++) {
+		const struct voter *v = &ch->people[i];
+
+		/* Whose it is has signed to ask. */
+		if (q->seated[i] || (ch->asks != NULL && name_is_equal(&v->name, ch->asks)))
+			continue;
+		idle[a.idle_count].person = v->name;
+		quorum_unseated(ch->seats, c->k->roster, v, ch->asks, &idle[a.idle_count++].why);
+	}
 	c->k->refused[REASON_CHANGE_QUORUM]++;
 	return change_reply(c, &a);
 }
@@ -193,7 +204,7 @@ static rc change_slow(struct call *c, struct change *ch, const struct key_order 
 }
 
 /* One person can lock a key, any of the roster: being wrong costs an unlock. */
-static rc key_quorum(struct keeper *k, const struct change *ch, enum key_action action,
+static rc key_quorum(struct keeper *k, struct change *ch, enum key_action action,
 		     struct quorum_result *ret)
 {
 	switch (action) {
@@ -248,7 +259,7 @@ static rc change_key(struct call *c, struct change *ch, bool repeated)
 
 /* ---- Hosts ---------------------------------------------------------------------------------*/
 
-static rc host_quorum(struct keeper *k, const struct change *ch, enum host_action action,
+static rc host_quorum(struct keeper *k, struct change *ch, enum host_action action,
 		      struct quorum_result *ret)
 {
 	static const enum key_action like[] = {[HOST_INVITE] = KEY_CREATE,

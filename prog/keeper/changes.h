@@ -15,6 +15,9 @@ struct change {
 	size_t people_count;
 	struct digest sig_digests[CHANGE_SIGNATURES_MAX];
 	struct buf sigs;
+	/* What was asked for last, and who fills none of it because it is theirs; NULL: nothing. */
+	const struct quorum_spec *seats;
+	const struct name *asks;
 };
 static inline void change_release(struct change *ch)
 {
@@ -26,7 +29,7 @@ AUTO_DEFINE(change, struct change, change_release)
  * RC_DENIED sig.admin, who.channel, approve.duplicate. */
 MUST rc change_verify(struct keeper *k, struct change *ch, struct refusal *why);
 /* RC_STATE: signatures are missing; *ret says which. */
-MUST rc change_quorum(struct keeper *k, const struct change *ch, const struct quorum_spec *spec,
+MUST rc change_quorum(struct keeper *k, struct change *ch, const struct quorum_spec *spec,
 		      struct quorum_result *ret);
 /* The leaf for an accepted change; object is left to the caller. */
 void change_leaf(const struct keeper *k, const struct change *ch, const char *action,
@@ -36,7 +39,7 @@ MUST rc change_store(struct keeper *k, const struct change *ch, struct leaf *lea
 		     uint64_t *ret_index);
 /* R_CHANGE. */
 MUST rc change_reply(struct call *c, const struct change_answer *a);
-/* R_CHANGE that says which signatures are missing. */
+/* R_CHANGE that says which signatures are missing, and which are there and fill no seat. */
 MUST rc change_missing(struct call *c, const struct change *ch, const struct quorum_result *q);
 
 /* ---- access.c -------------------------------------------------------------------------------*/

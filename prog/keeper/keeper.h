@@ -313,6 +313,12 @@ struct change_answer {
 	uint64_t leaf;
 	const struct quorum_result *missing;
 	unix_time due;
+	const struct change_idle *idle; /* with missing: signatures that fill no seat */
+	size_t idle_count;
+};
+struct change_idle {
+	struct name person;
+	struct refusal why;
 };
 struct jcan_out;
 /* Adds "missing":["1 of security",..]. */

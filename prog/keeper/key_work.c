@@ -66,6 +66,22 @@ rc key_row_store(struct keeper *k, const struct key_row *r, struct fault *f)
 
 /* ---- R_CHANGE ------------------------------------------------------------------------------*/
 
+static void put_idle(const struct change_answer *a, struct jcan_out *w)
+{
+	if (a->idle_count == 0)
+		return;
+	jcan_out_key(w, "unseated");
+	jcan_out_array(w);
+	for (size_t i = 0; i < a->idle_count; i++) {
+		jcan_out_object(w);
+		field_out_string(w, "person", a->idle[i].person.s);
+		field_out_string(w, "reason", reason_id(a->idle[i].why.reason));
+		field_out_string(w, "text", a->idle[i].why.text);
+		jcan_out_object_end(w);
+	}
+	jcan_out_array_end(w);
+}
+
 void change_json(const struct change_answer *a, struct buf *out)
 {
 	struct jcan_out w;
@@ -94,6 +110,7 @@ void change_json(const struct change_answer *a, struct buf *out)
 							 : REASON_NONE));
 	jcan_out_key(&w, "state");
 	jcan_out_string(&w, a->missing != NULL ? "pending" : a->due != 0 ? "accepted" : "done");
+	put_idle(a, &w);
 	jcan_out_object_end(&w);
 	if (!rc_is_ok(jcan_out_done(&w)))
 		buf_fail(out, RC_LIMIT);

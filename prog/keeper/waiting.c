@@ -166,9 +166,8 @@ rc waiting_run(struct keeper *k, int64_t mono, struct fault *f)
 
 /* One person of the change quorum stops what that quorum has accepted; against a recovery, whose
  * keys are nobody's, stands the whole of it, so that one stolen key cannot keep the thief in. */
-static rc objection_quorum(struct keeper *k, const struct change *ch,
-			   const struct journal_waiting *w, struct quorum_result *ret,
-			   struct refusal *why)
+static rc objection_quorum(struct keeper *k, struct change *ch, const struct journal_waiting *w,
+			   struct quorum_result *ret, struct refusal *why)
 {
 	const struct quorum_spec *spec = &k->policy->change;
 

@@ -36,7 +36,9 @@ ok "an access request waits for the owners"
 # ---- Approving ----
 refused 2 "not signed yet" as alice access approve "${id:0:16}"
 as alice access show "${id:0:16}" | grep -q "because carol is away" || die "show: $(as alice access show "${id:0:16}")"
-as carol access approve "${id:0:16}" --yes >/dev/null || true # she owns nothing: it counts for nothing
+as carol access approve "${id:0:16}" --yes >carol.log || true # she owns nothing: it counts for nothing
+grep -q "fills no seat: the signature of carol: carol holds none of the seats: 1 of release, 1 of security (who.seat)" carol.log ||
+	die "not told: $(cat carol.log)"
 as alice access approve "${id:0:16}" --yes >/dev/null || true
 refused 4 rule.requester as erin submit --key release -m "carol is away" app
 as dave access approve "${id:0:16}" --yes | grep -q done || die "not granted"

@@ -231,6 +231,8 @@ static void nobody_grants_alone(void **state)
 	(void)state;
 	missing(say(&c, asker), "2 of security");
 	missing(say_again(strangers), "2 of security");
+	/* not erin, who asks */
+	assert_true(answer_has(",\"unseated\":[{\"person\":\"frank\",\"reason\":\"who.seat\","));
 	refused(REASON_APPROVE_DUPLICATE, say_again(twice));
 	missing(say_again(without), "1 of @erin");
 	refused(REASON_RULE_REQUESTER, ask("erin", "build1"));

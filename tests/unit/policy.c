@@ -404,6 +404,35 @@ static void quorums_have_edges(void **state)
 	assert_false(quorum_holds_seat(&none, roster_person(r, &many[0].name), ~0u));
 }
 
+static void unseated_for(const struct quorum_spec *spec, const char *who, unsigned channels,
+			 enum reason expected)
+{
+	AUTO(roster) struct roster *r = roster_read();
+	struct voter v = {name_of(who), channels};
+	struct name asks = name_of("bob");
+	struct refusal why;
+
+	quorum_unseated(spec, r, &v, &asks, &why);
+	assert_string_equal(reason_id(why.reason), reason_id(expected));
+	assert_non_null(strstr(why.text, who));
+	if (expected == REASON_WHO_SEAT || expected == REASON_WHO_CHANNEL)
+		assert_non_null(strstr(why.text, "2 of release-managers (cli)"));
+}
+
+static void who_fills_no_seat_is_told_why(void **state)
+{
+	struct seat seat = {
+		.count = 2, .who = name_of("release-managers"), .channels = 1u << SSHKEY_CLI};
+	const struct quorum_spec spec = {.seats = &seat, .count = 1};
+
+	(void)state;
+	unseated_for(&spec, "nobody", 1u << SSHKEY_CLI, REASON_WHO_PERSON);
+	unseated_for(&spec, "bob", 1u << SSHKEY_CLI, REASON_WHO_SELF);
+	unseated_for(&spec, "dave", 1u << SSHKEY_CLI, REASON_WHO_SEAT);
+	unseated_for(&spec, "alice", 1u << SSHKEY_BROWSER, REASON_WHO_CHANNEL);
+	unseated_for(&spec, "alice", 1u << SSHKEY_CLI, REASON_CHANGE_QUORUM);
+}
+
 /* ---- What an approval binds to --------------------------------------------------------------*/
 
 /* Digest of the rule of that number after the change. */
@@ -549,6 +578,7 @@ int main(void)
 		cmocka_unit_test(policies_fit_their_roster),
 		cmocka_unit_test(quorums_agree_with_brute_force),
 		cmocka_unit_test(quorums_have_edges),
+		cmocka_unit_test(who_fills_no_seat_is_told_why),
 		cmocka_unit_test(rule_digests_follow_what_matters),
 		cmocka_unit_test(rule_digests_are_as_documented),
 	};
