@@ -55,7 +55,7 @@ struct document_change {
 
 /* An unlock, of a key or a host, is good for so long from when it was made: its `expires` is that
  * time and this, so that the keeper knows whether it was made before the lock that it would open.
- */
+ * The same holds for import and self-sign, and the certificate that they would replace. */
 #define UNLOCK_LIFE ((unix_time)7 * 86400)
 #define UNLOCK_AHEAD 120 /* seconds by which its maker's clock may be ahead of the keeper's */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/model/change_life.h"
 #include "prog/keeper/hosts.h"
 #include "prog/keeper/waiting.h"
 
@@ -122,6 +123,55 @@ static void action_text(enum key_action action, char out[32])
 	out[b.len] = '\0';
 }
 
+/* ---- Which certificate is the newest --------------------------------------------------------*/
+
+/* Under this name, which is nobody's, the journal has for each key the entry that gave it its
+ * certificate: a bar to what was made before. */
+static const struct name certificates = {"*certificate"};
+
+static bool gives_certificate(enum key_action action)
+{
+	return action == KEY_IMPORT || action == KEY_SELF_SIGN;
+}
+
+/* The time of the newest entry that gave the key a certificate, or locked it. RC_NOTFOUND. */
+static rc barred_at(struct keeper *k, const struct name *key, uint64_t *ret_leaf, unix_time *ret)
+{
+	AUTO(buf) struct buf body = {0};
+	struct fault *f = &k->round.fault;
+	struct leaf leaf;
+
+	buf_init(&body, LEAF_BYTES_MAX);
+	TRY(journal_bar_get(k->journal, key, &certificates, ret_leaf, f));
+	TRY(journal_leaf_get(k->journal, *ret_leaf, NULL, &body, f));
+	TRY(leaf_parse(buf_view(&body), &leaf, f));
+	*ret = leaf.time;
+	return OK;
+}
+
+/* Whoever carries statements can keep one back and put an older certificate in the place of a
+ * newer one with it. As with an unlock, `expires` says when it was made. */
+static rc check_newest(struct keeper *k, const struct key_change *c, struct refusal *why)
+{
+	unix_time made = c->expires - CHANGE_LIFE;
+	unix_time barred = 0;
+	uint64_t leaf = 0;
+	rc r;
+
+	if (made > k->round.now + UNLOCK_AHEAD)
+		return refuse(why, REASON_CHANGE_INVALID,
+			      "an order for a certificate expires 7 days after it was made, not "
+			      "later");
+	r = barred_at(k, &c->key, &leaf, &barred);
+	if (r.code == RC_NOTFOUND || (rc_is_ok(r) && made >= barred))
+		return OK;
+	TRY(r);
+	return refuse(why, REASON_CHANGE_INVALID,
+		      "entry %llu of the log, which came after this was made, gave key %s a "
+		      "certificate or locked it: make it anew",
+		      (unsigned long long)leaf, c->key.s);
+}
+
 static rc change_fast(struct call *c, struct change *ch, const struct key_order *o)
 {
 	struct keeper *k = c->k;
@@ -141,6 +191,9 @@ static rc change_fast(struct call *c, struct change *ch, const struct key_order 
 	TRY(key_row_store(k, &k->round.row, &k->round.fault));
 	if (o->change->action == KEY_LOCK)
 		TRY(access_bar_key(k, &o->change->key, a.leaf));
+	if (gives_certificate(o->change->action))
+		TRY(journal_bar_put(k->journal, &o->change->key, &certificates, a.leaf,
+				    &k->round.fault));
 	a.object = &k->round.row.fingerprint;
 	k->round.has_row = true;
 	k->round.full = true;
@@ -200,7 +253,9 @@ static rc change_slow(struct call *c, struct change *ch, const struct key_order 
 	if (action == KEY_CREATE || repeated)
 		return OK;
 	w->leaf.object = *key_fingerprint(key);
-	return change_store(k, ch, &w->leaf, &w->leaf_index);
+	TRY(change_store(k, ch, &w->leaf, &w->leaf_index));
+	return journal_bar_put(k->journal, &o->change->key, &certificates, w->leaf_index,
+			       &k->round.fault);
 }
 
 /* One person can lock a key, any of the roster: being wrong costs an unlock. */
@@ -252,6 +307,8 @@ static rc change_key(struct call *c, struct change *ch, bool repeated)
 	if (r.code == RC_STATE)
 		return change_missing(c, ch, &q);
 	TRY(r);
+	if (gives_certificate(change.action) && !repeated)
+		TRY(check_newest(k, &change, &c->why));
 	if (key_action_is_slow(change.action))
 		return change_slow(c, ch, &o, repeated);
 	return change_fast(c, ch, &o);

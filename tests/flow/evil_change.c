@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "lib/codec/base64.h"
+#include "lib/model/change_life.h"
 #include "lib/model/objection.h"
 #include "tests/flow/evil.h"
 
@@ -464,6 +466,91 @@ static void unlocks_are_for_one_lock(void **state)
 	waits(REASON_APPROVE_QUORUM, fx_submit(&fx, &q, false));
 }
 
+/* ---- Certificates --------------------------------------------------------------------------*/
+
+static void certificate_of(struct buf *base64)
+{
+	const struct view which[1] = {view_str("release")};
+	struct keeper_certs certs;
+	AUTO(buf) struct buf frame;
+
+	buf_init(&frame, 4096);
+	keeper_put_strings(&frame, ++fx.correlation, KEEPER_CERTS, which, 1);
+	assert_int_equal(fx_exchange(&fx, &frame), KEEPER_R_CERTS);
+	fx_ok(keeper_get_certs(buf_view(&fx.body), &certs));
+	assert_int_equal(certs.count, 1);
+	buf_clear(base64);
+	base64_put(BASE64_STD, certs.certs[0], base64);
+	fx_ok(buf_done(base64));
+}
+
+static void write_import(const struct buf *certificate, unix_time made, struct buf *out)
+{
+	struct key_change c = {.action = KEY_IMPORT,
+			       .key = {"release"},
+			       .origin = "keeper.test",
+			       .expires = made + CHANGE_LIFE,
+			       .certificates = {buf_view(certificate)},
+			       .certificate_count = 1};
+
+	(void)snprintf((char *)c.nonce, sizeof(c.nonce), "i%u", fx.nonce++);
+	buf_clear(out);
+	fx_ok(key_change_encode(&c, out, NULL));
+}
+
+static enum keeper_type import(const struct buf *statement)
+{
+	return fx_change(&fx, STATEMENT_KEYADMIN, buf_view(statement), two);
+}
+
+/* A server that has all signatures under an import keeps it until the key has a newer certificate.
+ */
+static void certificates_do_not_come_back(void **state)
+{
+	struct key_change c = {.action = KEY_SELF_SIGN, .key = {"release"}, .days = 365};
+	AUTO(buf) struct buf old;
+	AUTO(buf) struct buf newer;
+	AUTO(buf) struct buf held;
+	AUTO(buf) struct buf other;
+
+	(void)state;
+	buf_init(&old, KEEPER_CERT_MAX * 2);
+	buf_init(&newer, KEEPER_CERT_MAX * 2);
+	buf_init(&held, DOCUMENT_BYTES_MAX);
+	buf_init(&other, DOCUMENT_BYTES_MAX);
+	(void)snprintf(c.subject, sizeof(c.subject), "CN=another");
+	certificate_of(&old);
+	write_import(&old, fx_now(&fx), &held);
+	fx_clock(&fx, fx.clock + 5);
+	assert_int_equal(fx_key_change(&fx, &c, two), KEEPER_R_CHANGE);
+	refused(REASON_CHANGE_INVALID, import(&held));
+	certificate_of(&newer);
+	assert_false(view_is_equal(buf_view(&old), buf_view(&newer)));
+	fx_kill(&fx);
+	fx_run(&fx);
+	refused(REASON_CHANGE_INVALID, import(&held));
+	/* Nor one made for all certificates to come. */
+	write_import(&old, fx_now(&fx) + UNLOCK_AHEAD + 1, &other);
+	refused(REASON_CHANGE_INVALID, import(&other));
+	/* On purpose it does come back; and then this is what others are held against. */
+	write_import(&newer, fx_now(&fx), &held);
+	fx_clock(&fx, fx.clock + 5);
+	write_import(&old, fx_now(&fx), &other);
+	assert_int_equal(import(&other), KEEPER_R_CHANGE);
+	refused(REASON_CHANGE_INVALID, import(&held));
+	assert_int_equal(import(&other), KEEPER_R_CHANGE); /* the same again: it is done */
+	/* A lock is a reason to think again. */
+	write_import(&newer, fx_now(&fx), &held);
+	fx_clock(&fx, fx.clock + 5);
+	c.action = KEY_LOCK;
+	assert_int_equal(fx_key_change(&fx, &c, one), KEEPER_R_CHANGE);
+	c.action = KEY_UNLOCK;
+	assert_int_equal(fx_key_change(&fx, &c, two), KEEPER_R_CHANGE);
+	refused(REASON_CHANGE_INVALID, import(&held));
+	write_import(&newer, fx_now(&fx), &other);
+	assert_int_equal(import(&other), KEEPER_R_CHANGE);
+}
+
 static int change_setup(void **state)
 {
 	(void)group_setup(state);
@@ -498,6 +585,7 @@ int main(void)
 		CASE(recovery_waits_and_is_objected_to),
 		CASE(recovery_keys_are_nobodys),
 		CASE(unlocks_are_for_one_lock),
+		CASE(certificates_do_not_come_back),
 	};
 
 	return cmocka_run_group_tests(tests, change_setup, change_teardown);
