@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/format/inspect_tar.h"
 #include "lib/format/inspect_tree.h"
 #include "lib/model/contents.h"
 
@@ -244,6 +245,7 @@ static rc one_entry(struct tree *t, struct archive_entry *e, bool *ret_fatal, st
 static rc members(struct tree *t, struct fault *f)
 {
 	bool fatal = false;
+	bool said = false;
 
 	while (!fatal) {
 		struct archive_entry *e;
@@ -252,8 +254,13 @@ static rc members(struct tree *t, struct fault *f)
 
 		if (got == ARCHIVE_EOF)
 			break;
-		if (got == ARCHIVE_RETRY)
+		/* A header was stepped over; others may stop there. */
+		if (got == ARCHIVE_RETRY) {
+			if (!said)
+				TRY(damaged(t, NO_PATH));
+			said = true;
 			continue;
+		}
 		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 			return damaged(t, NO_PATH);
 		r = one_entry(t, e, &fatal, f);
@@ -266,15 +273,15 @@ static rc members(struct tree *t, struct fault *f)
 
 rc tree_walk(struct tree *t, struct fault *f)
 {
+	struct archive *from = t->unpacked == NULL ? t->archive : t->unpacked;
 	rc r = members(t, f);
 	int compressions;
 
 	if (!rc_is_ok(r) && !t->in->stopped)
 		return r;
-	compressions = archive_filter_count(t->archive) - 1;
+	compressions = archive_filter_count(from) - 1;
 	/* The headers of an rpm are a filter, too. */
-	if (compressions > 1 &&
-	    archive_filter_code(t->archive, compressions - 1) == ARCHIVE_FILTER_RPM)
+	if (compressions > 1 && archive_filter_code(from, compressions - 1) == ARCHIVE_FILTER_RPM)
 		compressions--;
 	if (compressions > 1)
 		TRY(finding(t->in, SEVERITY_WARNING, "compressed-twice", NO_PATH,
@@ -283,8 +290,12 @@ rc tree_walk(struct tree *t, struct fault *f)
 	return r;
 }
 
-/* The inside of a member: one compression, which its name tells, and what comes out of it as it is.
- */
+/* The two lists of what libarchive may be used for: no filter that starts a program. */
+#define ANY_FILTER (-1)
+static const int filters[] = {ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_XZ,
+			      ARCHIVE_FILTER_ZSTD};
+
+/* Undoes that one compression, or any that the bytes show, and yields what is in it. */
 static rc unpacker_new(int filter, struct archive **ret)
 {
 	AUTO(reader) struct archive *a = archive_read_new();
@@ -293,8 +304,9 @@ static rc unpacker_new(int filter, struct archive **ret)
 	if (a == NULL)
 		return RC(RC_NOMEM);
 	worst = archive_read_support_format_raw(a);
-	if (filter != ARCHIVE_FILTER_NONE && worst == ARCHIVE_OK)
-		worst = archive_read_support_filter_by_code(a, filter);
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]) && worst == ARCHIVE_OK; i++)
+		if (filter == ANY_FILTER || filter == filters[i])
+			worst = archive_read_support_filter_by_code(a, filters[i]);
 	if (worst != ARCHIVE_OK)
 		return RC(RC_NOMEM);
 	*ret = a;
@@ -302,7 +314,27 @@ static rc unpacker_new(int filter, struct archive **ret)
 	return OK;
 }
 
-/* The one list of what libarchive may be used for: no filter that starts a program. */
+static bool is_tar(const char *type)
+{
+	return strcmp(type, "tar") == 0 || strcmp(type, "member") == 0;
+}
+
+/* zip, ar, rpm and cpio read the file; the others what an unpacker makes of it. */
+static bool is_unpacked(const char *type)
+{
+	return strcmp(type, "zip") != 0 && strcmp(type, "ar") != 0 && strcmp(type, "deb") != 0 &&
+	       strcmp(type, "rpm") != 0 && strcmp(type, "cpio") != 0;
+}
+
+static int rpm_support(struct archive *a)
+{
+	int worst = archive_read_support_filter_rpm(a);
+
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]) && worst == ARCHIVE_OK; i++)
+		worst = archive_read_support_filter_by_code(a, filters[i]);
+	return worst;
+}
+
 static rc reader_new(const char *type, struct archive **ret)
 {
 	AUTO(reader) struct archive *a = archive_read_new();
@@ -314,21 +346,14 @@ static rc reader_new(const char *type, struct archive **ret)
 		worst = archive_read_support_format_zip_seekable(a);
 	} else if (strcmp(type, "ar") == 0 || strcmp(type, "deb") == 0) {
 		worst = archive_read_support_format_ar(a);
-	} else if (strcmp(type, "member") == 0) {
-		worst = archive_read_support_format_tar(a);
 	} else {
-		if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
-		    archive_read_support_filter_bzip2(a) != ARCHIVE_OK ||
-		    archive_read_support_filter_xz(a) != ARCHIVE_OK ||
-		    archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
-		    archive_read_support_format_tar(a) != ARCHIVE_OK)
-			worst = ARCHIVE_FATAL;
+		worst = archive_read_support_format_tar(a);
 		if (strcmp(type, "rpm") == 0 && worst == ARCHIVE_OK)
-			worst = archive_read_support_filter_rpm(a);
-		if (strcmp(type, "tar") != 0 && worst == ARCHIVE_OK)
+			worst = rpm_support(a);
+		if (!is_tar(type) && worst == ARCHIVE_OK)
 			worst = archive_read_support_format_cpio(a);
 		/* One compressed file that is no archive has one member, "data". */
-		if (strcmp(type, "tar") != 0 && strcmp(type, "cpio") != 0 && worst == ARCHIVE_OK)
+		if (!is_tar(type) && strcmp(type, "cpio") != 0 && worst == ARCHIVE_OK)
 			worst = archive_read_support_format_raw(a);
 	}
 	/* Members behind a tar's end mark are shown too: some readers unpack them. */
@@ -341,8 +366,10 @@ static rc reader_new(const char *type, struct archive **ret)
 	return OK;
 }
 
+/* What one archive reads from another. */
 struct outer {
 	struct archive *archive;
+	struct tar_watch *watch; /* or NULL */
 	uint8_t block[BLOCK];
 };
 
@@ -354,37 +381,58 @@ static la_ssize_t read_outer(struct archive *a, void *ctx, const void **ret)
 	*ret = o->block;
 	if (got < 0)
 		archive_set_error(a, EIO, "%s", archive_error_string(o->archive));
+	if (got > 0 && o->watch != NULL)
+		tar_watch_take(o->watch, view_of(o->block, (size_t)got));
 	return got < 0 ? -1 : got;
+}
+
+/* Walks what raw, which is open, yields. */
+static rc walk_unpacked(struct tree *t, const char *type, struct archive *raw, struct fault *f)
+{
+	AUTO(reader) struct archive *a = NULL;
+	AUTO(tar_watch) struct tar_watch watch = {.in = t->in, .label = t->label, .result = OK};
+	struct outer from = {.archive = raw, .watch = &watch};
+	struct archive_entry *e;
+	rc r;
+
+	t->archive = raw;
+	if (archive_read_next_header(raw, &e) != ARCHIVE_OK)
+		return damaged(t, NO_PATH);
+	TRY(reader_new(type, &a));
+	t->archive = a;
+	t->unpacked = raw;
+	if (archive_read_open(a, &from, NULL, read_outer, NULL) != ARCHIVE_OK)
+		r = damaged(t, NO_PATH);
+	else
+		r = tree_walk(t, f);
+	t->archive = raw; /* a ends here */
+	TRY(watch.result);
+	TRY(r);
+	if (archive_format_name(a) == NULL || t->nesting > 1)
+		return OK;
+	return report_set_text(json_object_get(t->in->report, "archive"), "format",
+			       view_str(archive_format_name(a)), 100);
 }
 
 rc tree_walk_member(struct tree *outer, struct tree *inner, int filter, struct fault *f)
 {
 	AUTO(reader) struct archive *raw = NULL;
-	AUTO(reader) struct archive *a = NULL;
 	struct outer from = {.archive = outer->archive};
-	struct outer unpacked = {0};
-	struct archive_entry *e;
 
 	inner->nesting = outer->nesting + 1;
 	if (inner->nesting > INSPECT_NESTING_MAX)
 		return finding(inner->in, SEVERITY_ERROR, "nested-too-deep", NO_PATH,
 			       "%s is not opened", inner->label);
 	TRY(unpacker_new(filter, &raw));
-	TRY(reader_new("member", &a));
 	inner->archive = raw;
-	if (archive_read_open(raw, &from, NULL, read_outer, NULL) != ARCHIVE_OK ||
-	    archive_read_next_header(raw, &e) != ARCHIVE_OK)
+	if (archive_read_open(raw, &from, NULL, read_outer, NULL) != ARCHIVE_OK)
 		return damaged(inner, NO_PATH);
 	/* A filter is tried again on what it yields; what installs the package does that not. */
 	if (archive_filter_count(raw) > 2)
 		return finding(inner->in, SEVERITY_ERROR, "compressed-twice", NO_PATH,
 			       "%s: compressions on top of each other, it is not opened",
 			       inner->label);
-	unpacked.archive = raw;
-	inner->archive = a;
-	if (archive_read_open(a, &unpacked, NULL, read_outer, NULL) != ARCHIVE_OK)
-		return damaged(inner, NO_PATH);
-	return tree_walk(inner, f);
+	return walk_unpacked(inner, "member", raw, f);
 }
 
 static rc kind_of(struct tree *t, const char *type)
@@ -405,7 +453,8 @@ static rc kind_of(struct tree *t, const char *type)
  */
 static rc trailing_check(struct tree *t)
 {
-	la_int64_t used = archive_filter_bytes(t->archive, -1);
+	struct archive *from = t->unpacked == NULL ? t->archive : t->unpacked;
+	la_int64_t used = archive_filter_bytes(from, -1);
 
 	if (!t->in->complete || used < 0 || (uint64_t)used >= t->in->size)
 		return OK;
@@ -422,7 +471,7 @@ static rc walk_file(struct tree *t, const char *type, struct fault *f)
 		return fault_errno(f, errno, "inspect: seek");
 	if (archive_read_open_fd(t->archive, t->in->fd, BLOCK) != ARCHIVE_OK)
 		return damaged(t, NO_PATH);
-	r = tree_walk(t, f);
+	r = is_unpacked(type) ? walk_unpacked(t, type, t->archive, f) : tree_walk(t, f);
 	if (r.code == RC_LIMIT && t->in->stopped)
 		return OK;
 	TRY(r);
@@ -443,10 +492,13 @@ rc archive_inspect(struct inspection *in, const char *type, struct fault *f)
 	t.entries = json_array();
 	TRY(report_set(o, "entries", t.entries));
 	TRY(kind_of(&t, type));
-	TRY(reader_new(type, &a));
+	if (is_unpacked(type))
+		TRY(unpacker_new(ANY_FILTER, &a));
+	else
+		TRY(reader_new(type, &a));
 	t.archive = a;
 	TRY(walk_file(&t, type, f));
-	if (archive_format_name(a) != NULL)
+	if (!is_unpacked(type) && archive_format_name(a) != NULL)
 		TRY(report_set_text(o, "format", view_str(archive_format_name(a)), 100));
 	TRY(report_set_u64(o, "count", in->entries));
 	return report_set_u64(o, "expanded", in->expanded);

@@ -34,11 +34,12 @@ struct tree {
 	struct inspection *in;
 	const struct tree_kind *kind;
 	struct archive *archive;
-	json_t *entries;   /* where members are listed; borrowed */
-	json_t *facts;	   /* the kind's own object in the report, or NULL; borrowed */
-	const char *label; /* "data.tar" for words about a nested archive, else "archive" */
-	unsigned nesting;  /* 1 for the file itself */
-	unsigned state;	   /* the kind's own */
+	struct archive *unpacked; /* what archive reads from undoes the compressions; or NULL */
+	json_t *entries;	  /* where members are listed; borrowed */
+	json_t *facts;		  /* the kind's own object in the report, or NULL; borrowed */
+	const char *label;	  /* "data.tar" for words about a nested archive, else "archive" */
+	unsigned nesting;	  /* 1 for the file itself */
+	unsigned state;		  /* the kind's own */
 };
 
 extern const struct tree_kind tree_plain;

@@ -245,6 +245,112 @@ static void fields_behind_empty_lines(void **state)
 	json_decref(r);
 }
 
+/* Tars that dpkg's own reader, GNU tar (which unpacks control.tar) or node-tar make something else
+ * of than libarchive does. */
+static void tars_of_two_meanings(void **state)
+{
+	static const struct {
+		const char *what;
+		struct head heads[4];
+	} table[] = {
+		{"prefix for some alone",
+		 {{.name = "etc/cron.d/x", .magic = "ustar 00", .prefix = "usr/doc", .body = "x"}}},
+		{"prefix for some alone, again",
+		 {{.name = "etc/cron.d/x", .magic = "ustarX00", .prefix = "usr/doc", .body = "x"}}},
+		{"body of a hard link",
+		 {{.name = "a", .body = "a"},
+		  {.name = "b", .type = '1', .link = "a", .size = 1024},
+		  {.name = "evil", .magic = "\0\0\0\0\0\0\0", .body = SCRIPT}}},
+		{"body of a symbolic link",
+		 {{.name = "b", .type = '2', .link = "a", .size = 1024},
+		  {.name = "x", .body = "x"}}},
+		{"body of a directory",
+		 {{.name = "d", .type = '5', .size = 1024}, {.name = "x", .body = "x"}}},
+		{"body of a file that is a directory",
+		 {{.name = "d/", .size = 1024}, {.name = "x", .body = "x"}}},
+		{"name for all that follow",
+		 {{.name = "g", .type = 'g', .body = "17 path=postinst\n"},
+		  {.name = "x", .body = "x"}}},
+		{"two names",
+		 {{.name = "p", .type = 'x', .body = "10 path=a\n10 path=b\n"},
+		  {.name = "x", .body = "x"}}},
+		{"two headers with a name",
+		 {{.name = "p", .type = 'x', .body = "10 path=a\n"},
+		  {.name = "p", .type = 'x', .body = "10 path=b\n"},
+		  {.name = "x", .body = "x"}}},
+		{"GNU's name and pax's",
+		 {{.name = "L", .type = 'L', .body = "a"},
+		  {.name = "p", .type = 'x', .body = "10 path=b\n"},
+		  {.name = "x", .body = "x"}}},
+		{"pax's name and GNU's",
+		 {{.name = "p", .type = 'x', .body = "10 path=b\n"},
+		  {.name = "L", .type = 'L', .body = "a"},
+		  {.name = "x", .body = "x"}}},
+		{"two sizes",
+		 {{.name = "p", .type = 'x', .body = "12 size=600\n"},
+		  {.name = "x", .body = "x"},
+		  {.name = "y", .body = "y"}}},
+		{"no record", {{.name = "p", .type = 'x', .body = "8 path=a\n"}, {.name = "x"}}},
+		{"no type", {{.name = "x", .type = 'V'}, {.name = "y", .body = "y"}}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		AUTO(buf) struct buf tar = {0};
+		AUTO(fd) int fd = memfd_create("tar", MFD_CLOEXEC);
+		json_t *r = NULL;
+
+		buf_init(&tar, 1 << 20);
+		for (size_t j = 0; j < 4 && table[i].heads[j].name != NULL; j++)
+			put_head(&tar, table[i].heads[j]);
+		put_end(&tar);
+		print_message("%s\n", table[i].what);
+		r = inspect_deb((struct view){0}, "data.tar", buf_view(&tar));
+		assert_error(r, "tar-ambiguous", NULL);
+		json_decref(r);
+		/* Any other tar, too. */
+		assert_rc(RC_OK, fd_write_full(fd, tar.ptr, tar.len, NULL));
+		assert_rc(RC_OK, inspect_file(fd, "x.tar", &inspect_limits_default, &r, NULL));
+		assert_error(r, "tar-ambiguous", NULL);
+		json_decref(r);
+	}
+}
+
+/* git puts the commit there. */
+static void global_comment(void **state)
+{
+	AUTO(buf) struct buf tar = {0};
+	json_t *r;
+
+	(void)state;
+	buf_init(&tar, 1 << 20);
+	put_head(&tar, (struct head){.name = "g", .type = 'g', .body = "16 comment=abcd\n"});
+	put_head(&tar, (struct head){.name = "./x", .body = "x"});
+	put_end(&tar);
+	r = inspect_deb((struct view){0}, "data.tar", buf_view(&tar));
+	assert_null(found(r, "tar-ambiguous"));
+	json_decref(r);
+}
+
+/* libarchive steps over it; dpkg ends there. */
+static void header_that_is_damaged(void **state)
+{
+	AUTO(buf) struct buf tar = {0};
+	json_t *r;
+
+	(void)state;
+	buf_init(&tar, 1 << 20);
+	put_head(&tar, (struct head){.name = "./x", .body = "x"});
+	put_head(&tar, (struct head){.name = "./y", .size = 0});
+	tar.ptr[tar.len - BLOCK] = 'z';
+	put_head(&tar, (struct head){.name = "./w", .body = "w"});
+	put_end(&tar);
+	r = inspect_deb((struct view){0}, "data.tar", buf_view(&tar));
+	assert_error(r, "archive-damaged", NULL);
+	assert_error(r, "tar-ambiguous", NULL);
+	json_decref(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +360,9 @@ int main(void)
 		cmocka_unit_test(script_by_another_name),
 		cmocka_unit_test(script_that_is_a_link),
 		cmocka_unit_test(fields_behind_empty_lines),
+		cmocka_unit_test(tars_of_two_meanings),
+		cmocka_unit_test(global_comment),
+		cmocka_unit_test(header_that_is_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
