@@ -17,6 +17,8 @@
 #include "prog/guard/fetch.h"
 #include "prog/guard/supervisor.h"
 
+#define BACKLOG 8 /* connections that wait, and one more */
+
 static void reply(struct client *c, const char *text)
 {
 	(void)send(c->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -232,7 +234,7 @@ rc control_listen(struct supervisor *s, struct fault *f)
 	(void)unlink(a.sun_path);
 	/* main has set a umask that leaves it to root alone. */
 	if (bind(s->listener, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    listen(s->listener, 8) != 0)
+	    listen(s->listener, BACKLOG) != 0)
 		return fault_errno(f, errno, "socket %s", a.sun_path);
 	return OK;
 }
@@ -245,17 +247,34 @@ static bool is_root(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.uid == getuid();
 }
 
-void control_accept(struct supervisor *s)
+/* False: none waits. */
+static bool accept_one(struct supervisor *s)
 {
 	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	for (size_t i = 0; i < CLIENTS_MAX && fd >= 0 && is_root(fd); i++) {
+	if (fd < 0)
+		return errno == EINTR || errno == ECONNABORTED;
+	s->connections++;
+	for (size_t i = 0; i < CLIENTS_MAX && is_root(fd); i++) {
 		if (s->client[i].fd >= 0)
 			continue;
-		s->client[i] = (struct client){.fd = fd, .given = -1, .since = guard_now()};
-		return;
+		s->client[i] = (struct client){
+			.fd = fd, .number = s->connections, .given = -1, .since = guard_now()};
+		return true;
 	}
-	fd_close(&fd);
+	(void)close(fd);
+	return true;
+}
+
+void control_accept(struct supervisor *s)
+{
+	(void)accept_one(s);
+}
+
+void control_accept_all(struct supervisor *s)
+{
+	for (int i = 0; i < 2 * BACKLOG && accept_one(s); i++)
+		;
 }
 
 void control_read(struct supervisor *s, struct client *c)

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "lib/base/log.h"
 #include "lib/base/num.h"
-#include "prog/guard/gate.h"
 #include "prog/guard/opener.h"
 #include "prog/guard/supervisor.h"
 
@@ -121,39 +121,105 @@ struct heir {
 	int fd;
 	pid_t pid;
 	int pidfd;
+	char program[DIGEST_HEX];
 };
 
-/* By the list, as if it were executed here: it may lie where nobody is asked. Who holds the
- * descriptor is the program itself. Read without being opened: that could have to be asked. */
-static rc check_program(const struct supervisor *s, const struct heir *h, int program,
-			struct fault *f)
+/* Every guard that can take over has this in it, and no other program: what else is approved, an
+ * interpreter above all, does what its caller wants. */
+static const char guard_mark[] = "\n" HANDOVER_MARK "\n";
+#define MARK_LEN (sizeof(guard_mark) - 1)
+
+/* Its digest, and whether it is a guard. */
+static rc read_program(struct hasher *hasher, int program, struct digest *ret, bool *ret_guard,
+		       struct fault *f)
 {
-	bool enforce = atomic_load(&s->g.share->mode) == GUARD_ENFORCE;
-	struct hasher *hasher = NULL;
-	struct digest digest;
+	static uint8_t chunk[MARK_LEN + (1u << 18)];
+	size_t kept = 0; /* of the chunk before: the mark may lie across */
+	struct hash hash;
+	ssize_t n;
+
+	*ret_guard = false;
+	while ((n = read(program, chunk + kept, sizeof(chunk) - kept)) != 0) {
+		size_t have = kept + (n > 0 ? (size_t)n : 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fault_errno(f, errno, "take-over: its program");
+		TRY(hasher_update(hasher, view_of(chunk + kept, (size_t)n)));
+		*ret_guard = *ret_guard || memmem(chunk, have, guard_mark, MARK_LEN) != NULL;
+		kept = have < MARK_LEN ? have : MARK_LEN - 1;
+		memmove(chunk, chunk + have - kept, kept);
+	}
+	TRY(hasher_finish(hasher, &hash));
+	memcpy(ret->b, hash.b, sizeof(ret->b));
+	return OK;
+}
+
+/* Who holds the descriptor is the program itself. Read without being opened: that could have to be
+ * asked. */
+static bool is_its_program(const struct heir *h, int program)
+{
 	struct opener exe;
 	struct stat st;
-	char hex[DIGEST_HEX];
+
+	opener_exe(h->pid, &exe);
+	return program >= 0 && fstat(program, &st) == 0 && exe.has_exe && S_ISREG(st.st_mode) &&
+	       st.st_dev == exe.dev && st.st_ino == exe.ino && st.st_size <= PROGRAM_BYTES;
+}
+
+/* By the list, as if it were executed here: it may lie where nobody is asked. */
+static rc check_program(const struct supervisor *s, struct heir *h, int program, struct fault *f)
+{
+	bool enforce = atomic_load(&s->g.share->mode) == GUARD_ENFORCE, guard = false;
+	struct hasher *hasher = NULL;
+	struct digest digest;
 	unsigned classes;
 	rc r;
 
-	opener_exe(h->pid, &exe);
-	if (program < 0 || fstat(program, &st) != 0 || !exe.has_exe || !S_ISREG(st.st_mode) ||
-	    st.st_dev != exe.dev || st.st_ino != exe.ino || st.st_size > PROGRAM_BYTES)
+	if (!is_its_program(h, program))
 		return fault_set(f, RC_DENIED, 0,
 				 "take-over: the program of process %d is not the "
 				 "one that it shows",
 				 (int)h->pid);
+	if (lseek(program, 0, SEEK_SET) != 0)
+		return fault_errno(f, errno, "take-over: its program");
 	TRY(hasher_new(HASH_SHA256, &hasher));
-	r = gate_hash(hasher, program, &digest, f);
+	r = read_program(hasher, program, &digest, &guard, f);
 	hasher_free(hasher);
 	TRY(r);
+	digest_hex(&digest, h->program);
 	classes = approved_find(&s->approved, digest.b);
-	if (!enforce || ((classes & LIST_CLASS_RUNS) != 0 && (classes & LIST_REVOKED) == 0))
-		return OK;
-	digest_hex(&digest, hex);
-	return fault_set(f, RC_DENIED, 0, "take-over: its program is %s (%s)",
-			 (classes & LIST_REVOKED) != 0 ? "revoked" : "not approved", hex);
+	if (enforce && ((classes & LIST_CLASS_RUNS) == 0 || (classes & LIST_REVOKED) != 0))
+		return fault_set(f, RC_DENIED, 0, "take-over: its program is %s (%s)",
+				 (classes & LIST_REVOKED) != 0 ? "revoked" : "not approved",
+				 h->program);
+	if (!guard)
+		return fault_set(f, RC_DENIED, 0, "take-over: its program is no guard (%s)",
+				 h->program);
+	return OK;
+}
+
+/* The kernel says who made a connection, and no more: who did may have become another program
+ * since, and have left the connection with somebody else. So all is given over one that was made
+ * after the process was seen to run a guard, for a guard gives its connections to nobody. */
+static bool is_made_by_program(const struct supervisor *s, const struct heir *h,
+			       const struct client *c)
+{
+	struct pollfd p = {.fd = s->shown.pidfd, .events = POLLIN};
+
+	return s->shown.pidfd >= 0 && s->shown.pid == h->pid && c->number > s->shown.number &&
+	       poll(&p, 1, 0) == 0;
+}
+
+/* Connections that wait already to be accepted are none that come after this. */
+static void remember_shown(struct supervisor *s, struct heir *h)
+{
+	control_accept_all(s);
+	fd_close(&s->shown.pidfd);
+	s->shown.pid = h->pid;
+	s->shown.pidfd = fcntl(h->pidfd, F_DUPFD_CLOEXEC, 0);
+	s->shown.number = s->connections;
 }
 
 /* "take-over FORMAT VERSION" */
@@ -263,6 +329,16 @@ rc handover_give(struct supervisor *s, struct client *c, const char *line, struc
 	TRY(open_heir(c, &h, f));
 	pidfd = h.pidfd;
 	TRY(check_program(s, &h, c->given, f));
+	if (!is_made_by_program(s, &h, c)) {
+		remember_shown(s, &h);
+		return fault_set(f, RC_BUSY, 0,
+				 "take-over: process %d is a guard; ask again, over a new "
+				 "connection",
+				 (int)h.pid);
+	}
+	fd_close(&s->shown.pidfd);
+	/* Said here: who is given all may say nothing. */
+	log_warn("take-over: all goes to process %d, program %s", (int)h.pid, h.program);
 	r = give_all(s, &h, f);
 	if (rc_is_ok(r))
 		return OK;

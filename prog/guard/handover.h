@@ -6,6 +6,8 @@
  * Over the socket of commands (docs/guard.md, "Upgrades"):
  *
  *	heir	"take-over FORMAT VERSION\n", with a descriptor of its program
+ *	guard	a refusal with RC_BUSY, when the program has been found good: the heir asks again
+ *		over a connection that it makes from here on
  *	guard	'S', with the state in a memory file and where reports are written; or a refusal in
  *JSON guard	'D' as often as needed, with up to HANDOVER_BATCH descriptors each heir	'R': its
  *worker waits to begin; or what is wrong, and the end
@@ -32,6 +34,7 @@ struct supervisor;
 struct client;
 
 #define HANDOVER_FORMAT 2u
+#define HANDOVER_MARK "greatseal-guard: this program takes over from a guard"
 #define HANDOVER_BATCH 253u /* SCM_MAX_FD (unix(7)) */
 #define HANDOVER_TEXT 256u
 #define HANDOVER_DESCRIPTORS_MAX (1u << 21)
@@ -70,9 +73,10 @@ void handover_mounts(const struct conf *c, uint8_t out[static 32]);
  * As recv(2), without waiting. */
 ptrdiff_t handover_recv(int fd, void *out, size_t cap, int *ret_fd);
 /* To the client that has asked with "take-over FORMAT VERSION" and c->given. OK: that is the guard
- * now, and this process is to end without a trace. RC_BUSY: not now; RC_DENIED: its program is not
- * approved; RC_UNSUPPORTED: its format; RC_SYNTAX. RC_PEER: it failed or refused; it has ended, and
- * the guard's processes are to be started again, as if they had been killed. */
+ * now, and this process is to end without a trace. RC_BUSY: not now, or not over
+ * this connection; RC_DENIED: its program is not approved, or no guard; RC_UNSUPPORTED: its format;
+ * RC_SYNTAX. RC_PEER: it failed or refused; it has ended, and the guard's processes are to be
+ * started again, as if they had been killed. */
 MUST rc handover_give(struct supervisor *s, struct client *c, const char *line, struct fault *f);
 
 /* ---- The heir -------------------------------------------------------------------------------*/

@@ -613,6 +613,7 @@ static void init(struct supervisor *s, const struct conf *c)
 				       .told = -1},
 				 .load_memory = {-1, -1},
 				 .load_pipe = -1,
+				 .shown = {.pidfd = -1},
 				 .old_memory = {-1, -1},
 				 .listener = -1,
 				 .mountinfo = -1};

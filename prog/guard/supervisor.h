@@ -20,7 +20,8 @@
 #define REPLY_MAX 4096u
 
 struct client {
-	int fd; /* -1: free */
+	int fd;		 /* -1: free */
+	uint64_t number; /* of this connection, in their order */
 	size_t len;
 	char command[COMMAND_MAX];
 	int given;  /* a descriptor that came with it; -1: none */
@@ -67,6 +68,12 @@ struct supervisor {
 	char notify[HANDOVER_TEXT]; /* socket of systemd's; "": none */
 	struct client *heir;	    /* wants to be the guard */
 	bool over;		    /* it is */
+	uint64_t connections;	    /* that were accepted */
+	struct {
+		pid_t pid;
+		int pidfd;	 /* -1: none */
+		uint64_t number; /* of the last connection before it was looked at */
+	} shown;		 /* ran a guard that may take over */
 	int signals, listener, mountinfo;
 	struct client client[CLIENTS_MAX];
 };
@@ -105,6 +112,8 @@ void supervisor_tell(struct supervisor *s, const struct news *n);
 
 MUST rc control_listen(struct supervisor *s, struct fault *f);
 void control_accept(struct supervisor *s);
+/* All that wait now. */
+void control_accept_all(struct supervisor *s);
 /* Bytes of a client; an answer, if it is due. */
 void control_read(struct supervisor *s, struct client *c);
 /* Answers those whose wish has been fulfilled. r: of the loader, for those who wait for it. */

@@ -326,7 +326,26 @@ static void ask(int to, unsigned format, const char *program)
 	put(to, &m);
 }
 
+#define NEW_CONNECTION "over a new connection"
+
+/* This program says that it is a guard. */
+__attribute__((used)) static const char mark[] = "\n" HANDOVER_MARK "\n";
+
+/* As an heir does: all is given over a connection that is made when the program has been seen. */
+static void knock(const char *socket)
+{
+	static struct message m;
+	int fd = reach(socket);
+
+	ask(fd, HANDOVER_FORMAT, "/proc/self/exe");
+	fx_check(get(fd, &m) && m.count == 0 && m.len < sizeof(m.bytes));
+	m.bytes[m.len] = '\0';
+	fx_check(strstr(m.bytes, NEW_CONNECTION) != NULL);
+	(void)close(fd);
+}
+
 struct failing {
+	bool knocks;
 	unsigned format;     /* 0: names none */
 	const char *program; /* NULL: shows none */
 	int takes;	     /* messages of the guard before it says: */
@@ -338,8 +357,11 @@ static int fail_so(void *ctx)
 {
 	const struct failing *f = (const struct failing *)ctx;
 	static struct message m;
-	int fd = reach(w.socket);
+	int fd;
 
+	if (f->knocks)
+		knock(w.socket);
+	fd = reach(w.socket);
 	ask(fd, f->format, f->program);
 	for (int i = 0; i < f->takes; i++)
 		if (!get(fd, &m))
@@ -355,16 +377,16 @@ static int fail_so(void *ctx)
 static void the_old_one_stays(void **state)
 {
 	static const struct failing rows[] = {
-		{HANDOVER_FORMAT, NULL, 1, NULL, false},
-		{HANDOVER_FORMAT, "/bin/true", 1, NULL, false},
-		{HANDOVER_FORMAT + 1, "/proc/self/exe", 1, NULL, false},
-		{0, "/proc/self/exe", 1, NULL, false},
-		{HANDOVER_FORMAT, "/proc/self/exe", 0, NULL, false},
-		{HANDOVER_FORMAT, "/proc/self/exe", 1, NULL, false},
-		{HANDOVER_FORMAT, "/proc/self/exe", 2, NULL, false},
-		{HANDOVER_FORMAT, "/proc/self/exe", 2, "Nit does not please me\n", false},
-		{HANDOVER_FORMAT, "/proc/self/exe", 2, "???", false},
-		{HANDOVER_FORMAT, "/proc/self/exe", 2, NULL, true},
+		{false, HANDOVER_FORMAT, NULL, 1, NULL, false},
+		{false, HANDOVER_FORMAT, "/bin/true", 1, NULL, false},
+		{false, HANDOVER_FORMAT + 1, "/proc/self/exe", 1, NULL, false},
+		{false, 0, "/proc/self/exe", 1, NULL, false},
+		{true, HANDOVER_FORMAT, "/proc/self/exe", 0, NULL, false},
+		{true, HANDOVER_FORMAT, "/proc/self/exe", 1, NULL, false},
+		{true, HANDOVER_FORMAT, "/proc/self/exe", 2, NULL, false},
+		{true, HANDOVER_FORMAT, "/proc/self/exe", 2, "Nit does not please me\n", false},
+		{true, HANDOVER_FORMAT, "/proc/self/exe", 2, "???", false},
+		{true, HANDOVER_FORMAT, "/proc/self/exe", 2, NULL, true},
 	};
 	const struct gw_runner runner[] = {{&w, "good", 0, 0, true}, {&w, "bad", DENIED, 0, true}};
 	pid_t before, pid[2];
@@ -390,6 +412,114 @@ static void the_old_one_stays(void **state)
 	gw_free(&w);
 }
 
+/* ---- A connection that somebody else holds --------------------------------------------------*/
+
+/* Makes two connections, leaves them behind, and becomes another program. */
+static pid_t leave_behind(const char *program, int fd[2])
+{
+	static struct message m = {.bytes = "x", .len = 1};
+	int ends[2], mute = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	pid_t pid;
+
+	/* Where a guard, and a program that reads, waits for an answer. */
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s/mute", w.top);
+	fx_check(mute >= 0 && bind(mute, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
+		 listen(mute, 2) == 0 &&
+		 socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+	pid = fork();
+	fx_check(pid >= 0);
+	if (pid == 0) {
+		m.fd[0] = reach(w.socket);
+		m.fd[1] = reach(w.socket);
+		m.count = 2;
+		put(ends[1], &m);
+		(void)dup2(reach(a.sun_path), STDIN_FILENO);
+		if (strcmp(program, w.guard_path) == 0)
+			(void)execl(program, program, "status", "--socket", a.sun_path, NULL);
+		else
+			(void)execl(program, program, NULL);
+		_exit(99);
+	}
+	/* `mute` is left open. */
+	fx_check(get(ends[0], &m) && m.count == 2);
+	memcpy(fd, m.fd, 2 * sizeof(int));
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return pid;
+}
+
+static void wait_until_it_runs(pid_t pid, const char *program)
+{
+	struct stat wanted, st = {.st_ino = 0};
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	fx_check(stat(program, &wanted) == 0);
+	while (stat(path, &st) != 0 || st.st_ino != wanted.st_ino || st.st_dev != wanted.st_dev)
+		(void)poll(NULL, 0, 10);
+}
+
+/* Asks for everything; true: it was refused with this, and nothing came. */
+static bool is_refused(int fd, const char *program, const char *with)
+{
+	static struct message m;
+
+	ask(fd, HANDOVER_FORMAT, program);
+	fx_check(get(fd, &m) && m.len < sizeof(m.bytes));
+	m.bytes[m.len] = '\0';
+	(void)close(fd);
+	return m.count == 0 && strstr(m.bytes, with) != NULL;
+}
+
+/* The process is an approved guard by now: who has its connections is not. */
+static void a_connection_from_before_is_nobodys(void **state)
+{
+	pid_t before, pid;
+	int fd[2], status;
+
+	(void)state;
+	world();
+	before = w.guard;
+	pid = leave_behind(w.guard_path, fd);
+	wait_until_it_runs(pid, w.guard_path);
+	assert_true(is_refused(fd[0], w.guard_path, NEW_CONNECTION));
+	assert_true(is_refused(fd[1], w.guard_path, NEW_CONNECTION));
+	/* Nor does a new one of another process help. */
+	assert_true(is_refused(reach(w.socket), w.guard_path, "not the one that it shows"));
+	fx_check(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	assert_int_equal(before, (pid_t)gw_number(&w, "pid"));
+	guards();
+	/* Who gets everything is said by who gives it. */
+	assert_int_equal(0, gw_upgrade(&w, NULL));
+	(void)gw_reports(&w, "take-over: all goes to process", "program", 1);
+	guards();
+	gw_free(&w);
+}
+
+/* Approved, but what it does is up to its caller. */
+static void a_program_that_is_no_guard(void **state)
+{
+	static const char cat[] = "/bin/cat";
+	pid_t before, pid;
+	int fd[2], status;
+
+	(void)state;
+	world();
+	gw_approve(&w, cat, LIST_PROGRAM);
+	gw_publish(&w);
+	before = w.guard;
+	pid = leave_behind(cat, fd);
+	wait_until_it_runs(pid, cat);
+	assert_true(is_refused(fd[0], cat, "its program is no guard"));
+	assert_int_equal(0, gw_verb(&w, "observe"));
+	assert_true(is_refused(fd[1], cat, "its program is no guard"));
+	fx_check(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	assert_int_equal(before, (pid_t)gw_number(&w, "pid"));
+	(void)gw_reports(&w, "\"upgrade\"", "refused: take-over: its program is no guard", 2);
+	gw_free(&w);
+}
+
 /* ---- Killed in the midst --------------------------------------------------------------------*/
 
 struct between {
@@ -406,7 +536,10 @@ static int stand_between(void *ctx)
 	static struct message m;
 	struct ucred who;
 	socklen_t len = sizeof(who);
-	int heir = accept(b->listener, NULL, NULL), guard = reach(b->real);
+	int heir = accept(b->listener, NULL, NULL), guard;
+
+	knock(b->real);
+	guard = reach(b->real);
 
 	fx_check(heir >= 0 && getsockopt(heir, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
 		 get(heir, &m));
@@ -503,6 +636,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(another_program_is_refused),
 		cmocka_unit_test(settings_that_need_a_restart),
 		cmocka_unit_test(the_old_one_stays),
+		cmocka_unit_test(a_connection_from_before_is_nobodys),
+		cmocka_unit_test(a_program_that_is_no_guard),
 		cmocka_unit_test(a_killed_heir_changes_nothing),
 		cmocka_unit_test(a_killed_guard_has_an_heir_or_none),
 	};
