@@ -7,6 +7,7 @@
 #include "lib/model/roster.h"
 #include "lib/policy/policy.h"
 #include "prog/cli/api.h"
+#include "prog/cli/change_line.h"
 #include "prog/cli/document.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/policy.h"
@@ -415,6 +416,7 @@ static void print_report(const struct cli *c, const struct comparison *x, size_t
 	const json_t *row;
 	size_t i;
 
+	(void)printf("in short: %s\n", json_text(x->report, "about"));
 	(void)printf("%s: what changes\n%s", x->kind == STATEMENT_POLICY ? "policy" : "roster",
 		     json_text(x->report, "diff"));
 	if (json_is_true(json_object_get(x->report, "cut")))
@@ -447,6 +449,7 @@ static void print_report(const struct cli *c, const struct comparison *x, size_t
 rc change_show(struct cli *c, enum statement_kind kind, struct view statement, json_t **ret_report)
 {
 	AUTO(comparison) struct comparison x = {.kind = kind, .report = json_object()};
+	char about[CHANGE_LINE_MAX];
 	size_t failed;
 
 	buf_init(&x.mem, DOCUMENT_BYTES_MAX);
@@ -456,6 +459,11 @@ rc change_show(struct cli *c, enum statement_kind kind, struct view statement, j
 			kind == STATEMENT_POLICY ? "policy" : "roster");
 		return OK;
 	}
+	if (kind == STATEMENT_POLICY)
+		change_line_policy(x.is.policy, x.would_be.policy, about);
+	else
+		change_line_roster(x.is.roster, x.would_be.roster, about);
+	(void)json_object_set_new(x.report, "about", json_string(about));
 	TRY(put_diff(c, &x));
 	report_rules(&x);
 	(void)json_object_set_new(x.report, "quorum", quorums(x.is.policy));

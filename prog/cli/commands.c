@@ -567,8 +567,9 @@ const struct command command_table[] = {
 	 replay_options, 1, 1, cmd_policy_diff},
 	{"policy propose", "FILE", "Propose the next version and sign it", "From YAML or JSON.",
 	 propose_options, 1, 1, cmd_policy_propose},
-	{"policy pending", "", "Changes that wait for signatures, or to come into force", "", none,
-	 0, 0, cmd_change_list},
+	{"policy pending", "", "Changes that wait for signatures, or to come into force",
+	 "With what each is about in a line, which is made here from its statement.", none, 0, 0,
+	 cmd_change_list},
 	{"policy show-change", "CHANGE", "What a proposed policy or roster would change",
 	 "Lines, rules, quorums, approvals that become void, decisions that were taken and would "
 	 "be\n"

@@ -13,6 +13,7 @@
 #include "prog/cli/access.h"
 #include "prog/cli/answer.h"
 #include "prog/cli/api.h"
+#include "prog/cli/change_line.h"
 #include "prog/cli/change_show.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/job.h"
@@ -62,13 +63,16 @@ rc cmd_roster_show(struct cli *c, const struct args *a)
 	return show(c, STATEMENT_ROSTER);
 }
 
-static void print_change(const struct cli *c, const json_t *change)
+/* about: in our words, never the server's; or "" */
+static void print_change(const struct cli *c, const json_t *change, const char *about)
 {
 	const json_t *seat;
 	size_t i;
 
 	(void)printf("change %s%.16s%s  %s, %s\n", cli_bold(c), json_text(change, "id"),
 		     cli_plain(c), json_text(change, "kind"), json_text(change, "state"));
+	if (about[0] != '\0')
+		(void)printf("  %s\n", about);
 	json_array_foreach(json_object_get(change, "missing"), i, seat)(void)
 		printf("  missing: %s\n", json_string_value(seat));
 	json_array_foreach(json_object_get(change, "unseated"), i, seat)(void) printf(
@@ -104,7 +108,7 @@ rc change_say(struct cli *c, const json_t *answer)
 	if (strcmp(json_text(answer, "state"), "done") != 0)
 		c->exit = EXIT_WAITING;
 	if (!cli_print_json(c, answer))
-		print_change(c, answer);
+		print_change(c, answer, "");
 	if (!c->json && json_is_string(json_object_get(answer, "due")))
 		(void)printf("  in force at %s, unless somebody objects\n",
 			     json_text(answer, "due"));
@@ -275,22 +279,44 @@ void change_warn_json(struct cli *c, json_t *answer)
 	(void)json_object_set_new(answer, "waiting", waiting);
 }
 
+/* What the row is about; that it cannot be told hides no row. */
+static void put_about(struct cli *c, json_t *row)
+{
+	const struct problem before = c->problem;
+	AUTO(buf) struct buf statement = {0};
+	enum statement_kind kind = STATEMENT_KEYADMIN;
+	char about[CHANGE_LINE_MAX];
+	char hex[DIGEST_HEX];
+	rc r;
+
+	buf_init(&statement, DOCUMENT_BYTES_MAX);
+	r = change_fetch(c, json_text(row, "id"), &kind, &statement, hex);
+	if (rc_is_ok(r))
+		r = change_line(c, kind, buf_view(&statement), about);
+	if (!rc_is_ok(r))
+		(void)snprintf(about, sizeof(about), "not known: %s", c->problem.text);
+	(void)json_object_set_new(row, "about", json_string(about));
+	c->problem = before;
+}
+
 rc cmd_change_list(struct cli *c, const struct args *a)
 {
 	const struct api_call get = {.method = "GET"};
 	AUTO(json) json_t *answer = NULL;
-	const json_t *row;
 	size_t waiting;
+	json_t *row;
 	size_t i;
 
 	(void)a;
 	TRY(api_json(c, &get, &answer, "/v1/changes"));
 	change_warn_json(c, answer);
+	json_array_foreach(json_object_get(answer, "changes"), i, row) put_about(c, row);
 	if (cli_print_json(c, answer))
 		return OK;
 	json_array_foreach(json_object_get(answer, "waiting"), waiting, row)
 		print_waiting(c, stdout, row);
-	json_array_foreach(json_object_get(answer, "changes"), i, row) print_change(c, row);
+	json_array_foreach(json_object_get(answer, "changes"), i, row)
+		print_change(c, row, json_text(row, "about"));
 	if (i == 0)
 		(void)printf("no change is waiting for signatures\n");
 	return OK;

@@ -2,7 +2,7 @@
 # A policy that waits: what it would change is shown before it is signed, its tests travel with it, one person
 # stops it, and recovery keys put a new roster in place when nobody objects.
 source "$SRCDIR/tests/lib/world.sh"
-world_keys alice carol dave build-07 safe1 safe2 safe3
+world_keys alice carol dave build-07 safe1 safe2 safe3 spare
 world_start
 world_key
 
@@ -25,7 +25,10 @@ as dave policy show-change "$(id_of change.json)" --json >report.json
 jq -e '.kind == "policy" and .quorum.delay == 0 and .quorum_then.delay == 3600 and .quorum_then.recovery.need == 2 and
 	(.rules | .added + .removed + .changed + .related) == [] and .void == [] and (.tests | map(.passed)) == [true] and
 	(.diff | contains("+    \"delay\": 3600"))' report.json >/dev/null || die "$(cat report.json)"
+as dave policy pending | grep -qF "DELAY now 0 s, then 3600 s; RECOVERY KEYS change" || die "not told in short: $(as dave policy pending)"
+pending_is '.changes[0].about | startswith("DELAY now 0 s")'
 as dave policy show-change "$(id_of change.json)" >report.log
+grep -q "^in short: DELAY now 0 s, then 3600 s" report.log || die "not told in short: $(cat report.log)"
 for line in 'QUORUMS CHANGE' 'delay     now:  0 s after its quorum' 'then: 3600 s after its quorum' 'then: 2 of 3 keys, 3600 s after'; do
 	grep -qF -- "$line" report.log || die "no '$line' in: $(cat report.log)"
 done
@@ -47,6 +50,7 @@ as alice approve "$request" --yes >/dev/null
 next_policy 3 ".change.delay = 3600 | .recovery = $(recovery) | .rules[0].formats = [\"pe\"]"
 as alice policy propose policy3.json --json >change.json 2>/dev/null || true
 as dave policy show-change "$(id_of change.json)" >report.log
+as dave policy pending | grep -q "^  rules that change: release$" || die "not told in short: $(as dave policy pending)"
 grep -q "rules that change: release" report.log || die "$(cat report.log)"
 grep -q "1 approval(s) of request ${request:0:16}, rule release" report.log || die "$(cat report.log)"
 grep -q "no tests travel with it" report.log || die "$(cat report.log)"
@@ -74,6 +78,18 @@ pending_is '.waiting == []'
 refused 4 "stopped before it was in force" as dave policy sign "$(id_of change.json)" --yes
 as dave approve "$request" --yes >/dev/null
 ok "one person of the quorum stops it, and the approval still counts"
+
+# A roster in short, and access.
+jq -cS --arg k "$(public spare)" '.version = 2 | .people |= map(if .name == "carol" then .groups = ["engineers", "release"]
+	elif .name == "dave" then .keys += [$k] else . end)' roster.json | tr -d '\n' >moved.json
+next_policy 3 ".change.approve = [\"1 of security\"] | .change.delay = 3600 | .rules += [.rules[0] | .name = \"more\"]"
+as dave roster propose moved.json --json >change.json 2>/dev/null || true
+as alice policy propose policy3.json --json >other.json 2>/dev/null || true
+as alice policy pending >pending.log
+grep -qx "  people with other keys: dave; people in other groups: carol" pending.log || die "the roster in short: $(cat pending.log)"
+grep -qx "  QUORUM change now 1 of release and 1 of security, then 1 of security; RECOVERY KEYS change; new rules: more" pending.log ||
+	die "the policy in short: $(cat pending.log)"
+ok "what waits is told in a line each"
 
 # Recovery: two of three keys, one after the other.
 jq -cS '.version = 2' roster.json | tr -d '\n' >roster2.json
