@@ -21,6 +21,7 @@
 
 #define PROGRAM_BYTES ((off_t)256 << 20)
 #define HEIR_MS 30000	   /* what an heir waits for a word of the guard */
+#define HEIR_ENDS_MS 5000u /* what a guard waits for the end of one that it has killed */
 #define GUARD_FOR_MS 10000 /* what a guard waits for one of the heir: execs wait, too */
 
 /* ---- One byte, and descriptors --------------------------------------------------------------*/
@@ -294,14 +295,18 @@ static rc give(const struct supervisor *s, const struct heir *h, struct fault *f
 	return fault_set(f, RC_PEER, 0, "take-over: the other refuses: %s", text);
 }
 
-/* It is gone when this returns: never are there two that answer. */
-static void end_heir(const struct heir *h)
+/* False: it has not ended, for it hangs in the kernel or a debugger holds it. It runs no more of
+ * its program for all that, and its worker only waits: never are there two that answer. */
+static bool end_heir(const struct heir *h)
 {
 	struct pollfd p = {.fd = h->pidfd, .events = POLLIN};
+	uint64_t until = guard_now() + HEIR_ENDS_MS, now;
 
 	(void)syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0);
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
+	while ((now = guard_now()) < until)
+		if (poll(&p, 1, (int)(until - now)) > 0)
+			return true;
+	return false;
 }
 
 static rc give_all(struct supervisor *s, struct heir *h, struct fault *f)
@@ -320,6 +325,7 @@ rc handover_give(struct supervisor *s, struct client *c, const char *line, struc
 {
 	struct heir h = {.fd = -1, .pidfd = -1};
 	AUTO(fd) int pidfd = -1;
+	char why[FAULT_TEXT / 2];
 	rc r;
 
 	TRY(check_line(line, f));
@@ -342,8 +348,12 @@ rc handover_give(struct supervisor *s, struct client *c, const char *line, struc
 	r = give_all(s, &h, f);
 	if (rc_is_ok(r))
 		return OK;
-	end_heir(&h);
-	return RC(RC_PEER);
+	if (end_heir(&h))
+		return RC(RC_PEER);
+	(void)snprintf(why, sizeof(why), "%s", f->text);
+	return fault_set(f, RC_PEER, 0,
+			 "%s; process %d was killed and has not ended: what holds it must end", why,
+			 (int)h.pid);
 }
 
 /* ---- The heir -------------------------------------------------------------------------------*/

@@ -75,8 +75,8 @@ ptrdiff_t handover_recv(int fd, void *out, size_t cap, int *ret_fd);
 /* To the client that has asked with "take-over FORMAT VERSION" and c->given. OK: that is the guard
  * now, and this process is to end without a trace. RC_BUSY: not now, or not over
  * this connection; RC_DENIED: its program is not approved, or no guard; RC_UNSUPPORTED: its format;
- * RC_SYNTAX. RC_PEER: it failed or refused; it has ended, and the guard's processes are to be
- * started again, as if they had been killed. */
+ * RC_SYNTAX. RC_PEER: it failed or refused; it has ended, or was killed and hangs, which *f says
+ * then; the guard's processes are to be started again, as if they had been killed. */
 MUST rc handover_give(struct supervisor *s, struct client *c, const char *line, struct fault *f);
 
 /* ---- The heir -------------------------------------------------------------------------------*/

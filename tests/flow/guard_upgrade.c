@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -520,6 +522,40 @@ static void a_program_that_is_no_guard(void **state)
 	gw_free(&w);
 }
 
+/* A debugger holds it at its end, as a file system that hangs would. */
+static void a_killed_heir_that_does_not_end(void **state)
+{
+	static const struct failing f = {true, HANDOVER_FORMAT, "/proc/self/exe", 2, "???\n", true};
+	int go[2], status;
+	pid_t before, pid;
+	char byte = 0;
+
+	(void)state;
+	world();
+	before = w.guard;
+	fx_check(pipe2(go, O_CLOEXEC) == 0);
+	pid = fork();
+	fx_check(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fx_check(read(go[0], &byte, 1) == 1);
+		_exit(fail_so((void *)(uintptr_t)&f));
+	}
+	fx_check(ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEEXIT) == 0 &&
+		 write(go[1], &byte, 1) == 1);
+	(void)gw_reports(&w, "\"upgrade\"", "was killed and has not ended", 1);
+	assert_int_equal(before, (pid_t)gw_number(&w, "pid"));
+	guards();
+	fx_check(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) &&
+		 ptrace(PTRACE_CONT, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid &&
+		 WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	(void)close(go[0]);
+	(void)close(go[1]);
+	assert_int_equal(0, gw_upgrade(&w, NULL));
+	guards();
+	gw_free(&w);
+}
+
 /* ---- Killed in the midst --------------------------------------------------------------------*/
 
 struct between {
@@ -638,6 +674,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_old_one_stays),
 		cmocka_unit_test(a_connection_from_before_is_nobodys),
 		cmocka_unit_test(a_program_that_is_no_guard),
+		cmocka_unit_test(a_killed_heir_that_does_not_end),
 		cmocka_unit_test(a_killed_heir_changes_nothing),
 		cmocka_unit_test(a_killed_guard_has_an_heir_or_none),
 	};
