@@ -105,6 +105,7 @@ static void reply_status(const struct supervisor *s, struct client *c)
 		"s,\"fetch\":%s,"
 		"\"packages\":%" PRIu64 ",\"records_refused\":%" PRIu64 ",\"checked\":%" PRIu64
 		",\"file_systems\":%zu,\"not_guarded\":%zu,"
+		"\"spaces_passed\":%zu,\"mounts_cut\":%zu,"
 		"\"worker\":%d,\"restarts\":%" PRIu64 ",\"allowed\":%" PRIu64 ",\"denied\":%" PRIu64
 		",\"would_deny\":%" PRIu64 ",\"hashed\":%" PRIu64 ",\"held\":%" PRIu64
 		",\"opens\":%" PRIu64 ",\"strangers\":%" PRIu64
@@ -118,11 +119,12 @@ static void reply_status(const struct supervisor *s, struct client *c)
 			? "true"
 			: "false",
 		list, fetch, s->records.packages, s->records.refused, s->checked, s->marks,
-		s->marks_failed, (int)s->worker, s->starts > 0 ? s->starts - 1 : 0,
-		atomic_load(&m->allowed), atomic_load(&m->denied), atomic_load(&m->would_deny),
-		atomic_load(&m->hashed), atomic_load(&m->held), atomic_load(&m->opens),
-		atomic_load(&m->strangers), s->g.conf->zone_count, atomic_load(&m->zone.outputs),
-		atomic_load(&m->zone.ran), atomic_load(&m->zone.dropped), m->slot_count,
+		s->marks_failed, s->spaces.passed, s->spaces.cut, (int)s->worker,
+		s->starts > 0 ? s->starts - 1 : 0, atomic_load(&m->allowed),
+		atomic_load(&m->denied), atomic_load(&m->would_deny), atomic_load(&m->hashed),
+		atomic_load(&m->held), atomic_load(&m->opens), atomic_load(&m->strangers),
+		s->g.conf->zone_count, atomic_load(&m->zone.outputs), atomic_load(&m->zone.ran),
+		atomic_load(&m->zone.dropped), m->slot_count,
 		atomic_load(&m->decided.dropped) + atomic_load(&m->ruled.dropped) + counts.dropped,
 		kernel, sum(counts.refused), sum(counts.would_refuse), looked);
 	reply(c, text);

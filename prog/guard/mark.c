@@ -233,18 +233,30 @@ static uint64_t sum_of(const char *name, struct view text)
 	return h;
 }
 
-static void mark_space(int group, uint64_t asks, const char *pid, struct view text)
+size_t mark_below(int group, uint64_t asks, const char *root, struct view lines)
 {
 	static struct mount_line line;
-	char path[sizeof(line.path) + 64];
+	char path[sizeof(line.path)];
+	size_t cut = 0;
 
-	while (rc_is_ok(mount_line_next(&text, &line, NULL))) {
-		if (!mark_knows(line.type))
+	while (lines.len > 0) {
+		rc r = mount_line_next(&lines, &line, NULL);
+		int n = 0;
+
+		if (rc_is_ok(r) && !mark_knows(line.type))
 			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%s/root%s", pid, line.path);
-		(void)snprintf(line.path, sizeof(line.path), "%s", path);
+		if (rc_is_ok(r))
+			n = snprintf(path, sizeof(path), "%s%s", root, line.path);
+		if (r.code == RC_LIMIT || n >= (int)sizeof(path)) {
+			cut++;
+			continue;
+		}
+		if (!rc_is_ok(r))
+			break;
+		memcpy(line.path, path, (size_t)n + 1);
 		rc_ignore(mark_line(group, asks, &line), "gone meanwhile, or below another");
 	}
+	return cut;
 }
 
 /* Where the one of this number is; count: it is not there. */
@@ -264,7 +276,7 @@ static void look_at(int group, uint64_t asks, const struct mark_spaces *spaces, 
 	AUTO(buf) struct buf text = {0};
 	char path[300];
 	uint64_t sum;
-	size_t before;
+	size_t before, cut;
 
 	(void)snprintf(path, sizeof(path), "/proc/%s/mountinfo", pid);
 	buf_init(&text, MOUNTINFO_MAX);
@@ -273,23 +285,31 @@ static void look_at(int group, uint64_t asks, const struct mark_spaces *spaces, 
 	sum = sum_of(name, buf_view(&text));
 	next->known[next->count].id = sum_of(name, view_of(NULL, 0));
 	before = space_at(spaces, next->known[next->count].id);
-	if (before == spaces->count || spaces->known[before].sum != sum)
-		mark_space(group, asks, pid, buf_view(&text));
+	(void)snprintf(path, sizeof(path), "/proc/%s/root", pid);
+	cut = before == spaces->count || spaces->known[before].sum != sum
+		      ? mark_below(group, asks, path, buf_view(&text))
+		      : spaces->known[before].cut;
+	next->cut += cut;
+	next->known[next->count].cut = cut;
 	next->known[next->count++].sum = sum;
 }
 
 /* Of most processes one link is read: they share our mounts, or those of one before them. */
 static bool is_new(int proc, const char *pid, const char *mounts, const char *users,
-		   const struct mark_spaces *next, char name[SPACE_TEXT])
+		   struct mark_spaces *next, char name[SPACE_TEXT])
 {
 	char user[SPACE_TEXT];
 
 	space_of(proc, pid, "mnt", name);
-	if (name[0] == '\0' || strcmp(name, mounts) == 0 || next->count == MARK_SPACES_MAX ||
+	if (name[0] == '\0' || strcmp(name, mounts) == 0 ||
 	    space_at(next, sum_of(name, view_of(NULL, 0))) < next->count)
 		return false;
 	space_of(proc, pid, "user", user);
-	return strcmp(user, users) == 0;
+	if (strcmp(user, users) != 0)
+		return false;
+	if (next->count == MARK_SPACES_MAX)
+		next->passed++;
+	return next->count < MARK_SPACES_MAX;
 }
 
 void mark_others(int group, uint64_t asks, struct mark_spaces *spaces, uint64_t now)

@@ -41,14 +41,21 @@ MUST rc mark_all(int group, uint64_t asks, size_t *ret_marked, size_t *ret_faile
 struct mark_spaces {
 	struct {
 		uint64_t id, sum; /* the namespace, and what its mountinfo was */
+		size_t cut;	  /* mounts of it whose path is too long to be marked by */
 	} known[MARK_SPACES_MAX];
-	size_t count; /* in the last round */
-	uint64_t at;  /* ms: gone through last */
+	size_t count;  /* in the last round */
+	size_t passed; /* processes in it whose namespace was one too many */
+	size_t cut;    /* of all in it */
+	uint64_t at;   /* ms: gone through last */
 };
+/* Marks what these lines of mountinfo name below root: "/proc/PID/root". How many have a path that
+ * is too long for that; one that is gone is none of them. */
+size_t mark_below(int group, uint64_t asks, const char *root, struct view lines);
 /* Marks what is mounted in the mount namespaces of other processes, through /proc/PID/root: those
  * of containers and services. Not those of users in user namespaces of their own: what they mount
  * can keep us waiting for ever. Nothing tells of these mounts, so they are gone through every
- * MARK_SPACES_MS; before that it does nothing. */
+ * MARK_SPACES_MS; before that it does nothing. At most MARK_SPACES_MAX of them; *spaces counts what
+ * was left out. */
 void mark_others(int group, uint64_t asks, struct mark_spaces *spaces, uint64_t now);
 
 #endif

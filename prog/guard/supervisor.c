@@ -470,6 +470,22 @@ static rc make_marks(struct supervisor *s, struct fault *f)
 	return OK;
 }
 
+/* Said once, and shown by "status" as long as it is so. */
+static void look_at_others(struct supervisor *s)
+{
+	struct news n = {.kind = NEWS_MARKED, .count = s->marks};
+
+	mark_others(s->g.group, s->events, &s->spaces, guard_now());
+	if (s->passed_told || s->spaces.passed + s->spaces.cut == 0)
+		return;
+	s->passed_told = true;
+	(void)snprintf(n.text, sizeof(n.text),
+		       "not gone through: mount namespaces of %zu processes (at most %u are), "
+		       "mounts with a path that is too long: %zu",
+		       s->spaces.passed, MARK_SPACES_MAX, s->spaces.cut);
+	supervisor_tell(s, &n);
+}
+
 void supervisor_notify(const struct supervisor *s, const char *line)
 {
 	const char *path = s->notify;
@@ -560,7 +576,7 @@ static rc round_of(struct supervisor *s, bool *ret_end, struct fault *f)
 	if ((p[3].revents & POLLPRI) != 0 && s->marked)
 		rc_ignore(make_marks(s, NULL), "what could not be marked is in the status");
 	if (s->g.conf->all && s->marked)
-		mark_others(s->g.group, s->events, &s->spaces, guard_now());
+		look_at_others(s);
 	look_after(s, guard_now());
 	look_at_glass(s, guard_now());
 	settle_kernel(s);

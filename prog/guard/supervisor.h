@@ -63,7 +63,8 @@ struct supervisor {
 	uint64_t marked_at;
 	size_t marks, marks_failed;
 	struct mark_spaces spaces;
-	uint64_t events; /* what is asked for, or told, of what is marked */
+	bool passed_told; /* that some are not gone through */
+	uint64_t events;  /* what is asked for, or told, of what is marked */
 	struct fetching fetching;
 	char notify[HANDOVER_TEXT]; /* socket of systemd's; "": none */
 	struct client *heir;	    /* wants to be the guard */

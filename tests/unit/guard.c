@@ -4,10 +4,14 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "prog/guard/apt_hook.h"
 #include "prog/guard/conf.h"
@@ -150,6 +154,62 @@ static void mountinfo_is_read(void **state)
 	assert_false(mark_knows("fuse.sshfs"));
 	assert_rc(RC_SYNTAX, mount_line_next(&v, &l, NULL));
 	assert_rc(RC_TRUNCATED, mount_line_next(&v, &l, NULL));
+}
+
+/* None is passed over in silence, and none hides those behind it. */
+static void long_paths_are_counted(void **state)
+{
+	AUTO(buf) struct buf text = {0};
+
+	(void)state;
+	buf_init(&text, 32768);
+	for (int i = 0; i < 3; i++) {
+		/* Fits, fits not behind the root, fits nowhere. */
+		buf_put_str(&text, "23 22 0:5 / /");
+		for (int k = 0; k < (i == 0 ? 8 : i == 1 ? 4090 : 5000); k++)
+			buf_put_u8(&text, 'x');
+		buf_put_str(&text, " rw - tmpfs tmpfs rw\n");
+	}
+	buf_put_str(&text, "24 22 0:6 / /y rw - ext4 e rw\n");
+	assert_rc(RC_OK, buf_done(&text));
+	assert_int_equal(2, mark_below(-1, 0, "/proc/1/root", buf_view(&text)));
+	assert_int_equal(0, mark_below(-1, 0, "/proc/1/root", view_str("24 22 0:6 /\n")));
+}
+
+#define MORE 5
+
+/* Each in a mount namespace of its own, as many as are gone through and some more. */
+static void spaces_are_counted(void **state)
+{
+	static struct mark_spaces spaces;
+	int ready[2], hold[2];
+	pid_t pid[MARK_SPACES_MAX + MORE];
+	char byte = 0;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(0, pipe2(ready, O_CLOEXEC));
+	assert_int_equal(0, pipe2(hold, O_CLOEXEC));
+	for (size_t i = 0; i < MARK_SPACES_MAX + MORE; i++) {
+		pid[i] = fork();
+		assert_true(pid[i] >= 0);
+		if (pid[i] > 0)
+			continue;
+		(void)close(hold[1]);
+		byte = unshare(CLONE_NEWNS) == 0;
+		(void)!write(ready[1], &byte, 1);
+		(void)!read(hold[0], &byte, 1);
+		_exit(0);
+	}
+	for (size_t i = 0; i < MARK_SPACES_MAX + MORE; i++)
+		assert_true(read(ready[0], &byte, 1) == 1 && byte == 1);
+	mark_others(-1, 0, &spaces, MARK_SPACES_MS);
+	assert_int_equal(MARK_SPACES_MAX, spaces.count);
+	assert_true(spaces.passed >= MORE);
+	(void)close(hold[1]);
+	for (size_t i = 0; i < MARK_SPACES_MAX + MORE; i++)
+		assert_int_equal(pid[i], waitpid(pid[i], NULL, 0));
 }
 
 static void the_hook_of_apt_is_read(void **state)
@@ -420,6 +480,8 @@ int main(void)
 		cmocka_unit_test(events_are_read_strictly),
 		cmocka_unit_test(the_ring_drops_and_counts),
 		cmocka_unit_test(mountinfo_is_read),
+		cmocka_unit_test(long_paths_are_counted),
+		cmocka_unit_test(spaces_are_counted),
 		cmocka_unit_test(settings_are_strict),
 		cmocka_unit_test(the_hook_of_apt_is_read),
 		cmocka_unit_test(the_database_of_dpkg_is_read),
