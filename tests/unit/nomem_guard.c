@@ -6,12 +6,15 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "prog/guard/handover.h"
 #include "prog/guard/looks.h"
 #include "prog/guard/scan.h"
+#include "prog/guard/supervisor.h"
 #include "prog/guard/told.h"
 #include "tests/support/failing.h"
 #include "tests/support/pe.h"
@@ -95,6 +98,38 @@ static rc remembers(void)
 	return OK;
 }
 
+/* What one guard writes down, and another reads. */
+static rc takes_over(void)
+{
+	static const struct conf conf;
+	static struct supervisor from, to;
+	AUTO(buf) struct buf state = {0};
+	AUTO(handover) struct handover sent = {0};
+	AUTO(handover) struct handover got = {0};
+	rc r;
+
+	from = to = (struct supervisor){.g = {.conf = &conf}};
+	from.g.share = (struct share *)__real_calloc(1, share_size(1));
+	to.g.share = (struct share *)__real_calloc(1, share_size(1));
+	from.g.share->slot_count = to.g.share->slot_count = 1;
+	from.g.group = 10;
+	from.listener = 11;
+	from.g.feed = from.g.told = from.g.looks.in = from.g.looks.out = -1;
+	from.g.met_in = from.g.met_out = -1;
+	from.g.backlog = (struct backlog_files){.half = {-1, -1}, .mark = -1};
+	atomic_store(&from.g.share->list_fd, -1);
+	atomic_store(&from.g.share->records_fd, -1);
+	buf_init(&state, HANDOVER_BYTES);
+	handover_encode(&from, &sent, &state);
+	r = buf_done(&state);
+	if (rc_is_ok(r))
+		r = handover_decode(buf_view(&state), &to, &got, NULL);
+	assert_true(!rc_is_ok(r) || got.count == sent.count);
+	free(from.g.share);
+	free(to.g.share);
+	return r;
+}
+
 static rc opens_a_queue(void)
 {
 	struct looks l = {.in = -1, .out = -1};
@@ -113,7 +148,10 @@ static rc opens_a_queue(void)
 static const struct {
 	const char *name;
 	rc (*run)(void);
-} cases[] = {{"scan_file", scans}, {"told_init", remembers}, {"looks_open", opens_a_queue}};
+} cases[] = {{"scan_file", scans},
+	     {"told_init", remembers},
+	     {"looks_open", opens_a_queue},
+	     {"handover", takes_over}};
 
 static void every_allocation_fails_once(void **state)
 {
