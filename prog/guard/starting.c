@@ -113,6 +113,7 @@ static const char *const usual_data[] = {
 	"/usr/lib/x86_64-linux-gnu/gconv",
 	"/usr/libexec/valgrind",
 	"/usr/lib/locale",
+	"/usr/lib/rpm", /* dnf reads rpm's macros by Python */
 	"/usr/share/i18n",
 	"/usr/share/locale",
 	"/usr/share/terminfo",

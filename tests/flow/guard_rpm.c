@@ -4,7 +4,8 @@
  *
  * The tree is rpm, a shell and a few tools of this machine, with their libraries, on the tmpfs that
  * guard_world marks; programs run in it by chroot. Packages are made by rpmbuild. Skipped where
- * there is no rpm. */
+ * there is no rpm. With the argument "managers": dnf and zypper in the tree, too, and how they do.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -23,6 +24,7 @@
 
 static struct guard_world w;
 static const char *const *level; /* of the guard */
+static bool with_managers;	 /* dnf and zypper are in the tree, too */
 
 /* ---- Packages -------------------------------------------------------------------------------*/
 
@@ -83,7 +85,8 @@ static void make_tree(void)
 		      "for d in bin sbin lib lib64; do ln -s usr/$d $d; done\n"
 		      "mknod dev/null c 1 3; chmod 666 dev/null; mknod dev/urandom c 1 9\n"
 		      "echo root:x:0:0::/root:/bin/sh >etc/passwd; echo root:x:0: >etc/group\n"
-		      "for p in sh bash cat chmod cmp cp grep ln mkdir mv rm rpm sha256sum touch; "
+		      "for p in sh bash cat chmod cmp cp grep ln mkdir mv rm rpm rpm2cpio "
+		      "sha256sum touch; "
 		      "do\n"
 		      "f=$(command -v $p); cp -L $f usr/bin/$p\n"
 		      "ldd $f | grep -o '/[^ ]*' | while read l; do cp -L --parents $l .; done; "
@@ -93,12 +96,38 @@ static void make_tree(void)
 		      w.mount, w.guard_path, getenv("BUILD")) == 0);
 }
 
+/* dnf with the Python that it is written in and nothing else of it, zypper and what it calls, those
+ * that are here; /rpms is their repository. busybox unpacks. */
+static void bring_managers(void)
+{
+	fx_check(here("set -e; umask 022; cd %s; mkdir -p etc/yum.repos.d etc/zypp/repos.d var/log "
+		      "var/cache\n"
+		      "cp /bin/busybox usr/bin\n"
+		      "for f in bin/dnf bin/dnf-3 bin/python3 bin/zypper bin/rpmdb2solv "
+		      "bin/repo2solv "
+		      "lib/python3.11; do [ ! -e /usr/$f ] || cp -aL --parents /usr/$f .; done\n"
+		      "for m in dnf hawkey libcomps libdnf rpm gpg; do "
+		      "f=/usr/lib/python3/dist-packages/$m; [ ! -e $f ] || cp -a --parents $f .; "
+		      "done\n"
+		      "find usr/lib/python3* -name __pycache__ -o -path '*3.11/test' | xargs rm "
+		      "-rf\n"
+		      "(find usr/lib/python3* -name '*.so'; ls usr/bin/python3 usr/bin/zypper "
+		      "usr/bin/*solv 2>/dev/null) | xargs ldd | grep -o '/lib[^ :]*' | sort -u | "
+		      "while read l; do cp -L --parents $l .; done\n"
+		      "printf '[local]\nname=local\nbaseurl=file:///rpms\ngpgcheck=0\n"
+		      "metadata_expire=0\nautorefresh=1\n' >etc/yum.repos.d/local.repo\n"
+		      "cp etc/yum.repos.d/local.repo etc/zypp/repos.d",
+		      w.mount) == 0);
+}
+
 /* A guard that enforces all that is in the tree, and the gate in rpm. */
 static void world(const char *const *more)
 {
 	level = more;
 	tree_of(&w);
 	make_tree();
+	if (with_managers)
+		bring_managers();
 	/* What runs before the transaction wants its shell to be there already. */
 	make_rpm("base", "1.0", "");
 	assert_int_equal(0, in_tree("rpm -i /rpms/base-1.0.rpm && rm /usr/bin/base"));
@@ -134,15 +163,20 @@ static int make_world(void **state)
 /* The same, and libraries and scripts are asked for. */
 static int make_strict_world(void **state)
 {
-	static char data[3][100];
-	static const char *const strict[] = {"--level", "strict", "--data", data[0], "--data",
-					     data[1],	"--data", data[2],  NULL};
+	/* As a guard of the machine has them without a setting; where Debian's rpm has its
+	 * database, which dnf reads by Python; and the packages. */
+	static const char *const place[] = {"etc",	   "var/lib",	  "var/cache",
+					    "usr/lib/rpm", "root/.rpmdb", "rpms"};
+	static char data[6][100];
+	static const char *strict[15] = {"--level", "strict"};
 
 	(void)state;
 	gw_new(&w);
-	(void)snprintf(data[0], sizeof(data[0]), "%s/etc", w.mount);
-	(void)snprintf(data[1], sizeof(data[1]), "%s/var/lib", w.mount);
-	(void)snprintf(data[2], sizeof(data[2]), "%s/rpms", w.mount);
+	for (size_t i = 0; i < sizeof(place) / sizeof(place[0]); i++) {
+		(void)snprintf(data[i], sizeof(data[i]), "%s/%s", w.mount, place[i]);
+		strict[2 + 2 * i] = "--data";
+		strict[3 + 2 * i] = data[i];
+	}
 	world(strict);
 	return 0;
 }
@@ -499,8 +533,112 @@ static void setup_is_undone(void **state)
 	assert_int_not_equal(0, in_tree("rpm -i /rpms/free-1.0.rpm"));
 }
 
-int main(void)
+/* ---- dnf and zypper -------------------------------------------------------------------------*/
+
+#define DNF "dnf -y --releasever=1 "
+
+static void index_rpms(void)
 {
+	fx_check(here("createrepo_c -q %s/rpms", w.mount) == 0);
+}
+
+static void only_where(const char *manager)
+{
+	char path[100];
+
+	(void)snprintf(path, sizeof(path), "/usr/bin/%s", manager);
+	if (!there(path) || here("command -v createrepo_c >/dev/null") != 0)
+		skip();
+}
+
+static void dnf_is_held(void **state)
+{
+	static const char *const ways[] = {
+		DNF "install tool",
+		DNF "--noplugins install tool",
+		DNF "--setopt=tsflags=noscripts --setopt=tsflags=nocrypto install tool",
+		DNF "--installroot=/root/other --setopt=reposdir=/etc/yum.repos.d install tool",
+	};
+
+	(void)state;
+	only_where("dnf");
+	make_rpm_with_scripts("tool", "1.0");
+	index_rpms();
+	for (size_t i = 0; i < (is_strict() ? 1 : sizeof(ways) / sizeof(ways[0])); i++) {
+		assert_int_not_equal(0, in_tree(ways[i]));
+		assert_true(says("not approved: tool 3:1.0-1 ") &&
+			    says("To ask for them: greatseal request-package FILE.rpm") &&
+			    says("--with dnf NAME") && says("nothing is installed"));
+		assert_false(there("/usr/bin/tool") || there("/var/tool.pre"));
+	}
+	assert_int_not_equal(0, in_tree("rpm -q tool"));
+	approve_package("rpms", "tool-1.0.rpm");
+	assert_int_equal(0, in_tree(DNF "install tool"));
+	assert_true(there("/var/tool.pre") && there("/var/tool.posttrans"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec tool"));
+
+	if (is_strict()) {
+		assert_int_equal(0, in_tree(DNF "remove tool"));
+		return;
+	}
+	/* All that can be upgraded, and one of it is not approved: nothing is. */
+	make_rpm_with_scripts("other", "1.0");
+	approve_package("rpms", "other-1.0.rpm");
+	index_rpms();
+	assert_int_equal(0, in_tree(DNF "install other"));
+	make_rpm_with_scripts("tool", "2.0");
+	make_rpm_with_scripts("other", "2.0");
+	approve_package("rpms", "other-2.0.rpm");
+	index_rpms();
+	assert_int_not_equal(0, in_tree(DNF "upgrade"));
+	assert_true(says("not approved: tool 3:2.0-1 "));
+	assert_int_equal(0, in_tree("rpm -q tool-1.0 other-1.0"));
+	approve_package("rpms", "tool-2.0.rpm");
+	assert_int_equal(0, in_tree(DNF "upgrade"));
+	assert_int_equal(0, in_tree("rpm -V tool-2.0 other-2.0"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec tool"));
+	/* Back again, anew, and away. */
+	assert_int_equal(0, in_tree(DNF "downgrade tool && rpm -q tool-1.0"));
+	assert_int_equal(0, in_tree(DNF "reinstall tool"));
+	assert_int_equal(0, in_tree(DNF "remove tool other"));
+	assert_false(there("/usr/bin/tool") || there("/usr/bin/other"));
+}
+
+static void zypper_is_held(void **state)
+{
+	(void)state;
+	only_where("zypper");
+	make_rpm_with_scripts("zed", "1.0");
+	index_rpms();
+	assert_int_not_equal(0, in_tree("zypper -n install zed"));
+	assert_true(says("not approved: zed 3:1.0-1 "));
+	assert_false(there("/usr/bin/zed") || there("/var/zed.pre"));
+	approve_package("rpms", "zed-1.0.rpm");
+	assert_int_equal(0, in_tree("zypper -n install zed"));
+	/* zypper itself runs this one, as a file of its own shape, which no record has. */
+	assert_int_equal(is_strict(), !there("/var/zed.posttrans"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec zed"));
+	/* Its own cache of a database in which nothing is left fails; zed is gone. */
+	(void)in_tree("zypper -n remove zed");
+	assert_int_not_equal(0, in_tree("rpm -q zed"));
+}
+
+/* Without rpm: the files come, and do not run. */
+static void what_is_only_unpacked_does_not_run(void **state)
+{
+	(void)state;
+	make_rpm("loose", "1.0", "");
+	assert_int_equal(0, in_tree("cd /root && rpm2cpio /rpms/loose-1.0.rpm | busybox cpio -id"));
+	assert_true(there("/root/usr/bin/loose"));
+	assert_int_equal(126, in_tree("exec /root/usr/bin/loose"));
+	approve_package("rpms", "loose-1.0.rpm");
+	assert_int_equal(0, gw_verb(&w, "reload"));
+	assert_int_equal(GW_UNAPPROVED, in_tree("exec /root/usr/bin/loose"));
+}
+
+int main(int argc, char **argv)
+{
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packages_come_and_go),
 		cmocka_unit_test(a_transaction_is_refused_as_a_whole),
@@ -522,6 +660,11 @@ int main(void)
 		cmocka_unit_test(a_swapped_package_is_caught),
 		cmocka_unit_test(the_guard_stands_behind),
 	};
+	const struct CMUnitTest managers[] = {
+		cmocka_unit_test(dnf_is_held),
+		cmocka_unit_test(zypper_is_held),
+		cmocka_unit_test(what_is_only_unpacked_does_not_run),
+	};
 
 	if (here("command -v rpm rpmbuild >/dev/null") != 0) {
 		(void)printf("1 test program skipped: no rpm here\n");
@@ -529,6 +672,11 @@ int main(void)
 	}
 	if (!gw_possible())
 		return MOUNTS_SKIP;
+	with_managers = argc > 1 && strcmp(argv[1], "managers") == 0;
+	if (with_managers)
+		return cmocka_run_group_tests_name("level base", managers, make_world, end_world) +
+		       cmocka_run_group_tests_name("level strict", managers, make_strict_world,
+						   end_world);
 	return cmocka_run_group_tests_name("level base", tests, make_world, end_world) +
 	       cmocka_run_group_tests_name("level strict", strict, make_strict_world, end_world);
 }

@@ -261,13 +261,18 @@ static void usual_data_is_roots(void **state)
 	put_data("/var/lib/everybody/roots", 0, 0644);
 	put_data("/var/lib/everybody/loose", 0, 0666);
 	put_data("/var/lib/everybody/theirs", 65534, 0644);
+	/* dnf is an interpreter that reads rpm's macros. */
+	fx_check(system("mkdir -p /usr/lib/rpm") == 0);
+	put_data("/usr/lib/rpm/macros.test", 0, 0644);
 	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
 	gw_publish(&w);
 	gw_start(&w, more);
-	fx_check(system("cd /var/lib/everybody; . ./roots; . ./loose; . ./theirs") == 0);
+	fx_check(system("cd /var/lib/everybody; . /usr/lib/rpm/macros.test; . ./roots; . ./loose; "
+			". ./theirs") == 0);
 	(void)gw_reports(&w, "\"act\":\"open\"", "/var/lib/everybody/loose\"", 1);
 	(void)gw_reports(&w, "\"act\":\"open\"", "/var/lib/everybody/theirs\"", 1);
 	assert_int_equal(0, gw_reports(&w, "", "/var/lib/everybody/roots\"", 0));
+	assert_int_equal(0, gw_reports(&w, "", "/usr/lib/rpm/macros.test\"", 0));
 	gw_free(&w);
 }
 
