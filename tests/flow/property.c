@@ -144,13 +144,13 @@ static void one_step(void)
 		{90, new_request, NULL}, {40, request_again, NULL}, {171, approve, NULL},
 		{25, withdraw, NULL},	 {8, deny, NULL},	    {8, cancel, NULL},
 		{60, act_again, NULL},	 {110, commit, NULL},	    {40, look_at, NULL},
-		{105, NULL, clock_step}, {28, NULL, change_policy}, {15, NULL, change_roster},
+		{95, NULL, clock_step},	 {28, NULL, change_policy}, {15, NULL, change_roster},
 		{24, NULL, lock_key},	 {2, NULL, restart},	    {40, NULL, preapprove},
 		{40, NULL, say_word},	 {25, NULL, give_access},   {22, NULL, change_host},
 		{22, NULL, catch_up},	 {12, NULL, emergency},	    {8, NULL, foreseen},
 		{32, NULL, all_at_once}, {28, NULL, doubt},	    {7, NULL, thaw},
 		{7, NULL, cut_short},	 {9, NULL, move_house},	    {3, NULL, clash},
-		{11, NULL, bring_keys},	 {8, NULL, list_hosts},
+		{11, NULL, bring_keys},	 {8, NULL, list_hosts},	    {10, NULL, held_back},
 	};
 	unsigned lot = below(1000);
 	size_t i = 0;

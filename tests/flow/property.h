@@ -103,6 +103,7 @@ void all_at_once(void);
 void catch_up(void);
 void thaw(void);
 void cut_short(void);
+void held_back(void);
 void move_house(void);
 void clash(void);
 void doubt(void);

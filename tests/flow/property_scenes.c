@@ -294,6 +294,52 @@ void cut_short(void)
 	step += 4;
 }
 
+/* Everybody signs for somebody's access, and the server keeps it. Then comes what ends or bars it,
+ * and only then is it played; or it is given, and its person leaves and comes back. */
+void held_back(void)
+{
+	int key = (int)below(REF_KEYS), person = (int[]){0, 3, 5}[below(3)];
+	int n = (int)w.ref.grant_count;
+	struct ref_grant *g = &w.ref.grants[n];
+	struct sitter by[REF_PEOPLE];
+	size_t seats = fill(&w.ref.policy.keys[key].owners, 1u << person, by);
+	struct ref_roster r = w.ref.roster;
+	bool given = chance(30);
+	unsigned own = 0;
+
+	if (w.ref.grant_count == REF_MEMORY || seats == 0 ||
+	    !find_key(&(struct ref_seat){.channel = REF_ANY}, person, &own))
+		return;
+	*g = (struct ref_grant){.person = person,
+				.key = key,
+				.host = -1,
+				.until = w.ref.now + 1 + (unix_time)below(600),
+				.end = {.person = person, .key = own}};
+	g->signers[person] = 1u << own;
+	for (size_t i = 0; i < seats; i++)
+		g->signers[by[i].person] = 1u << by[i].key;
+	give(given ? 0 : 100);
+	if (chance(40)) {
+		lock_key();
+		lock_key();
+	} else if (chance(50)) {
+		note(-1, "grant %d is ended", n);
+		say(&(struct message){.say = SAY_END, .slot = -1, .n = n});
+	} else {
+		int who = given || chance(30) ? person : by[0].person;
+
+		/* The first admins stay: without them nothing changes any more. */
+		r.gone[who] = who < 4;
+		note(-1, "%s leaves: %s", ref_people[who],
+		     propose_roster(&r) ? "taken" : "not now");
+		r.gone[who] = false;
+		note(-1, "and comes back: %s", propose_roster(&r) ? "taken" : "not now");
+	}
+	note(-1, "grant %d is played", n);
+	say(&(struct message){.say = SAY_GRANT, .slot = -1, .n = n});
+	step += 4;
+}
+
 /* What the host with one key has asked for is looked at when it has another. */
 void move_house(void)
 {
