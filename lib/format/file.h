@@ -51,6 +51,9 @@ struct format_file {
 	bool (*recognise)(int fd);
 	/* Content digest: what goes into tbs_input.content. */
 	rc (*content)(int fd, enum hash_alg alg, struct hash *ret, struct fault *f);
+	/* Whether the file can be given a signature, asked before anybody is asked to approve one:
+	 * RC_EXISTS if it carries one already, and what is malformed. NULL if detached. */
+	rc (*takes)(int fd, struct fault *f);
 	/* Writes the signed file to out_fd (empty, open for reading and writing). NULL if detached.
 	 * RC_EXISTS if the input carries a signature already. */
 	rc (*insert)(int in_fd, struct view object, int out_fd, struct fault *f);

@@ -109,6 +109,7 @@ const struct format_file format_pe_file = {
 	.detached = false,
 	.recognise = recognise,
 	.content = content,
+	.takes = pe_takes,
 	.insert = pe_insert,
 	.restore = pe_restore,
 	.verify = verify,

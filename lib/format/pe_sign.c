@@ -77,17 +77,30 @@ static rc make_table(struct view object, struct buf *out)
 	return buf_done(out);
 }
 
+static rc check_unsigned(const struct pe_image *image, struct fault *f)
+{
+	if (image->cert_size == 0)
+		return OK;
+	return fault_set(f, RC_EXISTS, image->security_at,
+			 "pe: the image is signed already (certificate table of %llu bytes); "
+			 "a second signature is not served",
+			 (unsigned long long)image->cert_size);
+}
+
+rc pe_takes(int fd, struct fault *f)
+{
+	struct pe_image image;
+
+	TRY(pe_image_read(fd, &image, f));
+	return check_unsigned(&image, f);
+}
+
 static rc check_insert(const struct pe_image *image, struct view object, int out_fd,
 		       struct fault *f)
 {
 	uint64_t out_size;
 
-	if (image->cert_size > 0)
-		return fault_set(
-			f, RC_EXISTS, image->security_at,
-			"pe: the image is signed already (certificate table of %llu bytes); "
-			"a second signature is not served",
-			(unsigned long long)image->cert_size);
+	TRY(check_unsigned(image, f));
 	if (object.len == 0)
 		return fault_set(f, RC_USAGE, 0, "pe: the signature object is empty");
 	if (object.len > FILE_OBJECT_MAX)

@@ -10,8 +10,10 @@
 #include "lib/base/result.h"
 #include "lib/base/view.h"
 
-/* Members of format_pe_file; see file.h. insert: RC_EXISTS, RC_LIMIT (over 4 GiB or over
- * FILE_OBJECT_MAX), RC_USAGE (out_fd is not empty or object is empty), and pe_image_read's. */
+/* Members of format_pe_file; see file.h. takes: RC_EXISTS, and pe_image_read's. insert: RC_EXISTS,
+ * RC_LIMIT (over 4 GiB or over FILE_OBJECT_MAX), RC_USAGE (out_fd is not empty or object is empty),
+ * and pe_image_read's. */
+MUST rc pe_takes(int fd, struct fault *f);
 MUST rc pe_insert(int in_fd, struct view object, int out_fd, struct fault *f);
 MUST rc pe_restore(int signed_fd, int ref_fd, struct fault *f);
 MUST rc pe_extract(int fd, struct buf *object, struct fault *f);

@@ -157,6 +157,8 @@ static rc read_file(struct local_file *l, const struct file_choice *choice, stru
 		return fault_set(f, RC_USAGE, 0, "--digest %s: sha256, sha384 or sha512",
 				 choice->digest);
 	TRY(choose_format(l, choice, &format, f));
+	if (format->takes != NULL)
+		TRY(format->takes(l->fd, f));
 	TRY(hash_whole(l, alg, f));
 	if (!format_tbs_find(view_str(format->name))->whole) {
 		TRY(format->content(l->fd, alg, &content, f));

@@ -60,7 +60,14 @@ static rc open_files(struct cli *c, const struct args *a, struct batch *b)
 	if (b->files == NULL)
 		return cli_problem(c, RC_NOMEM, "", "no memory for %d files", a->word_count);
 	for (int i = 0; i < a->word_count; i++) {
-		CLI_TRY(c, &f, local_file_open(a->words[i], &choice, &b->files[b->count], &f));
+		rc r = local_file_open(a->words[i], &choice, &b->files[b->count], &f);
+
+		if (r.code == RC_EXISTS)
+			return cli_problem(c, RC_EXISTS,
+					   "take the old signature out; or --format cms, which "
+					   "signs the file as it is, apart from it",
+					   "%s", f.text);
+		CLI_TRY(c, &f, r);
 		/* Thousands of files need not be open at once; upload opens them again, and the
 		 * server refuses a file that has changed meanwhile. */
 		local_file_close(&b->files[b->count]);

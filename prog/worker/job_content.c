@@ -1,6 +1,6 @@
 /* The job "content": digests of the whole file and, per format, of what that format signs. One pass
  * over the file for all algorithms, and one more for each algorithm of a format that signs a part.
- */
+ * Refuses what could not be given the signature that people are about to be asked for. */
 #include <stdio.h>
 
 #include "lib/base/fd.h"
@@ -32,6 +32,8 @@ static rc one_format(const struct job_args *a, const char *name, const struct ha
 
 	TRY(answer_put(formats, name, o));
 	TRY(format_named(name, &format, f));
+	if (format->takes != NULL)
+		TRY(format->takes(a->in, f));
 	for (size_t i = 0; i < a->digest_count; i++) {
 		struct hash h = sum[i];
 

@@ -197,6 +197,10 @@ kept=$(as carol inbox --mine --json --limit 1 | jq -r '.requests[0].request')
 refused 1 "repeat greatseal sign" as carol fetch "$kept" -o there
 [[ ! -e there/kept.exe && ! -e there/kept.exe.part ]] || die "fetch left something"
 ok "a program signed without an upload"
+# One that carries a signature is refused before anybody is asked, not when all have approved; the others wait for nothing.
+refused 1 "here/kept.exe: pe: the image is signed already" as carol submit --key release files/kept.exe here/kept.exe
+# Apart from it, as it is.
+as carol submit --key release --format cms --json --quiet here/kept.exe >/dev/null || (($? == 3)) || die "not as cms"
 
 # ---- A large batch: what the proofs have in common is one file, not one in each ----
 mkdir many && for i in $(seq 40); do printf '%s\n' "$i" >"many/n$i"; done

@@ -138,6 +138,8 @@ usage 2 "$worker" content --in 3 --digest md5 3<t.tar
 usage 2 "$worker" content --in 3 --digest sha256 --digest sha256 3<t.tar
 usage 2 "$worker" extract --format pe --in 3 --out 4 3<out.exe 4<>signed.exe
 usage 1 "$worker" content --in 3 --format nothing --digest sha256 3<t.tar
+# What carries a signature cannot be given another: that is said before people approve it.
+usage 1 "$worker" content --in 3 --format pe --digest sha256 3<signed.exe
 usage 1 "$worker" verify --format cms --in 3 3<t.tar
 usage 1 "$worker" verify --format pe --in 3 --roots 4 3<out.exe 4<ca.pem
 

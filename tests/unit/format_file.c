@@ -170,6 +170,8 @@ static void pe_insert_refuses(void **state)
 	pe_make(image, true);
 	AUTO(fd) int in = file_of(view_of(image, sizeof(image)));
 	sign_image(view_of(image, sizeof(image)), &world, out, &object);
+	assert_rc(RC_OK, format_pe_file.takes(in, &f));
+	assert_rc(RC_EXISTS, format_pe_file.takes(out, &f));
 	assert_rc(RC_EXISTS, format_pe_file.insert(out, buf_view(&object), other, &f));
 	assert_rc(RC_USAGE, format_pe_file.insert(in, buf_view(&object), out, &f));
 	assert_rc(RC_USAGE, format_pe_file.insert(in, view_of(NULL, 0), other, &f));
