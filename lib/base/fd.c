@@ -162,10 +162,13 @@ static rc fill_and_rename(const struct file_spec *spec, const char *temp, struct
 	AUTO(fd)
 	int fd = openat(spec->dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 			(mode_t)spec->mode);
+	rc r;
 
 	if (fd < 0)
 		return fault_errno(f, errno, "%s", temp);
-	TRY(fd_write_full(fd, bytes.ptr, bytes.len, f));
+	r = fd_write_full(fd, bytes.ptr, bytes.len, f);
+	if (!rc_is_ok(r))
+		return fault_wrap(f, r, "%s", spec->name);
 	if (spec->durable && fsync(fd) != 0)
 		return fault_errno(f, errno, "%s: fsync", temp);
 	if (renameat(spec->dirfd, temp, spec->dirfd, spec->name) != 0)

@@ -301,9 +301,12 @@ static rc write_file(struct cli *c, const struct finished *d, const char *path, 
 	const struct file_spec spec = {
 		.dirfd = AT_FDCWD, .name = path, .mode = 0644, .durable = !is_large(d)};
 	struct fault f = {0};
+	rc r = file_replace(&spec, bytes, &f);
 
-	CLI_TRY(c, &f, file_replace(&spec, bytes, &f));
-	return OK;
+	if (r.code == RC_NOSPACE)
+		return cli_problem(c, r.code, "make room there, or write elsewhere: -o DIR", "%s",
+				   f.text);
+	return rc_is_ok(r) ? OK : cli_fault(c, r, &f);
 }
 
 static rc write_json(struct cli *c, const struct finished *d, const char *path, const json_t *value,

@@ -202,6 +202,18 @@ refused 1 "here/kept.exe: pe: the image is signed already" as carol submit --key
 # Apart from it, as it is.
 as carol submit --key release --format cms --json --quiet here/kept.exe >/dev/null || (($? == 3)) || die "not as cms"
 
+# ---- A full disk is ours, and named ----
+# Both kinds of output are written beside their name first; here that is a disk without room.
+mkdir full && ln -s /dev/full full/app-1.0.p7s.tmp
+refused 1 "full/app-1.0.p7s: write: No space left on device" as carol fetch "$first" -o full
+grep -q 'to mend it: make room there' refused.log || die "no remedy: $(cat refused.log)"
+cp /usr/lib/mono/4.5/al.exe files/roomy.exe
+as carol sign --key nightly files/roomy.exe -o here >/dev/null 2>&1
+roomy=$(as carol inbox --mine --json --limit 1 | jq -r '.requests[0].request')
+ln -s /dev/full full/roomy.exe.part
+refused 1 "greatseal: /dev/full: write: No space left on device" as carol fetch "$roomy" -o full
+grep -q 'to mend it: make room there' refused.log || die "no remedy: $(cat refused.log)"
+
 # ---- A large batch: what the proofs have in common is one file, not one in each ----
 mkdir many && for i in $(seq 40); do printf '%s\n' "$i" >"many/n$i"; done
 as carol sign --key nightly many/* -o batch >batch.log 2>&1
