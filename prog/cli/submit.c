@@ -175,6 +175,10 @@ static rc encode_request(struct cli *c, const struct batch *b, struct request *r
 	}
 	result = request_encode(r, names, out, &f);
 	free(names);
+	if (result.code == RC_DUPLICATE)
+		return cli_problem(c, RC_DUPLICATE,
+				   "name each file once; two files of one name need a request each",
+				   "%s", f.text);
 	return rc_is_ok(result) ? OK : cli_fault(c, result, &f);
 }
 

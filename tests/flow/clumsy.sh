@@ -140,6 +140,8 @@ for name in $'esc\033[2J' $'turned\xe2\x80\xaetxt.exe' $'latin\xe9' $'two\nlines
 	refused 2 "approvers could not read it" as carol submit --key release "files/$name"
 done
 
+refused 1 "name each file once" as carol submit --key release files/app-1.0 files/app-1.0
+
 # ---- The same bytes under another name are another request ----
 submit() { as carol submit --key release --json --quiet -m why "$@" | jq -r .request; }
 first=$(submit files/app-1.0)
