@@ -134,6 +134,9 @@ static rc transport_problem(struct cli *c, rc r, const struct fault *f)
 		r = RC(RC_CRYPTO);
 	else if (r.code == RC_NOTFOUND)
 		r = RC(RC_IO);
+	/* Most texts name it already. */
+	if (strstr(f->text, c->config.server) != NULL)
+		return cli_problem(c, r.code, remedy, "%s", f->text);
 	return cli_problem(c, r.code, remedy, "%s: %s", c->config.server, f->text);
 }
 

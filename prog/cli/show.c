@@ -61,8 +61,9 @@ static rc add_query(struct cli *c, const struct args *a, const char *option, cha
 }
 
 /* One page of a list; query ends with '&' or '?'. Before the first of an inbox stand the reviews
- * that wait for its person, whatever key or product is looked for. */
-static rc show_list(struct cli *c, const struct args *a, const char *query, const char *none)
+ * that wait for its person, whatever key or product is looked for; warn: and the changes before. */
+static rc show_list(struct cli *c, const struct args *a, const char *query, const char *none,
+		    bool warn)
 {
 	const struct api_call get = {.method = "GET"};
 	const char *limit = args_value(a, "limit");
@@ -90,6 +91,9 @@ static rc show_list(struct cli *c, const struct args *a, const char *query, cons
 	}
 	if (cli_print_json(c, list))
 		return OK;
+	/* Only now: of a server that is away the list has said so, once. */
+	if (warn)
+		change_warn(c, stdout);
 	if (inbox && after == NULL)
 		TRY(reviews_print_mine(c, &owed));
 	json_array_foreach(json_object_get(list, "requests"), i, row) print_row(c, row);
@@ -112,11 +116,9 @@ rc cmd_inbox(struct cli *c, const struct args *a)
 		(void)strcat(query, mine ? "requester=me&" : "for=me&state=open&");
 	TRY(add_query(c, a, "key", query));
 	TRY(add_query(c, a, "product", query));
-	if (!c->json)
-		change_warn(c, stdout);
 	(void)snprintf(none, sizeof(none), all || mine ? "no such request" : "nothing waits for %s",
 		       c->config.person.s);
-	return show_list(c, a, query, none);
+	return show_list(c, a, query, none, true);
 }
 
 /* A digest as it is, or that of a file. */
@@ -144,7 +146,7 @@ rc cmd_search(struct cli *c, const struct args *a)
 	TRY(search_digest(c, a->words[0], &d));
 	digest_hex(&d, hex);
 	(void)snprintf(query, sizeof(query), "/v1/search?digest=%s&", hex);
-	return show_list(c, a, query, "no request names this file");
+	return show_list(c, a, query, "no request names this file", false);
 }
 
 static void print_reports(const struct cli *c, const struct wish *w)

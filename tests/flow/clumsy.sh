@@ -109,6 +109,12 @@ refused 1 "the key has not signed" env SSH_ASKPASS="$work/wrong" SSH_ASKPASS_REQ
 SSH_ASKPASS=$work/right SSH_ASKPASS_REQUIRE=force as locked inbox >/dev/null
 ok "an encrypted key, with the right passphrase"
 
+# ---- A server that is away: said once, with its address once ----
+# Port 1 is nobody's here: below 1024, and no service of this script.
+jq '.server = "https://127.0.0.1:1"' alice.json >away.json && chmod 600 away.json
+refused 1 "https://127.0.0.1:1: " as away inbox
+[[ $(grep -o 'https://127.0.0.1:1' refused.log | wc -l) == 1 ]] || die "said twice: $(cat refused.log)"
+
 # ---- --json: one value on standard output, whatever happens ----
 json() { # exit code, jq filter that must hold, words
 	local want=$1 filter=$2 code=0
