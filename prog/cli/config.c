@@ -56,7 +56,9 @@ rc config_path(const char *argument, struct config *c, struct fault *f)
 	else if (home != NULL && home[0] == '/')
 		n = snprintf(c->path, sizeof(c->path), "%s/.config/greatseal/client.json", home);
 	else
-		return fault_set(f, RC_USAGE, 0, "neither --config nor $HOME says where to look");
+		return fault_set(f, RC_USAGE, 0,
+				 "neither --config, $GREATSEAL_CONFIG, $XDG_CONFIG_HOME nor $HOME "
+				 "says where the client configuration is: give --config FILE");
 	if (n < 0 || (size_t)n >= sizeof(c->path))
 		return fault_set(f, RC_LIMIT, 0, "the configuration's path is too long");
 	return OK;
@@ -89,9 +91,20 @@ rc config_load(struct config *c, struct fault *f)
 
 	buf_init(&b, CONFIG_BYTES);
 	TRY(file_read(c->path, &b, f));
+	if (b.len == 0)
+		return fault_set(
+			f, RC_SYNTAX, 0,
+			"%s: the configuration is empty; greatseal init-client --replace makes "
+			"one",
+			c->path);
 	root = json_loadb((const char *)b.ptr, b.len, JSON_REJECT_DUPLICATES, &e);
-	if (!json_is_object(root))
+	if (root == NULL)
 		return fault_set(f, RC_SYNTAX, 0, "%s:%d: %s", c->path, e.line, e.text);
+	if (!json_is_object(root))
+		return fault_set(f, RC_SYNTAX, 0,
+				 "%s: the configuration is not a JSON object; greatseal "
+				 "init-client --replace makes one",
+				 c->path);
 	json_object_foreach(root, name, value) TRY(take_field(c, name, value, f));
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (fields[i].required && at(c, i)[0] == '\0')

@@ -109,6 +109,14 @@ refused 1 "the key has not signed" env SSH_ASKPASS="$work/wrong" SSH_ASKPASS_REQ
 SSH_ASKPASS=$work/right SSH_ASKPASS_REQUIRE=force as locked inbox >/dev/null
 ok "an encrypted key, with the right passphrase"
 
+# ---- Configurations that cannot be read, and none ----
+: >empty.json && echo '[]' >list.json
+refused 1 "empty.json: the configuration is empty; greatseal init-client --replace" as empty inbox
+refused 1 "list.json: the configuration is not a JSON object; greatseal init-client --replace" as list inbox
+# shellcheck disable=SC2016 # the names are meant
+refused 2 'neither --config, $GREATSEAL_CONFIG, $XDG_CONFIG_HOME nor $HOME' \
+	env -u HOME -u XDG_CONFIG_HOME -u GREATSEAL_CONFIG greatseal inbox
+
 # ---- A server that is away: said once, with its address once ----
 # Port 1 is nobody's here: below 1024, and no service of this script.
 jq '.server = "https://127.0.0.1:1"' alice.json >away.json && chmod 600 away.json
