@@ -73,6 +73,7 @@ static rc take_option(struct args *a, int argc, char **argv, int *i, struct faul
 
 rc args_parse(const struct command *cmd, int argc, char **argv, struct args *ret, struct fault *f)
 {
+	const char *gap = cmd->args[0] == '\0' ? "" : " ";
 	bool ended = false;
 	int words = 0;
 
@@ -89,10 +90,11 @@ rc args_parse(const struct command *cmd, int argc, char **argv, struct args *ret
 	if (args_has(ret, "help"))
 		return OK;
 	if (words < cmd->min_args)
-		return fault_set(f, RC_USAGE, 0, "usage: greatseal %s %s", cmd->name, cmd->args);
+		return fault_set(f, RC_USAGE, 0, "usage: greatseal %s%s%s", cmd->name, gap,
+				 cmd->args);
 	if (cmd->max_args >= 0 && words > cmd->max_args)
-		return fault_set(f, RC_USAGE, 0, "too many arguments; usage: greatseal %s %s",
-				 cmd->name, cmd->args);
+		return fault_set(f, RC_USAGE, 0, "too many arguments; usage: greatseal %s%s%s",
+				 cmd->name, gap, cmd->args);
 	return OK;
 }
 

@@ -659,7 +659,7 @@ const struct command command_table[] = {
 	 guard_token_options, 0, 0, cmd_guard_token},
 	{"guard events", "", "What the guards have reported, newest first", "", guard_event_options,
 	 0, 0, cmd_guard_events},
-	{"access request", "", "Ask to be let in on a key for a while",
+	{"access request", "--key NAME --for TIME -m TEXT", "Ask to be let in on a key for a while",
 	 "The key's owners (keys[].owners of the policy) read it and sign; then you may ask for\n"
 	 "signatures as those may whom the key's rules name. The seats to fill stay the same.",
 	 access_request_options, 0, 0, cmd_access_request},

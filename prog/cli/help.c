@@ -89,9 +89,17 @@ static void options(const struct option *list, FILE *out)
 	}
 }
 
+/* "greatseal NAME ARGUMENTS". */
+static void usage(const struct command *cmd, FILE *out)
+{
+	(void)fprintf(out, "greatseal %s%s%s\n", cmd->name, cmd->args[0] == '\0' ? "" : " ",
+		      cmd->args);
+}
+
 void help_command(const struct command *cmd, FILE *out)
 {
-	(void)fprintf(out, "greatseal %s %s\n\n%s.\n", cmd->name, cmd->args, cmd->summary);
+	usage(cmd, out);
+	(void)fprintf(out, "\n%s.\n", cmd->summary);
 	if (cmd->text[0] != '\0') {
 		(void)fputc('\n', out);
 		(void)fold(cmd->text, 0, 0, out);
@@ -103,6 +111,26 @@ void help_command(const struct command *cmd, FILE *out)
 	}
 	(void)fprintf(out, "\nfor every command:\n");
 	options(global_options, out);
+}
+
+bool help_group(const char *word, FILE *out)
+{
+	size_t len = strlen(word);
+	bool found = false;
+
+	for (const struct command *cmd = command_table; cmd->name != NULL; cmd++) {
+		if (strncmp(cmd->name, word, len) != 0 || cmd->name[len] != ' ')
+			continue;
+		if (!found)
+			(void)fprintf(out, "commands of greatseal %s:\n\n", word);
+		found = true;
+		(void)fprintf(out, "  %-*s ", NAMES, cmd->name);
+		(void)fold(cmd->summary, NAMES + 3, NAMES + 3, out);
+		(void)fputc('\n', out);
+	}
+	if (found)
+		(void)fprintf(out, "\none of them: greatseal help %s COMMAND\n", word);
+	return found;
 }
 
 void help_unknown(int argc, char *const *argv, FILE *out)
@@ -117,7 +145,8 @@ void help_unknown(int argc, char *const *argv, FILE *out)
 		if (!head)
 			(void)fprintf(out, "did you mean:\n");
 		head = true;
-		(void)fprintf(out, "  greatseal %s %s\n", cmd->name, cmd->args);
+		(void)fputs("  ", out);
+		usage(cmd, out);
 	}
 	if (!head)
 		(void)fprintf(out, "see: greatseal help\n");
@@ -212,6 +241,8 @@ rc cmd_help(struct cli *c, const struct args *a)
 		help_command(cmd, stdout);
 		return OK;
 	}
+	if (a->word_count == 1 && help_group(a->words[0], stdout))
+		return OK;
 	help_unknown(a->word_count, a->words, stderr);
 	return cli_problem(c, RC_USAGE, "greatseal help", "%s: no such command", a->words[0]);
 }

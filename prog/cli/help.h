@@ -10,6 +10,8 @@
 void help_overview(FILE *out);
 /* One command in full. */
 void help_command(const struct command *cmd, FILE *out);
+/* The commands that begin with this word, such as key; false, and nothing written, if none does. */
+bool help_group(const char *word, FILE *out);
 /* What was typed and the commands it may have meant. */
 void help_unknown(int argc, char *const *argv, FILE *out);
 /* greatseal(1) in man(7) form. */

@@ -96,6 +96,15 @@ static enum exit_code misused(bool json, const char *text)
 	return EXIT_USAGE;
 }
 
+/* What was printed has arrived, or the exit says that it has not. */
+static enum exit_code finish(enum exit_code code)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return code;
+	(void)fprintf(stderr, "greatseal: writing to stdout failed\n");
+	return code == EXIT_DONE ? EXIT_ERROR : code;
+}
+
 static enum exit_code run(const struct command *cmd, int argc, char **argv)
 {
 	struct args args;
@@ -111,7 +120,7 @@ static enum exit_code run(const struct command *cmd, int argc, char **argv)
 	}
 	if (args_has(&args, "help")) {
 		help_command(cmd, stdout);
-		return EXIT_DONE;
+		return finish(EXIT_DONE);
 	}
 	c.json = args_has(&args, "json");
 	c.quiet = args_has(&args, "quiet");
@@ -121,11 +130,7 @@ static enum exit_code run(const struct command *cmd, int argc, char **argv)
 	if (!rc_is_ok(r))
 		report(&c);
 	cli_release(&c);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)fprintf(stderr, "greatseal: writing to stdout failed\n");
-		return code == EXIT_DONE ? EXIT_ERROR : code;
-	}
-	return code;
+	return finish(code);
 }
 
 int main(int argc, char **argv)
@@ -138,13 +143,17 @@ int main(int argc, char **argv)
 	/* Numbers and times are for programs, too: no locale. */
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		help_overview(argc < 2 ? stderr : stdout);
-		return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+		return (int)finish(argc < 2 ? EXIT_USAGE : EXIT_DONE);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)printf("greatseal %s\n", GS_VERSION);
-		return EXIT_DONE;
+		return (int)finish(EXIT_DONE);
 	}
 	cmd = command_find(argc - 1, argv + 1, &words);
+	if (cmd == NULL && argc == 3 &&
+	    (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
+	    help_group(argv[1], stdout))
+		return (int)finish(EXIT_DONE);
 	if (cmd == NULL) {
 		help_unknown(argc - 1, argv + 1, stderr);
 		return (int)misused(wants_json(argc - 1, argv + 1), "no such command");

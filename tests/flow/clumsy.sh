@@ -117,6 +117,19 @@ refused 1 "list.json: the configuration is not a JSON object; greatseal init-cli
 refused 2 'neither --config, $GREATSEAL_CONFIG, $XDG_CONFIG_HOME nor $HOME' \
 	env -u HOME -u XDG_CONFIG_HOME -u GREATSEAL_CONFIG greatseal inbox
 
+# ---- Help ----
+for words in --version --help 'key --help' 'inbox --help' 'help key'; do
+	refused 1 "writing to stdout failed" sh -c "greatseal $words >/dev/full"
+done
+refused 0 "key self-sign" greatseal key --help
+refused 0 "key self-sign" greatseal help key
+refused 2 "no such command" greatseal bogus --help
+refused 2 "usage: greatseal access request --key NAME --for TIME -m TEXT" greatseal access request release
+refused 2 "usage: greatseal key list" greatseal key list release
+! grep -q ' $' refused.log || die "a blank at the end: $(cat refused.log)"
+refused 0 "greatseal key list" greatseal key list --help
+! grep -q '^greatseal.* $' refused.log || die "a blank at the end: $(cat refused.log)"
+
 # ---- A server that is away: said once, with its address once ----
 # Port 1 is nobody's here: below 1024, and no service of this script.
 jq '.server = "https://127.0.0.1:1"' alice.json >away.json && chmod 600 away.json
