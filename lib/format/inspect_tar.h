@@ -9,8 +9,8 @@
 #include "lib/format/inspect_impl.h"
 
 #define TAR_BLOCK 512
-#define TAR_RECORDS_MAX (1u << 20) /* bytes of one extended header; libarchive has no more either  \
-				    */
+/* Bytes of one extended header; libarchive has no more either. */
+#define TAR_RECORDS_MAX (1u << 20)
 
 /* Zero, with in and label set, is one that has seen nothing. */
 struct tar_watch {
