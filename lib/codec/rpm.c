@@ -215,6 +215,11 @@ rc rpm_header_u32s(const struct rpm_header *h, uint32_t tag, struct view *ret)
 	return bytes_of(h, tag, RPM_INT32, 4, ret);
 }
 
+rc rpm_header_u16s(const struct rpm_header *h, uint32_t tag, struct view *ret)
+{
+	return bytes_of(h, tag, RPM_INT16, 2, ret);
+}
+
 rc rpm_header_bytes(const struct rpm_header *h, uint32_t tag, struct view *ret)
 {
 	return bytes_of(h, tag, RPM_BINARY, 1, ret);

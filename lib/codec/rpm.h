@@ -21,7 +21,7 @@
 #define RPM_DATA_MAX (64u << 20) /* bytes of data of one header; rpm takes 256 MiB */
 
 /* Types of entries that are read here. */
-enum { RPM_INT32 = 4, RPM_STRING = 6, RPM_BINARY = 7, RPM_STRINGS = 8 };
+enum { RPM_INT16 = 3, RPM_INT32 = 4, RPM_STRING = 6, RPM_BINARY = 7, RPM_STRINGS = 8 };
 
 /* All borrowed from the bytes given to rpm_header_open. */
 struct rpm_header {
@@ -58,6 +58,8 @@ MUST rc rpm_header_strings(const struct rpm_header *h, uint32_t tag, struct view
 MUST rc rpm_header_u32(const struct rpm_header *h, uint32_t tag, size_t i, uint32_t *ret);
 /* The same for all numbers of a tag, 4 bytes each. */
 MUST rc rpm_header_u32s(const struct rpm_header *h, uint32_t tag, struct view *ret);
+/* The same for numbers of 2 bytes each. */
+MUST rc rpm_header_u16s(const struct rpm_header *h, uint32_t tag, struct view *ret);
 /* The same for the bytes of a tag that is binary. */
 MUST rc rpm_header_bytes(const struct rpm_header *h, uint32_t tag, struct view *ret);
 

@@ -108,8 +108,9 @@ static rc keyed(const json_t *list, const char *key_name, json_t *map)
 }
 
 /* What of an entry makes a change worth a line, in the order people read it. */
-static const char *const entry_fields[] = {"type",  "mode",  "setid",  "uid",  "gid",
-					   "owner", "group", "target", "size", "sha256"};
+static const char *const entry_fields[] = {"type",   "mode",  "setid", "uid",
+					   "gid",    "owner", "group", "capabilities",
+					   "target", "size",  "sha256"};
 static const char *const section_fields[] = {"flags", "virtual_size", "raw_size", "entropy",
 					     "sha256"};
 static const char *const script_fields[] = {"size", "sha256"};
@@ -398,7 +399,8 @@ static const json_t *scripts_of(const json_t *report)
 static rc all(struct diff *d, const json_t *was, const json_t *is)
 {
 	static const char *const kinds[] = {"deb", "rpm", "npm", "pe", "list", "record"};
-	const struct compared entries = {"path", entry_fields, 10};
+	const struct compared entries = {"path", entry_fields,
+					 sizeof(entry_fields) / sizeof(entry_fields[0])};
 	const struct compared pe_sections = {"name", section_fields,
 					     sizeof(section_fields) / sizeof(section_fields[0])};
 	const struct compared deb_files = {"path", script_fields, 2};

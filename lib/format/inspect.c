@@ -189,7 +189,7 @@ static rc kinds(struct inspection *in, const char *name, struct view head, struc
 		TRY(finding(in, SEVERITY_WARNING, "type-name-mismatch", NO_PATH,
 			    "the name promises %s, the content is %s", promised, m.type));
 	if (strcmp(m.type, "rpm") == 0)
-		TRY(rpm_inspect(in, f));
+		return rpm_inspect(in, f);
 	if (m.archive)
 		return archive_inspect(in, m.type, f);
 	if (strcmp(m.type, "list") == 0 || strcmp(m.type, "record") == 0)

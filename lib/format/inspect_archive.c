@@ -330,6 +330,9 @@ static int rpm_support(struct archive *a)
 {
 	int worst = archive_read_support_filter_rpm(a);
 
+	/* Old, and rpm unpacks it still. */
+	if (worst == ARCHIVE_OK)
+		worst = archive_read_support_filter_by_code(a, ARCHIVE_FILTER_LZMA);
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]) && worst == ARCHIVE_OK; i++)
 		worst = archive_read_support_filter_by_code(a, filters[i]);
 	return worst;
@@ -342,14 +345,17 @@ static rc reader_new(const char *type, struct archive **ret)
 
 	if (a == NULL)
 		return RC(RC_NOMEM);
-	if (strcmp(type, "zip") == 0) {
+	if (strcmp(type, "rpm") == 0) {
+		/* rpm unpacks nothing else: what is no cpio is damage, not a member "data". */
+		worst = rpm_support(a);
+		if (worst == ARCHIVE_OK)
+			worst = archive_read_support_format_cpio(a);
+	} else if (strcmp(type, "zip") == 0) {
 		worst = archive_read_support_format_zip_seekable(a);
 	} else if (strcmp(type, "ar") == 0 || strcmp(type, "deb") == 0) {
 		worst = archive_read_support_format_ar(a);
 	} else {
 		worst = archive_read_support_format_tar(a);
-		if (strcmp(type, "rpm") == 0 && worst == ARCHIVE_OK)
-			worst = rpm_support(a);
 		if (!is_tar(type) && worst == ARCHIVE_OK)
 			worst = archive_read_support_format_cpio(a);
 		/* One compressed file that is no archive has one member, "data". */

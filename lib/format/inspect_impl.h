@@ -71,7 +71,7 @@ const char *magic_of_name(const char *name);
 
 MUST rc archive_inspect(struct inspection *in, const char *type, struct fault *f);
 MUST rc pe_inspect(struct inspection *in, struct fault *f);
-/* The headers of an rpm package; its tree is read by archive_inspect. */
+/* The headers of an rpm package, its tree by archive_inspect, and the one against the other. */
 MUST rc rpm_inspect(struct inspection *in, struct fault *f);
 MUST rc token_inspect(struct inspection *in, struct fault *f);
 /* type: "list" or "record". */

@@ -129,11 +129,8 @@ static uint64_t key_of(struct view normal)
 	return key;
 }
 
-/* Without empty and "." components. */
-static void normalise(const json_t *entry, struct buf *out)
+void path_normal(struct view path, struct buf *out)
 {
-	const json_t *text = json_object_get(entry, "path");
-	struct view path = view_of(json_string_value(text), json_string_length(text));
 	struct view part;
 
 	buf_clear(out);
@@ -176,7 +173,7 @@ static rc through_links(struct inspection *in, const json_t *entries, const stru
 	for (size_t i = 0; i < json_array_size(entries) && link_count > 0; i++) {
 		size_t level = 0;
 
-		normalise(json_array_get(entries, i), &path);
+		path_normal(path_view(entries, i), &path);
 		TRY(buf_done(&path));
 		for (size_t at = 0; at < path.len && level < INSPECT_COMPONENTS_MAX; at++) {
 			struct item probe = {0};
@@ -227,7 +224,7 @@ rc paths_check(struct inspection *in, const json_t *entries)
 		const json_t *e = json_array_get(entries, i);
 		const char *type = json_string_value(json_object_get(e, "type"));
 
-		normalise(e, &path);
+		path_normal(path_view(entries, i), &path);
 		items[i].key = key_of(buf_view(&path));
 		items[i].index = i;
 		items[i].dir = type != NULL && strcmp(type, "dir") == 0;

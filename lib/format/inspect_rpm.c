@@ -1,6 +1,6 @@
 /* rpm packages: name, scripts and digests of the two headers (lib/codec/rpm.h); the tree of the
- * payload is the report's archive (inspect_archive.c). Owns: the report's "rpm" object. Must not
- * own: the headers' form.
+ * payload is the report's archive (inspect_archive.c), which is held against the header's list of
+ * files (inspect_rpm_files.c). Owns: the report's "rpm" object. Must not own: the headers' form.
  *
  * The SHA-256 of the main header stands for the whole package, as long as the header names the
  * payload by SHA-256 and the payload is that one: both are looked at here. */
@@ -9,6 +9,7 @@
 
 #include "lib/codec/rpm_script.h"
 #include "lib/format/inspect_impl.h"
+#include "lib/format/inspect_rpm_files.h"
 
 #define TEXT_MAX 4096
 #define BLOCK 65536
@@ -265,8 +266,12 @@ rc rpm_inspect(struct inspection *in, struct fault *f)
 	r = read_headers(in, &bytes, &h, &at, &why);
 	if (r.code == RC_NOMEM || r.code == RC_IO)
 		return fault_set(f, r.code, 0, "%s", why.text);
-	if (!rc_is_ok(r))
-		return finding(in, SEVERITY_ERROR, "rpm-malformed", NO_PATH, "%s", why.text);
+	if (!rc_is_ok(r)) {
+		TRY(finding(in, SEVERITY_ERROR, "rpm-malformed", NO_PATH, "%s", why.text));
+		return archive_inspect(in, "rpm", f);
+	}
 	TRY(facts(in, &h, o));
-	return payload(in, &h, at, o, f);
+	TRY(payload(in, &h, at, o, f));
+	TRY(archive_inspect(in, "rpm", f));
+	return rpm_files_check(in, &h);
 }

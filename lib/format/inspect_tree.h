@@ -58,7 +58,9 @@ MUST rc tree_walk_member(struct tree *outer, struct tree *inner, int filter, str
 /* Bytes of a zip before its first member or behind its end record (inspect_zip.c). */
 MUST rc zip_ends_check(struct inspection *in, struct fault *f);
 
-/* Findings about one path as it is stored (inspect_paths.c). */
+/* out becomes the path without empty and "." components (inspect_paths.c). Failures are out's. */
+void path_normal(struct view path, struct buf *out);
+/* Findings about one path as it is stored. */
 MUST rc path_check(struct inspection *in, struct view path);
 /* A link whose target leaves the tree. */
 MUST rc link_check(struct inspection *in, struct view path, struct view target, bool hard);

@@ -415,6 +415,147 @@ static void what_is_wrong_is_found(void **state)
 	json_decref(r);
 }
 
+/* ---- The header's list of files against the payload ------------------------------------------*/
+
+/* tests/vectors/rpm/files.rpm has /opt/t/a (file), l (a link to a), b and c (one file), g (ghost).
+ */
+#define HEADER_MAGIC "\x8e\xad\xe8\x01"
+
+static uint8_t *files_tag(struct buf *b, uint32_t tag)
+{
+	uint8_t *sig = b->ptr + RPM_LEAD;
+	uint8_t *main = (uint8_t *)memmem(sig + 4, b->len - RPM_LEAD - 4, HEADER_MAGIC, 4);
+	struct view v;
+	uint32_t count, at, got;
+
+	assert_non_null(main);
+	v = view_of(main + 8, 4);
+	assert_rc(RC_OK, view_u32be(&v, &count));
+	for (size_t i = 0; i < count; i++) {
+		v = view_of(main + RPM_INTRO + 16 * i, 16);
+		assert_rc(RC_OK, view_u32be(&v, &got));
+		if (got != tag)
+			continue;
+		assert_rc(RC_OK, view_skip(&v, 4));
+		assert_rc(RC_OK, view_u32be(&v, &at));
+		return main + RPM_INTRO + (size_t)16 * count + at;
+	}
+	fail();
+	return NULL;
+}
+
+static const json_t *entry_of(const json_t *report, const char *path)
+{
+	size_t i;
+	json_t *e;
+
+	json_array_foreach(json_object_get(json_object_get(report, "archive"), "entries"), i, e)
+	{
+		if (strcmp(text(e, "path"), path) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+static void the_payload_is_what_the_header_lists(void **state)
+{
+	static const struct {
+		uint32_t tag;
+		size_t at;
+		uint8_t before, after;
+		const char *code, *path;
+	} cases[] = {
+		{1030, 0, 0x81, 0x89, "rpm-files", "opt/t/a"}, /* set-user-id */
+		{1030, 1, 0xa4, 0xb6, "rpm-files", "opt/t/a"}, /* anybody may write */
+		{1030, 0, 0x81, 0x21, "rpm-files", "opt/t/a"}, /* a device */
+		{1036, 4, 'a', 'b', "rpm-files", "opt/t/l"},   /* leads elsewhere */
+		{1117, 0, 'a', 'z', "rpm-files", "opt/t/a"},   /* not what is in the payload */
+		{1117, 0, 'a', 'z', "rpm-files", "opt/t/z"},   /* not in the payload */
+		{1118, 1, 'o', 'e', "rpm-files", "ept/t/a"},   /* elsewhere */
+		{1037, 15, 64, 0, "rpm-files", "opt/t/g"},     /* no ghost */
+		{1096, 15, 4, 1, "", ""},		       /* of a ghost: none */
+		{1096, 3, 1, 2, "rpm-files", "opt/t/a"},       /* c's content, not its own */
+		{1117, 0, 'a', 'b', "rpm-malformed", ""},      /* twice */
+		{1116, 3, 0, 1, "rpm-malformed", ""},	       /* in no directory */
+	};
+	AUTO(buf) struct buf b = {0};
+	struct view v = vector_read(&b, "rpm", "files.rpm");
+	json_t *r = inspect(v);
+
+	(void)state;
+	assert_true(json_is_true(json_object_get(r, "complete")));
+	assert_int_equal(
+		4, json_array_size(json_object_get(json_object_get(r, "archive"), "entries")));
+	/* What the payload has no place for. */
+	assert_string_equal("nobody", text(entry_of(r, "opt/t/b"), "owner"));
+	assert_null(text(entry_of(r, "opt/t/a"), "owner"));
+	assert_string_equal("cap_setuid=ep", text(entry_of(r, "opt/t/b"), "capabilities"));
+	assert_true(found(r, "rpm-capabilities", "opt/t/b"));
+	json_decref(r);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t *at = files_tag(&b, cases[i].tag) + cases[i].at;
+
+		assert_int_equal(cases[i].before, *at);
+		*at = cases[i].after;
+		r = inspect(v);
+		if (cases[i].code[0] != '\0')
+			assert_true(found(r, cases[i].code, cases[i].path));
+		assert_int_equal(cases[i].code[0] == '\0',
+				 json_is_true(json_object_get(r, "complete")));
+		json_decref(r);
+		*at = cases[i].before;
+	}
+}
+
+/* Owners are the header's, whatever numbers the payload has; other capabilities are a change. */
+static void owners_and_capabilities(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	struct view v = vector_read(&b, "rpm", "files-plain.rpm");
+	json_t *was, *is, *d = NULL;
+	const json_t *changed;
+	uint8_t *at = (uint8_t *)memmem(b.ptr, b.len, "070701", 6);
+
+	(void)state;
+	assert_non_null(at);
+	at[6 + 3 * 8 - 1] = '7'; /* c_uid of the first member */
+	was = inspect(v);
+	assert_null(json_object_get(entry_of(was, "opt/t/a"), "uid"));
+	memcpy(files_tag(&b, 5010) + 1, "cap_setgid", 10);
+	is = inspect(v);
+	assert_rc(RC_OK, report_diff(was, is, &d, NULL));
+	changed = json_object_get(json_object_get(d, "files"), "changed");
+	assert_int_equal(1, json_array_size(changed));
+	assert_string_equal("opt/t/b", text(json_array_get(changed, 0), "path"));
+	json_decref(was);
+	json_decref(is);
+	json_decref(d);
+}
+
+/* The same tree, whatever it is packed with; what rpm would not unpack is no tree. */
+static void payloads_of_any_compression(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	struct view v = vector_read(&b, "rpm", "files-lzma.rpm");
+	json_t *r = inspect(v);
+	uint8_t *at;
+
+	(void)state;
+	assert_true(json_is_true(json_object_get(r, "complete")));
+	assert_non_null(entry_of(r, "opt/t/a"));
+	json_decref(r);
+	buf_release(&b);
+	/* A member by its number in the list (07070X): rpm takes it, libarchive does not. */
+	v = vector_read(&b, "rpm", "files-plain.rpm");
+	at = (uint8_t *)memmem(b.ptr, b.len, "070701", 6);
+	assert_non_null(at);
+	at[5] = 'X';
+	r = inspect(v);
+	assert_true(found(r, "rpm-files", "opt/t/a"));
+	assert_null(entry_of(r, "data"));
+	json_decref(r);
+}
+
 /* An inspection does not take the square of what a package brings. */
 static void a_program_of_many_words(void **state)
 {
@@ -493,6 +634,9 @@ int main(void)
 		cmocka_unit_test(scripts_that_cannot_be_read),
 		cmocka_unit_test(a_package_is_described),
 		cmocka_unit_test(what_is_wrong_is_found),
+		cmocka_unit_test(the_payload_is_what_the_header_lists),
+		cmocka_unit_test(owners_and_capabilities),
+		cmocka_unit_test(payloads_of_any_compression),
 		cmocka_unit_test(a_program_of_many_words),
 		cmocka_unit_test(any_change_of_the_header_shows),
 		cmocka_unit_test(another_interpreter_is_a_difference),
