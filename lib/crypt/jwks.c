@@ -171,7 +171,8 @@ static rc optional_text(const json_t *key, const char *name, struct view *ret, s
 /* What must never be in a set that anybody may read. */
 static rc secrets_check(const json_t *key, struct view kty, struct fault *f)
 {
-	static const char *const members[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
+	/* "priv": of keys of kty AKP, as those of ML-DSA. */
+	static const char *const members[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"};
 
 	if (view_is(kty, "oct"))
 		return fault_set(f, RC_DENIED, 0, "jwks: a shared key among public ones");

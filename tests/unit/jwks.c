@@ -106,6 +106,7 @@ static void sets_are_refused(void **state)
 		{RC_DENIED, "\"kty\":\"oct\",\"k\":\"AAAA\",\"kid\":\"a\"", "shared"},
 		{RC_DENIED, RSA ",\"kid\":\"a\",\"d\":\"AAAA\"", "private"},
 		{RC_DENIED, ED ",\"kid\":\"a\",\"d\":\"AAAA\"", "private"},
+		{RC_DENIED, "\"kty\":\"AKP\",\"alg\":\"ML-DSA-44\",\"priv\":\"AAAA\"", "private"},
 		{RC_MISMATCH, RSA ",\"kid\":\"a\",\"alg\":\"HS256\"", "HS256"},
 		{RC_MISMATCH, RSA ",\"kid\":\"a\",\"alg\":\"ES256\"", "ES256"},
 		{RC_MISMATCH, EC ",\"kid\":\"a\",\"alg\":\"RS256\"", "RS256"},
