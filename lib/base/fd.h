@@ -14,6 +14,12 @@
 #include "lib/base/result.h"
 #include "lib/base/view.h"
 
+/* Memory that whole files are read into begins at a multiple of this. A page of the page cache is
+ * copied to its user by one instruction (rep movsb), which on AMD's Zen 3 to 5 is ten times slower
+ * when the target lies 1 to 31 bytes further into its page than the source into its own. That is
+ * where malloc(3) puts everything large. */
+#define FD_ALIGN 64
+
 /* Closes *fd if it is >= 0 and sets it to -1. */
 void fd_close(int *fd);
 AUTO_DEFINE(fd, int, fd_close)

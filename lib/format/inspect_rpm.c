@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/fd.h"
 #include "lib/codec/rpm_script.h"
 #include "lib/format/inspect_impl.h"
 #include "lib/format/inspect_rpm_files.h"
@@ -76,7 +77,7 @@ static rc read_headers(const struct inspection *in, struct buf *bytes, struct rp
 static rc hash_payload(const struct inspection *in, uint64_t at, struct hash *ret, struct fault *f)
 {
 	AUTO(hasher) struct hasher *h = NULL;
-	uint8_t block[BLOCK];
+	_Alignas(FD_ALIGN) uint8_t block[BLOCK];
 
 	TRY(hasher_new(HASH_SHA256, &h));
 	while (at < in->size) {

@@ -41,7 +41,7 @@ static rc copy_image(int in_fd, const struct pe_image *image, uint32_t table_siz
 		     uint32_t *sum, struct fault *f)
 {
 	uint64_t padded = image->size + (8 - image->size % 8) % 8;
-	uint8_t block[FILE_BLOCK];
+	_Alignas(FD_ALIGN) uint8_t block[FILE_BLOCK];
 	uint8_t directory[8];
 	static const uint8_t zero[4];
 	uint64_t at = 0;

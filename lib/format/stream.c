@@ -10,7 +10,7 @@ static size_t block(uint64_t from, uint64_t to)
 
 rc stream_hash(int fd, uint64_t from, uint64_t to, struct hasher *h, struct fault *f)
 {
-	uint8_t mem[FILE_BLOCK];
+	_Alignas(FD_ALIGN) uint8_t mem[FILE_BLOCK];
 
 	for (size_t n; from < to; from += n) {
 		n = block(from, to);
@@ -22,8 +22,8 @@ rc stream_hash(int fd, uint64_t from, uint64_t to, struct hasher *h, struct faul
 
 rc stream_equal(int a, int b, uint64_t from, uint64_t to, struct fault *f)
 {
-	uint8_t x[FILE_BLOCK];
-	uint8_t y[FILE_BLOCK];
+	_Alignas(FD_ALIGN) uint8_t x[FILE_BLOCK];
+	_Alignas(FD_ALIGN) uint8_t y[FILE_BLOCK];
 
 	for (size_t n; from < to; from += n) {
 		n = block(from, to);
@@ -40,7 +40,7 @@ rc stream_equal(int a, int b, uint64_t from, uint64_t to, struct fault *f)
 
 static rc hash_all(int fd, uint64_t size, struct hasher *const *h, size_t count, struct fault *f)
 {
-	uint8_t mem[FILE_BLOCK];
+	_Alignas(FD_ALIGN) uint8_t mem[FILE_BLOCK];
 
 	for (uint64_t at = 0; at < size;) {
 		size_t n = block(at, size);

@@ -75,7 +75,7 @@ static bool is_same(const struct known *a, const struct known *b)
 static rc hash_into(int in, int out)
 {
 	AUTO(hasher) struct hasher *h = NULL;
-	uint8_t block[HASH_BLOCK];
+	_Alignas(FD_ALIGN) uint8_t block[HASH_BLOCK];
 	struct hash sum;
 	ssize_t n;
 

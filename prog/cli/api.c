@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/fd.h"
 #include "lib/crypt/jwt.h"
 #include "lib/model/call.h"
 #include "lib/model/statement.h"
@@ -355,7 +356,7 @@ static bool wants_progress(const struct cli *c, uint64_t size)
 static rc hash_fd(struct cli *c, int fd, struct digest *ret)
 {
 	AUTO(hasher) struct hasher *h = NULL;
-	uint8_t block[65536];
+	_Alignas(FD_ALIGN) uint8_t block[65536];
 	struct hash sum;
 	off_t at = 0;
 

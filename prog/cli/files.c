@@ -63,7 +63,7 @@ static rc hash_whole(struct local_file *l, enum hash_alg content_alg, struct fau
 {
 	AUTO(hasher) struct hasher *sha256 = NULL;
 	AUTO(hasher) struct hasher *other = NULL;
-	uint8_t *block = malloc(READ_BLOCK);
+	uint8_t *block = aligned_alloc(FD_ALIGN, READ_BLOCK);
 	struct hash sum = {0};
 	rc r = OK;
 

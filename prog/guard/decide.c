@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/fd.h"
 #include "prog/guard/builds.h"
 #include "prog/guard/event.h"
 #include "prog/guard/opener.h"
@@ -728,7 +729,7 @@ rc decider_init(struct decider *d, const struct guard *g, uint64_t now, struct f
 	struct share *s = g->share;
 
 	*d = (struct decider){.share = s, .group = g->group, .guard = g, .rows = QUESTIONS_MAX};
-	d->chunk = (uint8_t *)malloc(CHUNK_BYTES);
+	d->chunk = (uint8_t *)aligned_alloc(FD_ALIGN, CHUNK_BYTES);
 	if (d->chunk == NULL)
 		return fault_set(f, RC_NOMEM, 0, "no memory to read files with");
 	for (size_t i = 0; i < JOBS_MAX; i++)

@@ -69,7 +69,7 @@ const struct exe *exes_find(struct exes *e, uint64_t dev, uint64_t ino)
 
 static rc digest_file(struct hasher *h, int fd, struct digest *ret)
 {
-	static uint8_t chunk[1 << 16];
+	static _Alignas(FD_ALIGN) uint8_t chunk[1 << 16];
 	struct hash hash;
 	ssize_t n;
 

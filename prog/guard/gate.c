@@ -132,7 +132,7 @@ static void show(const struct gate *g, const char *path)
 
 rc gate_hash(struct hasher *h, int fd, struct digest *ret, struct fault *f)
 {
-	static uint8_t chunk[1 << 18];
+	static _Alignas(FD_ALIGN) uint8_t chunk[1 << 18];
 	struct hash hash;
 	ssize_t n;
 

@@ -111,7 +111,7 @@ rc load_keep_mode(const struct conf *c, bool enforce, struct fault *f)
 /* The whole file into the memory file, which nobody can change from here on. */
 static rc copy_in(int from, int memory, uint64_t *ret_len, struct fault *f)
 {
-	static uint8_t chunk[1 << 16];
+	static _Alignas(FD_ALIGN) uint8_t chunk[1 << 16];
 	uint64_t size, at = 0;
 
 	TRY(fd_size(from, &size, f));

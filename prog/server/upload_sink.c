@@ -153,7 +153,7 @@ static void thread_begin(struct upload_sink *s)
 
 static rc rehash(struct upload_sink *s, struct fault *f)
 {
-	uint8_t block[65536];
+	_Alignas(FD_ALIGN) uint8_t block[65536];
 
 	while (s->at < s->spec.at) {
 		uint64_t left = s->spec.at - s->at;
