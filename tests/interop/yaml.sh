@@ -12,7 +12,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/greatseal-yaml.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export PATH=$BUILD/prog/cli:$BUILD/tests/interop:$PATH GREATSEAL_CONFIG=/nonexistent
 cd "$work"
-python3 - "$SRCDIR" "${1:-$RANDOM}" "${2:-60}" <<'PYTHON'
+python3 - "$SRCDIR" "${1:-1}" "${2:-60}" <<'PYTHON'
 import base64, json, random, struct, subprocess, sys
 
 import yaml
