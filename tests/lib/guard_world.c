@@ -522,26 +522,58 @@ void gw_approve_machine(struct guard_world *w)
 	fx_check(nftw("/", approve_one, 16, FTW_PHYS | FTW_ACTIONRETVAL) == 0);
 }
 
-static bool learn_line(struct guard_world *w, const char *line, const char * not, bool only_exec)
-{
-	char path[500], hex[DIGEST_HEX], beneath[200];
-	struct content c = {0};
+struct refused {
+	char path[500];
+	bool opened;
+	struct digest digest;
+};
 
-	gw_path(w, not, beneath);
+static bool would_be_refused(const char *line, struct refused *ret)
+{
+	char hex[DIGEST_HEX];
+
 	if (strstr(line, "\"would-deny\"") == NULL ||
-	    (only_exec && strstr(line, "\"act\":\"open\"") != NULL) ||
-	    !member(line, "path", path, sizeof(path)) ||
-	    !member(line, "sha256", hex, sizeof(hex)) ||
-	    strncmp(path, beneath, strlen(beneath)) == 0)
+	    !member(line, "path", ret->path, sizeof(ret->path)) ||
+	    !member(line, "sha256", hex, sizeof(hex)))
 		return false;
-	fx_ok(digest_parse(view_str(hex), &c.digest));
-	c.classes =
-		(uint8_t)(strstr(line, "\"act\":\"open\"") != NULL && strstr(path, ".so") == NULL
-				  ? LIST_SCRIPT
-				  : classes_by_name(path));
+	ret->opened = strstr(line, "\"act\":\"open\"") != NULL;
+	fx_ok(digest_parse(view_str(hex), &ret->digest));
+	return true;
+}
+
+static bool is_hostile(const struct guard_world *w, const struct digest *d)
+{
+	for (size_t i = 0; i < w->hostile_count; i++)
+		if (digest_is_equal(&w->hostile[i], d))
+			return true;
+	return false;
+}
+
+static bool is_recorded(const struct guard_world *w, const struct digest *d)
+{
 	for (size_t i = 0; i < w->count; i++)
-		if (digest_is_equal(&w->record[i].digest, &c.digest))
-			return false;
+		if (digest_is_equal(&w->record[i].digest, d))
+			return true;
+	return false;
+}
+
+static void note_hostile(struct guard_world *w, const struct refused *r, const char *beneath)
+{
+	if (strncmp(r->path, beneath, strlen(beneath)) != 0 || is_hostile(w, &r->digest))
+		return;
+	fx_check(w->hostile_count < GW_HOSTILE);
+	w->hostile[w->hostile_count++] = r->digest;
+}
+
+static bool learn(struct guard_world *w, const struct refused *r, bool only_exec)
+{
+	struct content c = {.digest = r->digest};
+
+	if ((only_exec && r->opened) || is_hostile(w, &r->digest) || is_recorded(w, &r->digest))
+		return false;
+	c.classes =
+		(uint8_t)(r->opened && strstr(r->path, ".so") == NULL ? LIST_SCRIPT
+								      : classes_by_name(r->path));
 	fx_check(w->count < GW_RECORDS);
 	w->record[w->count++] = c;
 	return true;
@@ -550,17 +582,29 @@ static bool learn_line(struct guard_world *w, const char *line, const char * not
 size_t gw_learn(struct guard_world *w, const char * not, bool only_exec)
 {
 	AUTO(buf) struct buf text = {0};
+	char beneath[200];
+	struct refused r;
 	size_t n = 0;
 
 	/* All that was counted is written, or counted as dropped. */
 	while (gw_reports(w, "\"would-deny\"", "", 0) + gw_number(w, "dropped") <
 	       gw_number(w, "would_deny"))
 		pause_ms(10);
-	buf_init(&text, (size_t)64 << 20);
-	fx_ok(file_read(w->log, &text, NULL));
-	for (char *line = strtok((char *)(uintptr_t)buf_cstr(&text), "\n"); line != NULL;
-	     line = strtok(NULL, "\n"))
-		n += learn_line(w, line, not, only_exec);
+	gw_path(w, not, beneath);
+	for (unsigned pass = 0; pass < 2; pass++) {
+		buf_init(&text, (size_t)64 << 20);
+		fx_ok(file_read(w->log, &text, NULL));
+		for (char *line = strtok((char *)(uintptr_t)buf_cstr(&text), "\n"); line != NULL;
+		     line = strtok(NULL, "\n")) {
+			if (!would_be_refused(line, &r))
+				continue;
+			if (pass == 0)
+				note_hostile(w, &r, beneath);
+			else
+				n += learn(w, &r, only_exec);
+		}
+		buf_release(&text);
+	}
 	return n;
 }
 

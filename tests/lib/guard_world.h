@@ -12,6 +12,7 @@
 #include "tests/support/list_maker.h"
 
 #define GW_RECORDS 4096u
+#define GW_HOSTILE 1024u
 #define GW_ALARM_SECONDS 800u
 /* What gw_run gives where execve(2) failed: this and its errno. */
 #define GW_REFUSED 1000
@@ -35,6 +36,8 @@ struct guard_world {
 	uint64_t serial;
 	struct content record[GW_RECORDS];
 	size_t count;
+	struct digest hostile[GW_HOSTILE]; /* were met where gw_learn takes nothing from */
+	size_t hostile_count;
 };
 
 /* First thing in main(): false, with the reason printed, where this machine does not permit it. */
@@ -86,8 +89,9 @@ void gw_record(struct list_maker *m, const char *dir, const char *archive, const
 	       unsigned classes, char out[200]);
 /* Writes the next list and has the guard take it. */
 void gw_publish(struct guard_world *w);
-/* What the guard would have refused so far and does not lie beneath `not`, is approved by the next
- * list: programs with the classes that their names tell; only_exec: those that were executed.
+/* What the guard would have refused so far is approved by the next list, but no content that was
+ * met beneath `not`: wherever else it was met, for a path is looked up late, and then its mount may
+ * be gone. Programs with the classes that their names tell; only_exec: those that were executed.
  * Returns how many are new. */
 size_t gw_learn(struct guard_world *w, const char * not, bool only_exec);
 /* What `check` finds missing: the machine's own programs, and what runs on it; published. */
