@@ -159,11 +159,12 @@ rc file_read_at(int dirfd, const char *name, struct buf *b, struct fault *f)
 static rc fill_and_rename(const struct file_spec *spec, const char *temp, struct view bytes,
 			  struct fault *f)
 {
-	AUTO(fd)
-	int fd = openat(spec->dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			(mode_t)spec->mode);
+	AUTO(fd) int fd = -1;
 	rc r;
 
+	/* Left by a run that was cut off; what somebody else puts there now is not written to. */
+	(void)unlinkat(spec->dirfd, temp, 0);
+	fd = openat(spec->dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)spec->mode);
 	if (fd < 0)
 		return fault_errno(f, errno, "%s", temp);
 	r = fd_write_full(fd, bytes.ptr, bytes.len, f);

@@ -32,6 +32,7 @@ struct transfer {
 	uint64_t sent;
 	struct buf body;
 	uint64_t sunk;
+	bool sink_failed;
 	rc failed; /* set by a callback before it tells curl to stop */
 	struct fault *fault;
 };
@@ -248,7 +249,8 @@ static size_t take_some(char *p, size_t size, size_t count, void *ctx)
 		return 0;
 	}
 	t->failed = fd_write_full(t->q->sink_fd, p, n, t->fault);
-	if (!rc_is_ok(t->failed))
+	t->sink_failed = !rc_is_ok(t->failed);
+	if (t->sink_failed)
 		return 0;
 	t->sunk += n;
 	return n;
@@ -394,6 +396,12 @@ rc https_failed(const struct https_client *c, CURLcode code, struct fault *f)
 	if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
 		return fault_set(f, RC_MISMATCH, 0,
 				 "https: the server's key is not the pinned one");
+	/* libcurl says the same of a line of the head that is longer than it takes. */
+	if (code == CURLE_OUT_OF_MEMORY)
+		return fault_set(f, RC_NOMEM, 0,
+				 "https: %s: no memory, or an answer with a header line of more "
+				 "than 100 KB",
+				 c->base_url);
 	return fault_set(f, curl_rc(code), 0, "https: %s: %s", c->base_url,
 			 c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
 }
@@ -422,6 +430,7 @@ static rc perform(struct transfer *t, struct https_answer *ret)
 
 	c->error[0] = '\0';
 	code = curl_easy_perform(c->curl);
+	ret->sink_failed = t->sink_failed;
 	if (!rc_is_ok(t->failed))
 		return t->failed;
 	if (code != CURLE_OK)

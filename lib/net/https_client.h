@@ -88,6 +88,8 @@ struct https_answer {
 	char content_type[96]; /* without parameters, lower case; "" if none */
 	struct buf body;       /* empty when it went to the sink */
 	uint64_t sunk;	       /* bytes written to the sink */
+	bool sink_failed; /* the call failed because the sink took no more: not the server's doing
+			   */
 };
 void https_answer_release(struct https_answer *a);
 AUTO_DEFINE(https_answer, struct https_answer, https_answer_release)
@@ -97,7 +99,7 @@ AUTO_DEFINE(https_answer, struct https_answer, https_answer_release)
  * server's key is not the pinned one (or its certificate is not valid); RC_LIMIT: answer too large;
  * RC_STATE: progress said stop; RC_NOSPACE: the sink's disk is full; RC_TRUNCATED: body_fd is
  * shorter than body_size; RC_USAGE: method, target or header cannot be sent; RC_NOMEM.
- * *ret is written only on success; release it. */
+ * *ret is written only on success, but for sink_failed; release it. */
 MUST rc https_call(struct https_client *c, const struct https_request *q, struct https_answer *ret,
 		   struct fault *f);
 

@@ -141,8 +141,8 @@ static rc transport_problem(struct cli *c, rc r, const struct fault *f)
 	return cli_problem(c, r.code, remedy, "%s: %s", c->config.server, f->text);
 }
 
-/* Our disk is full, not the server's: where the answer should have gone. */
-static rc full_problem(struct cli *c, int fd, const struct fault *f)
+/* Our disk is full, not the server's, or fails: where the answer should have gone. */
+static rc sink_problem(struct cli *c, rc r, int fd, const struct fault *f)
 {
 	char link[64];
 	char path[PATH_MAX];
@@ -151,8 +151,10 @@ static rc full_problem(struct cli *c, int fd, const struct fault *f)
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n < 0 ? 0 : n] = '\0';
-	return cli_problem(c, RC_NOSPACE, "make room there, or write elsewhere", "%s: %s",
-			   n < 0 ? "the file to write" : path, f->text);
+	return cli_problem(c, r.code,
+			   r.code == RC_NOSPACE ? "make room there, or write elsewhere"
+						: "write elsewhere",
+			   "%s: %s", n < 0 ? "the file to write" : path, f->text);
 }
 
 static enum rc_code code_of(unsigned status)
@@ -245,8 +247,8 @@ static rc send(struct cli *c, struct api *a, const struct outgoing *o, struct ht
 	if (q->progress == NULL)
 		q->progress = c->watch;
 	r = https_call(a->client, q, answer, &f);
-	if (r.code == RC_NOSPACE && q->has_sink_fd)
-		return full_problem(c, q->sink_fd, &f);
+	if (answer->sink_failed)
+		return sink_problem(c, r, q->sink_fd, &f);
 	if (!rc_is_ok(r))
 		return transport_problem(c, r, &f);
 	if (answer->status / 100 == 2)

@@ -427,7 +427,11 @@ const struct command command_table[] = {
 	{"submit", "FILE...", "Ask for signatures",
 	 "Hashes the files, signs the request with your key and this machine's, uploads, and "
 	 "sends\n"
-	 "it. With --wait it waits as `sign` does.",
+	 "it. With --wait it waits as `sign` does. What is fetched of FILE is FILE with its "
+	 "signature\n"
+	 "in it, or FILE.p7s, and the proof FILE.greatseal: files of which two would write the "
+	 "same\n"
+	 "need a request each, and a name may have 241 bytes.",
 	 submit_options, 1, -1, cmd_submit},
 	{"sign", "FILE...", "Ask for signatures, wait, and fetch them",
 	 "As submit --wait. Survives restarts of the server. Exit code 3 says that it is not "

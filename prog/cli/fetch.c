@@ -19,6 +19,7 @@
 #include "prog/cli/answer.h"
 #include "prog/cli/encode.h"
 #include "prog/cli/logview.h"
+#include "prog/cli/outputs.h"
 #include "prog/cli/policy_file.h"
 #include "prog/cli/wish.h"
 
@@ -404,9 +405,11 @@ static rc make_signed(struct cli *c, const struct finished *d, size_t at, const 
 	struct digest ignored;
 	rc r;
 
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.part", path) >= sizeof(temp))
+	if ((size_t)snprintf(temp, sizeof(temp), "%s" OUTPUT_PART, path) >= sizeof(temp))
 		return cli_problem(c, RC_LIMIT, "", "%s: path is too long", path);
-	fd = open(temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	/* Left by a run that was cut off. What somebody else puts there now is not written to. */
+	(void)unlink(temp);
+	fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return cli_problem(c, RC_IO, "", "%s: %s", temp, strerror(errno));
 	r = d->wish.request.upload
@@ -463,8 +466,8 @@ static rc write_item(struct cli *c, struct finished *d, size_t at, const char *d
 	if (at == 0)
 		TRY(write_batch(c, d, dir));
 	CLI_TRY(c, &f, bundle_object(&d->common, item, &object, &f));
-	TRY(make_path(c, dir, name, format->detached ? ".p7s" : "", path));
-	TRY(make_path(c, dir, name, ".greatseal", bundle_path));
+	TRY(make_path(c, dir, name, format->detached ? OUTPUT_SIGNATURE : "", path));
+	TRY(make_path(c, dir, name, OUTPUT_PROOF, bundle_path));
 	if (format->detached)
 		TRY(write_file(c, d, path, buf_view(&object)));
 	else
@@ -493,6 +496,7 @@ rc fetch_request(struct cli *c, const struct fetch_order *o, json_t *done)
 
 	TRY(fetch_finished(c, o->request, o->use, &d));
 	tree_mem_init(&d.tree);
+	TRY(outputs_check(c, &d.wish.request));
 	CLI_TRY(c, &f, items_signature_tree(&d.wish.request, d.value, &d.tree));
 	CLI_TRY(c, &f, dir_make(dir, 0755, &f));
 	for (size_t i = 0; i < d.wish.request.count; i++)

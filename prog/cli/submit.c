@@ -22,6 +22,7 @@
 #include "prog/cli/fetch.h"
 #include "prog/cli/files.h"
 #include "prog/cli/job.h"
+#include "prog/cli/outputs.h"
 #include "prog/cli/wait.h"
 
 #define DEADLINE_DEFAULT (7 * 86400)
@@ -385,6 +386,15 @@ static void say_release(const struct cli *c, const char *id, unix_time wanted, u
 		stands, asked, id);
 }
 
+static rc check_outputs(struct cli *c, struct view statement)
+{
+	AUTO(request) struct request r = {0};
+	struct fault f = {0};
+
+	CLI_TRY(c, &f, request_parse(statement, &r, &f));
+	return outputs_check(c, &r);
+}
+
 /* Submits or joins; *ret is an object with "status". */
 static rc submit(struct cli *c, const struct args *a, json_t **ret)
 {
@@ -399,6 +409,7 @@ static rc submit(struct cli *c, const struct args *a, json_t **ret)
 	buf_init(&statement, REQUEST_BYTES_MAX);
 	TRY(open_files(c, a, &b));
 	TRY(make_wish(c, a, &b, &wish, &statement));
+	TRY(check_outputs(c, buf_view(&statement)));
 	if (!args_has(a, "new"))
 		TRY(find_pending(c, buf_view(&statement), pending, &found, &release));
 	if (wish.upload)

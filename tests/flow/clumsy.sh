@@ -233,15 +233,50 @@ as carol submit --key release --format cms --json --quiet here/kept.exe >/dev/nu
 
 # ---- A full disk is ours, and named ----
 # Both kinds of output are written beside their name first; here that is a disk without room.
-mkdir full && ln -s /dev/full full/app-1.0.p7s.tmp
-refused 1 "full/app-1.0.p7s: write: No space left on device" as carol fetch "$first" -o full
+mkdir full
+own=(unshare --mount)
+((EUID == 0)) || own+=(--map-root-user)
+in_full() {
+	"${own[@]}" bash -c 'mount -t tmpfs -o size=4k greatseal full && head -c 4096 /dev/zero >full/filler && GREATSEAL_CONFIG=carol.json greatseal "$@"' - "$@"
+}
+refused 1 "full/app-1.0.p7s: write: No space left on device" in_full fetch "$first" -o full
 grep -q 'to mend it: make room there' refused.log || die "no remedy: $(cat refused.log)"
 cp /usr/lib/mono/4.5/al.exe files/roomy.exe
 as carol sign --key nightly files/roomy.exe -o here >/dev/null 2>&1
 roomy=$(as carol inbox --mine --json --limit 1 | jq -r '.requests[0].request')
-ln -s /dev/full full/roomy.exe.part
-refused 1 "greatseal: /dev/full: write: No space left on device" as carol fetch "$roomy" -o full
+refused 1 "full/roomy.exe.part: write: No space left on device" in_full fetch "$roomy" -o full
 grep -q 'to mend it: make room there' refused.log || die "no remedy: $(cat refused.log)"
+# So is what else a disk may say.
+small() { (
+	trap '' XFSZ
+	ulimit -f 64
+	as carol "$@"
+); }
+refused 1 "small/roomy.exe.part: write: File too large" small fetch "$roomy" -o small
+! grep -q "$address" refused.log || die "the server is said to have failed: $(cat refused.log)"
+[[ ! -e small/roomy.exe.part ]] || die "a part was left"
+
+# ---- Two outputs are never one file, and none is written through somebody's link ----
+cp /usr/lib/mono/4.5/al.exe files/app-1.0.p7s
+cp files/app-1.0.p7s files/app-1.0.greatseal
+refused 1 "app-1.0 and app-1.0.p7s: when they are fetched, both would write app-1.0.p7s" as carol submit --key nightly files/app-1.0 files/app-1.0.p7s
+grep -q 'to mend it: make a request for each' refused.log || die "no remedy: $(cat refused.log)"
+refused 1 "both would write app-1.0.greatseal" as carol submit --key nightly files/app-1.0 files/app-1.0.greatseal
+cp files/app-1.0.p7s files/one && cp files/app-1.0.p7s files/one.part
+refused 1 "both would write one.part" as carol submit --key nightly files/one files/one.part
+long=$(printf 'n%.0s' $(seq 242))
+echo long >"files/$long"
+refused 1 "a name of more than 241 bytes" as carol submit --key nightly "files/$long"
+mv "files/$long" "files/${long:1}"
+as carol sign --key nightly "files/${long:1}" -o here >/dev/null 2>&1
+[[ -s here/${long:1}.greatseal ]] || die "no proof for a name of 241 bytes"
+echo precious >precious
+mkdir links
+for name in roomy.exe.part roomy.exe.greatseal.tmp; do ln -s ../precious links/$name; done
+as carol fetch "$roomy" -o links >/dev/null 2>&1
+[[ $(<precious) == precious && ! -L links/roomy.exe ]] || die "fetch wrote through a link"
+cmp -s links/roomy.exe here/roomy.exe || die "not the signed file"
+ok "outputs that would be one file, long names, planted links"
 
 # ---- A large batch: what the proofs have in common is one file, not one in each ----
 mkdir many && for i in $(seq 40); do printf '%s\n' "$i" >"many/n$i"; done

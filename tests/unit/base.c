@@ -137,7 +137,7 @@ static void secrets_compare(void **state)
 static void files_are_replaced_whole(void **state)
 {
 	char dir[200];
-	char path[300];
+	char path[300], other[310];
 	AUTO(buf) struct buf b;
 	struct fault f;
 	struct file_spec spec = {.dirfd = AT_FDCWD, .name = path, .mode = 0600, .durable = true};
@@ -157,6 +157,16 @@ static void files_are_replaced_whole(void **state)
 	assert_rc(RC_OK, file_replace(&spec, view_str("12345"), &f));
 	buf_clear(&b);
 	assert_rc(RC_LIMIT, file_read(path, &b, &f));
+	/* A link where the temporary file would be is not followed, and gone afterwards. */
+	(void)snprintf(other, sizeof(other), "%s.tmp", path);
+	assert_int_equal(0, symlink("aim", other));
+	assert_rc(RC_OK, file_replace(&spec, view_str("56"), &f));
+	assert_int_equal(-1, access(other, F_OK));
+	(void)snprintf(other, sizeof(other), "%s/a/b/aim", dir);
+	assert_int_equal(-1, access(other, F_OK));
+	buf_clear(&b);
+	assert_rc(RC_OK, file_read(path, &b, &f));
+	assert_true(view_is(buf_view(&b), "56"));
 	(void)unlink(path);
 	(void)snprintf(path, sizeof(path), "%s/a/b", dir);
 	(void)rmdir(path);
