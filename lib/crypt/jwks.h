@@ -24,8 +24,8 @@ struct jwks;
  * kid; RC_SYNTAX: not JSON, a member missing or of another type, base64; RC_NONCANON: spare bits, a
  * number with leading zeros; RC_RANGE: RSA shorter than 2048 or longer than 8192 bits, an even
  * modulus, an exponent other than 65537, a coordinate of another length, no key that is of use;
- * RC_MISMATCH: alg is not of this kind of key; RC_CRYPTO: not a point of the curve; RC_DENIED: a
- * private or shared key; RC_NOMEM. */
+ * RC_MISMATCH: alg is not of this kind of key; RC_CRYPTO: not a point of P-256 (of Ed25519 a
+ * verification says so); RC_DENIED: a private or shared key; RC_NOMEM. */
 MUST rc jwks_parse(struct view bytes, struct jwks **ret, struct fault *f);
 /* Accepts NULL. */
 void jwks_free(struct jwks *s);

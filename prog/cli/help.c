@@ -194,7 +194,8 @@ void help_man(FILE *out)
 		"standard output holds one JSON value.\n.SH COMMANDS\n",
 		GS_VERSION);
 	for (const struct command *cmd = command_table; cmd->name != NULL; cmd++) {
-		(void)fprintf(out, ".SS %s %s\n", cmd->name, cmd->args);
+		(void)fprintf(out, ".SS %s%s%s\n", cmd->name, cmd->args[0] == '\0' ? "" : " ",
+			      cmd->args);
 		roff(cmd->summary, out);
 		(void)fputs(".\n", out);
 		if (cmd->text[0] != '\0') {

@@ -154,6 +154,8 @@ int main(int argc, char **argv)
 	    (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
 	    help_group(argv[1], stdout))
 		return (int)finish(EXIT_DONE);
+	if (cmd == NULL && argc == 2 && help_group(argv[1], stderr))
+		return EXIT_USAGE;
 	if (cmd == NULL) {
 		help_unknown(argc - 1, argv + 1, stderr);
 		return (int)misused(wants_json(argc - 1, argv + 1), "no such command");

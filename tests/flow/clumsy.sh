@@ -123,7 +123,10 @@ for words in --version --help 'key --help' 'inbox --help' 'help key'; do
 done
 refused 0 "key self-sign" greatseal key --help
 refused 0 "key self-sign" greatseal help key
+refused 2 "key self-sign" greatseal key
+! grep -q "no such command" refused.log || die "a group is a command: $(cat refused.log)"
 refused 2 "no such command" greatseal bogus --help
+! greatseal help --man | grep -n ' $' || die "a blank at the end of a line of the manual"
 refused 2 "usage: greatseal access request --key NAME --for TIME -m TEXT" greatseal access request release
 refused 2 "usage: greatseal key list" greatseal key list release
 ! grep -q ' $' refused.log || die "a blank at the end: $(cat refused.log)"
