@@ -42,6 +42,9 @@ spoiled jenkins Jenkinsfile 's/^( *)steps \{/\1stages {/'
 spoiled jenkins Jenkinsfile "s/label 'greatseal'/label 'greatseal/"
 spoiled jenkins Jenkinsfile "s/'GREATSEAL_SERVICE_KEY'\)\]/'GREATSEAL_SERVICE_KEY')/"
 ok "scripts and files pass their linters, and spoiled ones do not"
+DESTDIR=$work/installed meson install -C "$BUILD" --no-rebuild --quiet >install.log 2>&1 || die "$(tail -n 3 install.log)"
+diff -r "$ci" "$(find installed -path '*/greatseal/examples/ci')" || die "not every example is installed"
+ok "all of them are installed"
 
 # An enrolled machine stands in for the runner: greatseal-agent with the key that the roster has for it.
 greatseal-agent run --socket "$work/agent.sock" --state "$work/agent-state" --key-file "$work/build-07" \
