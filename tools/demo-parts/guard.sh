@@ -13,7 +13,7 @@ stop_guard() {
 trap stop_guard EXIT
 now() { env -u LD_PRELOAD "$@"; }
 on_host() {
-	printf '%shost$%s %s\n' "$bold" "$plain" "$(sed "s,$host,,g" <<<"$*")"
+	printf '%shost$%s %s\n' "$bold" "$plain" "$(sed "s,$host/,/,g; s,$host,/,g" <<<"$*")"
 	now "$@"
 }
 # Not run by the guard's word: bash says 126.
@@ -25,7 +25,7 @@ stopped() {
 }
 quorum() { # REQUEST: alice and dave
 	quietly alice approve "$1" --yes
-	shows '^  done' as dave approve "$1" --yes | sed -n '/^dave\$/p; /^approved/,$p'
+	shows '^  done' as dave approve "$1" --yes | sed -n '/^approved/,$p'
 }
 shown_guard() { printf '%shost$%s greatseal-guard %s\n' "$bold" "$plain" "$*"; }
 on_guard() {
@@ -42,7 +42,7 @@ now env GREATSEAL_CONFIG="$state/carol.json" greatseal list build -o farm.list -
 sed 's/^/  /' built.log
 as carol submit --key lists --product farm-list -m "what the farm runs" farm.list
 list=$(request_of carol)
-as alice inspect "$list" | sed -n '/^alice/p; /^ /p' | sed -n '1,20p'
+as alice inspect "$list" | sed -n '/^ /p' | sed -n '1,19p'
 quorum "$list"
 quietly carol fetch "$list" -o lists
 cp farm.list lists/
