@@ -12,8 +12,8 @@
 #define OUTPUT_PROOF ".greatseal"
 #define OUTPUT_PART ".part" /* of a file with its signature in it, until it is whole */
 
-/* Before anything is signed or written. RC_DUPLICATE: two would be one file; RC_LIMIT: a file system
- * takes no name that long; both said in full. RC_NOMEM. */
+/* Before anything is signed or written. RC_DUPLICATE: two would be one file; RC_LIMIT: a file
+ * system takes no name that long; both said in full. RC_NOMEM. */
 MUST rc outputs_check(struct cli *c, const struct request *r);
 
 #endif
