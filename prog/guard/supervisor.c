@@ -22,6 +22,7 @@
 #define LOOKOUT_AGAIN_MS 1000u
 #define AGAIN_MS 100u /* a child that dies at once is started again no faster */
 #define ROUND_MS 200
+#define CHILD_ENDS_MS 5000u
 #define INHERIT_MS 8000u /* less than the other waits (handover.c) */
 #define KERNEL_GRACE_MS 1000u
 
@@ -389,26 +390,35 @@ static void look_after(struct supervisor *s, uint64_t now)
 	}
 }
 
-static void end_child(struct supervisor *s, pid_t *pid)
+/* Until then, if it has been killed: one that hangs in the kernel, or that a debugger holds, runs
+ * no more of its program and is left behind. */
+static void wait_for_end(struct supervisor *s, pid_t *pid, uint64_t until)
 {
+	AUTO(fd) int fd = *pid > 0 ? (int)syscall(SYS_pidfd_open, *pid, 0) : -1;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	uint64_t now;
 	int status;
 
-	if (*pid == 0)
-		return;
-	(void)kill(*pid, SIGKILL);
-	while (waitpid(*pid, &status, 0) < 0 && errno == EINTR)
+	while (fd >= 0 && (now = guard_now()) < until && poll(&p, 1, (int)(until - now)) <= 0)
 		;
+	if (*pid > 0)
+		(void)waitpid(*pid, &status, WNOHANG);
 	for (size_t i = 0; i < OWN_MAX; i++)
-		if (atomic_load(&s->g.share->own[i]) == *pid)
+		if (*pid > 0 && atomic_load(&s->g.share->own[i]) == *pid)
 			atomic_store(&s->g.share->own[i], 0);
 	*pid = 0;
 }
 
 void supervisor_pause(struct supervisor *s)
 {
-	end_child(s, &s->worker);
-	end_child(s, &s->reporter);
-	end_child(s, &s->lookout);
+	pid_t *const child[] = {&s->worker, &s->reporter, &s->lookout};
+	uint64_t until = guard_now() + CHILD_ENDS_MS;
+
+	for (size_t i = 0; i < sizeof(child) / sizeof(child[0]); i++)
+		if (*child[i] > 0)
+			(void)kill(*child[i], SIGKILL);
+	for (size_t i = 0; i < sizeof(child) / sizeof(child[0]); i++)
+		wait_for_end(s, child[i], until);
 }
 
 /* ---- Mode -----------------------------------------------------------------------------------*/

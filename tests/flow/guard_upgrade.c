@@ -522,6 +522,33 @@ static void a_program_that_is_no_guard(void **state)
 	gw_free(&w);
 }
 
+/* Worker, reporter and lookout of the guard that gives all: a debugger holds each at its end. */
+static void children_that_do_not_end(void **state)
+{
+	char path[64], text[200] = "", *at = text;
+	pid_t child[8];
+	size_t count = 0;
+	int status, fd;
+
+	(void)state;
+	world();
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)w.guard, (int)w.guard);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fx_check(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	(void)close(fd);
+	for (pid_t pid; (pid = (pid_t)strtol(at, &at, 10)) > 0; child[count++] = pid)
+		fx_check(count < 8 && ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEEXIT) == 0);
+	assert_true(count >= 3);
+	assert_int_equal(0, gw_upgrade(&w, NULL));
+	guards();
+	for (size_t i = 0; i < count; i++)
+		fx_check(waitpid(child[i], &status, 0) == child[i] && WIFSTOPPED(status) &&
+			 ptrace(PTRACE_CONT, child[i], NULL, NULL) == 0 &&
+			 waitpid(child[i], &status, 0) == child[i] && WIFSIGNALED(status));
+	guards();
+	gw_free(&w);
+}
+
 /* A debugger holds it at its end, as a file system that hangs would. */
 static void a_killed_heir_that_does_not_end(void **state)
 {
@@ -674,6 +701,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_old_one_stays),
 		cmocka_unit_test(a_connection_from_before_is_nobodys),
 		cmocka_unit_test(a_program_that_is_no_guard),
+		cmocka_unit_test(children_that_do_not_end),
 		cmocka_unit_test(a_killed_heir_that_does_not_end),
 		cmocka_unit_test(a_killed_heir_changes_nothing),
 		cmocka_unit_test(a_killed_guard_has_an_heir_or_none),
