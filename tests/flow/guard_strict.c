@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,9 +17,11 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/fd.h"
+#include "prog/guard/mark.h"
 #include "tests/lib/fixture.h"
 #include "tests/lib/guard_world.h"
 #include "tests/lib/mounts.h"
@@ -381,12 +384,70 @@ static void containers_are_guarded(void **state)
 	gw_free(&w);
 }
 
+/* Longer than a path can be that anybody names in one piece. */
+static void mount_deeply(void)
+{
+	char name[NAME_MAX + 1];
+
+	memset(name, 'd', NAME_MAX);
+	name[NAME_MAX] = '\0';
+	fx_check(chdir("/") == 0);
+	for (size_t i = 0; i < 2 + PATH_MAX / NAME_MAX; i++)
+		fx_check(mkdir(name, 0755) == 0 && chdir(name) == 0);
+	fx_check(mount("none", ".", "tmpfs", 0, NULL) == 0 && chdir("/") == 0);
+}
+
+/* A process in a mount namespace of its own, until hold[1] is closed. */
+static pid_t elsewhere(const int hold[2])
+{
+	pid_t pid = fork();
+	char byte;
+
+	fx_check(pid >= 0);
+	if (pid > 0)
+		return pid;
+	(void)close(hold[1]);
+	_exit(unshare(CLONE_NEWNS) == 0 && read(hold[0], &byte, 1) == 0 ? 0 : 1);
+}
+
+static void what_is_left_out_is_counted(void **state)
+{
+	static pid_t pid[MARK_SPACES_MAX + 4];
+	const size_t count = sizeof(pid) / sizeof(pid[0]);
+	int hold[2], status;
+
+	(void)state;
+	mount_deeply();
+	fx_check(pipe2(hold, O_CLOEXEC) == 0);
+	gw_new_root(&w);
+	gw_approve(&w, "/proc/self/exe", LIST_PROGRAM);
+	gw_publish(&w);
+	gw_start(&w, NULL);
+	assert_true(gw_number(&w, "not_guarded") >= 1);
+	assert_int_equal(0, gw_number(&w, "mounts_cut") + gw_number(&w, "spaces_passed"));
+	pid[0] = elsewhere(hold);
+	while (gw_number(&w, "mounts_cut") == 0)
+		(void)poll(NULL, 0, 20);
+	for (size_t i = 1; i < count; i++)
+		pid[i] = elsewhere(hold);
+	while (gw_number(&w, "spaces_passed") < 4)
+		(void)poll(NULL, 0, 20);
+	(void)close(hold[1]);
+	for (size_t i = 0; i < count; i++)
+		fx_check(waitpid(pid[i], &status, 0) == pid[i] && status == 0);
+	while (gw_number(&w, "mounts_cut") + gw_number(&w, "spaces_passed") > 0)
+		(void)poll(NULL, 0, 20);
+	(void)close(hold[0]);
+	gw_free(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(work_goes_on),
 					   cmocka_unit_test(usual_data_is_roots),
 					   cmocka_unit_test(later_mounts_are_guarded),
-					   cmocka_unit_test(containers_are_guarded)};
+					   cmocka_unit_test(containers_are_guarded),
+					   cmocka_unit_test(what_is_left_out_is_counted)};
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
