@@ -202,12 +202,31 @@ static void look(struct gate *g)
 	}
 }
 
+static bool any_unapproved(const struct gate *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (g->archive[i].verdict == UNAPPROVED)
+			return true;
+	return false;
+}
+
+/* After the records were read again. */
+static void ask_again(struct gate *g)
+{
+	AUTO(buf) struct buf answer = {0};
+
+	if (!ask(g, "records", &answer))
+		return;
+	for (size_t i = 0; i < g->count; i++)
+		if (g->archive[i].verdict == UNAPPROVED)
+			g->archive[i].verdict = ask_for(g, &g->archive[i]);
+}
+
 /* Records that may be signed by now, before anything is installed. Without them it goes on with
  * what is loaded. */
 static void bring(struct gate *g)
 {
 	AUTO(buf) struct buf missing = {0};
-	AUTO(buf) struct buf answer = {0};
 	struct fault f = {0};
 	size_t count = 0;
 	rc r;
@@ -223,11 +242,8 @@ static void bring(struct gate *g)
 			  missing.len / DIGEST_SIZE, &count, &f);
 	if (!rc_is_ok(r))
 		(void)snprintf(g->not_brought, sizeof(g->not_brought), "%s", f.text);
-	if (count == 0 || !ask(g, "records", &answer))
-		return;
-	for (size_t i = 0; i < g->count; i++)
-		if (g->archive[i].verdict == UNAPPROVED)
-			g->archive[i].verdict = ask_for(g, &g->archive[i]);
+	if (count > 0)
+		ask_again(g);
 }
 _Static_assert(sizeof(struct digest) == DIGEST_SIZE && _Alignof(struct digest) == 1,
 	       "digests lie one behind the other");
@@ -298,6 +314,10 @@ static rc gate_files(struct gate *g, char *const *paths, int count, bool quiet, 
 		TRY(add(g, paths[i], slash == NULL ? paths[i] : slash + 1, &ignored, f));
 	}
 	look(g);
+	/* A record that was put here since. Not read again for each archive that is approved: dpkg
+	 * asks for one at a time. */
+	if (any_unapproved(g))
+		ask_again(g);
 	bring(g);
 	tell(g, quiet);
 	if (g->can_ask)
