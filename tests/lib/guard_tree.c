@@ -87,6 +87,15 @@ int in_tree(const char *command)
 	return tree_status(status);
 }
 
+bool works(const char *command)
+{
+	int status = in_tree(command);
+
+	if (status != 0)
+		(void)printf("exit %d: %s\n%s\n", status, command, out);
+	return status == 0;
+}
+
 bool says(const char *text)
 {
 	if (strstr(out, text) != NULL)

@@ -30,6 +30,8 @@ int tree_status(int status);
 int here(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same in the tree. With VERBOSE set in the environment it is shown. */
 int in_tree(const char *command);
+/* Whether it exits with 0; what it printed is shown if not. */
+bool works(const char *command);
 /* Not waited for; what it prints goes to the file log. */
 pid_t start_in_tree(const char *command, int in, const char *log);
 /* Whether the last command of in_tree printed this; if not, that is said. */
