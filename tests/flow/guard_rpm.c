@@ -534,7 +534,8 @@ static void setup_is_undone(void **state)
 
 /* ---- dnf and zypper -------------------------------------------------------------------------*/
 
-#define DNF "dnf -y --releasever=1 "
+/* --refresh: what metadata_expire=0 says is not expired within the same second. */
+#define DNF "dnf -y --refresh --releasever=1 "
 
 static void index_rpms(void)
 {
