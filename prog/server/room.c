@@ -32,6 +32,13 @@ void room_path(const struct digest *d, const char *suffix, char out[ROOM_PATH])
 	(void)snprintf(out, ROOM_PATH, "artifacts/%s%s", hex, suffix);
 }
 
+struct digest room_part(const struct digest *d, const struct name *owner)
+{
+	const struct view parts[] = {digest_view(d), view_str(owner->s)};
+
+	return digest_of_parts(parts, 2);
+}
+
 static bool stat_file(const struct server *s, const struct digest *d, const char *suffix,
 		      struct stat *ret)
 {
@@ -257,17 +264,60 @@ static bool fits(const struct server *s, uint64_t more)
 					      more <= s->conf.uploads_total - s->room->used);
 }
 
-static rc announce(struct server *s, const struct store_upload *want, struct fault *f)
+/* The row goes last: what is left after an end in between is swept again. The lock is held. */
+static void drop_row(struct server *s, const struct store_upload *row)
+{
+	if (!rc_is_ok(s->store->api->upload_drop(s->store, &row->sha256, NULL)))
+		return;
+	s->room->used -= row->size < s->room->used ? row->size : s->room->used;
+}
+
+/* A part is not wanted any more: the file is whole. The lock is held. */
+static void drop_part(struct server *s, const struct digest *part)
+{
+	struct store_upload row;
+
+	if (!rc_is_ok(row_get(s, part, &row)))
+		return;
+	drop_file(s, part, PART);
+	drop_row(s, &row);
+}
+
+/* The file is there, whoever sent it: its row says so. The lock is held. */
+static rc whole_row(struct server *s, const struct store_upload *want, struct fault *f)
 {
 	struct store_upload row = {0};
-	struct stat st;
-	rc r = s->store->api->upload_get(s->store, &want->sha256, &row, f);
+	const bool known = rc_is_ok(row_get(s, &want->sha256, &row));
+	const uint64_t before = known ? row.size : 0;
 
+	if (!known)
+		row = *want;
+	row.size = want->size;
+	row.touched = want->touched;
+	row.complete = true;
+	TRY(s->store->api->upload_put(s->store, &row, f));
+	s->room->used = s->room->used - before + row.size;
+	return OK;
+}
+
+static rc announce(struct server *s, const struct store_upload *want, struct fault *f)
+{
+	const struct digest part = room_part(&want->sha256, &want->owner);
+	struct store_upload row = {0};
+	struct stat st;
+	rc r;
+
+	if (stat_file(s, &want->sha256, "", &st)) {
+		if ((uint64_t)st.st_size != want->size)
+			return RC(RC_MISMATCH);
+		drop_part(s, &part);
+		return whole_row(s, want, f);
+	}
+	r = s->store->api->upload_get(s->store, &part, &row, f);
 	if (rc_is_ok(r)) {
 		if (row.size != want->size)
 			return RC(RC_MISMATCH);
 		row.touched = want->touched;
-		row.complete = stat_file(s, &row.sha256, "", &st);
 		return s->store->api->upload_put(s->store, &row, f);
 	}
 	if (r.code != RC_NOTFOUND)
@@ -278,7 +328,7 @@ static rc announce(struct server *s, const struct store_upload *want, struct fau
 			(unsigned long long)s->room->used,
 			(unsigned long long)s->conf.uploads_total, (unsigned long long)want->size);
 	row = *want;
-	row.complete = stat_file(s, &row.sha256, "", &st);
+	row.sha256 = part;
 	TRY(s->store->api->upload_put(s->store, &row, f));
 	s->room->used += row.size;
 	return OK;
@@ -294,67 +344,67 @@ rc room_announce(struct server *s, const struct store_upload *want, struct fault
 	return r;
 }
 
-static rc begin_write(struct server *s, const struct digest *d, struct store_upload *row,
-		      int *ret_fd, struct fault *f)
+static rc begin_write(struct server *s, const struct room_upload *u, int *ret_fd, struct fault *f)
 {
 	AUTO(fd) int fd = -1;
+	struct store_upload row;
 	char path[ROOM_PATH];
 	struct stat st;
 
-	TRY(s->store->api->upload_get(s->store, d, row, f));
-	if (stat_file(s, d, "", &st))
+	if (stat_file(s, &u->sha256, "", &st))
 		return RC(RC_STATE);
-	room_path(d, PART, path);
+	TRY(s->store->api->upload_get(s->store, &u->part, &row, f));
+	room_path(&u->part, PART, path);
 	fd = openat(s->data_fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault_errno(f, errno, "the server's disk");
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		return RC(RC_BUSY);
-	row->touched = clock_now(&clock_system);
-	row->complete = false;
-	TRY(s->store->api->upload_put(s->store, row, f));
+	row.touched = clock_now(&clock_system);
+	TRY(s->store->api->upload_put(s->store, &row, f));
 	*ret_fd = fd;
 	fd = -1;
 	return OK;
 }
 
-rc room_write(struct server *s, const struct digest *d, struct store_upload *ret_row, int *ret_fd,
-	      struct fault *f)
+rc room_write(struct server *s, const struct room_upload *u, int *ret_fd, struct fault *f)
 {
 	rc r;
 
 	(void)pthread_mutex_lock(&s->room->lock);
-	r = begin_write(s, d, ret_row, ret_fd, f);
+	r = begin_write(s, u, ret_fd, f);
 	(void)pthread_mutex_unlock(&s->room->lock);
 	return r;
 }
 
-static rc complete(struct server *s, const struct digest *d, uint64_t size, struct fault *f)
+static rc complete(struct server *s, const struct room_upload *u, struct fault *f)
 {
 	struct store_upload row = {.owner = {"unknown"}};
 	AUTO(fd) int dir = openat(s->data_fd, "artifacts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char part[ROOM_PATH];
 	char whole[ROOM_PATH];
+	struct stat st;
 
-	room_path(d, PART, part);
-	room_path(d, "", whole);
-	if (dir < 0 || renameat(s->data_fd, part, s->data_fd, whole) != 0 || fsync(dir) != 0)
+	room_path(&u->part, PART, part);
+	room_path(&u->sha256, "", whole);
+	if (dir < 0 || (!stat_file(s, &u->sha256, "", &st) &&
+			(renameat(s->data_fd, part, s->data_fd, whole) != 0 || fsync(dir) != 0)))
 		return fault_errno(f, errno, "the server's disk");
-	rc_ignore(row_get(s, d, &row), "it is made anew then");
-	row.sha256 = *d;
-	row.size = size;
-	row.complete = true;
+	rc_ignore(row_get(s, &u->part, &row), "it is made anew then");
+	row.sha256 = u->sha256;
+	row.size = u->size;
 	row.touched = clock_now(&clock_system);
-	rc_ignore(s->store->api->upload_put(s->store, &row, NULL), "the file itself says so");
+	rc_ignore(whole_row(s, &row, NULL), "the file itself says so");
+	drop_part(s, &u->part);
 	return OK;
 }
 
-rc room_complete(struct server *s, const struct digest *d, uint64_t size, struct fault *f)
+rc room_complete(struct server *s, const struct room_upload *u, struct fault *f)
 {
 	rc r;
 
 	(void)pthread_mutex_lock(&s->room->lock);
-	r = complete(s, d, size, f);
+	r = complete(s, u, f);
 	(void)pthread_mutex_unlock(&s->room->lock);
 	return r;
 }
@@ -466,14 +516,6 @@ void room_signed_end(struct server *s, const struct room_signed *w, const char *
 }
 
 /* ---- The sweep -----------------------------------------------------------------------------*/
-
-/* The row goes last: what is left after an end in between is swept again. The lock is held. */
-static void drop_row(struct server *s, const struct store_upload *row)
-{
-	if (!rc_is_ok(s->store->api->upload_drop(s->store, &row->sha256, NULL)))
-		return;
-	s->room->used -= row->size < s->room->used ? row->size : s->room->used;
-}
 
 /* Somebody may be writing it, or have written a moment ago. The lock is held. */
 static bool part_rests(const struct server *s, const struct digest *d, unix_time before)

@@ -1,6 +1,6 @@
-/* room - what the data directory holds of files: artifacts/<hex> whole, artifacts/<hex>.part while
- * it comes, signed/<hex>/<request>.<item>.<use> as it was handed out signed; how many bytes that
- * may be, and what is removed when.
+/* room - what the data directory holds of files: artifacts/<hex> whole, artifacts/<id>.part while
+ * it comes (room_part), signed/<hex>/<request>.<item>.<use> as it was handed out signed; how many
+ * bytes that may be, and what is removed when.
  *
  * Owns: the names of those files, their rows in the store, the count of bytes, the lock under which
  * a file and its row change together, and the sweep. Row and file may part company when the process
@@ -21,16 +21,24 @@ void room_free(struct server *s);
 /* "artifacts/<hex>" and suffix. */
 void room_path(const struct digest *d, const char *suffix, char out[ROOM_PATH]);
 
-/* A file of that size is wanted: a new row, or a known one that is fresh again. RC_MISMATCH: known
- * with another size; RC_NOSPACE: more than uploads-total, with the sentence to show; or as the
- * store. */
+/* Names the part of a file that this person sends, and its row: each has one of their own, so that
+ * nobody spoils another's. The first that is whole is the file. */
+struct digest room_part(const struct digest *d, const struct name *owner);
+struct room_upload {
+	struct digest sha256; /* of the file */
+	struct digest part;
+	uint64_t size;
+};
+
+/* A person wants a file of that size: a new row, or a known one that is fresh again. RC_MISMATCH:
+ * it is there, or known of this person, with another size; RC_NOSPACE: more than uploads-total,
+ * with the sentence to show; or as the store. */
 MUST rc room_announce(struct server *s, const struct store_upload *want, struct fault *f);
 /* Opens the part of an announced file for writing; nobody else has it until the descriptor is
  * closed. RC_NOTFOUND: not announced; RC_STATE: whole already; RC_BUSY: another has it; RC_IO. */
-MUST rc room_write(struct server *s, const struct digest *d, struct store_upload *ret_row,
-		   int *ret_fd, struct fault *f);
-/* The part, which is durable, becomes the file. RC_IO. */
-MUST rc room_complete(struct server *s, const struct digest *d, uint64_t size, struct fault *f);
+MUST rc room_write(struct server *s, const struct room_upload *u, int *ret_fd, struct fault *f);
+/* The part, which is durable, becomes the file, or goes if another has become it. RC_IO. */
+MUST rc room_complete(struct server *s, const struct room_upload *u, struct fault *f);
 /* Opens a whole file for a request about to be made: it is fresh again, so that the sweep leaves it
  * until the request is in the store. RC_NOTFOUND. */
 MUST rc room_claim(struct server *s, const struct digest *d, int *ret_fd, uint64_t *ret_size);

@@ -14,8 +14,7 @@
 #include "prog/server/upload_sink.h"
 
 struct upload_write {
-	struct digest sha256;
-	uint64_t size;
+	struct room_upload file;
 	uint64_t start; /* where this call began */
 	uint64_t at;
 	int fd; /* the part, locked */
@@ -53,9 +52,11 @@ rc artifact_open(const struct server *s, const struct digest *sha256, int *ret_f
 	return OK;
 }
 
-/* How much of it is here; *ret_complete if all of it is. */
-static uint64_t bytes_here(const struct server *s, const struct digest *d, bool *ret_complete)
+/* How much of it this person has sent; *ret_complete if all of it is here. */
+static uint64_t bytes_here(const struct call_ctx *c, const struct digest *d, bool *ret_complete)
 {
+	const struct digest part = room_part(d, &c->person);
+	const struct server *s = c->server;
 	char path[ROOM_PATH];
 	struct stat st;
 
@@ -63,7 +64,7 @@ static uint64_t bytes_here(const struct server *s, const struct digest *d, bool 
 	*ret_complete = fstatat(s->data_fd, path, &st, 0) == 0;
 	if (*ret_complete)
 		return (uint64_t)st.st_size;
-	room_path(d, ".part", path);
+	room_path(&part, ".part", path);
 	return fstatat(s->data_fd, path, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
 }
 
@@ -71,7 +72,7 @@ static rc answer_state(struct call_ctx *c, unsigned status, const struct digest 
 {
 	char hex[DIGEST_HEX];
 	bool complete;
-	uint64_t offset = bytes_here(c->server, d, &complete);
+	uint64_t offset = bytes_here(c, d, &complete);
 
 	digest_hex(d, hex);
 	return call_json(c, status,
@@ -126,23 +127,22 @@ rc get_upload(struct call_ctx *c)
 
 static rc open_part(struct call_ctx *c, struct upload_write *u)
 {
-	struct sink_spec spec = {.at = u->at, .size = u->size, .running = &c->server->sinks};
-	struct store_upload row;
+	struct sink_spec spec = {.at = u->at, .size = u->file.size, .running = &c->server->sinks};
 	struct fault f = {0};
 	uint64_t here;
-	rc r = room_write(c->server, &u->sha256, &row, &u->fd, &f);
+	rc r = room_write(c->server, &u->file, &u->fd, &f);
 
 	if (r.code == RC_BUSY)
 		return call_refuse(c, REASON_CALL_LIMIT,
 				   "this file is being uploaded by another call");
 	if (r.code == RC_STATE)
-		TRY(answer_state(c, 200, &u->sha256));
+		TRY(answer_state(c, 200, &u->file.sha256));
 	else if (!rc_is_ok(r))
 		return call_refuse(c, REASON_CALL_LIMIT, "%s", f.text);
 	TRY(r);
 	TRY(fd_size(u->fd, &here, NULL));
 	if (here != u->at) {
-		TRY(answer_state(c, 409, &u->sha256));
+		TRY(answer_state(c, 409, &u->file.sha256));
 		return RC(RC_STATE);
 	}
 	spec.fd = u->fd;
@@ -155,15 +155,18 @@ rc upload_begin(struct call_ctx *c)
 {
 	struct store_upload row;
 	struct upload_write *u;
-	struct digest d;
+	struct digest d, part;
 	uint64_t offset;
 	bool complete;
 
 	TRY(call_digest(c, 2, &d));
 	TRY(call_number(c, "offset", UINT64_MAX >> 1, 0, &offset));
-	if (!rc_is_ok(c->server->store->api->upload_get(c->server->store, &d, &row, NULL)))
-		return call_refuse(c, REASON_CALL_NOTFOUND, "announce the upload first");
-	(void)bytes_here(c->server, &d, &complete);
+	part = room_part(&d, &c->person);
+	(void)bytes_here(c, &d, &complete);
+	if (!complete &&
+	    !rc_is_ok(c->server->store->api->upload_get(c->server->store, &part, &row, NULL)))
+		return call_refuse(c, REASON_CALL_NOTFOUND, "%s: announce the upload first",
+				   c->person.s);
 	if (complete || offset > row.size) {
 		TRY(answer_state(c, complete ? 200 : 409, &d));
 		return RC(RC_STATE);
@@ -177,7 +180,7 @@ rc upload_begin(struct call_ctx *c)
 		return call_refuse(c, REASON_FORM_LIMIT, "more bytes than were announced");
 	}
 	*u = (struct upload_write){
-		.sha256 = d, .size = row.size, .start = offset, .at = offset, .fd = -1};
+		.file = {d, part, row.size}, .start = offset, .at = offset, .fd = -1};
 	c->upload = u;
 	return open_part(c, u);
 }
@@ -193,7 +196,7 @@ rc upload_data(struct call_ctx *c, struct view piece)
 	struct upload_write *u = c->upload;
 	struct fault f = {0};
 
-	if (u == NULL || piece.len > u->size - u->at) {
+	if (u == NULL || piece.len > u->file.size - u->at) {
 		/* A chunked body that does not end: nothing of it is the file. */
 		if (u != NULL)
 			sink_end(u);
@@ -214,26 +217,26 @@ static rc finish(struct call_ctx *c, struct upload_write *u)
 	struct hash sum = {0};
 	struct fault f = {0};
 
-	room_path(&u->sha256, ".part", part);
+	room_path(&u->file.part, ".part", part);
 	if (!rc_is_ok(upload_sink_finish(u->sink, &sum, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", f.text);
-	if (memcmp(sum.b, u->sha256.b, DIGEST_SIZE) != 0) {
+	if (memcmp(sum.b, u->file.sha256.b, DIGEST_SIZE) != 0) {
 		(void)unlinkat(c->server->data_fd, part, 0);
 		return call_refuse(c, REASON_ARTIFACT_DIGEST,
 				   "the bytes have another SHA-256; discarded");
 	}
 	if (fdatasync(u->fd) != 0)
 		return call_refuse(c, REASON_CALL_LIMIT, "the server's disk: %s", strerror(errno));
-	if (!rc_is_ok(room_complete(c->server, &u->sha256, u->size, &f)))
+	if (!rc_is_ok(room_complete(c->server, &u->file, &f)))
 		return call_refuse(c, REASON_CALL_LIMIT, "%s", f.text);
 	return OK;
 }
 
 rc patch_upload(struct call_ctx *c)
 {
-	const struct digest d = c->upload->sha256;
+	const struct digest d = c->upload->file.sha256;
 
-	if (c->upload->at == c->upload->size)
+	if (c->upload->at == c->upload->file.size)
 		TRY(finish(c, c->upload));
 	/* The part is free before the answer is there: who has it may send the next piece. */
 	upload_abandon(c);

@@ -409,23 +409,24 @@ static void one_writer_at_a_time(void **state)
 {
 	static uint8_t bytes[1000];
 	char path[400], hex[DIGEST_HEX];
-	struct digest d;
+	struct digest d, part;
 	int fd;
 
 	(void)state;
 	front_fill(bytes, sizeof(bytes), 7);
 	d = digest_of(view_of(bytes, sizeof(bytes)));
-	digest_hex(&d, hex);
+	part = front_part("alice", &d);
+	digest_hex(&part, hex);
 	answers(200, front_announce(&s, "alice", &d, sizeof(bytes)));
 	answers(200, front_patch_at(&s, "alice", &d, 0, view_of(bytes, 400)));
 	(void)snprintf(path, sizeof(path), "%s/artifacts/%s.part", s.data, hex);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
 	refuses(429, REASON_CALL_LIMIT,
-		front_patch_at(&s, "bob", &d, 400, view_of(bytes + 400, 600)));
+		front_patch_at(&s, "alice", &d, 400, view_of(bytes + 400, 600)));
 	assert_non_null(strstr(front_text(&s, "error.text"), "another call"));
 	(void)close(fd);
-	answers(200, front_patch_at(&s, "bob", &d, 400, view_of(bytes + 400, 600)));
+	answers(200, front_patch_at(&s, "alice", &d, 400, view_of(bytes + 400, 600)));
 	assert_int_equal(front_number(&s, "complete"), 1);
 }
 

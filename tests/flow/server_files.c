@@ -55,14 +55,16 @@ static struct digest file_of(size_t n, unsigned seed)
 	return digest_of(view_of(bytes, n));
 }
 
+/* Parts are alice's. */
 static const char *file_path(const struct digest *d, const char *suffix)
 {
+	const struct digest name = strcmp(suffix, ".part") == 0 ? front_part("alice", d) : *d;
 	static char ring[4][400];
 	static size_t at;
 	char hex[DIGEST_HEX];
 
 	at = (at + 1) % 4;
-	digest_hex(d, hex);
+	digest_hex(&name, hex);
 	(void)snprintf(ring[at], sizeof(ring[at]), "%s/artifacts/%s%s", s.data, hex, suffix);
 	return ring[at];
 }
@@ -92,10 +94,11 @@ static void the_total_is_kept(void **state)
 	struct digest a, b, c;
 
 	(void)state;
-	/* Announced bytes count before they are here, once for each file. */
+	/* Announced bytes count before they are here, once for each who sends a file. */
 	a = file_of(600000, 1);
 	answers(200, front_announce(&s, "alice", &a, 600000));
-	answers(200, front_announce(&s, "bob", &a, 600000));
+	answers(200, front_announce(&s, "alice", &a, 600000));
+	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "bob", &a, 600000));
 	b = file_of(400001, 2);
 	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "bob", &b, 400001));
 	assert_non_null(strstr(front_text(&s, "error.text"), "600000 of 1000000 bytes"));
@@ -109,9 +112,39 @@ static void the_total_is_kept(void **state)
 	(void)file_of(600000, 1);
 	answers(200, front_patch_at(&s, "alice", &a, 0, view_of(bytes, 600000)));
 	assert_int_equal(front_number(&s, "complete"), 1);
+	answers(200, front_announce(&s, "bob", &a, 600000));
 	front_kill(&s);
 	front_run(&s);
 	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "bob", &b, 1));
+}
+
+/* Everybody sends a part of their own: none but its sender's bytes get into it, nobody's wrong size
+ * or bytes are in another's way, and the first that is whole is the file for all. */
+static void nobody_spoils_an_upload(void **state)
+{
+	static const uint8_t junk[1000];
+	struct digest d;
+
+	(void)state;
+	d = file_of(1000, 8);
+	answers(200, front_announce(&s, "bob", &d, 999)); /* of another size */
+	answers(200, front_announce(&s, "alice", &d, 1000));
+	answers(200, front_patch_at(&s, "alice", &d, 0, view_of(bytes, 400)));
+	refuses(404, REASON_CALL_NOTFOUND, front_patch_at(&s, "erin", &d, 400, view_of(junk, 600)));
+	assert_non_null(strstr(front_text(&s, "error.text"), "erin: announce the upload first"));
+	refuses(422, REASON_ARTIFACT_DIGEST, front_patch_at(&s, "bob", &d, 0, view_of(junk, 999)));
+	answers(200, front_announce(&s, "erin", &d, 1000));
+	assert_int_equal(front_number(&s, "offset"), 0);
+	answers(200, front_patch_at(&s, "erin", &d, 0, view_of(bytes, 900)));
+	answers(200, front_patch_at(&s, "alice", &d, 400, view_of(bytes + 400, 600)));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	/* erin's next piece, and a lost answer's repetition. */
+	answers(200, front_patch_at(&s, "erin", &d, 900, view_of(bytes + 900, 100)));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	answers(200, front_patch_at(&s, "alice", &d, 400, view_of(bytes + 400, 600)));
+	answers(200, front_announce(&s, "erin", &d, 1000));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	refuses(422, REASON_ARTIFACT_DIGEST, front_announce(&s, "carol", &d, 999));
 }
 
 static void resting_parts_go(void **state)
@@ -407,6 +440,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_total_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_spoils_an_upload, setup, teardown),
 		cmocka_unit_test_setup_teardown(resting_parts_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_go_after_their_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(signed_files_are_made_once, setup, teardown),

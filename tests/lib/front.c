@@ -486,6 +486,13 @@ unsigned front_patch_at(struct front *s, const char *person, const struct digest
 	return front_patch(s, person, target, bytes);
 }
 
+struct digest front_part(const char *person, const struct digest *d)
+{
+	const struct view parts[] = {digest_view(d), view_str(person)};
+
+	return digest_of_parts(parts, 2);
+}
+
 void front_upload(struct front *s, const char *person, struct view bytes)
 {
 	struct digest d = digest_of(bytes);

@@ -117,6 +117,8 @@ void front_fill(uint8_t *bytes, size_t n, unsigned seed);
 unsigned front_announce(struct front *s, const char *person, const struct digest *d, uint64_t size);
 unsigned front_patch_at(struct front *s, const char *person, const struct digest *d,
 			uint64_t offset, struct view bytes);
+/* The part that a person sends of a file, while it is not whole: artifacts/<this>.part. */
+struct digest front_part(const char *person, const struct digest *d);
 /* Uploads the bytes whole. */
 void front_upload(struct front *s, const char *person, struct view bytes);
 
