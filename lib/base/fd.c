@@ -165,6 +165,8 @@ static rc fill_and_rename(const struct file_spec *spec, const char *temp, struct
 	/* Left by a run that was cut off; what somebody else puts there now is not written to. */
 	(void)unlinkat(spec->dirfd, temp, 0);
 	fd = openat(spec->dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)spec->mode);
+	if (fd < 0 && errno == EEXIST)
+		return fault_set(f, RC_IO, 0, "%s is in the way", temp);
 	if (fd < 0)
 		return fault_errno(f, errno, "%s", temp);
 	r = fd_write_full(fd, bytes.ptr, bytes.len, f);
