@@ -130,6 +130,7 @@ harmless huge "over 65536 bytes"
 patience=2
 harmless slow "nothing whole within 2 s"
 patience=120
+harmless header "a header line of more than 100 KB"
 harmless redirect "redirects"
 harmless html "not a key set"
 harmless twice "not a key set"

@@ -102,6 +102,8 @@ class Issuer(http.server.BaseHTTPRequestHandler):
             return self.say(200, json.dumps({"issuer": issuer, "jwks_uri": uri}))
         if at.path != "/keys":
             return self.say(404, "no")
+        if mode == "header":
+            return self.say(200, key_set(mode), [("X-Padding", "x" * 200000)])
         if mode == "slow":  # a byte now and then, for as long as anybody listens
             self.send_response(200)
             self.send_header("Content-Length", "60000")
