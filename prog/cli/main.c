@@ -138,8 +138,10 @@ int main(int argc, char **argv)
 	const struct command *cmd;
 	int words = 0;
 
-	/* A peer or pipe that goes away is an error of write(2), not a death. */
+	/* A peer or pipe that goes away, or a file that gets too large, is an error of write(2), not a
+	 * death that leaves half of it. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	/* Numbers and times are for programs, too: no locale. */
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		help_overview(argc < 2 ? stderr : stdout);

@@ -251,7 +251,6 @@ refused 1 "full/roomy.exe.part: write: No space left on device" in_full fetch "$
 grep -q 'to mend it: make room there' refused.log || die "no remedy: $(cat refused.log)"
 # So is what else a disk may say.
 small() { (
-	trap '' XFSZ
 	ulimit -f 64
 	as carol "$@"
 ); }
