@@ -142,10 +142,13 @@ rc hosts_ask(struct call_ctx *c, struct view name, struct view after, json_t **r
 rc get_hosts(struct call_ctx *c)
 {
 	struct view after = http_target_param(&c->target, "after");
+	struct name name;
 	json_t *answer = NULL;
 
 	if (after.ptr == NULL)
 		after = view_of("", 0);
+	if (after.len > 0 && !rc_is_ok(name_parse(after, &name)))
+		return call_refuse(c, REASON_CALL_FORM, "after is a host's name");
 	TRY(hosts_ask(c, view_of("", 0), after, &answer));
 	return call_json(c, 200, answer);
 }

@@ -123,6 +123,69 @@ static void history_has_pages(void **state)
 	answers(400, front_get(&s, "alice", "/v1/history?since=1970-01-01T00:00:00Z&after=x"));
 }
 
+#define ANY                                                                                        \
+	"/"                                                                                        \
+	"0000000000000000000000000000000000000000000000000000000000000000"
+
+/* Where a page begins is a number or a host's name, whoever made it up. */
+static void cursors_are_checked(void **state)
+{
+	static const struct {
+		const char *list;
+		bool by_name;
+	} lists[] = {
+		{"/v1/requests?after=", false},
+		{"/v1/requests?for=me&state=open&after=", false},
+		{"/v1/"
+		 "search?digest=0000000000000000000000000000000000000000000000000000000000000000"
+		 "&after=",
+		 false},
+		{"/v1/history?since=1970-01-01T00:00:00Z&after=", false},
+		{"/v1/alarms?before=", false},
+		{"/v1/access?from=", false},
+		{"/v1/reviews?for=alice&from=", false},
+		{"/v1/guard/events?after=", false},
+		{"/v1/guard/hosts?after=", true},
+		{"/v1/guard/digests" ANY "?after=", true},
+		{"/v1/hosts?after=", true},
+	};
+	static const char *const bad[] = {"-1",	 "%20",	   "1%00", "..%2f",
+					  "%ff", "MTA%3D", "'--",  "+1"};
+	static const char *const no_number[] = {
+		"x", "01x", "0x10", "1.5", "9223372036854775808", "99999999999999999999999"};
+	char at[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+			(void)snprintf(at, sizeof(at), "%s%s", lists[i].list, bad[k]);
+			print_message("%s\n", at);
+			refuses(400, REASON_CALL_FORM, front_get(&s, "alice", at));
+		}
+		for (size_t k = 0; k < sizeof(no_number) / sizeof(no_number[0]); k++) {
+			if (lists[i].by_name)
+				continue;
+			(void)snprintf(at, sizeof(at), "%s%s", lists[i].list, no_number[k]);
+			print_message("%s\n", at);
+			refuses(400, REASON_CALL_FORM, front_get(&s, "alice", at));
+		}
+		(void)snprintf(at, sizeof(at), "%s%s", lists[i].list,
+			       lists[i].by_name ? "zz" : "7");
+		answers(200, front_get(&s, "alice", at));
+	}
+	/* Of another list, or beyond its end: the rows of this one alone, once each. */
+	sign_product("cursor", "for a cursor");
+	answers(200, front_get(&s, "alice", "/v1/requests?limit=1&product=even"));
+	(void)snprintf(at, sizeof(at), "/v1/requests?product=odd&after=%s", front_text(&s, "next"));
+	answers(200, front_get(&s, "alice", at));
+	assert_int_equal(front_number(&s, "requests"), 3);
+	answers(200,
+		front_get(&s, "alice", "/v1/requests?product=cursor&after=9223372036854775807"));
+	assert_int_equal(front_number(&s, "requests"), 1);
+	answers(200, front_get(&s, "alice", "/v1/requests?product=cursor&after=1"));
+	assert_int_equal(front_number(&s, "requests"), 0);
+}
+
 /* By the digest of what a format signs, too, where it is not the file's; and by nothing like it. */
 static void searches_by_content(void **state)
 {
@@ -335,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(searches_have_pages),
 		cmocka_unit_test(history_has_pages),
+		cmocka_unit_test(cursors_are_checked),
 		cmocka_unit_test(searches_by_content),
 		cmocka_unit_test(lists_by_product),
 		cmocka_unit_test(times_have_one_form),
