@@ -48,13 +48,12 @@ upload_server() {
 # upload_watch PID: follows the CLI until it ends; fills the peaks, and the processor times when the transfer began and
 # when it ended.
 upload_watch() {
-	local pid child name kib part whole=$state/server-tls/artifacts/$upload_sha256
+	local pid child name kib whole=$state/server-tls/artifacts/$upload_sha256
 	cli_peak=0 worker_peak=0 worker_ran=0 cli_from="" cli_to=""
-	part=$whole.part
 	while kill -0 "$1" 2>/dev/null; do
 		kib=$(peak_kib "$1")
 		cli_peak=${kib:-$cli_peak}
-		if [[ -z $cli_from && -e $part ]]; then
+		if [[ -z $cli_from ]] && compgen -G "${whole%/*}/*.part" >/dev/null; then
 			cli_from=$(cpu_ms "$1") server_from=$(cpu_ms "$upload_server")
 		elif [[ -z $cli_to && -e $whole ]]; then
 			cli_to=$(cpu_ms "$1") server_to=$(cpu_ms "$upload_server")
