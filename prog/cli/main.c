@@ -138,8 +138,8 @@ int main(int argc, char **argv)
 	const struct command *cmd;
 	int words = 0;
 
-	/* A peer or pipe that goes away, or a file that gets too large, is an error of write(2), not a
-	 * death that leaves half of it. */
+	/* A peer or pipe that goes away, or a file that gets too large, is an error of write(2),
+	 * not a death that leaves half of it. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	/* Numbers and times are for programs, too: no locale. */
