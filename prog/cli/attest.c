@@ -78,7 +78,7 @@ static rc text_option(struct cli *c, const struct args *a, const char *option, c
 	const char *value = args_value(a, option);
 
 	if (value == NULL || value[0] == '\0')
-		return cli_problem(c, RC_USAGE, "", "--%s is missing", option);
+		return cli_problem(c, RC_USAGE, "greatseal help attest", "--%s is missing", option);
 	if (strlen(value) >= cap)
 		return cli_problem(c, RC_USAGE, "", "--%s is longer than %zu bytes", option,
 				   cap - 1);
@@ -191,7 +191,8 @@ static rc rebuild(struct cli *c, const struct args *a, struct evidence *e)
 
 	e->kind = STATEMENT_REBUILD;
 	if (!args_has(a, "builder") || !args_has(a, "builder-key"))
-		return cli_problem(c, RC_USAGE, "", "--builder NAME and --builder-key PATH");
+		return cli_problem(c, RC_USAGE, "",
+				   "--builder NAME and --builder-key PATH are needed");
 	TRY(text_option(c, a, "source", e->source, sizeof(e->source)));
 	TRY(text_option(c, a, "version", e->version, sizeof(e->version)));
 	TRY(speaker_open(c, args_value(a, "builder"), args_value(a, "builder-key"), &who));

@@ -301,7 +301,10 @@ rc cmd_list_from_vendor(struct cli *c, const struct args *a)
 		return cli_problem(c, RC_USAGE, "", "--roots is for PE images that are named");
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (args_value(a, needed[i]) == NULL)
-			return cli_problem(c, RC_USAGE, "", "--%s is missing", needed[i]);
+			return cli_problem(c, RC_USAGE,
+					   "all of --release, --keyring, --index and --pool; or "
+					   "files with their signatures, and --keyring or --roots",
+					   "--%s is missing", needed[i]);
 	return cmd_list_build(c, a);
 }
 

@@ -38,10 +38,11 @@ rc list_rpm_read(struct cli *c, const char *path, const char *what, json_t **ret
 	const char *args[] = {"index", "--in", "3"};
 	const struct worker_fd fds[] = {{.number = 3, .fd = fd}};
 	const struct worker_job job = {.args = args, .arg_count = 3, .fds = fds, .fd_count = 1};
+	struct fault f = {0};
 	json_t *answer = NULL;
 
 	if (fd < 0)
-		return cli_problem(c, RC_IO, "", "%s: %s", path, strerror(errno));
+		return cli_fault(c, fault_errno(&f, errno, "%s", path), &f);
 	TRY(local_worker(c, &job, path, &answer));
 	if (json_is_array(json_object_get(answer, what))) {
 		*ret = answer;

@@ -82,6 +82,14 @@ for key in release nightly; do
 done
 ok "keeper, server, clients, keys"
 
+# ---- A file that is not there is that, for programs too, whichever command is to read it ----
+for command in "list show" "list lint" "list record" "inspect --local" "diff --local $work/alice" "submit --key release" "policy test"; do
+	# shellcheck disable=SC2086 # words
+	refused 1 "no/file: No such file" as alice $command no/file
+	grep -qx '  reason: not-found' refused.log || die "another reason: $(cat refused.log)"
+done
+refused 2 "all of --release, --keyring, --index and --pool" greatseal list from-vendor -o x
+
 # ---- Keys of people ----
 refused 1 "No such file" client x alice "$work/nothing"
 [[ ! -e x.json ]] || die "a configuration that cannot work was written"
