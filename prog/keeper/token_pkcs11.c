@@ -55,7 +55,10 @@ static void set_ready(struct token_p11 *t, bool ready)
 
 static rc absent(const struct token_p11 *t, struct fault *f)
 {
-	return fault_set(f, RC_TOKEN, 0, "token %s: absent", t->name.s);
+	return fault_set(f, RC_TOKEN, 0,
+			 "token %s: absent: its module shows none with the label %s; is it there, "
+			 "and may this user see it?",
+			 t->name.s, t->label);
 }
 
 static struct p11_at at_session(const struct token_p11 *t, CK_SESSION_HANDLE session)

@@ -248,12 +248,14 @@ static void absent_token_opens_and_comes(void **state)
 	AUTO(token) struct token *t = open_token(SOFTHSM, "later");
 	AUTO(token) struct token *none = open_token("/nonexistent/module.so", "tok");
 	struct token_wish w = wish(KEY_P256, "one");
+	struct fault f = {0};
 	struct buf spki;
 
 	(void)state;
 	buf_init(&spki, PKEY_SPKI_MAX);
 	assert_false(token_is_ready(t));
-	assert_rc(RC_TOKEN, token_create_key(t, &w, &spki, NULL));
+	assert_rc(RC_TOKEN, token_create_key(t, &w, &spki, &f));
+	assert_non_null(strstr(f.text, "its module shows none with the label later"));
 	assert_rc(RC_TOKEN, token_probe(t, NULL));
 	assert_false(token_is_ready(none));
 	assert_rc(RC_TOKEN, token_probe(none, NULL));
