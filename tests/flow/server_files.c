@@ -197,6 +197,25 @@ static void request_for(struct fx_request *q, const char *text, long deadline)
 	answers(200, front_submit(&s, "/v1/requests", q, true));
 }
 
+/* docs/api.md, Who may read: erin may neither ask for this key nor approve. */
+static void the_roster_reads_requests(void **state)
+{
+	struct fx_request q;
+	char report[100];
+
+	(void)state;
+	request_for(&q, "read by all\n", HOUR);
+	answers(200, front_get(&s, "erin", front_path(&q.id, "/v1/requests/%s/items/0/artifact")));
+	assert_true(view_is(buf_view(&s.body), "read by all\n"));
+	answers(200, front_get(&s, "erin", front_path(&q.id, "/v1/requests/%s")));
+	(void)snprintf(report, sizeof(report), "/v1/reports/%s",
+		       front_text(&s, "reports.0.report"));
+	answers(200, front_get(&s, "erin", report));
+	refuses(401, REASON_CALL_AUTH,
+		front_get(&s, NULL, front_path(&q.id, "/v1/requests/%s/items/0/artifact")));
+	fx_request_release(&q);
+}
+
 static void files_go_after_their_requests(void **state)
 {
 	static const char loose[] = "nobody asks for this one\n";
@@ -442,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_total_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_spoils_an_upload, setup, teardown),
 		cmocka_unit_test_setup_teardown(resting_parts_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_roster_reads_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_go_after_their_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(signed_files_are_made_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_fetch_at_once, setup, teardown),
