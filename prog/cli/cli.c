@@ -1,5 +1,6 @@
 #include "prog/cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,11 @@ rc cli_problem(struct cli *c, enum rc_code code, const char *remedy, const char 
 	shown_text(c->problem.text, sizeof(c->problem.text));
 	shown_text(c->problem.remedy, sizeof(c->problem.remedy));
 	return RC(code);
+}
+
+rc cli_no_file(struct cli *c, const char *path, int e)
+{
+	return cli_problem(c, e == ENOENT ? RC_NOTFOUND : RC_IO, "", "%s: %s", path, strerror(e));
 }
 
 rc cli_fault(struct cli *c, rc r, const struct fault *f)

@@ -93,6 +93,9 @@ MUST rc cli_open_key(const char *path, struct sshsigner **ret, struct fault *f);
 /* Fills c->problem and returns RC(code). What the text is made of may come from anybody. */
 rc cli_problem(struct cli *c, enum rc_code code, const char *remedy, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* For a file that the system does not give: RC_NOTFOUND if it is not there, else RC_IO. Its name is
+ * shown as it is written, control characters escaped, which a fault cannot. */
+rc cli_no_file(struct cli *c, const char *path, int e);
 /* Turns a fault into the problem; returns r. */
 rc cli_fault(struct cli *c, rc r, const struct fault *f);
 #define CLI_TRY(c, f, expr)                                                                        \

@@ -112,10 +112,9 @@ rc inspect_path(struct cli *c, const char *path, json_t **ret)
 {
 	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *base = strrchr(path, '/');
-	struct fault f = {0};
 
 	if (fd < 0)
-		return cli_fault(c, fault_errno(&f, errno, "%s", path), &f);
+		return cli_no_file(c, path, errno);
 	return run_worker(c, fd, base == NULL ? path : base + 1, ret);
 }
 

@@ -32,7 +32,7 @@ rc list_input_open(struct cli *c, const char *path, struct list_input *ret)
 	rc r;
 
 	if (fd < 0)
-		return cli_fault(c, fault_errno(&f, errno, "%s", path), &f);
+		return cli_no_file(c, path, errno);
 	CLI_TRY(c, &f, file_map_open(fd, &ret->map, &f));
 	r = open_contents(c, ret, path);
 	if (!rc_is_ok(r))

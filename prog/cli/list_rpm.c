@@ -38,11 +38,10 @@ rc list_rpm_read(struct cli *c, const char *path, const char *what, json_t **ret
 	const char *args[] = {"index", "--in", "3"};
 	const struct worker_fd fds[] = {{.number = 3, .fd = fd}};
 	const struct worker_job job = {.args = args, .arg_count = 3, .fds = fds, .fd_count = 1};
-	struct fault f = {0};
 	json_t *answer = NULL;
 
 	if (fd < 0)
-		return cli_fault(c, fault_errno(&f, errno, "%s", path), &f);
+		return cli_no_file(c, path, errno);
 	TRY(local_worker(c, &job, path, &answer));
 	if (json_is_array(json_object_get(answer, what))) {
 		*ret = answer;

@@ -25,14 +25,13 @@ static rc start_gpgv(struct cli *c, const struct vendor *v, int out, pid_t *ret)
 	char release[PATH_MAX];
 	char *argv[] = {"gpgv", "--keyring", keyring, "--output", "-", "--", release, NULL};
 	posix_spawn_file_actions_t actions;
-	struct fault f = {0};
 	int e;
 
 	/* gpgv looks for other names of keyrings at home. */
 	if (realpath(v->keyring, keyring) == NULL)
-		return cli_fault(c, fault_errno(&f, errno, "%s", v->keyring), &f);
+		return cli_no_file(c, v->keyring, errno);
 	if (realpath(v->release, release) == NULL)
-		return cli_fault(c, fault_errno(&f, errno, "%s", v->release), &f);
+		return cli_no_file(c, v->release, errno);
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return cli_problem(c, RC_NOMEM, "", "no memory");
 	e = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
@@ -86,7 +85,7 @@ static rc index_digest(struct cli *c, const struct vendor *v, struct digest *ret
 	struct hash h;
 
 	if (fd < 0)
-		return cli_fault(c, fault_errno(&f, errno, "%s", v->index), &f);
+		return cli_no_file(c, v->index, errno);
 	CLI_TRY(c, &f, stream_digest(fd, HASH_SHA256, &h, &f));
 	memcpy(ret->b, h.b, DIGEST_SIZE);
 	return OK;

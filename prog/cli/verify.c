@@ -151,7 +151,7 @@ static rc read_inputs(struct cli *c, const char *path, struct inputs *in)
 	}
 	in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (in->fd < 0)
-		return cli_fault(c, fault_errno(&f, errno, "%s", path), &f);
+		return cli_no_file(c, path, errno);
 	r = read_named(c, "signature", stem, ".p7s", &in->object);
 	in->has_object = rc_is_ok(r);
 	if (!in->has_object && r.code != RC_NOTFOUND)
