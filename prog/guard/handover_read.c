@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "prog/guard/event.h"
 #include "prog/guard/handover_rows.h"
 
 /* Where a section's rows go. */
@@ -161,17 +162,18 @@ static rc take_number(struct view *v, struct into *to)
 	return OK;
 }
 
-/* A descriptor that comes along. */
+static bool comes_along(const struct into *to, int fd)
+{
+	return bsearch(&fd, to->h->number, to->h->count, sizeof(int), handover_ascending) != NULL;
+}
+
 static rc take_fd(struct view *v, const struct into *to, int *ret)
 {
 	int32_t fd;
 
 	TRY(take_i32(v, &fd));
 	*ret = fd;
-	return fd >= 0 && bsearch(&fd, to->h->number, to->h->count, sizeof(int),
-				  handover_ascending) != NULL
-		       ? OK
-		       : RC(RC_SYNTAX);
+	return fd >= 0 && comes_along(to, fd) ? OK : RC(RC_SYNTAX);
 }
 
 static rc take_slot(struct view *v, struct into *to)
@@ -311,8 +313,7 @@ static rc take_news(struct view *v, struct into *to)
 	TRY(view_u64be(v, &n.count));
 	TRY(view_copy(v, n.digest.b, DIGEST_SIZE));
 	TRY(take_text(v, HANDOVER_TEXT, n.text, sizeof(n.text)));
-	if (fd >= 0 &&
-	    bsearch(&fd, to->h->number, to->h->count, sizeof(int), handover_ascending) == NULL)
+	if (fd >= 0 && !comes_along(to, fd))
 		return RC(RC_SYNTAX);
 	n.fd = fd;
 	n.kind = (enum news_kind)kind;
@@ -382,6 +383,18 @@ static rc take_section(struct view *rest, struct into *to, struct fault *f)
 	return OK;
 }
 
+/* The worker will answer and close them. */
+static bool events_come_along(const struct into *to)
+{
+	struct view rest = view_of(to->s->g.share->raw, RAW_BYTES);
+	struct event e;
+
+	while (rc_is_ok(event_next(&rest, &e, NULL)))
+		if (e.fd >= 0 && !comes_along(to, e.fd))
+			return false;
+	return true;
+}
+
 static rc settle(struct into *to, struct fault *f)
 {
 	struct guard *g = &to->s->g;
@@ -409,13 +422,15 @@ static rc settle(struct into *to, struct fault *f)
 	for (size_t i = 0; i < NAMED__COUNT; i++) {
 		const int *fd = &to->named[i];
 
-		if (*fd >= 0 && bsearch(fd, to->h->number, to->h->count, sizeof(int),
-					handover_ascending) == NULL)
+		if (*fd >= 0 && !comes_along(to, *fd))
 			return fault_set(f, RC_SYNTAX, i,
 					 "state: a descriptor does not come along");
 		if (named[i] != NULL)
 			*named[i] = *fd;
 	}
+	if (!events_come_along(to))
+		return fault_set(f, RC_SYNTAX, 0,
+				 "state: a descriptor of an event does not come along");
 	atomic_store(&g->share->list_fd, to->named[NAMED_LIST]);
 	atomic_store(&g->share->records_fd, to->named[NAMED_RECORDS]);
 	return OK;

@@ -223,6 +223,9 @@ static void what_is_not_taken(void **state)
 	section(&b, TAG_QUESTIONS)[9 + 5] = 90;
 	assert_int_equal(RC_SYNTAX, taken(buf_view(&b), SLOTS));
 	encode(&s, &b);
+	section(&b, TAG_RAW)[9 + offsetof(struct fanotify_event_metadata, fd)] = 90;
+	assert_int_equal(RC_SYNTAX, taken(buf_view(&b), SLOTS));
+	encode(&s, &b);
 	section(&b, TAG_NUMBERS)[9 + 3] = 11;
 	assert_int_equal(RC_SYNTAX, taken(buf_view(&b), SLOTS));
 	encode(&s, &b);
