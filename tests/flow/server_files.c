@@ -147,6 +147,49 @@ static void nobody_spoils_an_upload(void **state)
 	refuses(422, REASON_ARTIFACT_DIGEST, front_announce(&s, "carol", &d, 999));
 }
 
+/* A file whose bytes are what names a part, and whose digest could be the part's name. */
+static void no_file_is_a_part(void **state)
+{
+	static const char *const owner[] = {"alice", "bob"};
+	uint8_t file[DIGEST_SIZE + 8];
+	char part[500];
+	struct digest d, of;
+	size_t n;
+
+	(void)state;
+	d = file_of(1000, 8);
+	answers(200, front_announce(&s, "alice", &d, 1000));
+	answers(200, front_patch_at(&s, "alice", &d, 0, view_of(bytes, 400)));
+	answers(200, front_announce(&s, "bob", &d, 1000));
+	for (size_t i = 0; i < 2; i++) {
+		n = DIGEST_SIZE + strlen(owner[i]);
+		memcpy(file, d.b, DIGEST_SIZE);
+		memcpy(file + DIGEST_SIZE, owner[i], strlen(owner[i]));
+		of = digest_of(view_of(file, n));
+		answers(200, front_announce(&s, "bob", &of, n));
+		answers(200, front_patch_at(&s, "bob", &of, 0, view_of(file, n)));
+		assert_int_equal(front_number(&s, "complete"), 1);
+	}
+	(void)file_of(1000, 8);
+	answers(200, front_patch_at(&s, "alice", &d, 400, view_of(bytes + 400, 200)));
+	answers(200, front_announce(&s, "alice", &d, 1000));
+	assert_int_equal(front_number(&s, "offset"), 600);
+	/* Still counted: the parts of both, and the two files. */
+	of = file_of(10, 9);
+	refuses(507, REASON_CALL_QUOTA, front_announce(&s, "erin", &of, 1000000 - 2000));
+	(void)file_of(1000, 8);
+	answers(200, front_patch_at(&s, "alice", &d, 600, view_of(bytes + 600, 400)));
+	assert_int_equal(front_number(&s, "complete"), 1);
+	/* A part as servers before had it. */
+	(void)snprintf(part, sizeof(part), "%s.part", file_path(&d, ""));
+	(void)close(open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	front_kill(&s);
+	front_run(&s);
+	assert_int_not_equal(0, access(part, F_OK));
+	answers(200, front_announce(&s, "erin", &d, 1000));
+	assert_int_equal(front_number(&s, "complete"), 1);
+}
+
 static void resting_parts_go(void **state)
 {
 	struct digest oldest, held, newer, never;
@@ -460,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_total_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_spoils_an_upload, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_file_is_a_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(resting_parts_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_roster_reads_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_go_after_their_requests, setup, teardown),

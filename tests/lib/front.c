@@ -489,8 +489,11 @@ unsigned front_patch_at(struct front *s, const char *person, const struct digest
 struct digest front_part(const char *person, const struct digest *d)
 {
 	const struct view parts[] = {digest_view(d), view_str(person)};
+	struct digest id = digest_of_parts(parts, 2);
 
-	return digest_of_parts(parts, 2);
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		id.b[i] ^= 0xff;
+	return id;
 }
 
 void front_upload(struct front *s, const char *person, struct view bytes)
