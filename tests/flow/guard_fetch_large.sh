@@ -103,5 +103,6 @@ as alice guard hosts >/dev/null || die "people get no answer"
 wait $large || die "a list was cut: $(cat large.txt)"
 [[ $(sort -u large.txt) == "200 $size" ]] || die "a list was cut: $(cat large.txt)"
 server_more=$(($(kib "$server" VmHWM) - server_before)) agent_more=$(($(kib "$agent" VmHWM) - agent_before))
-((server_more < 65536 && agent_more < 65536)) || die "many at once take memory: server $server_more KiB, agent $agent_more KiB"
+# A connection costs the agent up to 0.5 MB, its own and that to the server; six lists would be 650 MB.
+((server_more < 65536 && agent_more < 131072)) || die "many at once take memory: server $server_more KiB, agent $agent_more KiB"
 ok "200 at once beside six that take all of it: each has its answer, and nothing is sent twice (server +$server_more KiB, agent +$agent_more KiB)"
