@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A list that was signed by mistake, as docs/guard.md says; then what fetching costs: a million contents by way of server and
 # agent, in flat memory, also after an end in the middle; and many that ask at once.
+unset MALLOC_PERTURB_ # meson's: memory that is filled when it is asked for counts, whether it is used or not
 interval=1d fetch_max=200000000
 source "${SRCDIR:?}/tests/lib/guard_host.sh"
 guard_may_run
@@ -103,6 +104,5 @@ as alice guard hosts >/dev/null || die "people get no answer"
 wait $large || die "a list was cut: $(cat large.txt)"
 [[ $(sort -u large.txt) == "200 $size" ]] || die "a list was cut: $(cat large.txt)"
 server_more=$(($(kib "$server" VmHWM) - server_before)) agent_more=$(($(kib "$agent" VmHWM) - agent_before))
-# A connection costs the agent up to 0.5 MB, its own and that to the server; six lists would be 650 MB.
-((server_more < 65536 && agent_more < 131072)) || die "many at once take memory: server $server_more KiB, agent $agent_more KiB"
+((server_more < 65536 && agent_more < 65536)) || die "many at once take memory: server $server_more KiB, agent $agent_more KiB"
 ok "200 at once beside six that take all of it: each has its answer, and nothing is sent twice (server +$server_more KiB, agent +$agent_more KiB)"
